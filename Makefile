@@ -1,0 +1,50 @@
+# Everything runs in a virtual environment of its own, with the exact versions of constraints.txt.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: setup demo test lint docs bench browser clean
+
+setup: $(VENV)/.ready
+
+demo: $(VENV)/.ready
+	$(BIN)/expunge demo --out demo
+
+test: $(VENV)/.ready-test browser lint
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+lint: $(VENV)/.ready-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(VENV)/.ready-docs
+	$(BIN)/mkdocs build --strict --site-dir build/site
+
+bench: $(VENV)/.ready
+	$(BIN)/python benchmarks/run.py --out build/bench.json
+
+# The report is tested in a browser; without one those tests are skipped, and say so.
+browser:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
+	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	       && apt-get update -qq && apt-get install -y -qq chromium chromium-driver >/dev/null; } \
+	  || echo "no Chromium here: the report's browser tests will be skipped"
+
+clean:
+	rm -rf $(VENV) build demo
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "expunge needs Python 3.11 or newer: make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) --editable ".[hub]"
+	touch $@
+
+$(VENV)/.ready-test: $(VENV)/.ready
+	$(INSTALL) --editable ".[test]"
+	touch $@
+
+$(VENV)/.ready-docs: $(VENV)/.ready
+	$(INSTALL) --editable ".[docs]"
+	touch $@

@@ -1,0 +1,93 @@
+"""Machine unlearning for trained PyTorch classifiers, with model sparsity as the lever."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+# Names are fetched when first used: `import expunge` and `expunge --help` do not wait for PyTorch.
+_HOME = {
+    "Evaluation": "expunge.api",
+    "Sparse": "expunge.api",
+    "Unlearned": "expunge.api",
+    "evaluate": "expunge.api",
+    "load": "expunge.api",
+    "load_model": "expunge.api",
+    "prune": "expunge.api",
+    "split": "expunge.api",
+    "train": "expunge.api",
+    "unlearn": "expunge.api",
+    "ExpungeError": "expunge.errors",
+    "Method": "expunge.methods.method",
+    "METHODS": "expunge.methods",
+    "build": "expunge.models",
+    "at_random": "expunge.scenarios",
+    "by_class": "expunge.scenarios",
+    "by_ids": "expunge.scenarios",
+    "PRUNERS": "expunge.sparsity",
+    "Context": "expunge.types",
+    "Dataset": "expunge.types",
+    "Mask": "expunge.types",
+    "Recipe": "expunge.types",
+    "Samples": "expunge.types",
+    "Split": "expunge.types",
+}
+
+if TYPE_CHECKING:
+    from expunge.api import (
+        Evaluation,
+        Sparse,
+        Unlearned,
+        evaluate,
+        load,
+        load_model,
+        prune,
+        split,
+        train,
+        unlearn,
+    )
+    from expunge.errors import ExpungeError
+    from expunge.methods import METHODS
+    from expunge.methods.method import Method
+    from expunge.models import build
+    from expunge.scenarios import at_random, by_class, by_ids
+    from expunge.sparsity import PRUNERS
+    from expunge.types import Context, Dataset, Mask, Recipe, Samples, Split
+
+__all__ = [
+    "METHODS",
+    "PRUNERS",
+    "Context",
+    "Dataset",
+    "Evaluation",
+    "ExpungeError",
+    "Mask",
+    "Method",
+    "Recipe",
+    "Samples",
+    "Sparse",
+    "Split",
+    "Unlearned",
+    "__version__",
+    "at_random",
+    "build",
+    "by_class",
+    "by_ids",
+    "evaluate",
+    "load",
+    "load_model",
+    "prune",
+    "split",
+    "train",
+    "unlearn",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'expunge' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,274 @@
+"""The face for Python: split, prune, unlearn, evaluate, on any model and any data."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from expunge.bench.workspace import device_kind
+from expunge.data import DataSpec, as_samples
+from expunge.data import load as load_dataset
+from expunge.methods import get_method
+from expunge.methods.run import run_method
+from expunge.metrics import Predictions, gap, weight_distance
+from expunge.metrics import evaluate as evaluate_predictions
+from expunge.models import check_outputs
+from expunge.scenarios import Scenario, make_split
+from expunge.sparsity import get_pruner
+from expunge.training.fit import fit
+from expunge.training.predict import predict
+from expunge.training.sparsify import sparsify
+from expunge.types import (
+    Augmentation,
+    Context,
+    Dataset,
+    Mask,
+    Progress,
+    Recipe,
+    Split,
+    derive_seed,
+    silent,
+)
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """A pruned model and its mask."""
+
+    model: nn.Module
+    mask: Mask
+
+
+@dataclass(frozen=True)
+class Unlearned:
+    """What unlearning gave."""
+
+    model: nn.Module
+    mask: Mask | None
+    method: str
+    config: Any
+    seconds: float
+    """Run-time efficiency (RTE): all that the method needed."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Metrics in percent, and their absolute differences to a retrained model if there is one."""
+
+    metrics: dict[str, float | None]
+    gap: dict[str, float] | None
+    gap_reason: str | None = None
+
+    def __str__(self) -> str:
+        """A small table: metric, value, gap."""
+        names = {
+            "ua": "unlearning accuracy UA",
+            "ra": "remaining accuracy RA",
+            "ta": "testing accuracy TA",
+            "ta_forgotten": "TA on forgotten classes",
+            "mia_efficacy": "MIA-efficacy",
+            "mia_privacy": "MIA-privacy",
+        }
+        lines = []
+        for key, name in names.items():
+            value = self.metrics.get(key)
+            if value is not None:
+                difference = "" if self.gap is None or key not in self.gap else self.gap[key]
+                shown = f"  (gap {difference:.2f})" if difference != "" else ""
+                lines.append(f"{name:<26}{value:7.2f} %{shown}")
+        lines.append(
+            f"{'mean gap to Retrain':<26}{self.gap['avg']:7.2f}"
+            if self.gap is not None
+            else f"no gap: {self.gap_reason}"
+        )
+        return "\n".join(lines)
+
+
+def load(source: str, **settings: Any) -> Dataset:
+    """The dataset `source`: `digits`, a hub id, a folder, an `.npz` file or `module:callable`.
+
+    `settings` are the fields of `DataSpec`.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    return load_dataset(DataSpec(source=source, **settings))
+
+
+def load_model(folder: str | Path) -> nn.Module:
+    """The model in a folder that `expunge` wrote.
+
+    Raises:
+        CheckpointError: the folder holds no whole model.
+    """
+    from expunge.bench.stages.model import load_model as load_saved
+
+    return load_saved(Path(folder))[0]
+
+
+def split(train: Any, *, forget: Scenario) -> Split:
+    """The training data, divided into what to forget and what to retain.
+
+    `train` is a pair of arrays or tensors, a PyTorch or Hugging Face dataset, or `Samples`.
+
+    Raises:
+        DataError: the data cannot be read.
+        ForgetError: the scenario does not fit the data.
+    """
+    return make_split(as_samples(train), forget)
+
+
+def train(
+    model: nn.Module, data: Any, recipe: Recipe, *, seed: int = 0, device: str = "auto"
+) -> nn.Module:
+    """Train `model` in place by `recipe` on `data`, and return it.
+
+    Raises:
+        DivergedError: the loss is no longer finite.
+    """
+    samples = as_samples(data)
+    context = _context(model, seed, device, recipe=recipe)
+    fit(model, samples, torch.arange(len(samples)), recipe, context)
+    return model
+
+
+def prune(
+    model: nn.Module,
+    split: Split,
+    *,
+    method: str = "omp",
+    sparsity: float = 0.95,
+    recipe: Recipe | None = None,
+    rewind: Mapping[str, Tensor] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "32-true",
+    progress: Progress = silent,
+) -> Sparse:
+    """A sparse copy of `model`, pruned and trained again on all the training samples by `recipe`.
+
+    `rewind` is the state dict of an early epoch of the original training, where training starts
+    again; without it, training starts from the pruned weights.
+
+    Raises:
+        ConfigError: an unknown pruner, or no recipe.
+        MaskError: a whole layer would be pruned away.
+    """
+    pruner = get_pruner(method)
+    config = pruner.config(sparsity=sparsity, rewind=rewind is not None)
+    context = _context(model, seed, device, recipe=recipe, precision=precision, progress=progress)
+    samples = split.train
+    sparse, mask = sparsify(model, samples, pruner, config, context, rewind)
+    return Sparse(sparse, mask)
+
+
+def unlearn(
+    model: nn.Module | Sparse,
+    split: Split,
+    *,
+    method: str = "ft",
+    config: Any = None,
+    recipe: Recipe | None = None,
+    rebuild: Callable[[int], nn.Module] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "32-true",
+    progress: Progress = silent,
+) -> Unlearned:
+    """A copy of `model` from which `method` has removed the forget set of `split`.
+
+    `config` is the method's settings (default: the paper's), as its dataclass or as a mapping.
+    Retrain needs the training `recipe` and `rebuild`, a function from a seed to a fresh network.
+
+    Raises:
+        ConfigError: an unknown method or setting, or something that the method needs is missing.
+        DivergedError: a loss or a weight is no longer finite.
+        ModelError: the model does not fit the data.
+    """
+    from expunge.bench.config import from_mapping
+
+    chosen = get_method(method)
+    if config is None or isinstance(config, Mapping):
+        config = from_mapping(chosen.config, config or {}, f"method {method}")
+    mask: Mask | None = None
+    if isinstance(model, Sparse):
+        mask, model = model.mask, model.model
+    check_outputs(model, split.train.images.shape, split.train.num_classes)
+    context = _context(model, seed, device, recipe=recipe, precision=precision, progress=progress)
+    context = replace(context, mask=mask, rebuild=rebuild)
+    unlearned, seconds = run_method(chosen, model, split, config, context)
+    return Unlearned(unlearned, mask, method, config, seconds)
+
+
+def evaluate(
+    model: nn.Module,
+    split: Split,
+    test: Any,
+    *,
+    reference: nn.Module | None = None,
+    seed: int = 0,
+    device: str = "auto",
+) -> Evaluation:
+    """The metrics of `model` on `split` and `test`, and their gaps to the retrained `reference`.
+
+    Raises:
+        DataError: the test data cannot be read.
+        ModelError: the model does not fit the data.
+    """
+    samples = as_samples(test, name="test")
+    metrics = _metrics(model, split, samples, seed, device)
+    if reference is None:
+        reason = "no retrained model was given as reference"
+        return Evaluation(metrics, None, reason)
+    weights, others = dict(model.named_parameters()), dict(reference.named_parameters())
+    if {n: p.shape for n, p in weights.items()} == {n: p.shape for n, p in others.items()}:
+        metrics["weight_distance"] = weight_distance(
+            {n: p.detach() for n, p in weights.items()}, {n: p.detach() for n, p in others.items()}
+        )
+    return Evaluation(metrics, gap(metrics, _metrics(reference, split, samples, seed, device)))
+
+
+def _metrics(
+    model: nn.Module, split: Split, test: Any, seed: int, device: str
+) -> dict[str, float | None]:
+    check_outputs(model, split.train.images.shape, split.train.num_classes)
+    fabric = _fabric(device, "32-true")
+    predictions = Predictions(
+        train_logits=predict(model, split.train, fabric).numpy(),
+        train_labels=split.train.labels.numpy(),
+        test_logits=predict(model, test, fabric).numpy(),
+        test_labels=test.labels.numpy(),
+    )
+    attack_seed = derive_seed(seed, "attack")
+    return dict(evaluate_predictions(predictions, split.forget.numpy(), split.classes, attack_seed))
+
+
+def _fabric(device: str, precision: str) -> "Fabric":
+    from lightning_fabric import Fabric
+
+    return Fabric(accelerator=device_kind(device), devices=1, precision=precision)  # type: ignore[arg-type]
+
+
+def _context(
+    model: nn.Module,
+    seed: int,
+    device: str,
+    *,
+    recipe: Recipe | None = None,
+    precision: str = "32-true",
+    progress: Progress = silent,
+) -> Context:
+    augmentation = Augmentation() if recipe is None else recipe.augmentation
+    return Context(
+        fabric=_fabric(device, precision),
+        seed=seed,
+        recipe=recipe,
+        progress=progress,
+        augmentation=augmentation,
+    )

@@ -1,0 +1,1 @@
+"""A grid of stages from a recipe, and the engine that runs it."""

@@ -1,0 +1,147 @@
+"""Frozen dataclasses from TOML tables and from command-line flags, and back."""
+
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from expunge.errors import ConfigError, unknown
+
+T = TypeVar("T")
+
+
+def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
+    """`cls` with the fields that `values` names; integers become floats and lists tuples.
+
+    Raises:
+        ConfigError: an unknown field, a value of another type, or one that `cls` refuses.
+    """
+    hints = get_type_hints(cls)
+    known = {field.name: field for field in fields(cls)}  # type: ignore[arg-type]
+    for name in values:
+        if name not in known:
+            raise ConfigError(f"{where}: {unknown('setting', name, known)}")
+    for name, field in known.items():
+        if name not in values and field.default is MISSING and field.default_factory is MISSING:
+            raise ConfigError(f"{where}: {name} is missing: expected {_described(hints[name])}")
+    try:
+        return cls(**{name: _typed(value, hints[name], name) for name, value in values.items()})
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
+
+
+def from_flags(cls: type[T], flags: Sequence[str], where: str) -> T:
+    """`cls` from `--name value` and `--name=value` words; `--name` alone is true.
+
+    Raises:
+        ConfigError: a word that is no flag, an unknown field, or a value of another type.
+    """
+    return from_mapping(cls, parse_flags(cls, flags, where), where)
+
+
+def parse_flags(cls: type[Any], flags: Sequence[str], where: str) -> dict[str, Any]:
+    """The fields of `cls` that command-line words set, as typed values.
+
+    Raises:
+        ConfigError: a word that is no flag, an unknown field, or a value of another type.
+    """
+    hints = get_type_hints(cls)
+    known = [field.name for field in fields(cls)]
+    values: dict[str, Any] = {}
+    words = list(flags)
+    while words:
+        word = words.pop(0)
+        if not word.startswith("--"):
+            raise ConfigError(f"{where}: expected --setting value, got {word!r}")
+        name, separator, text = word[2:].partition("=")
+        name = name.replace("-", "_")
+        if name not in known:
+            raise ConfigError(f"{where}: {unknown('setting', name, known)}")
+        if not separator:
+            has_value = bool(words) and not words[0].startswith("--")
+            if not has_value and hints[name] is not bool:
+                raise ConfigError(f"{where}: --{name} needs a value")
+            text = words.pop(0) if has_value else "true"
+        values[name] = _parsed(text, hints[name], name, where)
+    return values
+
+
+def to_mapping(config: object) -> dict[str, Any]:
+    """The fields of a dataclass as JSON and TOML take them: unset ones left out, tuples as lists.
+
+    >>> from expunge.types import Augmentation
+    >>> to_mapping(Augmentation(crop_padding=4))
+    {'crop_padding': 4, 'flip': False}
+    """
+    if not is_dataclass(config) or isinstance(config, type):
+        raise TypeError(f"expected a dataclass instance, got {config!r}")
+    values = {field.name: getattr(config, field.name) for field in fields(config)}
+    return {name: _plain(value) for name, value in values.items() if value is not None}
+
+
+def _described(hint: Any) -> str:
+    return f"a value of type {getattr(hint, '__name__', hint)}"
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return to_mapping(value)
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _typed(value: Any, hint: Any, name: str) -> Any:  # noqa: PLR0911 - one return a kind
+    """`value` as `hint` wants it; never a lossy conversion."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        if value is None and type(None) in args:
+            return None
+        problems = []
+        for option in args:
+            if option is type(None):
+                continue
+            try:
+                return _typed(value, option, name)
+            except ConfigError as error:
+                problems.append(error)
+        raise problems[0]
+    if origin is Literal:
+        if value not in args:
+            raise ConfigError(f"{name} must be one of {', '.join(map(str, args))}, got {value!r}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{name} must be a list, got {value!r}")
+        return tuple(_typed(item, args[0], name) for item in value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint is Any:
+        return value
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise ConfigError(f"{name} must be of type {hint.__name__}, got {value!r}")
+    return value
+
+
+def _parsed(text: str, hint: Any, name: str, where: str) -> Any:
+    """The value that a word on the command line stands for."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        if text == "none":
+            return None
+        options = [option for option in args if option is not type(None)]
+        return _parsed(text, options[0], name, where)
+    if origin is tuple:
+        parts = [part for part in text.split(",") if part]
+        return tuple(_parsed(part, args[0], name, where) for part in parts)
+    if hint is bool:
+        if text not in ("true", "false"):
+            raise ConfigError(f"{where}: {name} must be true or false, got {text!r}")
+        return text == "true"
+    if hint in (int, float):
+        try:
+            return hint(text)
+        except ValueError:
+            kind = "a whole number" if hint is int else "a number"
+            raise ConfigError(f"{where}: {name} must be {kind}, got {text!r}") from None
+    return text

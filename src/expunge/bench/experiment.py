@@ -1,0 +1,164 @@
+"""An experiment: one dataset, one network, a grid of scenarios, sparsities, methods and seeds."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from expunge.bench.config import from_mapping
+from expunge.data import DataSpec
+from expunge.errors import ConfigError, unknown
+from expunge.methods import get_method
+from expunge.scenarios import parse
+from expunge.sparsity import get_pruner
+from expunge.types import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """Which network to build; classes and channels come from the data."""
+
+    name: str
+    """`resnet18`, ... or `package.module:callable`."""
+    stem: str = "cifar"
+    """`cifar` for small images, `imagenet` for large ones."""
+    width: float = 1.0
+    """Multiplies the number of channels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A grid, as a recipe file describes it."""
+
+    title: str
+    """What the report calls it."""
+    data: DataSpec
+    """What is trained on and tested on."""
+    network: Network
+    """What is trained."""
+    training: Recipe
+    """How."""
+    scenarios: tuple[str, ...]
+    """What is forgotten: `class:3`, `random:0.1`, `ids:FILE`."""
+    methods: Mapping[str, Mapping[str, Any]]
+    """Methods by name, each with its settings; a table `class`, `random` or `ids` among them
+    holds those for one kind of scenario."""
+    pruners: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Pruners by name, each with its settings; the dense network is always there."""
+    seeds: tuple[int, ...] = (0,)
+    """One whole grid for each."""
+    precision: str = "32-true"
+    """Lightning Fabric's name of the precision of training; evaluation is in float32."""
+
+    def __post_init__(self) -> None:
+        for name, values in (("scenarios", self.scenarios), ("seeds", self.seeds)):
+            if not values:
+                raise ConfigError(f"{name} is empty: expected at least one")
+            if len(set(values)) < len(values):
+                raise ConfigError(f"{name} holds one entry twice: {list(values)}")
+        if not self.methods:
+            raise ConfigError("methods is empty: expected at least one")
+        for scenario in self.scenarios:
+            parse(scenario)
+            for method in self.methods:
+                self.method_config(method, scenario)
+        for pruner in self.pruners:
+            self.pruner_configs(pruner)
+
+    def method_config(self, name: str, scenario: str) -> Any:
+        """The settings of method `name` in `scenario`.
+
+        Raises:
+            ConfigError: an unknown method or setting.
+        """
+        method = get_method(name)
+        kinds = ("class", "random", "ids")
+        given = self.methods[name]
+        for key, value in given.items():
+            if isinstance(value, Mapping) and key not in kinds:
+                raise ConfigError(f"methods.{name}: {unknown('kind of scenario', key, kinds)}")
+        common = {key: value for key, value in given.items() if key not in kinds}
+        special = given.get(scenario.partition(":")[0], {})
+        return from_mapping(method.config, {**common, **special}, f"methods.{name}")
+
+    def pruner_configs(self, name: str) -> tuple[Any, ...]:
+        """The settings of pruner `name`: one for each sparsity, if a list of them is given.
+
+        Raises:
+            ConfigError: an unknown pruner or setting.
+        """
+        config = get_pruner(name).config
+        given = dict(self.pruners[name])
+        asked = given.pop("sparsity", config.sparsity)
+        return tuple(
+            from_mapping(config, {**given, "sparsity": sparsity}, f"pruners.{name}")
+            for sparsity in (asked if isinstance(asked, list) else [asked])
+        )
+
+
+def read_experiment(path: Path) -> Experiment:
+    """The experiment that a TOML file describes.
+
+    Raises:
+        ConfigError: the file is missing, is not TOML, or describes no experiment.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the recipe {path}: {error}") from None
+    return parse_experiment(text, str(path))
+
+
+def parse_experiment(text: str, where: str) -> Experiment:
+    """The experiment that TOML text describes.
+
+    Raises:
+        ConfigError: the text is not TOML, or describes no experiment.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where} is not TOML: {error}") from None
+    parts = {"data": DataSpec, "network": Network, "training": Recipe}
+    for name, cls in parts.items():
+        if not isinstance(tables.get(name, {}), Mapping):
+            raise ConfigError(f"{where}: {name} must be a table")
+        tables[name] = from_mapping(cls, tables.get(name, {}), f"{where}: {name}")
+    for name in ("methods", "pruners"):
+        table = tables.get(name, {})
+        if not isinstance(table, Mapping) or not all(
+            isinstance(value, Mapping) for value in table.values()
+        ):
+            raise ConfigError(f"{where}: {name} must be tables, one for each, like [{name}.NAME]")
+    return _experiment(tables, where)
+
+
+def _experiment(tables: dict[str, Any], where: str) -> Experiment:
+    for name in ("scenarios", "seeds"):
+        if name in tables:
+            if not isinstance(tables[name], list):
+                raise ConfigError(f"{where}: {name} must be a list, got {tables[name]!r}")
+            tables[name] = tuple(tables[name])
+    known = list(Experiment.__dataclass_fields__)
+    for name in tables:
+        if name not in known:
+            raise ConfigError(f"{where}: {unknown('setting', name, known)}")
+    try:
+        return Experiment(**tables)
+    except TypeError as error:
+        missing = str(error).partition("argument")[2].strip(" s:") or str(error)
+        raise ConfigError(f"{where}: expected {missing}") from None
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
+
+
+def with_overrides(
+    experiment: Experiment, *, seeds: tuple[int, ...] | None = None, source: str | None = None
+) -> Experiment:
+    """The experiment with other seeds, or the same data from another place."""
+    if seeds is not None:
+        experiment = replace(experiment, seeds=seeds)
+    if source is not None:
+        experiment = replace(experiment, data=replace(experiment.data, source=source))
+    return experiment

@@ -1,0 +1,109 @@
+"""An experiment's folder: its settings, its results, its report."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from expunge.bench.config import to_mapping
+from expunge.bench.experiment import Experiment
+from expunge.bench.grid import bases_of_seed, run_grid
+from expunge.bench.stages.model import MODEL, WEIGHTS
+from expunge.bench.workspace import Workspace
+from expunge.errors import StoreError
+from expunge.runs import environment, read_json, write_json
+
+SETTINGS = "experiment.json"
+RESULTS = "results.json"
+ORIGINAL_MODEL = "original"
+
+
+def run_experiment(
+    workspace: Workspace, experiment: Experiment, folder: Path, reproduce: str
+) -> dict[str, Any]:
+    """Run what is not there yet, and leave `results.json` and the original model in `folder`.
+
+    Raises:
+        StoreError: the folder holds an experiment with other settings.
+        ExpungeError: a stage fails; what was made before it stays in the store.
+    """
+    claim(folder, experiment)
+    cells = run_grid(workspace, experiment)
+    results: dict[str, Any] = {
+        "schema": 1,
+        "title": experiment.title,
+        "env": {
+            **environment(),
+            "device": device_name(workspace),
+            "precision": experiment.precision,
+        },
+        "settings": plain(experiment),
+        "reproduce": reproduce,
+        "cells": cells,
+    }
+    previous = folder / RESULTS
+    # Results that say the same keep the environment and the date of the run that measured them.
+    if not (previous.exists() and _cells(previous) == cells):
+        write_json(previous, results)
+    _leave_original(workspace, experiment, folder)
+    kept = read_json(previous)
+    assert isinstance(kept, dict)
+    return kept
+
+
+def claim(folder: Path, experiment: Experiment) -> None:
+    """Make `folder` this experiment's, or find that it is already.
+
+    Raises:
+        StoreError: it holds an experiment with other settings; names the first that differs.
+    """
+    path = folder / SETTINGS
+    asked = plain(experiment)
+    if path.exists():
+        there: Any = read_json(path)
+        if there != asked:
+            key = next(k for k in {**asked, **there} if asked.get(k) != there.get(k))
+            raise StoreError(
+                f"{folder} holds an experiment with other settings ({key}: {there.get(key)!r} "
+                f"there, {asked.get(key)!r} asked for): choose another --out"
+            )
+    elif (folder / RESULTS).exists():
+        raise StoreError(f"{folder} holds results of unknown settings: choose another --out")
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(path, asked)
+
+
+def plain(experiment: Experiment) -> dict[str, Any]:
+    """The experiment's settings as JSON takes them."""
+    settings = to_mapping(experiment)
+    for name in ("methods", "pruners"):
+        settings[name] = {key: dict(value) for key, value in settings[name].items()}
+    return settings
+
+
+def device_name(workspace: Workspace) -> str:
+    """What the device calls itself."""
+    import torch
+
+    return torch.cuda.get_device_name() if workspace.device == "cuda" else workspace.device
+
+
+def _cells(path: Path) -> Any:
+    document = read_json(path)
+    return document.get("cells") if isinstance(document, Mapping) else None
+
+
+def _leave_original(workspace: Workspace, experiment: Experiment, folder: Path) -> None:
+    """A copy of the first seed's dense model, for people to begin with."""
+    target = folder / ORIGINAL_MODEL
+    if target.exists():
+        return
+    dense = bases_of_seed(workspace, experiment, experiment.seeds[0])[0]
+    source = workspace.store.path(dense.run_id)
+    partial = folder / f".{ORIGINAL_MODEL}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    for name in (WEIGHTS, MODEL):
+        shutil.copyfile(source / name, partial / name)
+    partial.rename(target)

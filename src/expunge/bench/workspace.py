@@ -1,0 +1,122 @@
+"""Where stages run: the store, the device, and the datasets loaded so far."""
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from expunge.data import DEFAULT_BUDGET_BYTES, DataSpec, load, place_dataset
+from expunge.errors import ConfigError
+from expunge.runs import Spec, Store
+from expunge.types import Dataset, Progress, silent
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+Announce = Callable[[str, str, float | None], None]
+
+
+def quiet(spec_id: str, label: str, seconds: float | None) -> None:
+    """The announcement callback that says nothing."""
+
+
+class Workspace:
+    """What stages share: a store, a device with a precision, and datasets."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        device: str = "auto",
+        devices: int = 1,
+        strategy: str = "auto",
+        cache_dir: Path | None = None,
+        budget_bytes: int = DEFAULT_BUDGET_BYTES,
+        progress: Progress = silent,
+        announce: Announce = quiet,
+    ) -> None:
+        """`device` is a kind that Lightning Fabric knows, or `auto`.
+
+        `announce` is told of every stage when it is there: its id, what it is, and its seconds, or
+        None when it was there already.
+        """
+        self.store = store
+        self.device = device_kind(device)
+        self.devices = devices
+        self.strategy = strategy
+        self.cache_dir = cache_dir
+        self.budget_bytes = budget_bytes
+        self.progress = progress
+        self.announce = announce
+        self._datasets: dict[DataSpec, Dataset] = {}
+        self._fabrics: dict[str, Fabric] = {}
+        self._specs: dict[str, Spec] = {}
+
+    def fabric(self, precision: str) -> "Fabric":
+        """Lightning Fabric on this workspace's device, launched, in `precision`.
+
+        Raises:
+            ConfigError: the precision, strategy or number of devices is not to be had.
+        """
+        if precision not in self._fabrics:
+            from lightning_fabric import Fabric
+
+            try:
+                fabric = Fabric(
+                    accelerator=self.device,
+                    devices=self.devices,
+                    strategy=self.strategy,
+                    precision=precision,  # type: ignore[arg-type]
+                )
+            except (ValueError, RuntimeError) as error:
+                raise ConfigError(" ".join(str(error).split())) from None
+            if not self._fabrics:
+                fabric.launch()
+            self._fabrics[precision] = fabric
+        return self._fabrics[precision]
+
+    @cached_property
+    def evaluator(self) -> "Fabric":
+        """The device in float32: evaluation does not round, whatever training does."""
+        return self.fabric("32-true")
+
+    def data(self, spec: DataSpec) -> Dataset:
+        """The dataset of `spec`, loaded once.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        if spec not in self._datasets:
+            dataset = load(spec, cache_dir=self.cache_dir)
+            self._datasets[spec] = place_dataset(
+                dataset, torch.device(self.device), self.budget_bytes
+            )
+        return self._datasets[spec]
+
+    def spec(self, run_id: str) -> Spec:
+        """The spec of a run in the store, whose files are checked when it is first asked for.
+
+        Raises:
+            StoreError: the run is not there, or is not whole.
+        """
+        if run_id not in self._specs:
+            self._specs[run_id] = self.store.open(run_id).spec
+        return self._specs[run_id]
+
+
+def device_kind(device: str) -> str:
+    """`cpu`, `cuda` or `mps`: what `auto` stands for here, or what was asked for.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    found = torch.accelerator.current_accelerator(check_available=True)
+    here = "cpu" if found is None else found.type
+    if device == "auto":
+        return here
+    asked = "cuda" if device == "gpu" else device
+    if asked not in ("cpu", here):
+        raise ConfigError(f"device {device!r} is not here: expected auto, cpu or {here}")
+    return asked

@@ -1,0 +1,99 @@
+"""The commands, and what an error looks like: one line, exit code 2."""
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+import typer
+
+from expunge import __version__
+from expunge.cli import bench, evaluate, listing, models, report, runs
+from expunge.errors import ExpungeError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Make a trained classifier forget some of its training data, and prove it.",
+    epilog="Begin with: expunge demo --out demo",
+)
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+# The settings of recipes, pruners and methods are their dataclasses' fields, read as extra words.
+_SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+app.command("demo", epilog="Example: expunge demo --out demo --seeds 2")(bench.demo)
+app.command(
+    "train",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge train --data digits --model resnet8 --epochs 20 --schedule one_cycle",
+)(models.train)
+app.command(
+    "prune",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge prune train-1a2b --method omp --sparsity 0.95",
+)(models.prune)
+app.command(
+    "unlearn",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge unlearn train-1a2b --forget ids:delete.csv --method l1_sparse "
+    "--gamma 0.001",
+)(models.unlearn)
+app.command(
+    "evaluate", epilog="Example: expunge evaluate unlearn-1a2b --reference unlearn-3c4d --json"
+)(evaluate.evaluate)
+app.command("bench", epilog="Example: expunge bench recipes/cifar10-cpu.toml --out cifar10")(
+    bench.bench
+)
+app.command("report", epilog="Example: expunge report demo/results.json --out shared-report")(
+    report.report
+)
+app.command("methods", epilog="Example: expunge methods l1_sparse")(listing.methods)
+app.add_typer(runs.app, name="runs", help="List, show and remove what is in the store.")
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"expunge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version.", callback=_version, is_eager=True
+    ),
+) -> None:
+    pass
+
+
+class _Interrupted(BaseException):
+    """Ctrl-C or a request to end: not an error, and nothing but `main` may catch it."""
+
+
+def main() -> None:
+    """Run the command line; errors are one line on standard error and exit code 2."""
+    # Networks and data of one's own (`package.module:callable`) are found beside where one works.
+    sys.path.insert(0, str(Path.cwd()))
+    before = {number: signal.signal(number, _interrupt) for number in _ENDING}
+    try:
+        app(standalone_mode=True)
+    except ExpungeError as error:
+        _fail(f"error: {error}")
+    except _Interrupted:
+        _fail("interrupted: finished stages are in the store; run the same command to go on")
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        _fail(f"error: {error.strerror or error}{where}")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _fail(line: str) -> None:
+    typer.echo(line, err=True)
+    sys.exit(2)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise _Interrupted

@@ -1,0 +1,100 @@
+"""`expunge demo` and `expunge bench`: a whole experiment, and its report."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from expunge.cli.options import AsJson, Device, Devices, Strategy, show_json, workspace
+
+if TYPE_CHECKING:
+    from expunge.bench.experiment import Experiment
+
+Out = Annotated[Path, typer.Option("--out", help="Folder for results and report.", metavar="DIR")]
+Seeds = Annotated[
+    int | None, typer.Option("--seeds", help="Run seeds 0 to N-1.", min=1, metavar="N")
+]
+
+
+def demo(
+    out: Out = Path("demo"),
+    seeds: Seeds = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Train, prune, forget a class and a random tenth, and report, in about a minute."""
+    from importlib.resources import files
+
+    from expunge.bench.experiment import parse_experiment, with_overrides
+
+    text = (files("expunge.bench") / "demo.toml").read_text(encoding="utf-8")
+    experiment = with_overrides(parse_experiment(text, "demo.toml"), seeds=_first(seeds))
+    words = f" --seeds {seeds}" if seeds is not None else ""
+    _run(experiment, out, None, device, 1, "auto", f"expunge demo --out demo{words}", as_json)
+
+
+def bench(
+    recipe: Annotated[Path, typer.Argument(help="A TOML file that describes an experiment.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for results and report; default: the recipe's name."),
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", help="Folder of finished runs; default: runs inside --out."),
+    ] = None,
+    seeds: Seeds = None,
+    data: Annotated[
+        str | None, typer.Option("--data", help="Read the same data from here instead.")
+    ] = None,
+    device: Device = "auto",
+    devices: Devices = 1,
+    strategy: Strategy = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Run the experiment of a recipe: what is not in the store yet; then report."""
+    from expunge.bench.experiment import read_experiment, with_overrides
+
+    experiment = with_overrides(read_experiment(recipe), seeds=_first(seeds), source=data)
+    words = f" --seeds {seeds}" if seeds is not None else ""
+    _run(
+        experiment,
+        out if out is not None else Path(recipe.stem),
+        store,
+        device,
+        devices,
+        strategy,
+        f"expunge bench {recipe}{words}",
+        as_json,
+    )
+
+
+def _first(seeds: int | None) -> tuple[int, ...] | None:
+    return None if seeds is None else tuple(range(seeds))
+
+
+def _run(
+    experiment: "Experiment",
+    out: Path,
+    store: Path | None,
+    device: str,
+    devices: int,
+    strategy: str,
+    reproduce: str,
+    as_json: bool,
+) -> None:
+    from expunge.bench.results import run_experiment
+    from expunge.cli.report import print_table
+    from expunge.report import write_report
+
+    space = workspace(store if store is not None else out / "runs", device, devices, strategy)
+    results = run_experiment(space, experiment, out, reproduce)
+    path = out / "report.html"
+    # A report that is younger than its results says the same: drawing it again takes seconds.
+    if not path.exists() or path.stat().st_mtime < (out / "results.json").stat().st_mtime:
+        write_report(results, out)
+    if as_json:
+        show_json(results)
+    else:
+        print_table(results)
+        typer.echo(f"\nReport: {path}")

@@ -1,0 +1,135 @@
+"""`expunge methods`: what there is, where it comes from, what it needs, what can be set."""
+
+from dataclasses import MISSING, fields
+from typing import Annotated, Any
+
+import typer
+
+from expunge.cli.options import AsJson, show_json
+
+
+def methods(
+    name: Annotated[
+        str | None, typer.Argument(help="One method or pruner, with its settings.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List unlearning methods and pruners, or the settings of one."""
+    from expunge.errors import ConfigError, unknown
+    from expunge.methods import all_methods
+    from expunge.sparsity import PRUNERS
+
+    listed = [("method", method) for method in all_methods().values()]
+    entries: list[dict[str, Any]] = [
+        {
+            "kind": kind,
+            "name": item.name,
+            "summary": item.summary,
+            "needs": sorted(item.needs),
+            "reads": sorted(item.reads),
+            "cite": item.cite,
+            "settings": settings(item.config),
+        }
+        for kind, item in listed
+    ]
+    entries += [
+        {
+            "kind": "pruner",
+            "name": pruner.name,
+            "summary": _first_line(pruner.config),
+            "needs": ["recipe"],
+            "reads": [],
+            "cite": pruner.cite,
+            "settings": settings(pruner.config),
+        }
+        for pruner in PRUNERS
+    ]
+    if name is not None:
+        chosen = [entry for entry in entries if entry["name"] == name]
+        if not chosen:
+            raise ConfigError(
+                unknown("method or pruner", name, [entry["name"] for entry in entries])
+            )
+        entries = chosen
+    if as_json:
+        show_json(entries)
+    elif name is None:
+        _print_list(entries)
+    else:
+        _print_settings(entries[0])
+
+
+def settings(config: type[Any]) -> list[dict[str, Any]]:
+    """The fields of a configuration: name, type, default and the line that documents each."""
+    documentation = field_documentation(config)
+    rows = []
+    for field in fields(config):
+        default = None if field.default is MISSING else field.default
+        kind = field.type if isinstance(field.type, str) else str(field.type)
+        kind = getattr(field.type, "__name__", kind) if isinstance(field.type, type) else kind
+        rows.append(
+            {
+                "name": field.name,
+                "type": kind.replace("typing.", ""),
+                "default": default,
+                "help": documentation.get(field.name, ""),
+            }
+        )
+    return rows
+
+
+def field_documentation(config: type[Any]) -> dict[str, str]:
+    """The string that stands under each field in the source of a dataclass, bases included."""
+    import ast
+    import inspect
+    import textwrap
+    from itertools import pairwise
+
+    found: dict[str, str] = {}
+    for cls in reversed(config.__mro__[:-1]):
+        tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
+        assert isinstance(tree.body[0], ast.ClassDef)
+        body = tree.body[0].body
+        for field, text in pairwise(body):
+            if (
+                isinstance(field, ast.AnnAssign)
+                and isinstance(field.target, ast.Name)
+                and isinstance(text, ast.Expr)
+                and isinstance(text.value, ast.Constant)
+                and isinstance(text.value.value, str)
+            ):
+                found[field.target.id] = " ".join(text.value.value.split())
+    return found
+
+
+def _first_line(config: type[Any]) -> str:
+    return (config.__doc__ or "").partition("\n")[0].rstrip(".")
+
+
+def _print_list(entries: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    for kind, title in (("method", "Unlearning methods"), ("pruner", "Pruners")):
+        table = Table(title=title, title_justify="left", header_style="bold")
+        for column in ("name", "what it does", "needs", "published"):
+            table.add_column(column, overflow="fold")
+        for entry in entries:
+            if entry["kind"] == kind:
+                needs = ", ".join(entry["needs"]) or "-"
+                table.add_row(entry["name"], entry["summary"], needs, entry["cite"])
+        Console().print(table)
+    typer.echo("Settings of one: expunge methods NAME")
+
+
+def _print_settings(entry: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    typer.echo(f"{entry['name']}: {entry['summary']}\n{entry['cite']}\n")
+    table = Table(header_style="bold")
+    for column in ("setting", "type", "default", "meaning"):
+        table.add_column(column, overflow="fold")
+    for row in entry["settings"]:
+        table.add_row(f"--{row['name']}", row["type"], str(row["default"]), row["help"])
+    Console().print(table)

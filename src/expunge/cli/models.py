@@ -1,0 +1,165 @@
+"""`expunge train`, `prune` and `unlearn`: one model from data or from another model."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from expunge.cli.options import (
+    DEFAULT_STORE,
+    AsJson,
+    Device,
+    Devices,
+    Precision,
+    Store,
+    Strategy,
+    show_json,
+    workspace,
+)
+
+if TYPE_CHECKING:
+    from expunge.bench.stages import Stage
+    from expunge.bench.workspace import Workspace
+
+Run = Annotated[str, typer.Argument(help="A model in the store: its id, or how it begins.")]
+
+
+def train(
+    context: typer.Context,
+    data: Annotated[
+        str,
+        typer.Option(help="digits, a hub id, a folder, an .npz file, or package.module:callable."),
+    ],
+    model: Annotated[
+        str, typer.Option(help="resnet18, resnet20s, ... or package.module:callable.")
+    ],
+    stem: Annotated[
+        str, typer.Option(help="cifar for small images, imagenet for large.")
+    ] = "cifar",
+    width: Annotated[float, typer.Option(help="Multiplies the number of channels.")] = 1.0,
+    weights: Annotated[
+        str | None, typer.Option(help="Adopt this .safetensors or .pt file instead of training.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of initialisation, order and augmentation.")] = 0,
+    split_seed: Annotated[int, typer.Option(help="Of the division into parts.")] = 0,
+    config: Annotated[str | None, typer.Option(help="A hub dataset's configuration.")] = None,
+    image_column: Annotated[str | None, typer.Option(help="Default: found.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Default: found.")] = None,
+    id_column: Annotated[str | None, typer.Option(help="Default: a hash of the image.")] = None,
+    image_size: Annotated[int | None, typer.Option(help="Resize and crop to a square.")] = None,
+    train_split: Annotated[str | None, typer.Option(help="Default: train.")] = None,
+    test_split: Annotated[str | None, typer.Option(help="Default: test, else validation.")] = None,
+    test_fraction: Annotated[float, typer.Option(help="Where there is no test part.")] = 0.2,
+    validation_fraction: Annotated[float, typer.Option(help="Held out of training.")] = 0.0,
+    train_limit: Annotated[int | None, typer.Option(help="Use this many, of all classes.")] = None,
+    test_limit: Annotated[int | None, typer.Option(help="Use this many, of all classes.")] = None,
+    precision: Precision = "32-true",
+    store: Store = DEFAULT_STORE,
+    device: Device = "auto",
+    devices: Devices = 1,
+    strategy: Strategy = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Train an original model, or adopt one. Further words set the recipe: --epochs 20 --lr 0.1."""
+    from expunge.bench.config import from_flags
+    from expunge.bench.experiment import Network
+    from expunge.bench.stages import Origin, train_stage
+    from expunge.data import DataSpec
+    from expunge.types import Recipe
+
+    origin = Origin(
+        data=DataSpec(
+            source=data,
+            config=config,
+            image_column=image_column,
+            label_column=label_column,
+            id_column=id_column,
+            image_size=image_size,
+            train_split=train_split,
+            test_split=test_split,
+            test_fraction=test_fraction,
+            validation_fraction=validation_fraction,
+            train_limit=train_limit,
+            test_limit=test_limit,
+            seed=split_seed,
+        ),
+        network=Network(name=model, stem=stem, width=width),
+        training=from_flags(Recipe, context.args, "train"),
+        seed=seed,
+        precision=precision,
+        weights=weights,
+    )
+    space = workspace(store, device, devices, strategy)
+    _finish(space, train_stage(space, origin), None, as_json)
+
+
+def prune(
+    context: typer.Context,
+    run: Run,
+    method: Annotated[str, typer.Option(help="omp, random: see expunge methods.")] = "omp",
+    sparsity: Annotated[float, typer.Option(help="Share of prunable weights to remove.")] = 0.95,
+    store: Store = DEFAULT_STORE,
+    device: Device = "auto",
+    devices: Devices = 1,
+    strategy: Strategy = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Prune a model and train it again under the mask. Further words are the pruner's settings."""
+    from expunge.bench.config import from_mapping, parse_flags
+    from expunge.bench.stages import prune_stage
+    from expunge.sparsity import get_pruner
+
+    config = get_pruner(method).config
+    given = parse_flags(config, context.args, f"prune {method}")
+    space = workspace(store, device, devices, strategy)
+    chosen = from_mapping(config, {"sparsity": sparsity, **given}, f"prune {method}")
+    stage = prune_stage(space, space.store.find(run), method, chosen)
+    _finish(space, stage, None, as_json)
+
+
+def unlearn(
+    context: typer.Context,
+    run: Run,
+    forget: Annotated[
+        str, typer.Option(help="class:3, class:cat, random:0.1 or ids:FILE.", metavar="SCENARIO")
+    ],
+    method: Annotated[str, typer.Option(help="ft, ga, ...: see expunge methods.")] = "ft",
+    out: Annotated[
+        Path | None, typer.Option(help="Write the unlearned weights here too (.safetensors).")
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    device: Device = "auto",
+    devices: Devices = 1,
+    strategy: Strategy = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Make a model forget. Further words are the method's settings: --epochs 5 --lr 0.01."""
+    from expunge.bench.config import from_flags
+    from expunge.bench.stages import unlearn_stage
+    from expunge.errors import StoreError
+    from expunge.methods import get_method
+
+    config = from_flags(get_method(method).config, context.args, f"unlearn {method}")
+    if out is not None and out.exists():
+        raise StoreError(f"{out} exists already: expected a new file; choose another --out")
+    space = workspace(store, device, devices, strategy)
+    stage = unlearn_stage(space, space.store.find(run), forget, method, config)
+    _finish(space, stage, out, as_json)
+
+
+def _finish(space: "Workspace", stage: "Stage", out: Path | None, as_json: bool) -> None:
+    """Make the stage's artefact, copy its weights out if asked, and say where it is."""
+    from expunge.bench.stages import ensure
+    from expunge.bench.stages.model import WEIGHTS
+
+    run_id = ensure(space, stage)
+    path = space.store.path(run_id)
+    if out is not None:
+        partial = out.with_name(out.name + ".partial")
+        shutil.copyfile(path / WEIGHTS, partial)
+        partial.rename(out)
+    if as_json:
+        show_json({"run": run_id, "path": str(path), "out": None if out is None else str(out)})
+    else:
+        typer.echo(run_id)

@@ -1,0 +1,55 @@
+"""Options that several commands have."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from expunge.bench.workspace import Workspace
+
+Store = Annotated[
+    Path,
+    typer.Option(
+        "--store",
+        envvar="EXPUNGE_STORE",
+        help="Folder of finished runs.",
+        metavar="DIR",
+    ),
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+Devices = Annotated[int, typer.Option("--devices", help="How many devices train together.", min=1)]
+Strategy = Annotated[
+    str, typer.Option("--strategy", help="How they do: auto, ddp (Lightning Fabric's names).")
+]
+Precision = Annotated[
+    str, typer.Option("--precision", help="Of training: 32-true, bf16-mixed (Lightning's names).")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs to read.")]
+
+DEFAULT_STORE = Path("expunge-runs")
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON."""
+    typer.echo(json.dumps(value, indent=1, allow_nan=False))
+
+
+def workspace(
+    store: Path, device: str = "auto", devices: int = 1, strategy: str = "auto"
+) -> "Workspace":
+    """A workspace over `store` whose progress is shown on standard error."""
+    from expunge.bench.workspace import Workspace
+    from expunge.cli.progress import Terminal
+    from expunge.runs import Store as RunStore
+
+    terminal = Terminal()
+    return Workspace(
+        RunStore(store),
+        device=device,
+        devices=devices,
+        strategy=strategy,
+        progress=terminal.progress,
+        announce=terminal.announce,
+    )

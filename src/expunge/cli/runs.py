@@ -1,0 +1,89 @@
+"""`expunge runs`: what is in the store."""
+
+from typing import Annotated
+
+import typer
+
+from expunge.cli.options import DEFAULT_STORE, AsJson, Store, show_json
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.command("list", epilog="Example: expunge runs list --store demo/runs")
+def list_runs(store: Store = DEFAULT_STORE, as_json: AsJson = False) -> None:
+    """List finished runs, oldest first."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from expunge.runs import Store as RunStore
+
+    runs = RunStore(store).list()
+    if as_json:
+        show_json(
+            [
+                {"id": run.id, "kind": run.kind, "created": run.created, "bytes": run.size_bytes}
+                for run in runs
+            ]
+        )
+        return
+    table = Table(header_style="bold")
+    for column in ("run", "made", "MB", "what"):
+        table.add_column(column, justify="right" if column == "MB" else "left", overflow="fold")
+    for run in runs:
+        words = [
+            str(run.settings[key])
+            for key in ("method", "pruner", "scenario", "seed")
+            if key in run.settings
+        ]
+        table.add_row(run.id, run.created, f"{run.size_bytes / 1e6:.1f}", " ".join(words))
+    Console().print(table)
+
+
+@app.command("show", epilog="Example: expunge runs show train-1a2b")
+def show_run(
+    run: Annotated[str, typer.Argument(help="A run's id, or how it begins.")],
+    store: Store = DEFAULT_STORE,
+    as_json: AsJson = False,
+) -> None:
+    """Show a run: its settings, its parents, its files."""
+    from expunge.runs import Store as RunStore
+
+    runs = RunStore(store)
+    run_id = runs.find(run)
+    spec, path = runs.open(run_id).spec, runs.path(run_id)
+    files = sorted(file.name for file in path.iterdir())
+    entry = {
+        "run": run_id,
+        "path": str(path),
+        "settings": dict(spec.settings),
+        "parents": dict(spec.parents),
+        "files": files,
+    }
+    if as_json:
+        show_json(entry)
+        return
+    from rich.console import Console
+    from rich.pretty import Pretty
+
+    Console().print(Pretty(entry, expand_all=True))
+
+
+@app.command("remove", epilog="Example: expunge runs remove train-1a2b --dependants")
+def remove_run(
+    run: Annotated[str, typer.Argument(help="A run's id, or how it begins.")],
+    store: Store = DEFAULT_STORE,
+    dependants: Annotated[
+        bool, typer.Option("--dependants", help="Remove what was made from it as well.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a run from the store."""
+    from expunge.runs import Store as RunStore
+
+    runs = RunStore(store)
+    removed = runs.remove(runs.find(run), dependants=dependants)
+    if as_json:
+        show_json({"removed": list(removed)})
+    else:
+        for run_id in removed:
+            typer.echo(f"removed {run_id}")

@@ -1,0 +1,184 @@
+"""Arrays, tensors and datasets that are in memory already, as samples."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from expunge.data.decode import convert, has_colour, pixels
+from expunge.data.huggingface import is_dataset, table_of_dataset
+from expunge.data.identity import given_ids
+from expunge.data.images import ResidentImages, StreamedImages
+from expunge.data.tables import Table, check_labels, to_samples
+from expunge.errors import DataError
+from expunge.types import Samples
+
+Data = Any
+"""What `as_samples` takes; of a class that it has to look at first."""
+
+_EXPECTED = (
+    "a pair (images, labels) of arrays or tensors, a torch Dataset with a length, "
+    "or one split of a Hugging Face dataset"
+)
+
+
+def as_samples(
+    data: Data,
+    *,
+    ids: Sequence[str] | None = None,
+    name: str = "data",
+    class_names: Sequence[str] | None = None,
+) -> Samples:
+    """Samples from a pair (images, labels), a torch Dataset or a Hugging Face dataset.
+
+    Images are uint8 `(N, C, H, W)`, `(N, H, W, C)` or `(N, H, W)`, or float32 as the network
+    takes them. Whole-number labels are kept as they are, for they are the network's outputs;
+    texts are numbered by `class_names`, otherwise in sorted order. Without `ids`, the ids are
+    hashes of the images. `Samples` are returned unchanged.
+
+    Raises:
+        DataError: the data is of another kind, empty, or not consistent.
+    """
+    if isinstance(data, Samples):
+        return data
+    table = table_of(data, where=name, ids=ids)
+    names = table.class_names if class_names is None else tuple(class_names)
+    if table.labels.dtype.kind == "U":
+        classes = np.unique(table.labels) if names is None else np.asarray(names)
+    else:
+        count = int(table.labels.max()) + 1 if names is None else len(names)
+        classes = np.arange(count)
+    return to_samples(table, classes, names or tuple(map(str, classes.tolist())), name)
+
+
+def table_of(data: Data, *, where: str, ids: Sequence[str] | None = None) -> Table:
+    """Images and raw labels of anything that `as_samples` takes but `Samples`.
+
+    Raises:
+        DataError: the data is of another kind, empty, or not consistent.
+    """
+    names = () if ids is None else given_ids(ids, where)
+    if is_dataset(data):
+        return table_of_dataset(data, where=where, ids=names)
+    if isinstance(data, tuple | list) and len(data) == 2 and _is_array(data[0]):
+        images, labels = data
+    elif _is_map_style(data):
+        images, labels = _collect(data, where)
+    else:
+        raise DataError(f"{where}: expected {_EXPECTED}, got {type(data).__name__}")
+    if isinstance(labels, Tensor):
+        labels = labels.cpu().numpy()
+    return Table(as_images(images, where), check_labels(labels, where), where=where, ids=names)
+
+
+def as_images(images: np.ndarray[Any, Any] | Tensor, where: str) -> ResidentImages | StreamedImages:
+    """Images from an array of `(N, C, H, W)`, `(N, H, W, C)` or `(N, H, W)`, shared if it can be.
+
+    Raises:
+        DataError: another shape, numbers that are not pixels, or none at all.
+    """
+    shape = tuple(images.shape)
+    if len(shape) not in (3, 4) or not _channel_axis(shape):
+        raise DataError(
+            f"{where}: expected images of shape (N, C, H, W), (N, H, W, C) or (N, H, W) with "
+            f"1 or 3 channels, got {shape}"
+        )
+    if 0 in shape:
+        raise DataError(f"{where} is empty: images have the shape {shape}")
+    if isinstance(images, np.memmap) and images.dtype == np.uint8 and _channel_axis(shape) == 1:
+        return StreamedImages(images if images.ndim == 4 else images[:, None])
+    tensor = images if isinstance(images, Tensor) else _from_numpy(images, where)
+    tensor = tensor.detach()
+    if tensor.ndim == 3:
+        tensor = tensor.unsqueeze(1)
+    elif _channel_axis(shape) == 3:
+        tensor = tensor.permute(0, 3, 1, 2)
+    return ResidentImages(_as_pixels(tensor, where).contiguous())
+
+
+def _channel_axis(shape: tuple[int, ...]) -> int | None:
+    """1 for channels first, which wins where both could be; 3 for channels last."""
+    if len(shape) == 3 or shape[1] in (1, 3):
+        return 1
+    return 3 if shape[3] in (1, 3) else None
+
+
+def _as_pixels(tensor: Tensor, where: str) -> Tensor:
+    if tensor.dtype == torch.uint8:
+        return tensor
+    if tensor.is_floating_point():
+        for start in range(0, len(tensor), 1024):
+            good = torch.isfinite(tensor[start : start + 1024]).flatten(1).all(1)
+            if not good.all():
+                row = start + int((~good).nonzero()[0])
+                raise DataError(f"{where}, row {row}: the image has values that are not finite")
+        return tensor.to(torch.float32)
+    low, high = (0, 1) if tensor.dtype == torch.bool else map(int, torch.aminmax(tensor))
+    if tensor.dtype == torch.bool or low < 0 or high > 255:
+        raise DataError(
+            f"{where}: expected images of uint8 in 0..255 or of float32, "
+            f"got {str(tensor.dtype).removeprefix('torch.')} in {low}..{high}"
+        )
+    return tensor.to(torch.uint8)
+
+
+def _from_numpy(array: np.ndarray[Any, Any], where: str) -> Tensor:
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{where}: expected images of numbers, got an array of {array.dtype}")
+    with warnings.catch_warnings():
+        # A read-only array may be shared: samples are never written to.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
+        return torch.from_numpy(np.ascontiguousarray(array))
+
+
+def _is_array(value: object) -> bool:
+    return isinstance(value, np.ndarray | Tensor) and value.ndim > 1
+
+
+def _is_map_style(data: object) -> bool:
+    sized = hasattr(data, "__len__") and hasattr(data, "__getitem__")
+    return sized and not isinstance(data, str | bytes | dict | np.ndarray | Tensor)
+
+
+def _collect(data: Data, where: str) -> tuple[np.ndarray[Any, Any], list[object]]:
+    """All items (image, label) of a map-style dataset, in one array and a list."""
+    count = len(data)
+    if count == 0:
+        raise DataError(f"{where} is empty: expected at least one item")
+    first, _ = _item(data[0], f"{where}, row 0")
+    images = np.empty((count, *first.shape), first.dtype)
+    labels: list[object] = []
+    for row in range(count):
+        image, label = _item(data[row], f"{where}, row {row}")
+        if image.shape != images.shape[1:]:
+            raise DataError(
+                f"{where}, row {row}: the image has the shape {image.shape} but the first "
+                f"{images.shape[1:]}: resize them to one size"
+            )
+        images[row] = image
+        labels.append(label)
+    return images, labels
+
+
+def _item(item: object, where: str) -> tuple[np.ndarray[Any, Any], object]:
+    if not isinstance(item, tuple | list) or len(item) != 2:
+        raise DataError(f"{where}: expected an item (image, label), got {type(item).__name__}")
+    image, label = item
+    if hasattr(label, "item"):
+        label = label.item()
+    if isinstance(image, Image.Image):
+        try:
+            return pixels(convert(image, 3 if has_colour(image) else 1)), label
+        except DataError as error:
+            raise DataError(f"{where}: {error}") from None
+    if isinstance(image, Tensor):
+        return image.detach().cpu().numpy(), label
+    if isinstance(image, np.ndarray):
+        return image, label
+    raise DataError(
+        f"{where}: expected an image as tensor, array or PIL image, got {type(image).__name__}"
+    )

@@ -1,0 +1,287 @@
+"""Datasets that the Hugging Face library reads: from the hub, from parquet files, from images."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+from expunge.data.decode import Encoded, decode_into, find_format
+from expunge.data.identity import given_ids
+from expunge.data.images import ResidentImages, StreamedImages
+from expunge.data.spec import DataSpec
+from expunge.data.tables import Labels, Table, check_labels
+from expunge.errors import ConfigError, DataError, some, unknown
+
+HfDataset = Any
+"""`datasets.Dataset`: the library is optional, so nothing of it is imported with this module."""
+
+_IMAGE_NAMES = ("image", "img", "images", "pixel_values", "jpg", "png")
+_LABEL_NAMES = ("label", "labels", "fine_label", "target", "targets", "class", "cls", "y")
+_TEST_NAMES = ("test", "validation", "valid", "val")
+_CHUNK = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """Where images, labels and ids are."""
+
+    image: str
+    label: str
+    id: str | None = None
+
+
+def is_dataset(data: object) -> bool:
+    """Whether this is one split of a Hugging Face dataset."""
+    datasets = sys.modules.get("datasets")
+    return datasets is not None and isinstance(data, datasets.Dataset)
+
+
+def open_folder(folder: Path, config: str | None, scratch: Path) -> dict[str, HfDataset]:
+    """The splits of a folder of parquet files or images; what is written goes to `scratch`.
+
+    Raises:
+        DataError: the folder holds no dataset, or a file in it is broken.
+    """
+    datasets = _library()
+    with _quiet(datasets):
+        try:
+            found = datasets.load_dataset(str(folder), config, cache_dir=str(scratch))
+        except Exception as error:
+            raise DataError(
+                f"cannot read {folder} as a folder of parquet files or images: {_reason(error)}"
+            ) from error
+    return dict(found)
+
+
+def open_hub(name: str, config: str | None) -> dict[str, HfDataset]:
+    """The splits of a dataset on the hub, or of its copy in the library's own cache.
+
+    Raises:
+        DataError: there is no such dataset, it cannot be reached, or it cannot be read.
+    """
+    datasets = _library()
+    with _quiet(datasets), _offline_where_unreachable(datasets, name):
+        try:
+            found = datasets.load_dataset(name, config)
+        except OSError as error:
+            raise DataError(
+                f"unknown dataset {name!r}: expected digits, a folder of parquet files or images, "
+                "an .npz file, package.module:callable or a hub id; there is no such path, and the "
+                f"hub says: {_reason(error)}"
+            ) from error
+        except Exception as error:
+            raise DataError(f"cannot load {name!r} from the hub: {_reason(error)}") from error
+    return dict(found)
+
+
+def choose_splits(names: Sequence[str], spec: DataSpec) -> dict[str, str]:
+    """Which split is `train`, `test` and `validation`; the last two only where there is one.
+
+    Raises:
+        DataError: a split that is asked for is not there, or none can be taken for training.
+    """
+    roles = {}
+    for role in ("train", "test", "validation"):
+        asked = getattr(spec, f"{role}_split")
+        if asked is not None:
+            if asked not in names:
+                raise DataError(f"{spec.source}: {unknown('split', asked, names)}")
+            roles[role] = asked
+    if "train" not in roles:
+        if "train" not in names and len(names) > 1:
+            raise DataError(
+                f"{spec.source} has no split 'train': pass train_split, one of {', '.join(names)}"
+            )
+        roles["train"] = "train" if "train" in names else names[0]
+    if "test" not in roles:
+        free = [name for name in _TEST_NAMES if name in names and name not in roles.values()]
+        if free:
+            roles["test"] = free[0]
+    if len(set(roles.values())) < len(roles):
+        listed = ", ".join(f"{role} {name!r}" for role, name in sorted(roles.items()))
+        raise ConfigError(f"train_split, test_split and validation_split must differ, got {listed}")
+    return roles
+
+
+def decode_splits(splits: dict[str, HfDataset], spec: DataSpec, folder: Path) -> dict[str, Table]:
+    """Tables of the splits by role; images become files `ROLE.images.npy` in `folder`.
+
+    All splits get one format: RGB if any image in any of them has colour.
+
+    Raises:
+        DataError: a column is not there or not fit, or an image cannot be decoded.
+    """
+    columns = {
+        role: find_columns(split, spec, f"{spec.source}, split {role}")
+        for role, split in splits.items()
+    }
+    sources = {
+        role: _Encoded(split, columns[role].image, f"{spec.source}, split {role}")
+        for role, split in splits.items()
+    }
+    formats = [
+        find_format(source.chunks, spec.channels, spec.image_size, source.where)
+        for source in sources.values()
+    ]
+    wanted = replace(formats[0], channels=max(one.channels for one in formats))
+    tables = {}
+    for role, split in splits.items():
+        out = np.lib.format.open_memmap(
+            folder / f"{role}.images.npy",
+            mode="w+",
+            dtype=np.uint8,
+            shape=(len(split), wanted.channels, wanted.height, wanted.width),
+        )
+        # Labels and ids first: they are quick, and where they fail nothing was decoded in vain.
+        where, column = sources[role].where, columns[role].id
+        labels, class_names = _labels(split, columns[role].label, where)
+        ids = () if column is None else given_ids(_values(split, column), where)
+        decode_into(out, sources[role].chunks(), wanted, where)
+        images = StreamedImages(out)
+        tables[role] = Table(images, labels, where=where, class_names=class_names, ids=ids)
+    return tables
+
+
+def table_of_dataset(dataset: HfDataset, *, where: str, ids: tuple[str, ...] = ()) -> Table:
+    """The table of one split, in memory, its columns found by their types and names.
+
+    Raises:
+        DataError: there is no column of images or labels, or an image cannot be decoded.
+    """
+    columns = find_columns(dataset, DataSpec(source=where), where)
+    source = _Encoded(dataset, columns.image, where)
+    wanted = find_format(source.chunks, None, None, where)
+    out = np.empty((len(dataset), wanted.channels, wanted.height, wanted.width), np.uint8)
+    labels, class_names = _labels(dataset, columns.label, where)
+    decode_into(out, source.chunks(), wanted, where)
+    images = ResidentImages(torch.from_numpy(out))
+    return Table(images, labels, where=where, class_names=class_names, ids=ids)
+
+
+def find_columns(dataset: HfDataset, spec: DataSpec, where: str) -> Columns:
+    """The columns that the spec names, otherwise found by type, otherwise by a usual name.
+
+    Raises:
+        DataError: there is no such column, or several could be meant.
+    """
+    features = dataset.features
+    found = {}
+    for kind, type_name, usual in (
+        ("image", "Image", _IMAGE_NAMES),
+        ("label", "ClassLabel", _LABEL_NAMES),
+    ):
+        asked = getattr(spec, f"{kind}_column")
+        typed = [name for name, feature in features.items() if type(feature).__name__ == type_name]
+        named = [name for name in usual if name in (typed or features)]
+        if asked is not None:
+            if asked not in features:
+                raise DataError(f"{where}: {unknown('column', asked, features)}")
+            found[kind] = asked
+        elif len(typed) == 1 or named:
+            found[kind] = typed[0] if len(typed) == 1 else named[0]
+        else:
+            raise DataError(
+                f"{where}: cannot tell which column holds the {kind}s: "
+                f"pass {kind}_column, one of {some(features)}"
+            )
+    if spec.id_column is not None and spec.id_column not in features:
+        raise DataError(f"{where}: {unknown('column', spec.id_column, features)}")
+    return Columns(image=found["image"], label=found["label"], id=spec.id_column)
+
+
+class _Encoded:
+    """The encoded images of one column, in chunks, as often as they are asked for."""
+
+    def __init__(self, dataset: HfDataset, column: str, where: str) -> None:
+        image = _library().Image(decode=False)
+        try:
+            self._rows = dataset.select_columns([column]).cast_column(column, image)
+        except Exception as error:
+            raise DataError(
+                f"{where}: column {column!r} holds {dataset.features[column]}, not encoded images"
+            ) from error
+        self._column = column
+        self.where = where
+
+    def chunks(self) -> Iterator[list[Encoded]]:
+        for table in self._rows.with_format("arrow").iter(_CHUNK):
+            yield [
+                None if cell is None else cell["bytes"] or _path(cell["path"])
+                for cell in table[self._column].to_pylist()
+            ]
+
+
+def _path(path: str | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def _labels(dataset: HfDataset, column: str, where: str) -> tuple[Labels, tuple[str, ...] | None]:
+    where = f"{where}, column {column!r}"
+    values = _values(dataset, column)
+    missing = [row for row, value in enumerate(values) if value is None]
+    if missing:
+        raise DataError(f"{where}: rows without a label: {some(missing)}")
+    feature = dataset.features[column]
+    names = tuple(feature.names) if type(feature).__name__ == "ClassLabel" else None
+    return check_labels(values, where), names
+
+
+def _values(dataset: HfDataset, column: str) -> list[object]:
+    table = dataset.select_columns([column]).with_format("arrow")[:]
+    values: list[object] = table[column].to_pylist()
+    return values
+
+
+def _library() -> ModuleType:
+    try:
+        import datasets
+    except ImportError as error:
+        raise DataError(
+            'this dataset needs the Hugging Face library `datasets`: pip install "expunge[hub]"'
+        ) from error
+    return datasets  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _quiet(datasets: ModuleType) -> Iterator[None]:
+    """No progress bars and no log lines of the library; its settings are put back."""
+    bars = not datasets.are_progress_bars_disabled()
+    level = datasets.logging.get_verbosity()
+    datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+    try:
+        yield
+    finally:
+        datasets.logging.set_verbosity(level)
+        if bars:
+            datasets.enable_progress_bars()
+
+
+@contextmanager
+def _offline_where_unreachable(datasets: ModuleType, name: str) -> Iterator[None]:
+    """Only the library's own cache where the hub does not answer, instead of long retries."""
+    from huggingface_hub import HfApi
+
+    before = datasets.config.HF_HUB_OFFLINE
+    try:
+        HfApi().dataset_info(name, timeout=10)
+    except Exception as error:
+        # With a response, the hub was reached; load_dataset then has the better message.
+        if getattr(error, "response", None) is None:
+            datasets.config.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        datasets.config.HF_HUB_OFFLINE = before
+
+
+def _reason(error: BaseException) -> str:
+    cause = error.__cause__ if type(error).__name__ == "DatasetGenerationError" else None
+    line = " ".join(str(cause or error).split())
+    return line if len(line) <= 300 else f"{line[:300]}..."

@@ -1,0 +1,71 @@
+"""Which dataset, which of its columns and splits, and what is held out."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from expunge.errors import ConfigError
+from expunge.types import check_range
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSpec:
+    """A dataset, and how it is divided into training, validation and test samples.
+
+    Raises:
+        ConfigError: a setting is out of range.
+    """
+
+    source: str
+    """`digits`, a hub id, a folder of parquet files or images, an `.npz` file, or
+    `package.module:callable`."""
+    name: str | None = None
+    """What tables call the dataset; otherwise named after the source."""
+    config: str | None = None
+    """Configuration of a hub dataset that has several."""
+    image_column: str | None = None
+    """Column with the images; otherwise found by its type or a usual name."""
+    label_column: str | None = None
+    """Column with the labels; otherwise found by its type or a usual name."""
+    id_column: str | None = None
+    """Column with a unique name of every sample; otherwise ids are hashes of the images."""
+    image_size: int | None = None
+    """Height and width in pixels: the shorter side is resized, then the centre is cut out."""
+    channels: Literal[1, 3] | None = None
+    """1 for grey, 3 for RGB; otherwise RGB if any image has colour."""
+    train_split: str | None = None
+    """Split to train on; otherwise `train`, or the only one."""
+    test_split: str | None = None
+    """Split to test on; otherwise `test`, `validation`, `valid` or `val`."""
+    validation_split: str | None = None
+    """Split to select on; otherwise `validation_fraction` of the training samples."""
+    test_fraction: float = 0.2
+    """Share of every class that is held out for testing where the source has no test split."""
+    validation_fraction: float = 0.0
+    """Share of every class of the training samples that is held out for validation."""
+    train_limit: int | None = None
+    """Train on this many samples only, drawn evenly from the classes."""
+    test_limit: int | None = None
+    """Test on this many samples only, drawn evenly from the classes."""
+    seed: int = 0
+    """Of what is held out and of the limits."""
+
+    def __post_init__(self) -> None:
+        if not self.source.strip():
+            raise ConfigError("source must name a dataset, got an empty text")
+        if self.channels not in (None, 1, 3):
+            raise ConfigError(f"channels must be 1 or 3, got {self.channels!r}")
+        for setting in ("image_size", "train_limit", "test_limit"):
+            value = getattr(self, setting)
+            if value is not None:
+                check_range(setting, value, 1, None)
+        if not 0 < self.test_fraction < 1:
+            raise ConfigError(
+                f"test_fraction must be between 0 and 1, both excluded, got {self.test_fraction!r}"
+            )
+        if not 0 <= self.validation_fraction < 1:
+            raise ConfigError(
+                f"validation_fraction must be 0 or more and below 1, "
+                f"got {self.validation_fraction!r}"
+            )
+        if self.validation_split is not None and self.validation_fraction:
+            raise ConfigError("give validation_split or validation_fraction, not both")

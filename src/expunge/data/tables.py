@@ -1,0 +1,138 @@
+"""Images with labels as their source gives them, and how those become class indices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from expunge.data.identity import content_ids, fingerprint
+from expunge.errors import DataError, some
+from expunge.types import Images, Samples
+
+Labels = np.ndarray[Any, np.dtype[Any]]
+"""int64 numbers of 0 or more, or texts; `(N,)`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Images and labels of one split of a source.
+
+    Raises:
+        DataError: it is empty, or labels and images differ in number.
+    """
+
+    images: Images
+    labels: Labels
+    where: str
+    """What messages call it."""
+    class_names: tuple[str, ...] | None = None
+    """What the label numbers stand for, if the source says."""
+    ids: tuple[str, ...] = ()
+    """A unique name of every sample; where empty, the hashes of the images."""
+
+    def __post_init__(self) -> None:
+        if len(self.images) == 0:
+            raise DataError(f"{self.where} is empty: expected at least one image")
+        if len(self.labels) != len(self.images):
+            raise DataError(
+                f"{self.where} has {len(self.images)} images but {len(self.labels)} labels"
+            )
+        if not self.ids:
+            object.__setattr__(self, "ids", content_ids(self.images))
+        if len(self.ids) != len(self.images):
+            raise DataError(f"{self.where} has {len(self.images)} images but {len(self.ids)} ids")
+
+
+def check_labels(values: object, where: str) -> Labels:
+    """The labels as an array of int64 or of text.
+
+    Raises:
+        DataError: a label is missing, negative, or neither an integer nor a text.
+    """
+    labels = np.asarray(values)
+    if labels.dtype.kind == "O":
+        missing = [row for row, label in enumerate(labels.tolist()) if label is None]
+        if missing:
+            raise DataError(f"{where}: rows without a label: {some(missing)}")
+        if not all(isinstance(label, str) for label in labels.tolist()):
+            raise DataError(f"{where}: labels must be all integers or all texts, got a mixture")
+        labels = labels.astype(np.str_)
+    if labels.ndim != 1 or labels.dtype.kind not in "iuUT":
+        raise DataError(
+            f"{where}: labels must be one integer or text per image, "
+            f"got {labels.dtype} of shape {labels.shape}"
+        )
+    if labels.dtype.kind not in "iu":
+        return labels.astype(np.str_)
+    negative = np.flatnonzero(labels < 0)
+    if len(negative):
+        raise DataError(
+            f"{where}: {len(negative)} labels are negative, the first in row {negative[0]}: "
+            "expected class numbers from 0 on; such a split may have no labels at all"
+        )
+    return labels.astype(np.int64)
+
+
+def shared_classes(tables: Sequence[Table]) -> tuple[Labels, tuple[str, ...]]:
+    """The labels of all classes in the order of their indices, and the names of the classes.
+
+    Named classes keep their numbers. Otherwise the classes are the labels that occur in any of
+    the tables, sorted.
+
+    Raises:
+        DataError: the tables disagree about the classes.
+    """
+    names = tables[0].class_names
+    for table in tables[1:]:
+        if table.class_names != names:
+            raise DataError(
+                f"{table.where} and {tables[0].where} name their classes differently: "
+                f"{_listed(table.class_names)} and {_listed(names)}"
+            )
+        if table.labels.dtype.kind != tables[0].labels.dtype.kind:
+            raise DataError(
+                f"labels are numbers in one of {table.where} and {tables[0].where}, and texts in "
+                "the other: expected the same kind in both"
+            )
+    if names is not None:
+        return np.arange(len(names)), names
+    classes = np.unique(np.concatenate([table.labels for table in tables]))
+    return classes, tuple(str(label) for label in classes.tolist())
+
+
+def to_samples(table: Table, classes: Labels, class_names: tuple[str, ...], name: str) -> Samples:
+    """Samples whose label is the position of the table's label in `classes`.
+
+    Raises:
+        DataError: a label is not among the classes.
+    """
+    if table.labels.dtype.kind != classes.dtype.kind:
+        raise DataError(
+            f"{table.where}: labels are {table.labels.dtype}, "
+            f"but the classes are {_listed(class_names)}"
+        )
+    order = np.argsort(classes, kind="stable")
+    place = np.searchsorted(classes, table.labels, sorter=order).clip(max=len(classes) - 1)
+    position = order[place]
+    strange = np.flatnonzero(classes[position] != table.labels)
+    if len(strange):
+        row = int(strange[0])
+        raise DataError(
+            f"{table.where}, row {row}: label {table.labels[row]!s} is not one of the "
+            f"{len(classes)} classes {_listed(class_names)}"
+        )
+    labels = torch.from_numpy(position.astype(np.int64))
+    return Samples(
+        images=table.images,
+        labels=labels,
+        ids=table.ids,
+        class_names=class_names,
+        name=name,
+        fingerprint=fingerprint(table.images, labels, table.ids, class_names),
+    )
+
+
+def _listed(names: Sequence[str] | None) -> str:
+    return "no names" if names is None else some(names)

@@ -1,0 +1,64 @@
+"""Fine-tuning (FT): keep training on the retained samples, and let the rest fade."""
+
+import copy
+from dataclasses import dataclass
+
+from torch import nn
+
+from expunge.methods.method import Method
+from expunge.training.fit import fit
+from expunge.types import Context, Recipe, Split
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuningConfig:
+    """Settings of FT: SGD at a constant learning rate. Defaults are the paper's."""
+
+    epochs: int = 10
+    """Passes over the retained samples."""
+    lr: float = 0.01
+    """Learning rate."""
+    momentum: float = 0.9
+    """SGD momentum."""
+    weight_decay: float = 5e-4
+    """L2 penalty on every parameter."""
+    batch_size: int = 256
+    """Samples in one step."""
+
+    def __post_init__(self) -> None:
+        self.recipe()
+
+    def recipe(self) -> Recipe:
+        """The same settings as the training loop takes them; it validates them."""
+        return Recipe(
+            epochs=self.epochs,
+            lr=self.lr,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            batch_size=self.batch_size,
+            schedule="constant",
+        )
+
+
+def fine_tuning(
+    model: nn.Module, split: Split, config: FineTuningConfig, context: Context
+) -> nn.Module:
+    """A copy of `model`, trained further on the retained samples.
+
+    Raises:
+        DivergedError: the loss is no longer finite.
+    """
+    student = copy.deepcopy(model)
+    fit(student, split.train, split.retain, config.recipe(), context, task="ft")
+    return student
+
+
+METHOD = Method(
+    name="ft",
+    run=fine_tuning,
+    config=FineTuningConfig,
+    reads=frozenset({"retain"}),
+    summary="fine-tune on the retained samples",
+    cite="Golatkar, Achille and Soatto, Eternal Sunshine of the Spotless Net, CVPR 2020; "
+    "Warnecke et al., Machine Unlearning of Features and Labels, NDSS 2023",
+)

@@ -1,0 +1,86 @@
+"""ℓ1-sparse unlearning: fine-tune on the retained samples with γ‖θ‖₁, γ falling to zero."""
+
+import copy
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+
+from expunge.methods.method import Method
+from expunge.sparsity.l1 import GammaSchedule
+from expunge.training.fit import Penalty, fit
+from expunge.types import Context, Recipe, Split, check_choice, check_range
+
+
+@dataclass(frozen=True, kw_only=True)
+class L1SparseConfig:
+    """Settings of ℓ1-sparse unlearning: FT's, and those of the penalty."""
+
+    gamma: float = 1e-4
+    """Strength γ of the penalty on all parameters."""
+    schedule: GammaSchedule = "linear_decay"
+    """How γ changes over the epochs; the paper's choice falls to zero."""
+    form: Literal["subgradient", "proximal"] = "subgradient"
+    """`subgradient` adds γ sign(θ) to gradients; `proximal` shrinks after the step: true zeros."""
+    epochs: int = 10
+    """Passes over the retained samples."""
+    lr: float = 0.01
+    """Learning rate."""
+    momentum: float = 0.9
+    """SGD momentum."""
+    weight_decay: float = 5e-4
+    """L2 penalty on every parameter."""
+    batch_size: int = 256
+    """Samples in one step."""
+
+    def __post_init__(self) -> None:
+        check_range("gamma", self.gamma, 0, None)
+        check_choice("schedule", self.schedule, ("linear_decay", "constant", "linear_growth"))
+        check_choice("form", self.form, ("subgradient", "proximal"))
+        self.recipe()
+
+    def recipe(self) -> Recipe:
+        """The optimiser's settings as the training loop takes them; it validates them."""
+        return Recipe(
+            epochs=self.epochs,
+            lr=self.lr,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            batch_size=self.batch_size,
+            schedule="constant",
+        )
+
+    def penalty(self) -> Penalty:
+        """The ℓ1 term as the training loop takes it."""
+        return Penalty(gamma=self.gamma, schedule=self.schedule, form=self.form)
+
+
+def l1_sparse(
+    model: nn.Module, split: Split, config: L1SparseConfig, context: Context
+) -> nn.Module:
+    """A copy of `model` after SGD on L(θ; retained) + γ_t‖θ‖₁ (Jia et al. 2023, equation 3).
+
+    Raises:
+        DivergedError: the loss is no longer finite.
+    """
+    student = copy.deepcopy(model)
+    fit(
+        student,
+        split.train,
+        split.retain,
+        config.recipe(),
+        context,
+        task="l1_sparse",
+        penalty=config.penalty(),
+    )
+    return student
+
+
+METHOD = Method(
+    name="l1_sparse",
+    run=l1_sparse,
+    config=L1SparseConfig,
+    reads=frozenset({"retain"}),
+    summary="fine-tune on the retained samples with an ℓ1 penalty that fades",
+    cite="Jia et al., Model Sparsity Can Simplify Machine Unlearning, NeurIPS 2023",
+)

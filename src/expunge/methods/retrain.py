@@ -1,0 +1,50 @@
+"""Exact unlearning: train a new network on the retained samples alone."""
+
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from expunge.methods.method import Method
+from expunge.training.fit import fit
+from expunge.types import Context, Split, check_range
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrainConfig:
+    """Settings of Retrain; the rest is the training recipe's."""
+
+    epochs: int | None = None
+    """Passes over the retained samples; unset, as many as the training recipe has."""
+
+    def __post_init__(self) -> None:
+        if self.epochs is not None:
+            check_range("epochs", self.epochs, 1, None)
+
+
+def retrain(model: nn.Module, split: Split, config: RetrainConfig, context: Context) -> nn.Module:
+    """A freshly initialised network, trained on the retained samples by the training recipe.
+
+    The mask, if there is one, is kept; the weights are not rewound.
+
+    Raises:
+        ConfigError: the context has no training recipe.
+        ModelError: the context cannot build a fresh network.
+    """
+    recipe = context.training_recipe()
+    if config.epochs is not None:
+        recipe = replace(recipe, epochs=config.epochs)
+    fresh = context.fresh_model().to(next(model.parameters()).device)
+    fresh.train(model.training)
+    fit(fresh, split.train, split.retain, recipe, context, task="retrain")
+    return fresh
+
+
+METHOD = Method(
+    name="retrain",
+    run=retrain,
+    config=RetrainConfig,
+    reads=frozenset({"retain"}),
+    needs=frozenset({"recipe", "rebuild"}),
+    summary="train a new network without the forget set: exact, slow, the reference",
+    cite="Cao and Yang, Towards Making Systems Forget with Machine Unlearning, S&P 2015",
+)

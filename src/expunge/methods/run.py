@@ -1,0 +1,46 @@
+"""Running a method: checked, seeded by its context, and timed."""
+
+import time
+from typing import Any
+
+import torch
+from torch import nn
+
+from expunge.errors import ConfigError
+from expunge.methods.method import Method
+from expunge.sparsity.mask import check_mask
+from expunge.training.fit import check_finite
+from expunge.types import Context, Split
+
+
+def run_method(
+    method: Method, model: nn.Module, split: Split, config: Any, context: Context
+) -> tuple[nn.Module, float]:
+    """The unlearned model, and the seconds that the method took (run-time efficiency, RTE).
+
+    All that the method needs is inside the time; loading and evaluation are not.
+
+    Raises:
+        ConfigError: the settings are of another method.
+        DivergedError: a weight of the result is not finite.
+        MaskError: the mask does not belong to the model.
+    """
+    if not isinstance(config, method.config):
+        raise ConfigError(
+            f"method {method.name} takes {method.config.__name__}, got {type(config).__name__}"
+        )
+    if context.mask is not None:
+        check_mask(model, context.mask)
+    _wait(context.device)
+    start = time.perf_counter()
+    unlearned = method.run(model, split, config, context)
+    _wait(context.device)
+    seconds = time.perf_counter() - start
+    check_finite(unlearned, method.name)
+    return unlearned, seconds
+
+
+def _wait(device: torch.device) -> None:
+    """Until the device has done all it was asked to: it works asynchronously."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)

@@ -1,0 +1,64 @@
+"""How far apart two networks' weights are: the unlearning error of the paper."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from expunge.errors import DivergedError, MaskError, ModelError, some
+from expunge.types import Mask
+
+
+def weight_distance(
+    state_a: Mapping[str, Tensor], state_b: Mapping[str, Tensor], mask: Mask | None = None
+) -> float:
+    """‖m ⊙ (θ_a − θ_b)‖₂ over all parameters, summed in float64.
+
+    The error e(m) of "Model Sparsity Can Simplify Machine Unlearning" (Jia et al., NeurIPS 2023),
+    section 3, between an approximate unlearner and Retrain.
+
+    Args:
+        state_a: parameter name to tensor, as of `dict(model.named_parameters())`.
+        state_b: the same names and shapes.
+        mask: counts only what it keeps; a parameter that has no mask counts in full.
+
+    Raises:
+        ModelError: names, shapes or kinds of the parameters differ.
+        MaskError: the mask names something else, or has another shape.
+        DivergedError: a weight is not finite.
+    """
+    mask = mask or {}
+    _check(state_a, state_b, mask)
+    total = 0.0
+    with torch.no_grad():
+        for name, a in state_a.items():
+            difference = a.to("cpu", torch.float64) - state_b[name].to("cpu", torch.float64)
+            kept = difference[mask[name].cpu()] if name in mask else difference
+            total += float(kept.square().sum())
+    if not math.isfinite(total):
+        raise DivergedError("the weight distance is not finite: a network has diverged")
+    return math.sqrt(total)
+
+
+def _check(state_a: Mapping[str, Tensor], state_b: Mapping[str, Tensor], mask: Mask) -> None:
+    unmatched = sorted(state_a.keys() ^ state_b.keys())
+    if unmatched:
+        raise ModelError(f"the two networks do not have the same parameters: {some(unmatched)}")
+    for name, a in state_a.items():
+        b = state_b[name]
+        if a.shape != b.shape:
+            raise ModelError(
+                f"{name} has shape {tuple(a.shape)} in one network, {tuple(b.shape)} in the other"
+            )
+        if not (a.is_floating_point() and b.is_floating_point()):
+            raise ModelError(f"{name} is {a.dtype}: expected parameters, not buffers that count")
+    foreign = sorted(mask.keys() - state_a.keys())
+    if foreign:
+        raise MaskError(f"the mask names parameters that the networks lack: {some(foreign)}")
+    for name, kept in mask.items():
+        if kept.dtype != torch.bool or kept.shape != state_a[name].shape:
+            raise MaskError(
+                f"the mask of {name} must be bool {tuple(state_a[name].shape)}, "
+                f"got {kept.dtype} {tuple(kept.shape)}"
+            )

@@ -1,0 +1,162 @@
+"""Weights in files: written as safetensors, read strictly, never as code."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from expunge.errors import CheckpointError, some
+
+_WRAPPERS = ("module.", "_orig_mod.")
+"""What data parallelism and torch.compile put before every key."""
+
+
+def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Write parameters and buffers as safetensors; an existing file is replaced whole or not.
+
+    Raises:
+        CheckpointError: the file cannot be written.
+    """
+    path = Path(path)
+    # Copies: safetensors refuses tensors that share memory, as tied weights do.
+    state = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in model.state_dict().items()
+    }
+    try:
+        with tempfile.TemporaryDirectory(prefix=".saving-", dir=path.parent) as aside:
+            whole = Path(aside) / path.name
+            save_file(state, whole)
+            whole.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"cannot write weights to {path}: {error}") from error
+
+
+def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Fill `model` with the weights in a file that `read_tensors` reads.
+
+    The prefixes that data parallelism and `torch.compile` give to keys are taken off.
+
+    Raises:
+        CheckpointError: the file cannot be read, or is not of this network.
+    """
+    load_state(model, _unwrapped(read_tensors(path), model), str(path))
+
+
+def load_state(model: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
+    """Fill `model` with `state`, every tensor of it and nothing else; `origin` is for messages.
+
+    Raises:
+        CheckpointError: tensors are missing, unexpected, of another shape or kind, or not finite.
+            The model is then as it was.
+    """
+    expected = model.state_dict()
+    faults = []
+    if missing := [name for name in expected if name not in state]:
+        faults.append(f"missing {some(missing)}")
+    if unexpected := [name for name in state if name not in expected]:
+        faults.append(f"unexpected {some(unexpected)}")
+    both = [name for name in expected if name in state]
+    if misfits := [
+        f"{name} (expected {_form(expected[name])}, got {_form(state[name])})"
+        for name in both
+        if not _fits(state[name], expected[name])
+    ]:
+        faults.append(f"not fitting {some(misfits)}")
+    if faults:
+        raise CheckpointError(
+            f"{origin} holds the weights of another network "
+            f"(expected {len(expected)} tensors, got {len(state)}): {'; '.join(faults)}"
+        )
+    # As the network will hold them: a float64 can be finite and too large for float32.
+    if broken := [
+        name for name in both if not bool(state[name].to(expected[name].dtype).isfinite().all())
+    ]:
+        raise CheckpointError(
+            f"{origin} holds values that are not finite (expected none) in {some(broken)}"
+        )
+    model.load_state_dict(dict(state), strict=True)
+
+
+def read_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Named tensors on the CPU from a `.safetensors`, `.pt`, `.pth` or `.pth.tar` file.
+
+    A PyTorch file holds a state dict, alone or under `state_dict` or `model`, and is read without
+    running code from it.
+
+    Raises:
+        CheckpointError: the file is missing, corrupt, or holds anything else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"expected a file of weights, but there is no file {path}")
+    if path.name.endswith(".safetensors"):
+        try:
+            return load_file(path)
+        except (SafetensorError, OSError, ValueError, KeyError) as error:
+            raise CheckpointError(f"{path} is not a whole safetensors file: {error}") from error
+    if path.name.endswith((".pt", ".pth", ".pth.tar")):
+        return _state_dict(_read_pytorch(path), path)
+    raise CheckpointError(f"expected a .safetensors, .pt, .pth or .pth.tar file, got {path}")
+
+
+def _read_pytorch(path: Path) -> object:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a corrupt pickle can fail in any way
+        raise CheckpointError(
+            f"{path} is refused: expected tensors alone, but it is corrupt or holds other objects "
+            f"({type(error).__name__}); save a plain state dict, or safetensors"
+        ) from error
+
+
+def _state_dict(payload: object, path: Path) -> dict[str, Tensor]:
+    if isinstance(payload, Mapping):
+        for key in ("state_dict", "model"):
+            if isinstance(payload.get(key), Mapping):
+                payload = payload[key]
+                break
+    if not isinstance(payload, Mapping):
+        raise CheckpointError(f"{path} must hold a state dict, got {type(payload).__name__}")
+    strays = [
+        f"{name} ({type(value).__name__})"
+        for name, value in payload.items()
+        if not (isinstance(name, str) and isinstance(value, Tensor) and _is_plain(value))
+    ]
+    if strays:
+        raise CheckpointError(
+            f"{path} must hold named, dense tensors alone, got also {some(strays)}"
+        )
+    return dict(payload)
+
+
+def _unwrapped(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    wanted = model.state_dict().keys()
+    while state and not (state.keys() & wanted):
+        prefix = next((each for each in _WRAPPERS if all(n.startswith(each) for n in state)), None)
+        if prefix is None:
+            break
+        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    return state
+
+
+def _fits(given: Tensor, expected: Tensor) -> bool:
+    return (
+        given.shape == expected.shape and given.is_floating_point() == expected.is_floating_point()
+    )
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    return tensor.layout == torch.strided and not tensor.is_meta and not tensor.is_quantized
+
+
+def _form(tensor: Tensor) -> str:
+    kind = str(tensor.dtype).removeprefix("torch.")
+    return f"{kind} {tuple(tensor.shape)}"

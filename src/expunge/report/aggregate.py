@@ -1,0 +1,161 @@
+"""Cells over seeds: means, spreads and counts of every measure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from expunge.report.wording import ORIGINAL, RETRAIN, level_label
+
+Shares = tuple[float, ...]
+"""Per cent of samples in each bin of true-class probability."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One measure over seeds."""
+
+    mean: float
+    std: float | None
+    """Standard deviation with n - 1 in the denominator; None for a single value."""
+    n: int
+
+
+@dataclass(frozen=True, order=True)
+class Level:
+    """How sparse the model was when unlearning began; dense sorts first."""
+
+    sparsity: float
+    pruner: str
+
+    @property
+    def label(self) -> str:
+        """As tables print it."""
+        return level_label(self.pruner, self.sparsity)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """All seeds of one method in one scenario at one level."""
+
+    method: str
+    level: Level
+    seeds: tuple[int, ...]
+    metrics: Mapping[str, Summary]
+    """By key of the measure; a measure that no seed has is left out."""
+    gap: Mapping[str, Summary]
+    """To Retrain at the same level and seed; empty without a reference."""
+    gap_dense: Mapping[str, Summary]
+    """To dense Retrain."""
+    gap_reason: str
+    """Why a seed has no gap; empty if all have one."""
+    rte_s: Summary | None
+    """Seconds."""
+    sparsity_measured: Summary | None
+    """Share of zeros, 0 to 1."""
+    confidence: Mapping[tuple[str, str], Shares]
+    """By ("before" or "after", "forget", "retain" or "test"): the mean distribution."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """All that was measured for one way of choosing the forget set."""
+
+    name: str
+    levels: tuple[Level, ...]
+    methods: tuple[str, ...]
+    """Without the two references, in the order of the document."""
+    groups: Mapping[tuple[str, Level], Group]
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The references that are there, then the methods."""
+        there = {method for method, _ in self.groups}
+        return (*(name for name in (RETRAIN, ORIGINAL) if name in there), *self.methods)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Every seed of any cell, ascending."""
+        return tuple(sorted({seed for group in self.groups.values() for seed in group.seeds}))
+
+    def get(self, method: str, level: Level) -> Group | None:
+        """The seeds of a method at a level, or None where it was not run."""
+        return self.groups.get((method, level))
+
+
+def summarise(values: Iterable[float | None]) -> Summary | None:
+    """Mean, spread and count of the values that are there; None if there are none.
+
+    >>> summarise([1.0, 3.0, None])
+    Summary(mean=2.0, std=1.4142135623730951, n=2)
+    >>> summarise([4.0])
+    Summary(mean=4.0, std=None, n=1)
+    """
+    known = [float(value) for value in values if value is not None]
+    if not known:
+        return None
+    n = len(known)
+    # fsum: the order of the cells must not show in the last digit.
+    mean = math.fsum(known) / n
+    if n < 2:
+        return Summary(mean, None, n)
+    variance = math.fsum((value - mean) ** 2 for value in known) / (n - 1)
+    return Summary(mean, math.sqrt(variance), n)
+
+
+def aggregate(results: Mapping[str, Any]) -> tuple[Scenario, ...]:
+    """The scenarios of a results document, in its order, with all seeds put together."""
+    cells: dict[str, dict[tuple[str, Level], list[Mapping[str, Any]]]] = {}
+    for cell in results["cells"]:
+        key = (cell["method"], Level(float(cell["sparsity"]), cell["pruner"]))
+        cells.setdefault(cell["scenario"], {}).setdefault(key, []).append(cell)
+    return tuple(
+        Scenario(
+            name=name,
+            levels=tuple(sorted({level for _, level in groups})),
+            methods=tuple(
+                dict.fromkeys(method for method, _ in groups if method not in (RETRAIN, ORIGINAL))
+            ),
+            groups={
+                (method, level): _group(method, level, of) for (method, level), of in groups.items()
+            },
+        )
+        for name, groups in cells.items()
+    )
+
+
+def _group(method: str, level: Level, cells: Sequence[Mapping[str, Any]]) -> Group:
+    reasons = dict.fromkeys(
+        cell.get("gap_reason") or "no reason is recorded" for cell in cells if cell["gap"] is None
+    )
+    return Group(
+        method=method,
+        level=level,
+        seeds=tuple(sorted(cell["seed"] for cell in cells)),
+        metrics=_summaries([cell["metrics"] for cell in cells]),
+        gap=_summaries([cell["gap"] or {} for cell in cells]),
+        gap_dense=_summaries([cell.get("gap_dense") or {} for cell in cells]),
+        gap_reason="; ".join(reasons),
+        rte_s=summarise(cell["rte_s"] for cell in cells),
+        sparsity_measured=summarise(cell["sparsity_measured"] for cell in cells),
+        confidence=_confidence([cell["confidence"] for cell in cells if cell.get("confidence")]),
+    )
+
+
+def _summaries(rows: Sequence[Mapping[str, float | None]]) -> dict[str, Summary]:
+    keys = dict.fromkeys(key for row in rows for key in row)
+    summaries = ((key, summarise(row.get(key) for row in rows)) for key in keys)
+    return {key: summary for key, summary in summaries if summary is not None}
+
+
+def _confidence(cells: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Shares]:
+    return {
+        (when, part): tuple(np.mean([cell[when][part] for cell in cells], axis=0).tolist())
+        for when in ("before", "after")
+        for part in ("forget", "retain", "test")
+        if cells
+    }

@@ -1,0 +1,153 @@
+"""The report: one HTML file that explains itself and needs no network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from expunge.report.aggregate import Level, Scenario, aggregate
+from expunge.report.figures import Drawing, draw, save
+from expunge.report.files import write_atomically
+from expunge.report.measures import CORE, FURTHER, GLOSSARY
+from expunge.report.results import check_results
+from expunge.report.summary import Findings, findings
+from expunge.report.tables import Table, further_table, main_table
+from expunge.report.wording import MISSING, method_label, points, scenario_label, seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Section:
+    """A scenario as the template shows it."""
+
+    anchor: str
+    label: str
+    scenario: Scenario
+    findings: Findings
+    table: Table
+    further: Table | None
+    drawings: tuple[Drawing, ...]
+
+
+def write_report(results: Mapping[str, Any], folder: Path) -> Path:
+    """Write `report.html` and `figures/*.svg` into a folder; return the path of the page.
+
+    Raises:
+        DataError: the document does not fit the schema.
+        StoreError: the folder cannot be written to.
+    """
+    folder = Path(folder)
+    scenarios = aggregate(check_results(results))
+    drawings = draw(scenarios)
+    page = _render(results, scenarios, drawings)
+    save(drawings, folder / "figures")
+    path = folder / "report.html"
+    write_atomically(path, page)
+    return path
+
+
+def render_html(results: Mapping[str, Any]) -> str:
+    """The report as one HTML page with styles, script and figures in it.
+
+    Raises:
+        DataError: the document does not fit the schema.
+    """
+    scenarios = aggregate(check_results(results))
+    return _render(results, scenarios, draw(scenarios))
+
+
+def _render(
+    results: Mapping[str, Any], scenarios: Sequence[Scenario], drawings: Sequence[Drawing]
+) -> str:
+    sections = [
+        _Section(
+            anchor=f"scenario-{index}",
+            label=scenario_label(scenario.name),
+            scenario=scenario,
+            findings=findings(scenario),
+            table=main_table(scenario),
+            further=further_table(scenario),
+            drawings=tuple(drawing for drawing in drawings if drawing.scenario == scenario.name),
+        )
+        for index, scenario in enumerate(scenarios, start=1)
+    ]
+    script = _text("script.js")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    # The figures' text was escaped when they were made into XML.
+    environment.filters["drawn"] = Markup
+    return environment.from_string(_text("template.html")).render(
+        title=results["title"],
+        style=Markup(_text("style.css")),
+        script=Markup(script),
+        script_hash=_hash(script),
+        sections=sections,
+        glossary=GLOSSARY,
+        env=results["env"],
+        settings=list(_flat(results["settings"])),
+        reproduce=results["reproduce"],
+        run_header=_RUN_HEADER,
+        runs=[_run_row(cell) for cell in results["cells"]],
+    )
+
+
+def _text(name: str) -> str:
+    return resources.files("expunge.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    """What the page's security policy calls its own script; no other may run."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+_RUN_MEASURES = (*CORE, *FURTHER)
+_RUN_HEADER = (
+    *("Scenario", "Sparsity", "Method", "Seed"),
+    *(measure.short for measure in _RUN_MEASURES),
+    *("Mean gap", "RTE", "Run", "Settings"),
+)
+
+
+def _run_row(cell: Mapping[str, Any]) -> list[tuple[str, float | None]]:
+    """One cell as texts and what to sort them by; None sorts by the text."""
+    gap = (cell["gap"] or {}).get("avg")
+    rte = cell["rte_s"]
+    level = Level(float(cell["sparsity"]), cell["pruner"])
+    values = [cell["metrics"].get(measure.key) for measure in _RUN_MEASURES]
+    return [
+        (scenario_label(cell["scenario"]), None),
+        (level.label, level.sparsity),
+        (method_label(cell["method"]), None),
+        (str(cell["seed"]), cell["seed"]),
+        *((MISSING if value is None else points(value), value) for value in values),
+        (MISSING if gap is None else points(gap), gap),
+        (MISSING if rte is None else seconds(rte), rte),
+        (cell["run"], None),
+        (", ".join(f"{name}={value}" for name, value in _flat(cell["config"])) or MISSING, None),
+    ]
+
+
+def _flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
+    """Nested settings as dotted names; a list of plain values stays one line.
+
+    >>> list(_flat({"training": {"lr": 0.1, "milestones": [91, 136]}}))
+    [('training.lr', '0.1'), ('training.milestones', '[91, 136]')]
+    """
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _flat(item, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        for index, item in enumerate(value):
+            yield from _flat(item, f"{name}[{index}]")
+    elif name:
+        yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

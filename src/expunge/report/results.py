@@ -1,0 +1,161 @@
+"""The results document: reading it, and refusing one that the report could misread."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from expunge.errors import DataError, some
+
+SCHEMA = 1
+"""The version of the document that this module reads."""
+
+BINS = 20
+"""Equal bins of true-class probability in a stored distribution of confidence."""
+
+_TOP = {"title": str, "env": dict, "settings": dict, "reproduce": str, "cells": list}
+_CELL = {
+    "scenario": str,
+    "pruner": str,
+    "sparsity": float,
+    "sparsity_measured": (float, None),
+    "method": str,
+    "seed": int,
+    "config": dict,
+    "metrics": dict,
+    "gap": (dict, None),
+    "rte_s": (float, None),
+    "run": str,
+}
+_OPTIONAL = {"gap_reason": (str, None), "gap_dense": (dict, None), "confidence": (dict, None)}
+_METRICS = ("ua", "ra", "ta", "mia_efficacy", "mia_privacy")
+_GAPS = ("ua", "ra", "ta", "mia_efficacy", "avg")
+_PARTS = ("forget", "retain", "test")
+_KINDS = {str: "text", dict: "an object", list: "a list", float: "a number", int: "an integer"}
+
+
+def load_results(path: Path | str) -> dict[str, Any]:
+    """Read and check a `results.json`.
+
+    Raises:
+        DataError: the file is missing or not JSON, or the document does not fit the schema.
+    """
+    path = Path(path)
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot read results {path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not JSON: {error}") from error
+    return check_results(results, str(path))
+
+
+def check_results(results: object, source: str = "results") -> dict[str, Any]:
+    """Return the document unchanged if it fits the schema; `source` names it in errors.
+
+    Raises:
+        DataError: names the place, what was expected and what came.
+    """
+    if not isinstance(results, dict):
+        raise DataError(f"{source}: expected an object with schema {SCHEMA}, got {_kind(results)}")
+    if isinstance(results.get("schema"), bool) or results.get("schema") != SCHEMA:
+        raise DataError(
+            f"{source}: expected schema {SCHEMA}, got {results.get('schema')!r}: "
+            "measure again with this version of expunge"
+        )
+    _check_finite(results, source)
+    _check_fields(results, _TOP, source)
+    if not results["cells"]:
+        raise DataError(f"{source}: cells is empty: there is nothing to report")
+    seen: dict[tuple[object, ...], int] = {}
+    for index, cell in enumerate(results["cells"]):
+        place = f"{source}: cell {index}"
+        _check_cell(cell, place)
+        key = tuple(cell[name] for name in ("scenario", "pruner", "sparsity", "method", "seed"))
+        if key in seen:
+            raise DataError(
+                f"{place} repeats cell {seen[key]}: one cell for each scenario, pruner, sparsity, "
+                f"method and seed, got {key!r} twice"
+            )
+        seen[key] = index
+    return results
+
+
+def _check_cell(cell: object, place: str) -> None:
+    if not isinstance(cell, dict):
+        raise DataError(f"{place}: expected an object, got {_kind(cell)}")
+    _check_fields(cell, _CELL, place)
+    _check_fields(dict.fromkeys(_OPTIONAL) | cell, _OPTIONAL, place)
+    if not 0 <= cell["sparsity"] <= 1:
+        raise DataError(f"{place}: sparsity must be in 0..1, got {cell['sparsity']!r}")
+    _check_numbers(cell["metrics"], _METRICS, f"{place}: metrics")
+    for name in ("gap", "gap_dense"):
+        if cell.get(name) is not None:
+            _check_numbers(cell[name], _GAPS, f"{place}: {name}")
+    if cell.get("confidence") is not None:
+        _check_confidence(cell["confidence"], f"{place}: confidence")
+
+
+def _check_confidence(confidence: dict[str, Any], place: str) -> None:
+    _check_fields(confidence, {"before": dict, "after": dict}, place)
+    for when in ("before", "after"):
+        _check_fields(confidence[when], dict.fromkeys(_PARTS, list), f"{place}: {when}")
+        for part in _PARTS:
+            shares = confidence[when][part]
+            if len(shares) != BINS or not all(_fits(share, float) for share in shares):
+                raise DataError(f"{place}: {when}: {part} must be a list of {BINS} numbers")
+
+
+def _check_numbers(values: dict[str, Any], required: tuple[str, ...], place: str) -> None:
+    """Every value a number or null, so that measures of the future pass too."""
+    _check_fields(values, dict.fromkeys((*required, *values), (float, None)), place)
+
+
+def _check_fields(values: dict[str, Any], fields: dict[str, Any], place: str) -> None:
+    missing = [name for name in fields if name not in values]
+    if missing:
+        raise DataError(f"{place}: missing {some(missing)}")
+    for name, kinds in fields.items():
+        allowed = kinds if isinstance(kinds, tuple) else (kinds,)
+        if not any(_fits(values[name], kind) for kind in allowed):
+            expected = " or ".join("null" if kind is None else _KINDS[kind] for kind in allowed)
+            raise DataError(f"{place}: {name} must be {expected}, got {_kind(values[name])}")
+
+
+def _fits(value: object, kind: type | None) -> bool:
+    if kind is None:
+        return value is None
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _kind(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    return next((word for kind, word in _KINDS.items() if isinstance(value, kind)), repr(value))
+
+
+def _check_finite(value: object, source: str) -> None:
+    for place, number in _numbers(value, ""):
+        try:
+            finite = math.isfinite(number)
+        except OverflowError:
+            finite = False
+        if not finite:
+            raise DataError(f"{source}: {place} is not a finite number; write null and a reason")
+
+
+def _numbers(value: object, place: str) -> Iterator[tuple[str, int | float]]:
+    """Every number in the document with the path that leads to it."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _numbers(item, f"{place}.{name}" if place else str(name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _numbers(item, f"{place}[{index}]")
+    elif isinstance(value, int | float):
+        yield place, value

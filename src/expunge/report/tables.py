@@ -1,0 +1,317 @@
+"""The paper's layout: a row a method, for every measure a dense column beside the sparse ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from expunge.report.aggregate import Group, Level, Scenario, Summary, aggregate
+from expunge.report.measures import (
+    AVG_GAP,
+    AVG_GAP_DENSE,
+    CORE,
+    RTE,
+    SPARSITY,
+    Measure,
+    further,
+)
+from expunge.report.results import check_results
+from expunge.report.wording import (
+    MISSING,
+    ORIGINAL,
+    RETRAIN,
+    method_label,
+    percent,
+    points,
+    scenario_label,
+    seconds,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One place in a table."""
+
+    text: str
+    """Value and spread, or a dash."""
+    beside: str = ""
+    """What is printed under it: the gap, or the share of Retrain's time."""
+    sort: float | None = None
+    """What sorting goes by: the gap where there is one, so that the closest comes first."""
+    note: int | None = None
+    """Number of the note that says why something is missing, from 1."""
+    best: bool = False
+    """The smallest gap of its column."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One method."""
+
+    method: str
+    label: str
+    reference: bool
+    """Retrain or the original model: what methods are compared with."""
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Methods by measures and levels; entries go measure by measure, level by level."""
+
+    measures: tuple[Measure, ...]
+    levels: tuple[Level, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextTable:
+    """A table as plain strings."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+    notes: list[str]
+
+
+class _Notes:
+    """Reasons in the order in which they are first needed."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def number(self, text: str) -> int:
+        if text not in self.texts:
+            self.texts.append(text)
+        return self.texts.index(text) + 1
+
+
+def main_table(scenario: Scenario) -> Table:
+    """UA, RA, TA and MIA-efficacy with gaps, the mean gap, and RTE."""
+    return _table(scenario, (*CORE, AVG_GAP, RTE))
+
+
+def further_table(scenario: Scenario) -> Table | None:
+    """Measures outside the mean gap; None if the document has none of them."""
+    groups = scenario.groups.values()
+    measures = further(frozenset(key for group in groups for key in group.metrics))
+    if any(group.gap_dense for group in groups):
+        measures = (*measures, AVG_GAP_DENSE)
+    if any(group.sparsity_measured for group in groups):
+        measures = (*measures, SPARSITY)
+    return _table(scenario, measures) if measures else None
+
+
+def _table(scenario: Scenario, measures: tuple[Measure, ...]) -> Table:
+    notes = _Notes()
+    best = {
+        (measure, level): _smallest_gap(scenario, measure, level)
+        for measure in (*CORE, AVG_GAP)
+        for level in scenario.levels
+    }
+    rows = []
+    for method in scenario.rows:
+        entries = tuple(
+            _entry(scenario, method, measure, level, best.get((measure, level)), notes)
+            for measure in measures
+            for level in scenario.levels
+        )
+        reference = method in (RETRAIN, ORIGINAL)
+        rows.append(
+            Row(method=method, label=method_label(method), reference=reference, entries=entries)
+        )
+    return Table(
+        measures=measures, levels=scenario.levels, rows=tuple(rows), notes=tuple(notes.texts)
+    )
+
+
+def _smallest_gap(scenario: Scenario, measure: Measure, level: Level) -> float | None:
+    """Rounded as printed, so that two methods that look equal are both marked; None below two."""
+    groups = (scenario.get(method, level) for method in scenario.methods)
+    found = (group.gap.get(measure.key) for group in groups if group is not None)
+    gaps = [round(gap.mean, 2) for gap in found if gap is not None]
+    return min(gaps) if len(gaps) > 1 else None
+
+
+def _entry(
+    scenario: Scenario,
+    method: str,
+    measure: Measure,
+    level: Level,
+    best: float | None,
+    notes: _Notes,
+) -> Entry:
+    group = scenario.get(method, level)
+    if group is None:
+        return _missing(notes, f"{method_label(method)} was not run at this sparsity.")
+    if measure is RTE:
+        return _time_entry(scenario, group, notes)
+    if measure is SPARSITY:
+        return _sparsity_entry(group, notes)
+    if measure in (AVG_GAP, AVG_GAP_DENSE):
+        return _mean_gap_entry(group, measure, best, notes)
+    return _value_entry(group, measure, best, notes)
+
+
+def _missing(notes: _Notes, reason: str) -> Entry:
+    return Entry(text=MISSING, note=notes.number(reason))
+
+
+def _value_entry(group: Group, measure: Measure, best: float | None, notes: _Notes) -> Entry:
+    value, gap = group.metrics.get(measure.key), group.gap.get(measure.key)
+    if value is None:
+        return _missing(notes, f"{measure.short}: there is no value for this row.")
+    if group.method == RETRAIN:
+        return Entry(text=spread(value), sort=0.0)
+    if gap is None:
+        return Entry(text=spread(value), sort=value.mean)
+    return Entry(
+        text=spread(value),
+        beside=points(gap.mean),
+        sort=gap.mean,
+        best=group.method != ORIGINAL and round(gap.mean, 2) == best,
+    )
+
+
+def _mean_gap_entry(group: Group, measure: Measure, best: float | None, notes: _Notes) -> Entry:
+    if measure is AVG_GAP and group.method == RETRAIN:
+        return Entry(text="0", sort=0.0)
+    gap = (group.gap if measure is AVG_GAP else group.gap_dense).get("avg")
+    if gap is None:
+        reason = group.gap_reason or "There is no dense Retrain of this seed."
+        return _missing(notes, _sentence(reason))
+    chosen = group.method != ORIGINAL and round(gap.mean, 2) == best
+    return Entry(text=spread(gap), sort=gap.mean, best=chosen)
+
+
+def _sparsity_entry(group: Group, notes: _Notes) -> Entry:
+    share = group.sparsity_measured
+    if share is None:
+        return _missing(notes, "The sparsity was not measured.")
+    return Entry(text=f"{100 * share.mean:.2f} %", sort=share.mean)
+
+
+def _time_entry(scenario: Scenario, group: Group, notes: _Notes) -> Entry:
+    if group.rte_s is None:
+        original = group.method == ORIGINAL
+        reason = "Nothing was unlearned." if original else "The run was not timed."
+        return _missing(notes, reason)
+    share = time_share(scenario, group)
+    return Entry(
+        text=seconds(group.rte_s.mean, group.rte_s.std),
+        beside="" if share is None or group.method == RETRAIN else percent(share),
+        sort=group.rte_s.mean,
+    )
+
+
+def time_share(scenario: Scenario, group: Group) -> float | None:
+    """The method's time as a share of Retrain's at the same level; None if either is missing."""
+    retrain = scenario.get(RETRAIN, group.level)
+    if group.rte_s is None or retrain is None or not (retrain.rte_s and retrain.rte_s.mean):
+        return None
+    return group.rte_s.mean / retrain.rte_s.mean
+
+
+def spread(summary: Summary) -> str:
+    """Mean and standard deviation; the mean alone for a single seed.
+
+    >>> spread(Summary(93.08, 2.29, 3)), spread(Summary(93.08, None, 1))
+    ('93.08±2.29', '93.08')
+    """
+    mean = points(summary.mean)
+    return mean if summary.std is None else f"{mean}±{points(summary.std)}"
+
+
+def to_text(results: Mapping[str, Any]) -> list[TextTable]:
+    """The main table of every scenario as plain strings, for a terminal or a file.
+
+    Raises:
+        DataError: the document does not fit the schema.
+    """
+    return [_as_text(scenario) for scenario in aggregate(check_results(results))]
+
+
+def to_markdown(results: Mapping[str, Any]) -> str:
+    """The main table of every scenario in Markdown; best gaps are bold.
+
+    Raises:
+        DataError: the document does not fit the schema.
+    """
+    return "\n".join(
+        _as_markdown(_as_text(scenario, bold="**", escape=True))
+        for scenario in aggregate(check_results(results))
+    )
+
+
+def _as_text(scenario: Scenario, bold: str = "", escape: bool = False) -> TextTable:
+    def safe(text: str) -> str:
+        return _escape(text) if escape else text
+
+    table = main_table(scenario)
+    many = len(scenario.levels) > 1
+    header = [
+        f"{measure.short} {level.label}" if many else measure.short
+        for measure in table.measures
+        for level in table.levels
+    ]
+    n = len(scenario.seeds)
+    notes = [f"({number}) {note}" for number, note in enumerate(table.notes, start=1)]
+    notes.append(
+        f"{n} seeds: mean±standard deviation (gap to Retrain at the same sparsity); "
+        "times with their share of Retrain's."
+        if n > 1
+        else "One seed: no spread can be given. In brackets: gap to Retrain at the same sparsity; "
+        "for times, the share of Retrain's."
+    )
+    return TextTable(
+        title=safe(scenario_label(scenario.name)),
+        header=["Method", *map(safe, header)],
+        rows=[
+            [safe(row.label), *(_entry_text(entry, bold) for entry in row.entries)]
+            for row in table.rows
+        ],
+        notes=[safe(note) for note in notes],
+    )
+
+
+def _entry_text(entry: Entry, bold: str) -> str:
+    text = entry.text
+    if entry.note is not None:
+        return f"{text} ({entry.note})"
+    if entry.beside:
+        text += f" ({entry.beside})"
+    return f"{bold}{text}{bold}" if entry.best else text
+
+
+def _as_markdown(table: TextTable) -> str:
+    lines = [
+        f"### {table.title}",
+        "",
+        _markdown_row(table.header),
+        _markdown_row(["---", *["---:"] * (len(table.header) - 1)]),
+        *map(_markdown_row, table.rows),
+        "",
+        *(f"{note}  " for note in table.notes[:-1]),
+        table.notes[-1],
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _escape(text: str) -> str:
+    """Keep names from being read as HTML or Markdown."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    for char in "\\`*_[]|":
+        text = text.replace(char, f"&#{ord(char)};")
+    return " ".join(text.split())
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

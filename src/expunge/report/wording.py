@@ -1,0 +1,112 @@
+"""How names and numbers are written, the same in tables, figures and prose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+RETRAIN = "retrain"
+"""The method that all others are compared with."""
+
+ORIGINAL = "original"
+"""The model before anything is unlearned."""
+
+MISSING = "—"
+"""What stands where there is no number."""
+
+
+def method_label(method: str) -> str:
+    """What a method is called in print: acronyms in capitals, ℓ for l.
+
+    >>> [method_label(name) for name in ("retrain", "ft", "l1_sparse", "random_label")]
+    ['Retrain', 'FT', 'ℓ1-sparse', 'random-label']
+    """
+    if method in (RETRAIN, ORIGINAL):
+        return method.capitalize()
+    label = printable(method).replace("_", "-")
+    if label.startswith(("l1-", "l2-")):
+        return "ℓ" + label[1:]
+    return label.upper() if len(label) <= 3 else label
+
+
+def scenario_label(scenario: str) -> str:
+    """What is forgotten, in words where the scenario is one of the usual ones.
+
+    >>> scenario_label("class:3"), scenario_label("random:0.1"), scenario_label("ids:bad.csv")
+    ('Forget class 3', 'Forget 10 % at random', 'Forget ids:bad.csv')
+    """
+    kind, _, value = printable(scenario).partition(":")
+    if kind == "class" and value:
+        return f"Forget class {value}" if "," not in value else f"Forget classes {value}"
+    if kind == "random":
+        try:
+            return f"Forget {100 * float(value):g} % at random"
+        except ValueError:
+            pass
+    return f"Forget {printable(scenario)}"
+
+
+def level_label(pruner: str, sparsity: float) -> str:
+    """How sparse the model was before unlearning, and by which pruner.
+
+    >>> level_label("none", 0.0), level_label("omp", 0.95), level_label("synflow", 0.9)
+    ('dense', '95 % OMP', '90 % synflow')
+    """
+    if pruner == "none":
+        return f"{100 * sparsity:g} % sparse" if sparsity else "dense"
+    return f"{100 * sparsity:g} % {method_label(pruner)}"
+
+
+def percent(share: float) -> str:
+    """A share of one, as a percentage of few digits.
+
+    >>> percent(0.957), percent(0.0583), percent(0.00012)
+    ('95.7 %', '5.8 %', '0.012 %')
+    """
+    return f"{100 * share:.2g} %" if abs(share) < 0.1 else f"{100 * share:.3g} %"
+
+
+def points(value: float) -> str:
+    """Percentages and percentage points: two digits, as the papers print them.
+
+    >>> points(6.919), points(-0.001)
+    ('6.92', '0.00')
+    """
+    # Adding zero turns -0.0 into 0.0.
+    return f"{round(value, 2) + 0.0:.2f}"
+
+
+_UNITS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"))
+
+
+def seconds(value: float, spread: float | None = None) -> str:
+    """A duration, and its spread in the same unit.
+
+    >>> seconds(0.42), seconds(151.2, 3.0), seconds(7260)
+    ('420 ms', '2.52±0.05 min', '2.02 h')
+    """
+    size, unit = next(((size, unit) for size, unit in _UNITS if value >= size), _UNITS[-1])
+    scaled = value / size
+    if spread is None:
+        return f"{scaled:.3g} {unit}" if scaled < 1000 else f"{scaled:.0f} {unit}"
+    digits = 2 if scaled < 10 else 1 if scaled < 100 else 0
+    return f"{scaled:.{digits}f}±{spread / size:.{digits}f} {unit}"
+
+
+def listed(items: Sequence[str]) -> str:
+    """Items as part of a sentence.
+
+    >>> listed(["FT", "GA", "IU"])
+    'FT, GA and IU'
+    """
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def printable(text: str) -> str:
+    r"""The text with control characters made visible; they are not allowed in an SVG.
+
+    >>> printable("a" + chr(0) + "b")
+    'a\ufffdb'
+    """
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)

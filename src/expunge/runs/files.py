@@ -1,0 +1,128 @@
+"""Files that are whole or not there: JSON and arrays, written aside, then moved into place."""
+
+import errno
+import json
+import os
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from expunge.errors import StoreError
+
+JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
+"""What JSON can hold; tuples are written as lists."""
+Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
+"""Named arrays of booleans, integers or floats."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def write_json(path: Path, value: JSON) -> None:
+    """Write `value` as JSON, keys in their order.
+
+    Raises:
+        StoreError: it holds NaN or an infinity, is not JSON, or cannot be written.
+    """
+    try:
+        text = json.dumps(value, indent=1, allow_nan=False)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise StoreError(f"cannot write {path}: {error}") from error
+    _write(path, text.encode() + b"\n")
+
+
+def read_json(path: Path) -> JSON:
+    """What a JSON file holds.
+
+    Raises:
+        StoreError: it is not there, cannot be read, or is not JSON with finite numbers.
+    """
+    try:
+        value: JSON = json.loads(_read(path), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{path} is not valid JSON: {error}") from error
+    return value
+
+
+def write_arrays(path: Path, arrays: Arrays) -> None:
+    """Write named arrays as safetensors.
+
+    Raises:
+        StoreError: an array is of another kind than bool, integer or float, or cannot be written.
+    """
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+            raise StoreError(
+                f"cannot write {name!r} to {path}: expected bool, integers or floats of at most "
+                f"64 bits, got {array.dtype}"
+            )
+    _write(path, save({name: np.asarray(array, order="C") for name, array in arrays.items()}))
+
+
+def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of a safetensors file.
+
+    Raises:
+        StoreError: it is not there, cannot be read, or is not whole.
+    """
+    try:
+        return load(_read(path))
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise StoreError(f"{path} is not a whole safetensors file: {error}") from error
+
+
+def disk_is_full(error: BaseException | None) -> str | None:
+    """What the system says, where an error or one of its causes is that there is no room."""
+    while error is not None:
+        number = error.errno if isinstance(error, OSError) else None
+        if isinstance(error, SafetensorError):
+            # Its number is only in its text.
+            found = re.search(r"os error (\d+)", str(error))
+            number = int(found[1]) if found else None
+        if number in _FULL:
+            return os.strerror(number)
+        error = error.__cause__
+    return None
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's or folder's content is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write(path: Path, content: bytes) -> None:
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        try:
+            with aside.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(path)
+            sync(path.parent)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a finite number")

@@ -1,0 +1,54 @@
+"""Forget samples drawn at random."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from expunge.errors import ConfigError
+from expunge.types import Samples, check_range, derive_seed
+
+
+@dataclass(frozen=True)
+class AtRandom:
+    """A fraction of the training samples, drawn uniformly without regard to class.
+
+    Raises:
+        ConfigError: the fraction is not between 0 and 1.
+    """
+
+    fraction: float
+    """Share of the training samples, between 0 and 1, both excluded."""
+    seed: int = 0
+    """Of the draw."""
+
+    def __post_init__(self) -> None:
+        check_range("the fraction to forget", self.fraction, 0, 1)
+        if not 0 < self.fraction < 1:
+            raise ConfigError(
+                f"the fraction to forget must be between 0 and 1, both excluded, "
+                f"got {self.fraction!r}"
+            )
+
+    @property
+    def name(self) -> str:
+        """The text form, for example `random:0.1`; the seed is not part of it."""
+        return f"random:{self.fraction}"
+
+    def select(self, samples: Samples) -> tuple[Tensor, tuple[int, ...]]:
+        """`round(fraction * N)` of N samples, and no classes."""
+        generator = torch.Generator().manual_seed(derive_seed(self.seed, "random forget set"))
+        order = torch.randperm(len(samples), generator=generator)
+        return order[: round(self.fraction * len(samples))].sort().values, ()
+
+
+def at_random(fraction: float, seed: int = 0) -> AtRandom:
+    """Forget this fraction of the training samples, drawn with a generator of its own.
+
+    >>> at_random(0.1).name
+    'random:0.1'
+
+    Raises:
+        ConfigError: the fraction is not between 0 and 1.
+    """
+    return AtRandom(fraction, seed)

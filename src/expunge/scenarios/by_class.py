@@ -1,0 +1,67 @@
+"""Forget whole classes."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from expunge.errors import ConfigError, ForgetError, some
+from expunge.types import Samples
+
+
+@dataclass(frozen=True)
+class ByClass:
+    """All samples of some classes.
+
+    Raises:
+        ConfigError: no class is given, or something that is neither an index nor a name.
+    """
+
+    classes: tuple[int | str, ...]
+    """Classes by index or by name; a text that is no name is read as an index."""
+
+    def __post_init__(self) -> None:
+        if not self.classes:
+            raise ConfigError("by_class needs at least one class, as an index or a name")
+        for given in self.classes:
+            if isinstance(given, bool) or not isinstance(given, int | str) or given == "":
+                raise ConfigError(f"a class must be an index or a name, got {given!r}")
+
+    @property
+    def name(self) -> str:
+        """The text form, for example `class:3,cat`."""
+        return "class:" + ",".join(map(str, self.classes))
+
+    def select(self, samples: Samples) -> tuple[Tensor, tuple[int, ...]]:
+        """All samples of the classes, and the indices of the classes.
+
+        Raises:
+            ForgetError: there is no such class.
+        """
+        classes = sorted({_index(given, samples.class_names) for given in self.classes})
+        return torch.isin(samples.labels, torch.tensor(classes)).nonzero().flatten(), tuple(classes)
+
+
+def by_class(*classes: int | str) -> ByClass:
+    """Forget all samples of these classes, each given by index or by name.
+
+    >>> by_class(3, "cat").name
+    'class:3,cat'
+
+    Raises:
+        ConfigError: no class is given, or something that is neither an index nor a name.
+    """
+    return ByClass(classes)
+
+
+def _index(given: int | str, names: tuple[str, ...]) -> int:
+    if isinstance(given, str) and given in names:
+        return names.index(given)
+    # isdecimal() lets no sign pass: class -1 must not mean the last one.
+    index = int(given) if isinstance(given, int) or given.isdecimal() else -1
+    if not 0 <= index < len(names):
+        raise ForgetError(
+            f"unknown class {given!r}: expected an index in 0..{len(names) - 1} "
+            f"or one of {some(names)}"
+        )
+    return index

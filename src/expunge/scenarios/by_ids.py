@@ -1,0 +1,79 @@
+"""Forget samples that are named: a deletion list."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from expunge.errors import ForgetError, some
+from expunge.scenarios.id_file import read_ids
+from expunge.types import Samples
+
+
+@dataclass(frozen=True)
+class ByIds:
+    """The samples with these ids.
+
+    Raises:
+        ForgetError: there is no id, or one that is not a text.
+    """
+
+    ids: tuple[str, ...] = field(repr=False)
+    """Ids of training samples, each once."""
+    source: str
+    """Where the ids come from: a file, or how many were given."""
+
+    def __post_init__(self) -> None:
+        if not self.ids:
+            raise ForgetError("the list of ids to forget is empty: expected at least one id")
+        others = [given for given in self.ids if not isinstance(given, str)]
+        if others:
+            raise ForgetError(f"ids must be texts, got {some(map(repr, others))}")
+
+    @property
+    def name(self) -> str:
+        """The text form, for example `ids:deletions.csv`."""
+        return f"ids:{self.source}"
+
+    def select(self, samples: Samples) -> tuple[Tensor, tuple[int, ...]]:
+        """The samples with these ids, and no classes.
+
+        Raises:
+            ForgetError: ids that no training sample has, or that are given more than once.
+        """
+        row = {name: index for index, name in enumerate(samples.ids)}
+        counts = Counter(self.ids)
+        problems = []
+        strange = [name for name in counts if name not in row]
+        if strange:
+            problems.append(f"{len(strange)} are not in the training data ({some(strange)})")
+        twice = [name for name, count in counts.items() if count > 1]
+        if twice:
+            problems.append(f"{len(twice)} are given more than once ({some(twice)})")
+        if problems:
+            raise ForgetError(
+                f"of the {len(self.ids)} ids in {self.source!r}, {' and '.join(problems)}: "
+                "expected ids of training samples, each once"
+            )
+        return torch.tensor(sorted(row[name] for name in self.ids)), ()
+
+
+def by_ids(ids: str | Path | Iterable[str]) -> ByIds:
+    """Forget the samples with these ids: a list of them, or the path of a file that lists them.
+
+    A text is a path. The file is read here, so that the scenario stays what it was when it is
+    made, whatever happens to the file.
+
+    >>> by_ids(["img-1", "img-7"]).name
+    'ids:2 given'
+
+    Raises:
+        ForgetError: the file cannot be read, or there is no id.
+    """
+    if isinstance(ids, str | Path):
+        return ByIds(read_ids(Path(ids).expanduser()), str(ids))
+    given = tuple(ids)
+    return ByIds(given, f"{len(given)} given")

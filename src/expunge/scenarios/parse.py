@@ -1,0 +1,37 @@
+"""Scenarios from their text form, as commands and recipes give them."""
+
+from expunge.errors import ConfigError
+from expunge.scenarios.at_random import at_random
+from expunge.scenarios.base import Scenario
+from expunge.scenarios.by_class import by_class
+from expunge.scenarios.by_ids import by_ids
+
+_EXPECTED = "class:3, class:cat, class:3,5, random:0.1 or ids:FILE"
+
+
+def parse(text: str, seed: int = 0) -> Scenario:
+    """The scenario that `text` describes; `seed` is of a random draw.
+
+    >>> parse("class:3,5").name
+    'class:3,5'
+    >>> parse("random:0.1", seed=1)
+    AtRandom(fraction=0.1, seed=1)
+
+    Raises:
+        ConfigError: the text describes none.
+        ForgetError: the file of ids cannot be read.
+    """
+    kind, _, value = text.partition(":")
+    if kind == "class" and value:
+        return by_class(*(part.strip() for part in value.split(",")))
+    if kind == "random" and value:
+        try:
+            fraction = float(value)
+        except ValueError:
+            raise ConfigError(
+                f"the fraction in {text!r} must be a number between 0 and 1"
+            ) from None
+        return at_random(fraction, seed)
+    if kind == "ids" and value:
+        return by_ids(value)
+    raise ConfigError(f"unknown scenario {text!r}: expected {_EXPECTED}")

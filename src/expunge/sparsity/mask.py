@@ -1,0 +1,182 @@
+"""Masks: which weights a network keeps.
+
+A mask has one bool tensor for each prunable parameter, by the parameter's name; False is pruned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from expunge.errors import MaskError, some
+from expunge.types import Mask, check_choice
+
+Layer = Literal["conv", "linear"]
+"""Kinds of layers whose weights can be pruned."""
+
+_TYPES: dict[str, type[nn.Module]] = {"conv": nn.Conv2d, "linear": nn.Linear}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSparsity:
+    """How much of one layer a mask keeps."""
+
+    name: str
+    """The parameter."""
+    shape: tuple[int, ...]
+    """Its shape."""
+    kept: int
+    """Weights that are kept."""
+    total: int
+    """Weights there are."""
+
+    @property
+    def sparsity(self) -> float:
+        """Fraction of weights that are pruned."""
+        return 1 - self.kept / self.total
+
+
+def prunable(model: nn.Module, layers: Sequence[Layer] = ("conv",)) -> dict[str, nn.Parameter]:
+    """The weights that pruning chooses from, by name, in the model's order.
+
+    `conv` is the weight of every `Conv2d`, the first and 1x1 shortcuts included; `linear` that of
+    every `Linear`, the classification head included. Biases and batch norms are never pruned. A
+    shared weight is listed once.
+
+    Raises:
+        ConfigError: `layers` names something else.
+        MaskError: the model has no such weights.
+    """
+    for layer in layers:
+        check_choice("layers", layer, get_args(Layer))
+    types = tuple(_TYPES[layer] for layer in layers)
+    owners = {
+        f"{name}.weight" if name else "weight"
+        for name, module in model.named_modules()
+        if isinstance(module, types)
+    }
+    found = {name: weight for name, weight in model.named_parameters() if name in owners}
+    if not found:
+        raise MaskError(
+            f"{type(model).__name__} has no weights in layers of kind "
+            f"{' or '.join(layers) or '(none)'}: choose layers from {', '.join(get_args(Layer))}"
+        )
+    return found
+
+
+def check_mask(model: nn.Module, mask: Mask) -> None:
+    """Refuse a mask that is not of `model`.
+
+    A mask of one convolution must cover all of them, and so with linear layers.
+
+    Raises:
+        MaskError: entries are missing, unexpected, of another shape, or not bool.
+    """
+    known = {layer: _weights(model, layer) for layer in get_args(Layer)}
+    expected = {
+        name: weight
+        for weights in known.values()
+        if weights.keys() & mask.keys()
+        for name, weight in weights.items()
+    } or known["conv"]
+    faults = []
+    if missing := [name for name in expected if name not in mask]:
+        faults.append(f"missing {some(missing)}")
+    if unexpected := [name for name in mask if name not in expected]:
+        faults.append(f"unexpected {some(unexpected)}")
+    if misfits := [
+        f"{name} (expected bool {tuple(weight.shape)}, got {_form(mask[name])})"
+        for name, weight in expected.items()
+        if name in mask and (mask[name].dtype != torch.bool or mask[name].shape != weight.shape)
+    ]:
+        faults.append(f"not fitting {some(misfits)}")
+    if faults or not mask:
+        raise MaskError(
+            f"the mask is not of this {type(model).__name__} (expected {len(expected)} entries, "
+            f"got {len(mask)}): {'; '.join(faults) or 'nothing to prune'}"
+        )
+
+
+def check_not_collapsed(mask: Mask) -> None:
+    """Refuse a mask that leaves a layer without a single weight: nothing would pass through it.
+
+    Raises:
+        MaskError: names the layers.
+    """
+    empty = [layer.name for layer in layer_report(mask) if layer.kept == 0]
+    if empty:
+        raise MaskError(
+            f"layer collapse at sparsity {mask_sparsity(mask):.4f}: expected at least one weight "
+            f"in every layer, got none in {some(empty)}; ask for less sparsity"
+        )
+
+
+@torch.no_grad()
+def apply_mask(model: nn.Module, mask: Mask) -> None:
+    """Set the pruned weights of `model` to zero, in place.
+
+    Raises:
+        MaskError: the mask is not of this model.
+    """
+    check_mask(model, mask)
+    weights = dict(model.named_parameters())
+    torch._foreach_mul_(
+        [weights[name] for name in mask],
+        [kept.to(weights[name].device) for name, kept in mask.items()],
+    )
+
+
+def mask_sparsity(mask: Mask) -> float:
+    """The fraction of entries that are pruned, 0 to 1."""
+    report = layer_report(mask)
+    return 1 - sum(layer.kept for layer in report) / sum(layer.total for layer in report)
+
+
+def layer_report(mask: Mask) -> list[LayerSparsity]:
+    """What the mask keeps of every layer, in its order."""
+    kept = torch.stack([entry.sum().cpu() for entry in mask.values()]).tolist()
+    return [
+        LayerSparsity(name=name, shape=tuple(entry.shape), kept=count, total=entry.numel())
+        for (name, entry), count in zip(mask.items(), kept, strict=True)
+    ]
+
+
+@torch.no_grad()
+def sparsity_of(
+    model: nn.Module, names: Sequence[str] | None = None, threshold: float = 0.0
+) -> float:
+    """The fraction of weights with |w| <= `threshold`, 0 to 1.
+
+    Counted over the parameters in `names`; without them, over the convolution weights.
+
+    Raises:
+        MaskError: a name is not a parameter of the model, or there is nothing to count.
+    """
+    weights: dict[str, nn.Parameter]
+    if names is None:
+        weights = prunable(model)
+    else:
+        parameters = dict(model.named_parameters())
+        if absent := [name for name in names if name not in parameters]:
+            raise MaskError(f"expected names of parameters, got {some(absent)}")
+        weights = {name: parameters[name] for name in names}
+    total = sum(weight.numel() for weight in weights.values())
+    if total == 0:
+        raise MaskError("expected parameters to count zeros in, got none")
+    zeros = torch.stack([(weight.abs() <= threshold).sum() for weight in weights.values()])
+    return int(zeros.sum()) / total
+
+
+def _weights(model: nn.Module, layer: Layer) -> dict[str, nn.Parameter]:
+    try:
+        return prunable(model, (layer,))
+    except MaskError:
+        return {}
+
+
+def _form(entry: Tensor) -> str:
+    return f"{str(entry.dtype).removeprefix('torch.')} {tuple(entry.shape)}"

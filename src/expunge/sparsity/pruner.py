@@ -1,0 +1,59 @@
+"""What a pruner is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from torch import nn
+
+from expunge.errors import ConfigError
+from expunge.sparsity.mask import Layer
+from expunge.types import Context, Mask, Samples, check_choice, check_range
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruneConfig:
+    """What every pruner is told; one with more to set extends it.
+
+    Raises:
+        ConfigError: the sparsity is not in [0, 1), or a layer is of no known kind.
+    """
+
+    sparsity: float = 0.95
+    """Fraction of prunable weights to prune, at least 0 and less than 1."""
+    rewind: bool = True
+    """Train again from the weights of the rewind epoch; False: from the trained weights."""
+    layers: tuple[Layer, ...] = ("conv",)
+    """Kinds of layers whose weights are prunable; `linear` includes the head."""
+
+    def __post_init__(self) -> None:
+        check_range("sparsity", self.sparsity, 0, 1)
+        if self.sparsity == 1:
+            raise ConfigError("sparsity must be less than 1, got 1: no weight would be left")
+        if not self.layers:
+            raise ConfigError(f"layers must name one or more of {', '.join(get_args(Layer))}")
+        for layer in self.layers:
+            check_choice("layers", layer, get_args(Layer))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pruner:
+    """A way to choose the weights that a network can do without."""
+
+    name: str
+    """What recipes, tables and the command line call it."""
+    run: Callable[[nn.Module, Samples | None, Any, Context], Mask]
+    """From the model, the training samples, an instance of `config` and the context to a mask.
+
+    The model is not changed; the mask has exactly `round(sparsity * n)` pruned of n prunable
+    weights, and is on the device of the weights."""
+    config: type[PruneConfig]
+    """Its settings."""
+    cite: str
+    """Where it was published."""
+    when: Literal["trained", "initial"] = "trained"
+    """Which weights it is given: after training, or as they were initialised."""
+    needs_samples: bool = False
+    """Whether it reads training samples; if not, None will do."""

@@ -1,0 +1,37 @@
+"""Random pruning: the control that any other pruner has to beat."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from expunge.sparsity.mask import prunable
+from expunge.sparsity.pruner import PruneConfig, Pruner
+from expunge.sparsity.ranking import keep_highest
+from expunge.types import Context, Mask, Samples
+
+
+def random_pruning(
+    model: nn.Module, samples: Samples | None, config: PruneConfig, context: Context
+) -> Mask:
+    """Prune weights by lot, over all layers together; the context's seed decides which.
+
+    Raises:
+        MaskError: a layer would lose all its weights, or there is nothing to prune.
+    """
+    generator = context.generator("pruning")
+    scores = {
+        # Drawn on the CPU: the same seed gives the same mask on every device. In float64 ties,
+        # which would favour the last layers, do not happen.
+        name: torch.rand(weight.shape, generator=generator, dtype=torch.float64).to(weight.device)
+        for name, weight in prunable(model, config.layers).items()
+    }
+    return keep_highest(scores, config.sparsity)
+
+
+PRUNER = Pruner(
+    name="random",
+    run=random_pruning,
+    config=PruneConfig,
+    cite="Blalock et al. 2020, What is the State of Neural Network Pruning? (MLSys)",
+)

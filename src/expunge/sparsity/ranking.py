@@ -1,0 +1,42 @@
+"""From a score for every weight to a mask of exactly the sparsity that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from expunge.errors import DivergedError, some
+from expunge.sparsity.mask import check_not_collapsed
+from expunge.types import Mask
+
+
+@torch.no_grad()
+def keep_highest(scores: Mapping[str, Tensor], sparsity: float) -> Mask:
+    """Prune the `round(sparsity * n)` lowest of all n scores, over all layers together.
+
+    Of equal scores, those that come first (in the mapping's order, then row by row) are pruned
+    first, so that the count is exact and the mask does not depend on the device.
+
+    Raises:
+        DivergedError: a score is not finite.
+        MaskError: a layer would lose all its weights.
+    """
+    if broken := [name for name, score in scores.items() if not bool(score.isfinite().all())]:
+        raise DivergedError(f"expected finite scores to prune by, got others in {some(broken)}")
+    ranked = torch.cat([score.detach().flatten() for score in scores.values()])
+    prune = round(sparsity * len(ranked))
+    kept = torch.ones_like(ranked, dtype=torch.bool)
+    if prune > 0:
+        threshold = ranked.kthvalue(prune).values
+        kept = ranked > threshold
+        tied = (ranked == threshold).nonzero().flatten()
+        kept[tied[prune - int((ranked < threshold).sum()) :]] = True
+    entries = torch.split(kept, [score.numel() for score in scores.values()])
+    mask = {
+        name: entry.reshape(score.shape).clone()
+        for (name, score), entry in zip(scores.items(), entries, strict=True)
+    }
+    check_not_collapsed(mask)
+    return mask

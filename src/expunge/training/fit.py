@@ -1,0 +1,144 @@
+"""The one training loop: every method that takes gradient steps goes through it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from expunge.data.augment import augment
+from expunge.errors import DivergedError
+from expunge.sparsity.l1 import GammaSchedule, add_l1_gradient, gamma_at, proximal_step
+from expunge.sparsity.mask import apply_mask
+from expunge.sparsity.masker import Masker
+from expunge.training.batches import shuffled_batches
+from expunge.training.layout import place_back, place_for_work
+from expunge.training.modes import mode
+from expunge.training.schedule import learning_rate
+from expunge.training.task import losses
+from expunge.types import Context, Recipe, Samples
+
+
+@dataclass(frozen=True, kw_only=True)
+class Penalty:
+    """γ‖θ‖₁ over all parameters, added to the loss of every step."""
+
+    gamma: float
+    schedule: GammaSchedule = "linear_decay"
+    form: Literal["subgradient", "proximal"] = "subgradient"
+
+
+def fit(
+    model: nn.Module,
+    samples: Samples,
+    index: Tensor,
+    recipe: Recipe,
+    context: Context,
+    *,
+    task: str = "train",
+    ascend: bool = False,
+    penalty: Penalty | None = None,
+    after_epoch: Callable[[int], None] | None = None,
+) -> None:
+    """Train `model` in place by SGD on the cross-entropy of `samples` at `index`.
+
+    Weights that `context.mask` prunes, and their momentum, are zero after every step. `ascend`
+    climbs the loss instead. `after_epoch` is called with the number of epochs done, 0 included.
+    Modes and device are as before when it returns.
+
+    Raises:
+        DivergedError: the loss of an epoch, or a weight at the end, is not finite.
+        MaskError: the mask does not belong to the model.
+    """
+    fabric = context.fabric
+    home = next(model.parameters()).device
+    images = samples.images.to(context.device)
+    labels = samples.labels.to(context.device)
+    index = index.cpu()
+    place_for_work(model, context.device)
+    if context.mask is not None:
+        apply_mask(model, context.mask)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.SGD(
+        parameters,
+        lr=recipe.lr,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov and recipe.momentum > 0,
+        weight_decay=recipe.weight_decay,
+        maximize=ascend,
+        fused=True,
+    )
+    keep_zeros = Masker(model, context.mask, optimizer) if context.mask is not None else None
+    network, stepper = fabric.setup(model, optimizer)
+    order = context.generator("order")
+    # Each process augments its own share of a batch, so each draws from a generator of its own.
+    draws = context.generator(f"augmentation:{fabric.global_rank}", context.device)
+    # Under `maximize` the gradient is climbed: the penalty must then point the other way.
+    sign = -1.0 if ascend else 1.0
+
+    with mode(model, training=True):
+        if after_epoch is not None:
+            after_epoch(0)
+        step = seen = 0
+        for epoch in range(recipe.epochs):
+            batches = shuffled_batches(
+                index, recipe.batch_size, order, least=max(2, fabric.world_size)
+            )
+            shares = [batch[fabric.global_rank :: fabric.world_size] for batch in batches]
+            gamma = 0.0 if penalty is None else _gamma(penalty, epoch, recipe.epochs)
+            total = torch.zeros((), device=context.device)
+            for batch, share, pixels in zip(batches, shares, images.batches(shares), strict=True):
+                lr = learning_rate(recipe, step, len(batches))
+                for group in optimizer.param_groups:
+                    group["lr"] = lr
+                loss, _ = losses(
+                    network,
+                    augment(pixels, context.augmentation, draws),
+                    labels[share.to(labels.device)],
+                    recipe.label_smoothing,
+                )
+                # Data parallel averages gradients over processes: this makes it the batch's mean.
+                objective = loss.sum() * (fabric.world_size / len(batch))
+                fabric.backward(objective)
+                if penalty is not None and penalty.form == "subgradient":
+                    add_l1_gradient(parameters, sign * gamma)
+                stepper.step()
+                if penalty is not None and penalty.form == "proximal":
+                    proximal_step(parameters, lr * gamma)
+                if keep_zeros is not None:
+                    keep_zeros()
+                stepper.zero_grad()
+                total += objective.detach()
+                step += 1
+                seen += len(batch)
+                context.progress(task, step, len(batches) * recipe.epochs, seen)
+            # One look at the loss an epoch: more would make the device wait for the host.
+            mean = float(total) / len(batches)
+            if not math.isfinite(mean):
+                raise DivergedError(
+                    f"{task}: the loss of epoch {epoch + 1} of {recipe.epochs} is {mean}: expected "
+                    f"a finite number; lower the learning rate (lr={recipe.lr})"
+                )
+            if after_epoch is not None:
+                after_epoch(epoch + 1)
+    place_back(model, home)
+    check_finite(model, task)
+
+
+def check_finite(model: nn.Module, task: str) -> None:
+    """Refuse a model with a weight or buffer that is not finite.
+
+    Raises:
+        DivergedError: names the first such tensor.
+    """
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise DivergedError(
+                f"{task}: {name} is no longer finite; lower the learning rate or the step"
+            )
+
+
+def _gamma(penalty: Penalty, epoch: int, epochs: int) -> float:
+    return gamma_at(penalty.schedule, penalty.gamma, epoch, epochs)

@@ -1,0 +1,51 @@
+"""Logits of every sample, without augmentation."""
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from expunge.training.layout import place_back, place_for_work
+from expunge.training.modes import mode
+from expunge.training.task import as_input
+from expunge.types import Progress, Samples, silent
+
+
+def predict(
+    model: nn.Module,
+    samples: Samples,
+    fabric: Fabric,
+    *,
+    batch_size: int = 500,
+    task: str = "predict",
+    progress: Progress = silent,
+) -> Tensor:
+    """Logits `(N, classes)`, float32 on the CPU, in evaluation mode; the model is as before after.
+
+    Under data parallelism every process computes its share and all get the whole, in order.
+    """
+    home = next(model.parameters()).device
+    images = samples.images.to(fabric.device)
+    index = torch.arange(len(samples))
+    share = index[fabric.global_rank :: fabric.world_size]
+    batches = list(torch.split(share, batch_size))
+    logits: list[Tensor] = []
+    place_for_work(model, fabric.device)
+    with mode(model, training=False), torch.inference_mode(), fabric.autocast():
+        for done, pixels in enumerate(images.batches(batches), start=1):
+            logits.append(model(as_input(pixels)).float())
+            progress(task, done, len(batches), min(done * batch_size, len(share)))
+    place_back(model, home)
+    mine = torch.cat(logits) if logits else torch.empty(0)
+    if fabric.world_size == 1:
+        return mine.cpu().clone()
+    return _gather(mine, len(samples), fabric).cpu()
+
+
+def _gather(mine: Tensor, total: int, fabric: Fabric) -> Tensor:
+    """All processes' shares (sample i is on process i mod world), in the samples' order."""
+    longest = -(-total // fabric.world_size)
+    padded = mine.new_zeros((longest, mine.shape[1]))
+    padded[: len(mine)] = mine
+    shares = fabric.all_gather(padded)
+    assert isinstance(shares, Tensor)
+    return shares.transpose(0, 1).reshape(-1, mine.shape[1])[:total]

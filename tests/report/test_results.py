@@ -1,0 +1,134 @@
+import json
+
+import pytest
+
+from expunge.errors import DataError
+from expunge.report import check_results, load_results
+
+
+def write(tmp_path, text):
+    path = tmp_path / "results.json"
+    path.write_text(text)
+    return path
+
+
+def test_a_good_document_comes_back_unchanged(tmp_path, results):
+    assert load_results(write(tmp_path, json.dumps(results))) == results
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"cannot read results .*none\.json: No such file"):
+        load_results(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("text", ["", "{", "\xff", "[" * 100_000])
+def test_what_is_not_json_is_refused_in_one_line(tmp_path, text):
+    path = tmp_path / "results.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(DataError, match="is not JSON") as caught:
+        load_results(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("schema", [0, 2, "1", None, True])
+def test_another_schema_is_refused(results, schema):
+    results["schema"] = schema
+    with pytest.raises(DataError, match="expected schema 1, got"):
+        check_results(results)
+
+
+def test_a_list_is_no_document():
+    with pytest.raises(DataError, match="expected an object with schema 1, got a list"):
+        check_results([])
+
+
+def test_every_missing_key_of_a_cell_is_named(results):
+    del results["cells"][2]["method"], results["cells"][2]["rte_s"]
+    with pytest.raises(DataError, match="r: cell 2: missing method, rte_s"):
+        check_results(results, "r")
+
+
+@pytest.mark.parametrize("key", ["title", "env", "settings", "reproduce", "cells"])
+def test_every_part_of_the_document_is_needed(results, key):
+    del results[key]
+    with pytest.raises(DataError, match=f"missing {key}"):
+        check_results(results)
+
+
+def test_no_cells_is_nothing_to_report(results):
+    results["cells"] = []
+    with pytest.raises(DataError, match="cells is empty"):
+        check_results(results)
+
+
+def test_missing_metrics_and_gaps_are_named(results):
+    del results["cells"][0]["metrics"]["ua"]
+    with pytest.raises(DataError, match="cell 0: metrics: missing ua"):
+        check_results(results)
+    results["cells"][0]["metrics"]["ua"] = 1.0
+    del results["cells"][0]["gap"]["avg"]
+    with pytest.raises(DataError, match="cell 0: gap: missing avg"):
+        check_results(results)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "1" + "0" * 400])
+def test_numbers_that_are_not_finite_are_refused_with_their_place(tmp_path, results, number):
+    results["cells"][3]["metrics"]["ta"] = "HERE"
+    path = write(tmp_path, json.dumps(results).replace('"HERE"', number))
+    with pytest.raises(DataError, match=r"cells\[3\]\.metrics\.ta is not a finite number"):
+        load_results(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("scenario", 3, "scenario must be text, got an integer"),
+        ("seed", 0.5, "seed must be an integer, got a number"),
+        ("seed", True, "seed must be an integer, got true"),
+        ("sparsity", None, "sparsity must be a number, got null"),
+        ("sparsity", 95, r"sparsity must be in 0\.\.1, got 95"),
+        ("metrics", [], "metrics must be an object, got a list"),
+        ("gap", "none", "gap must be an object or null, got text"),
+        ("gap_reason", 4, "gap_reason must be text or null"),
+        ("rte_s", "fast", "rte_s must be a number or null, got text"),
+        ("confidence", {"before": {}}, "confidence: missing after"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused(results, key, value, message):
+    results["cells"][1][key] = value
+    with pytest.raises(DataError, match=f"cell 1: {message}"):
+        check_results(results)
+
+
+@pytest.mark.parametrize("shares", [[5.0] * 19, [5.0] * 19 + ["5"], [5.0] * 19 + [None]])
+def test_a_distribution_has_twenty_numbers(results, find, shares):
+    find("ft")["confidence"]["after"]["test"] = shares
+    with pytest.raises(DataError, match="confidence: after: test must be a list of 20 numbers"):
+        check_results(results)
+
+
+def test_a_metric_of_its_own_may_be_there_but_must_be_a_number(results):
+    results["cells"][0]["metrics"]["attack_success"] = 12.5
+    check_results(results)
+    results["cells"][0]["metrics"]["attack_success"] = "high"
+    with pytest.raises(DataError, match="metrics: attack_success must be a number or null"):
+        check_results(results)
+
+
+def test_the_same_cell_twice_would_count_as_two_seeds(results):
+    results["cells"].append(dict(results["cells"][4]))
+    with pytest.raises(DataError, match="cell 54 repeats cell 4"):
+        check_results(results)
+
+
+def test_what_older_documents_lack_is_optional(results):
+    for cell in results["cells"]:
+        for key in ("gap_reason", "gap_dense", "confidence"):
+            del cell[key]
+    check_results(results)
+
+
+def test_a_cell_is_an_object(results):
+    results["cells"][0] = "ft"
+    with pytest.raises(DataError, match="cell 0: expected an object, got text"):
+        check_results(results)

@@ -1,0 +1,167 @@
+import pytest
+
+from expunge.errors import DataError
+from expunge.report import to_markdown, to_text
+from expunge.report.aggregate import aggregate
+from expunge.report.tables import further_table, main_table
+
+
+@pytest.fixture
+def scenario(results):
+    return aggregate(results)[0]
+
+
+def entry(table, method, short, level):
+    row = next(row for row in table.rows if row.method == method)
+    column = [m.short for m in table.measures].index(short) * len(table.levels) + level
+    return row.entries[column]
+
+
+def test_dense_stands_beside_sparse_for_every_measure(scenario):
+    table = main_table(scenario)
+    assert [measure.short for measure in table.measures] == [
+        *("UA", "RA", "TA", "MIA-efficacy", "Mean gap", "RTE")
+    ]
+    assert [level.label for level in table.levels] == ["dense", "95 % OMP"]
+    assert [row.label for row in table.rows] == ["Retrain", "Original", "FT", "GA", "ℓ1-sparse"]
+    assert [row.reference for row in table.rows] == [True, True, False, False, False]
+    assert all(len(row.entries) == 12 for row in table.rows)
+
+
+def test_an_entry_has_value_spread_and_gap(results, find):
+    for seed, (value, gap) in enumerate([(20.0, 79.0), (22.0, 78.0), (24.0, 77.0)]):
+        find("ft", seed=seed)["metrics"]["ua"] = value
+        find("ft", seed=seed)["gap"]["ua"] = gap
+    found = entry(main_table(aggregate(results)[0]), "ft", "UA", 0)
+    assert (found.text, found.beside, found.sort) == ("22.00±2.00", "78.00", 78.0)
+
+
+def test_time_stands_with_its_share_of_retrains(results, find):
+    for seed in range(3):
+        find("ft", seed=seed)["rte_s"] = 60.0 + seed
+        find("retrain", seed=seed)["rte_s"] = 610.0
+    found = entry(main_table(aggregate(results)[0]), "ft", "RTE", 0)
+    assert (found.text, found.beside) == ("1.02±0.02 min", "10 %")
+    assert entry(main_table(aggregate(results)[0]), "retrain", "RTE", 0).beside == ""
+
+
+def test_no_share_of_a_time_that_is_zero_or_not_known(results, find):
+    for seed in range(3):
+        find("retrain", seed=seed)["rte_s"] = 0.0
+        find("ga", seed=seed)["rte_s"] = None
+    table = main_table(aggregate(results)[0])
+    assert entry(table, "ft", "RTE", 0).beside == ""
+    assert table.notes[entry(table, "ga", "RTE", 0).note - 1] == "The run was not timed."
+
+
+def test_the_smallest_gap_is_marked_and_references_never_are(results, find):
+    for seed in range(3):
+        find("original", seed=seed)["gap"]["ua"] = 0.0
+        find("ga", seed=seed)["gap"]["ua"] = find("ft", seed=seed)["gap"]["ua"] = 0.25
+        find("l1_sparse", seed=seed)["gap"]["ua"] = 0.5
+    table = main_table(aggregate(results)[0])
+    marked = {row.method: row.entries[0].best for row in table.rows}
+    assert marked == {
+        "retrain": False, "original": False, "ft": True, "ga": True, "l1_sparse": False,
+    }  # fmt: skip
+    assert not any(row.entries[-1].best for row in table.rows), "to be fast is no merit by itself"
+
+
+def test_a_single_method_is_not_called_best(results):
+    results["cells"] = [c for c in results["cells"] if c["method"] in ("retrain", "ga")]
+    table = main_table(aggregate(results)[0])
+    assert not any(entry.best for row in table.rows for entry in row.entries)
+
+
+def test_what_is_missing_is_a_dash_with_a_reason(scenario, without_reference):
+    table = main_table(scenario)
+    found = entry(table, "l1_sparse", "UA", 1)
+    assert found.text == "—"
+    assert table.notes[found.note - 1] == "ℓ1-sparse was not run at this sparsity."
+    assert table.notes[entry(table, "original", "RTE", 0).note - 1] == "Nothing was unlearned."
+    table = main_table(aggregate(without_reference)[0])
+    found = entry(table, "ga", "Mean gap", 1)
+    assert found.text == "—"
+    assert table.notes[found.note - 1] == "Retrain was not run at this sparsity."
+    found = entry(table, "ga", "UA", 1)
+    assert found.beside == ""
+    assert found.sort == pytest.approx(98.1, abs=2)
+
+
+def test_one_seed_shows_no_spread(one_seed):
+    text = to_markdown(one_seed)
+    assert "±" not in text
+    assert "One seed: no spread can be given." in text
+
+
+def test_further_measures(results, scenario, find):
+    table = further_table(scenario)
+    assert [measure.short for measure in table.measures] == [
+        *("TA, forgotten", "MIA-privacy", "Weight distance", "Drift"),
+        *("Mean gap to dense Retrain", "Sparsity, measured"),
+    ]
+    assert entry(table, "l1_sparse", "Sparsity, measured", 0).text == "41.20 %"
+    note = entry(table, "retrain", "Weight distance", 0).note
+    assert table.notes[note - 1] == "Weight distance: there is no value for this row."
+    find("ft")["metrics"]["attack_success"] = 12.5
+    table = further_table(aggregate(results)[0])
+    assert entry(table, "ft", "attack_success", 0).text == "12.50"
+
+
+def test_further_measures_that_are_missing_have_reasons(results, find):
+    for seed in range(3):
+        find("ft", seed=seed)["gap_dense"] = None
+        find("ft", seed=seed)["sparsity_measured"] = None
+    table = further_table(aggregate(results)[0])
+    reason = table.notes[entry(table, "ft", "Mean gap to dense Retrain", 0).note - 1]
+    assert reason == "There is no dense Retrain of this seed."
+    reason = table.notes[entry(table, "ft", "Sparsity, measured", 0).note - 1]
+    assert reason == "The sparsity was not measured."
+
+
+def test_no_further_table_without_further_measures(results):
+    for cell in results["cells"]:
+        cell["gap_dense"] = cell["sparsity_measured"] = None
+        cell["metrics"] = {key: cell["metrics"][key] for key in ("ua", "ra", "ta", "mia_efficacy")}
+    assert further_table(aggregate(results)[0]) is None
+
+
+def test_text_is_plain_strings_of_equal_length(results):
+    for table in to_text(results):
+        assert all(len(row) == len(table.header) == 13 for row in table.rows)
+        assert all(isinstance(cell, str) for row in table.rows for cell in row)
+    assert table.title == "Forget 10 % at random"
+    assert table.header[:3] == ["Method", "UA dense", "UA 95 % OMP"]
+    assert "3 seeds" in table.notes[-1]
+
+
+def test_markdown_is_a_table_with_bold_best_gaps(results):
+    lines = to_markdown(results).splitlines()
+    assert lines[0] == "### Forget class 3"
+    assert lines[2].startswith("| Method | UA dense | UA 95 % OMP | RA dense |")
+    assert lines[3] == "| --- |" + " ---: |" * 12
+    rows = [line for line in lines if line.startswith("| ")]
+    assert {line.count("|") for line in rows} == {14}
+    assert next(line for line in rows if line.startswith("| ℓ1-sparse")).count("**") == 6
+    assert "| Original |" in rows[3]
+    assert "(1) Nothing was unlearned.  " in lines
+
+
+def test_one_level_needs_no_level_in_the_header(results):
+    results["cells"] = [cell for cell in results["cells"] if cell["pruner"] == "none"]
+    assert to_text(results)[0].header[1:] == ["UA", "RA", "TA", "MIA-efficacy", "Mean gap", "RTE"]
+
+
+def test_names_cannot_break_markdown(results, find):
+    find("ga")["method"] = "a|b\n# <b>*_`"
+    markdown = to_markdown(results)
+    assert "<b>" not in markdown
+    row = next(line for line in markdown.splitlines() if "&lt;b&gt;" in line)
+    assert row.count("|") == 14
+
+
+def test_a_document_that_does_not_fit_is_refused():
+    with pytest.raises(DataError):
+        to_markdown({"schema": 1})
+    with pytest.raises(DataError):
+        to_text({})

@@ -1,0 +1,80 @@
+"""The documentation's examples are run."""
+
+import re
+import tomllib
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+import expunge
+from expunge.bench.experiment import parse_experiment, read_experiment
+from expunge.bench.stages.model import save_model
+from expunge.models import ModelSpec, build
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(path, language):
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.fixture
+def beside_a_demo(tmp_path, monkeypatch):
+    """A folder where `demo/original` is a model of digits."""
+    spec = ModelSpec(name="resnet8", num_classes=10, in_channels=1, width=0.25)
+    folder = tmp_path / "demo" / "original"
+    folder.mkdir(parents=True)
+    save_model(folder, build(spec, seed=0), spec, None)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_python_examples_run(path, beside_a_demo, capsys):
+    for code in blocks(path, "python"):
+        exec(compile(code, str(path), "exec"), {"__name__": "example"})
+
+
+def test_the_readmes_example_prints_metrics(beside_a_demo, capsys):
+    (code,) = blocks(ROOT / "README.md", "python")
+    exec(compile(code, "README.md", "exec"), {})
+    out = capsys.readouterr().out
+    assert "unlearning accuracy UA" in out
+    assert "no gap" in out
+
+
+def test_recipes_in_the_documentation_and_in_the_tree_are_recipes():
+    for path in DOCUMENTS:
+        for text in blocks(path, "toml"):
+            if "scenarios" in tomllib.loads(text):
+                assert "ids:delete.csv" in text
+                text = text.replace('"ids:delete.csv"', '"class:1"')
+                assert parse_experiment(text, path.name).seeds
+    for path in (ROOT / "recipes").glob("*.toml"):
+        assert asdict(read_experiment(path).training)["epochs"] > 0
+
+
+def test_links_lead_somewhere():
+    for path in DOCUMENTS:
+        for link in re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8")):
+            assert (path.parent / link).exists(), f"{path.name}: {link}"
+
+
+def test_python_face_prunes_unlearns_and_compares(samples):
+    from tests.conftest import small_network
+
+    recipe = expunge.Recipe(epochs=3, batch_size=16, lr=0.05, schedule="constant")
+    model = expunge.train(small_network(), samples, recipe)
+    split = expunge.split(samples, forget=expunge.by_class(1))
+    sparse = expunge.prune(model, split, method="random", sparsity=0.5, recipe=recipe)
+    result = expunge.unlearn(sparse, split, method="ft", config={"epochs": 1})
+    reference = expunge.unlearn(
+        sparse, split, method="retrain", recipe=recipe, rebuild=small_network
+    )
+    found = expunge.evaluate(result.model, split, samples, reference=reference.model)
+    assert found.gap is not None
+    assert "mean gap to Retrain" in str(found)
+    assert found.metrics["weight_distance"] > 0
+    for name, kept in sparse.mask.items():
+        assert not result.model.get_parameter(name)[~kept].any()

@@ -1,0 +1,78 @@
+"""Who may import whom: the architecture, read from the source."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "expunge"
+BASE = {"errors", "types"}
+ROOMS = {
+    "errors": set(),
+    "types": {"errors"},
+    "data": BASE,
+    "models": BASE,
+    "sparsity": BASE,
+    "metrics": BASE,
+    "runs": BASE,
+    "training": BASE | {"sparsity", "data"},
+    "scenarios": BASE | {"data"},
+    "methods": BASE | {"training", "sparsity"},
+    "bench": BASE
+    | {"data", "models", "sparsity", "metrics", "training", "scenarios", "methods", "runs"},
+    "report": {"runs", "errors"},
+    "api": BASE
+    | {"data", "models", "sparsity", "metrics", "training", "scenarios", "methods", "bench"},
+}
+ROOMS["cli"] = set(ROOMS) | {"api"}
+
+
+def imports(path):
+    """The rooms that a file imports, wherever in the file it does."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "expunge" and len(parts) > 1:
+                yield parts[1]
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_a_room_imports_only_what_it_may(room):
+    files = [SOURCE / f"{room}.py"] if (SOURCE / f"{room}.py").exists() else []
+    files += (SOURCE / room).rglob("*.py")
+    assert files, f"no room {room}"
+    allowed = ROOMS[room] | {room, "__version__"}
+    for file in files:
+        for imported in imports(file):
+            assert imported in allowed, f"{file.relative_to(SOURCE)} imports {imported}"
+
+
+def test_every_room_is_in_the_table():
+    there = {
+        path.stem
+        for path in SOURCE.iterdir()
+        if (path.is_dir() and (path / "__init__.py").exists()) or path.suffix == ".py"
+    }
+    assert there - {"__init__", "__main__"} == set(ROOMS)
+
+
+def imported_by(statement):
+    code = f"import sys; {statement}; print(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["import expunge", "import expunge.cli.app", "import expunge.report", "import expunge.runs"],
+)
+def test_what_must_be_quick_does_not_wait_for_torch(statement):
+    assert imported_by(statement).isdisjoint({"torch", "sklearn", "datasets", "lightning_fabric"})
