@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge.errors import ConfigError
-from expunge.runs import Spec, code_version
+from expunge.runs import Spec
 from expunge.runs.spec import canonical
 
 PARENT = "train-0123456789abcdef"
@@ -165,61 +165,3 @@ def test_what_is_no_spec_is_refused(value):
 def test_canonical_of_a_bare_value_names_it():
     with pytest.raises(ConfigError, match="the value must be finite"):
         canonical(float("nan"))
-
-
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """A package whose import fails: its code version is of the text alone."""
-    root = tmp_path / "strange"
-    (root / "inner").mkdir(parents=True)
-    for name in ("__init__.py", "one.py", "two.py", "inner/__init__.py", "inner/deep.py"):
-        (root / name).write_text(f"raise SystemExit('{name} was imported')\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    return root
-
-
-def test_a_code_version_follows_the_text(package):
-    before = code_version("strange.one")
-    assert before == code_version("strange.one")
-    (package / "two.py").write_text("changed = True\n")
-    assert code_version("strange.one") == before
-    (package / "one.py").write_text("changed = True\n")
-    assert code_version("strange.one") != before
-    assert "strange" not in sys.modules
-
-
-def test_a_package_counts_in_full(package):
-    before = code_version("strange"), code_version("strange.inner"), code_version("strange.one")
-    (package / "inner" / "deep.py").write_text("changed = True\n")
-    after = code_version("strange"), code_version("strange.inner"), code_version("strange.one")
-    assert [a != b for a, b in zip(before, after, strict=True)] == [True, True, False]
-    (package / "inner" / "added.py").write_text("")
-    assert code_version("strange.inner") != after[1]
-
-
-def test_line_endings_and_order_do_not_matter(package):
-    before = code_version("strange.one", "strange.two")
-    for name in ("one.py", "two.py"):
-        file = package / name
-        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
-    assert code_version("strange.two", "strange.one", "strange.one") == before
-
-
-def test_text_moved_from_one_module_to_another_counts(package):
-    (package / "one.py").write_text("a\nb\n")
-    (package / "two.py").write_text("c\n")
-    before = code_version("strange.one", "strange.two")
-    (package / "one.py").write_text("a\n")
-    (package / "two.py").write_text("b\nc\n")
-    assert code_version("strange.one", "strange.two") != before
-
-
-@pytest.mark.parametrize("module", ["strange.three", "strange.one.x", "nowhere", "sys", "", "a..b"])
-def test_modules_without_source_are_refused(package, module):
-    with pytest.raises(ConfigError, match=f"no source of module '{module}' is found"):
-        code_version(module)
-
-
-def test_no_module_is_refused():
-    with pytest.raises(ConfigError, match="needs the names of the modules"):
-        code_version()

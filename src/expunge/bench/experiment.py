@@ -49,7 +49,8 @@ class Experiment:
     seeds: tuple[int, ...] = (0,)
     """One whole grid for each."""
     precision: str = "32-true"
-    """Lightning Fabric's name of the precision of training; evaluation is in float32."""
+    """Lightning Fabric's name of the precision of training, or `auto`: bf16 where the hardware has
+    it. Evaluation is in float32."""
 
     def __post_init__(self) -> None:
         for name, values in (("scenarios", self.scenarios), ("seeds", self.seeds)):

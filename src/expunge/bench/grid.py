@@ -15,7 +15,7 @@ from expunge.bench.stages import (
 )
 from expunge.bench.stages.measure import load_measured
 from expunge.bench.stages.train import RECORD
-from expunge.bench.workspace import Workspace
+from expunge.bench.workspace import Workspace, precision_on
 from expunge.metrics import gap
 from expunge.runs import read_json
 
@@ -50,7 +50,7 @@ def bases_of_seed(workspace: Workspace, experiment: Experiment, seed: int) -> li
         network=experiment.network,
         training=experiment.training,
         seed=seed,
-        precision=experiment.precision,
+        precision=precision_on(workspace.device, experiment.precision),
     )
     dense = ensure(workspace, train_stage(workspace, origin))
     bases = [Base("none", 0.0, dense)]

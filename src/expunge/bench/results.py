@@ -9,7 +9,7 @@ from expunge.bench.config import to_mapping
 from expunge.bench.experiment import Experiment
 from expunge.bench.grid import bases_of_seed, run_grid
 from expunge.bench.stages.model import MODEL, WEIGHTS
-from expunge.bench.workspace import Workspace
+from expunge.bench.workspace import Workspace, precision_on
 from expunge.errors import StoreError
 from expunge.runs import environment, read_json, write_json
 
@@ -35,7 +35,7 @@ def run_experiment(
         "env": {
             **environment(),
             "device": device_name(workspace),
-            "precision": experiment.precision,
+            "precision": precision_on(workspace.device, experiment.precision),
         },
         "settings": plain(experiment),
         "reproduce": reproduce,

@@ -15,6 +15,8 @@ from expunge.types import Dataset, Progress, silent
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+FLOAT32 = "32-true"
+
 Announce = Callable[[str, str, float | None], None]
 
 
@@ -80,7 +82,7 @@ class Workspace:
     @cached_property
     def evaluator(self) -> "Fabric":
         """The device in float32: evaluation does not round, whatever training does."""
-        return self.fabric("32-true")
+        return self.fabric(FLOAT32)
 
     def data(self, spec: DataSpec) -> Dataset:
         """The dataset of `spec`, loaded once.
@@ -120,3 +122,17 @@ def device_kind(device: str) -> str:
     if asked not in ("cpu", here):
         raise ConfigError(f"device {device!r} is not here: expected auto, cpu or {here}")
     return asked
+
+
+def precision_on(device: str, precision: str) -> str:
+    """What `auto` stands for on `device`: bf16 where the hardware multiplies it, else float32.
+
+    Without such hardware bf16 is emulated, and ten times slower than float32.
+    """
+    if precision != "auto":
+        return precision
+    if device == "cuda":
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else FLOAT32
+    capabilities = torch.cpu.get_capabilities() if device == "cpu" else {}
+    native = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+    return "bf16-mixed" if native else FLOAT32

@@ -65,9 +65,11 @@ def train(
     from expunge.bench.config import from_flags
     from expunge.bench.experiment import Network
     from expunge.bench.stages import Origin, train_stage
+    from expunge.bench.workspace import precision_on
     from expunge.data import DataSpec
     from expunge.types import Recipe
 
+    space = workspace(store, device, devices, strategy)
     origin = Origin(
         data=DataSpec(
             source=data,
@@ -87,10 +89,9 @@ def train(
         network=Network(name=model, stem=stem, width=width),
         training=from_flags(Recipe, context.args, "train"),
         seed=seed,
-        precision=precision,
+        precision=precision_on(space.device, precision),
         weights=weights,
     )
-    space = workspace(store, device, devices, strategy)
     _finish(space, train_stage(space, origin), None, as_json)
 
 

@@ -24,7 +24,7 @@ Strategy = Annotated[
     str, typer.Option("--strategy", help="How they do: auto, ddp (Lightning Fabric's names).")
 ]
 Precision = Annotated[
-    str, typer.Option("--precision", help="Of training: 32-true, bf16-mixed (Lightning's names).")
+    str, typer.Option("--precision", help="Of training: 32-true, bf16-mixed, auto.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs to read.")]
 

@@ -1,8 +1,9 @@
 """Specs, ids, the store of artefacts and the record of the environment."""
 
+from expunge.runs.code import code_version
 from expunge.runs.environment import environment
 from expunge.runs.files import JSON, read_arrays, read_json, write_arrays, write_json
-from expunge.runs.spec import Spec, code_version
+from expunge.runs.spec import Spec
 from expunge.runs.store import Artefact, Store, Summary
 
 __all__ = [

@@ -1,14 +1,11 @@
 """What a stage is made from, and the id that follows from it."""
 
 import hashlib
-import importlib.util
 import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.machinery import PathFinder
-from pathlib import Path
 
 from expunge.errors import ConfigError
 from expunge.runs.files import JSON
@@ -102,42 +99,6 @@ def canonical(value: JSON) -> str:
     '{"a":null,"b":[1,2.0]}'
     """
     return json.dumps(_plain(value, ""), sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def code_version(*modules: str) -> str:
-    """A hash of the source of modules, found without importing them; a package counts in full.
-
-    Raises:
-        ConfigError: no module is named, or one has no source.
-    """
-    if not modules:
-        raise ConfigError("a code version needs the names of the modules that it covers")
-    digest = hashlib.sha256()
-    for module in sorted(set(modules)):
-        for name, source in _sources(module):
-            # As text, so that line endings do not matter; lengths keep the parts apart.
-            text = source.read_text(encoding="utf-8").encode()
-            digest.update(f"{name}:{len(text)}:".encode() + text)
-    return digest.hexdigest()[:16]
-
-
-def _sources(module: str) -> list[tuple[str, Path]]:
-    """Every source file of a module or package, with a name that is the same on every machine."""
-    first, *rest = module.split(".")
-    found = importlib.util.find_spec(first) if first else None
-    name = first
-    for part in rest:
-        # find_spec would import the parents of a dotted name.
-        inside = found.submodule_search_locations if found else None
-        name = f"{name}.{part}"
-        found = PathFinder.find_spec(name, inside) if inside else None
-    if found is None or not found.has_location or found.origin is None:
-        raise ConfigError(f"no source of module {module!r} is found: check its name")
-    origin = Path(found.origin)
-    if found.submodule_search_locations is None:
-        return [(module, origin)]
-    files = sorted(origin.parent.rglob("*.py"), key=lambda file: file.parts)
-    return [(f"{module}/{file.relative_to(origin.parent).as_posix()}", file) for file in files]
 
 
 def _plain(value: JSON, where: str) -> JSON:

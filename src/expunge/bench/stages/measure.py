@@ -39,7 +39,11 @@ def measure_stage(
         kind="measure",
         settings={"scenario": scenario, "forget": forget_digest(split)},
         parents=parents,
-        code=code_version("expunge.metrics", "expunge.bench.stages.measure"),
+        code=code_version(
+            "expunge.metrics.summary",
+            "expunge.metrics.distance",
+            alone=["expunge.bench.stages.measure"],
+        ),
     )
     label = f"measure {model_id} on {scenario}"
     return Stage(spec, label, lambda folder: _make(workspace, spec, split, folder))

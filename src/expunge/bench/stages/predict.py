@@ -19,7 +19,7 @@ def predict_stage(workspace: Workspace, model_id: str) -> Stage:
         kind="predict",
         settings={"precision": "32-true", "device": workspace.device},
         parents={"model": model_id},
-        code=code_version("expunge.training.predict", "expunge.training.task"),
+        code=code_version("expunge.training.predict"),
     )
     return Stage(
         spec, f"predict with {model_id}", lambda folder: _make(workspace, model_id, folder)

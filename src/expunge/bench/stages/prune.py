@@ -23,7 +23,7 @@ def prune_stage(workspace: Workspace, model_id: str, pruner: str, config: PruneC
         kind="prune",
         settings={"pruner": pruner, "config": to_mapping(config), "device": workspace.device},
         parents={"model": model_id},
-        code=code_version("expunge.sparsity", "expunge.training", "expunge.models"),
+        code=code_version("expunge.training.sparsify", get_pruner(pruner).run.__module__),
     )
     label = f"prune {config.sparsity:.0%} by {pruner}, seed {origin.seed}"
     return Stage(spec, label, lambda folder: _make(workspace, model_id, pruner, config, folder))

@@ -58,7 +58,7 @@ def train_stage(workspace: Workspace, origin: Origin) -> Stage:
         kind="train",
         settings=settings,
         parents={},
-        code=code_version("expunge.training", "expunge.models", "expunge.data.augment"),
+        code=code_version("expunge.training.fit", "expunge.models.build"),
     )
     verb = "train" if origin.weights is None else "adopt"
     label = f"{verb} {origin.network.name} on {origin.data.source}, seed {origin.seed}"

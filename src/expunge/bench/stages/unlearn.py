@@ -38,7 +38,7 @@ def unlearn_stage(
             "device": workspace.device,
         },
         parents={"model": model_id},
-        code=code_version("expunge.methods", "expunge.sparsity", "expunge.training"),
+        code=code_version("expunge.methods.run", get_method(method).run.__module__),
     )
     label = f"unlearn {scenario} by {method}, {_kind(workspace, model_id)}, seed {origin.seed}"
     return Stage(
