@@ -1,3 +1,7 @@
+import inspect
+import re
+from pathlib import Path
+
 import expunge
 
 
@@ -41,3 +45,10 @@ def test_the_version_is_the_packages():
     from importlib.metadata import version
 
     assert version("expunge") == expunge.__version__
+
+
+def test_every_class_and_function_is_in_the_reference():
+    text = (Path(__file__).parent.parent / "docs" / "reference.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^::: expunge\.(\w+)$", text, re.MULTILINE))
+    public = ((name, getattr(expunge, name)) for name in expunge.__all__)
+    assert documented == {n for n, x in public if inspect.isclass(x) or inspect.isfunction(x)}
