@@ -221,7 +221,8 @@ def evaluate(
         DataError: the test data cannot be read.
         ModelError: the model does not fit the data.
     """
-    samples = as_samples(test, name="test")
+    # By the training data's names, so that a class that the test data lacks shifts no other.
+    samples = as_samples(test, name="test", class_names=split.train.class_names)
     metrics = _metrics(model, split, samples, seed, device)
     if reference is None:
         reason = "no retrained model was given as reference"
