@@ -127,12 +127,28 @@ def test_no_further_table_without_further_measures(results):
 
 
 def test_text_is_plain_strings_of_equal_length(results):
-    for table in to_text(results):
-        assert all(len(row) == len(table.header) == 13 for row in table.rows)
+    tables = to_text(results)
+    for table in tables:
+        assert all(len(row) == len(table.header) == 7 for row in table.rows)
         assert all(isinstance(cell, str) for row in table.rows for cell in row)
-    assert table.title == "Forget 10 % at random"
-    assert table.header[:3] == ["Method", "UA dense", "UA 95 % OMP"]
+        assert table.header[:3] == ["Method", "UA", "RA"]
+    assert [table.title for table in tables] == [
+        f"{scenario}, {level}"
+        for scenario in ("Forget class 3", "Forget 10 % at random")
+        for level in ("dense", "95 % OMP")
+    ]
+    assert [bool(table.notes) for table in tables] == [False, True, False, True]
     assert "3 seeds" in table.notes[-1]
+
+
+def test_tables_by_sparsity_hold_what_the_wide_one_does(results, scenario):
+    dense, sparse = to_text(results)[:2]
+    for row, one, other in zip(main_table(scenario).rows, dense.rows, sparse.rows, strict=True):
+        assert row.label == one[0] == other[0]
+        assert [entry.text for entry in row.entries[::2]] == [
+            cell.split(" (")[0] for cell in one[1:]
+        ]
+        assert other[1].startswith(row.entries[1].text)
 
 
 def test_markdown_is_a_table_with_bold_best_gaps(results):

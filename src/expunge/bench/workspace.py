@@ -41,8 +41,8 @@ class Workspace:
     ) -> None:
         """`device` is a kind that Lightning Fabric knows, or `auto`.
 
-        `announce` is told of every stage when it is there: its id, what it is, and its seconds, or
-        None when it was there already.
+        `announce` is told once of every stage that is there: its id, what it is, and the seconds
+        that it took, or None when it was there already.
         """
         self.store = store
         self.device = device_kind(device)
@@ -51,10 +51,17 @@ class Workspace:
         self.cache_dir = cache_dir
         self.budget_bytes = budget_bytes
         self.progress = progress
-        self.announce = announce
         self._datasets: dict[DataSpec, Dataset] = {}
         self._fabrics: dict[str, Fabric] = {}
         self._specs: dict[str, Spec] = {}
+        self._announce = announce
+        self._told: set[str] = set()
+
+    def tell(self, run_id: str, label: str, seconds: float | None) -> None:
+        """Announce that a stage is there: made in `seconds`, or found; each is told of once."""
+        if run_id not in self._told:
+            self._told.add(run_id)
+            self._announce(run_id, label, seconds)
 
     def fabric(self, precision: str) -> "Fabric":
         """Lightning Fabric on this workspace's device, launched, in `precision`.

@@ -30,7 +30,8 @@ def report(
 
 
 def print_table(results: dict[str, Any]) -> None:
-    """The paper's table, dense beside sparse, on the terminal."""
+    """The main tables on the terminal."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
@@ -38,7 +39,14 @@ def print_table(results: dict[str, Any]) -> None:
 
     console = Console()
     for text in to_text(results):
-        table = Table(title=text.title, title_justify="left", header_style="bold")
+        table = Table(
+            title=text.title,
+            title_justify="left",
+            title_style="bold",
+            header_style="",
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
+        )
         for index, name in enumerate(text.header):
             table.add_column(name, justify="left" if index == 0 else "right")
         for row in text.rows:

@@ -225,12 +225,37 @@ def spread(summary: Summary) -> str:
 
 
 def to_text(results: Mapping[str, Any]) -> list[TextTable]:
-    """The main table of every scenario as plain strings, for a terminal or a file.
+    """The main table of every scenario as plain strings, a table for each sparsity.
+
+    Side by side, as in the paper, they are wider than a terminal.
 
     Raises:
         DataError: the document does not fit the schema.
     """
-    return [_as_text(scenario) for scenario in aggregate(check_results(results))]
+    return [
+        table
+        for scenario in aggregate(check_results(results))
+        for table in _by_level(_as_text(scenario), scenario.levels)
+    ]
+
+
+def _by_level(table: TextTable, levels: Sequence[Level]) -> list[TextTable]:
+    """A table with dense beside sparse, as one table for each level; the notes under the last."""
+    if len(levels) == 1:
+        return [table]
+    return [
+        TextTable(
+            title=f"{table.title}, {level.label}",
+            header=[table.header[0], *_without(level, table.header[1 + place :: len(levels)])],
+            rows=[[row[0], *row[1 + place :: len(levels)]] for row in table.rows],
+            notes=table.notes if level is levels[-1] else [],
+        )
+        for place, level in enumerate(levels)
+    ]
+
+
+def _without(level: Level, header: Sequence[str]) -> list[str]:
+    return [name.removesuffix(f" {level.label}") for name in header]
 
 
 def to_markdown(results: Mapping[str, Any]) -> str:

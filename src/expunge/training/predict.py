@@ -1,7 +1,8 @@
 """Logits of every sample, without augmentation."""
 
+from typing import TYPE_CHECKING
+
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from expunge.training.layout import place_back, place_for_work
@@ -9,11 +10,14 @@ from expunge.training.modes import mode
 from expunge.training.task import as_input
 from expunge.types import Progress, Samples, silent
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 
 def predict(
     model: nn.Module,
     samples: Samples,
-    fabric: Fabric,
+    fabric: "Fabric",
     *,
     batch_size: int = 500,
     task: str = "predict",
@@ -41,7 +45,7 @@ def predict(
     return _gather(mine, len(samples), fabric).cpu()
 
 
-def _gather(mine: Tensor, total: int, fabric: Fabric) -> Tensor:
+def _gather(mine: Tensor, total: int, fabric: "Fabric") -> Tensor:
     """All processes' shares (sample i is on process i mod world), in the samples' order."""
     longest = -(-total // fabric.world_size)
     padded = mine.new_zeros((longest, mine.shape[1]))

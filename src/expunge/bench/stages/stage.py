@@ -28,15 +28,15 @@ def ensure(workspace: Workspace, stage: Stage) -> str:
     """
     store, run_id = workspace.store, stage.spec.id
     if store.has(run_id):
-        workspace.announce(run_id, stage.label, None)
+        workspace.tell(run_id, stage.label, None)
         return run_id
     with store.lock(run_id):
         # Another process may have made it while this one waited.
         if store.has(run_id):
-            workspace.announce(run_id, stage.label, None)
+            workspace.tell(run_id, stage.label, None)
             return run_id
         start = time.perf_counter()
         with store.create(stage.spec) as folder:
             stage.make(folder)
-    workspace.announce(run_id, stage.label, time.perf_counter() - start)
+    workspace.tell(run_id, stage.label, time.perf_counter() - start)
     return run_id
