@@ -1,0 +1,53 @@
+"""The demo as it is shipped: what it leaves, and what its report claims."""
+
+import json
+import sys
+
+import pytest
+
+from expunge.cli import main
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("demo") / "demo"
+
+
+def demo(folder, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["expunge", "demo", "--out", str(folder)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert not caught.value.code
+    return capsys.readouterr()
+
+
+@pytest.mark.slow
+def test_the_demo(folder, monkeypatch, capsys):
+    demo(folder, monkeypatch, capsys)
+    results = json.loads((folder / "results.json").read_text())
+    cells = {(c["scenario"], c["pruner"], c["method"]): c for c in results["cells"]}
+    assert set(cells) == {
+        (scenario, pruner, method)
+        for scenario in ("class:3", "random:0.1")
+        for pruner in ("none", "omp")
+        for method in ("original", "retrain", "ft", "ga", "l1_sparse")
+    }
+    gaps = {
+        method: cells["class:3", "none", method]["gap"]["avg"] for method in ("ft", "l1_sparse")
+    }
+    assert gaps["l1_sparse"] <= gaps["ft"] / 3
+    for scenario, pruner, _ in cells:
+        retrained = cells[scenario, pruner, "retrain"]["metrics"]
+        assert retrained["ra"] > 95
+        assert retrained["ta"] > 95
+        assert (retrained["ua"] == 100) == (scenario == "class:3")
+        assert cells[scenario, pruner, "original"]["metrics"]["ua"] < 5
+    assert cells["class:3", "omp", "ft"]["sparsity_measured"] == pytest.approx(0.95, abs=0.001)
+    assert (folder / "report.html").stat().st_size > 100_000
+    assert len(list((folder / "figures").glob("*.svg"))) >= 6
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    out, err = demo(folder, monkeypatch, capsys)
+    assert all("found" in line for line in err.splitlines() if line.strip())
+    assert "Forget class 3, dense" in out
+    after = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    assert {p for p in before | after if before.get(p) != after.get(p)} <= {folder / "results.json"}
