@@ -27,7 +27,8 @@ def run_experiment(
         StoreError: the folder holds an experiment with other settings.
         ExpungeError: a stage fails; what was made before it stays in the store.
     """
-    claim(folder, experiment)
+    if workspace.leads:
+        claim(folder, experiment)
     cells = run_grid(workspace, experiment)
     results: dict[str, Any] = {
         "schema": 1,
@@ -41,6 +42,8 @@ def run_experiment(
         "reproduce": reproduce,
         "cells": cells,
     }
+    if not workspace.leads:
+        return results
     previous = folder / RESULTS
     # Results that say the same keep the environment and the date of the run that measured them.
     if not (previous.exists() and _cells(previous) == cells):

@@ -50,16 +50,18 @@ class Workspace:
         self.strategy = strategy
         self.cache_dir = cache_dir
         self.budget_bytes = budget_bytes
-        self.progress = progress
+        self._progress = progress
         self._datasets: dict[DataSpec, Dataset] = {}
         self._fabrics: dict[str, Fabric] = {}
         self._specs: dict[str, Spec] = {}
         self._announce = announce
         self._told: set[str] = set()
+        # Processes of one run begin together: each goes through the same stages, in step.
+        self.leads = devices == 1 or self.evaluator.global_rank == 0
 
     def tell(self, run_id: str, label: str, seconds: float | None) -> None:
         """Announce that a stage is there: made in `seconds`, or found; each is told of once."""
-        if run_id not in self._told:
+        if self.leads and run_id not in self._told:
             self._told.add(run_id)
             self._announce(run_id, label, seconds)
 
@@ -85,6 +87,11 @@ class Workspace:
                 fabric.launch()
             self._fabrics[precision] = fabric
         return self._fabrics[precision]
+
+    def progress(self, task: str, done: int, total: int, images: int) -> None:
+        """Report steps done of a task, from one process of a run."""
+        if self.leads:
+            self._progress(task, done, total, images)
 
     @cached_property
     def evaluator(self) -> "Fabric":

@@ -89,6 +89,8 @@ def _run(
 
     space = workspace(store if store is not None else out / "runs", device, devices, strategy)
     results = run_experiment(space, experiment, out, reproduce)
+    if not space.leads:
+        return
     path = out / "report.html"
     # A report that is younger than its results says the same: drawing it again takes seconds.
     if not path.exists() or path.stat().st_mtime < (out / "results.json").stat().st_mtime:

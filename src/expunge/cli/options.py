@@ -1,6 +1,8 @@
 """Options that several commands have."""
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,7 +47,7 @@ def workspace(
     from expunge.runs import Store as RunStore
 
     terminal = Terminal()
-    return Workspace(
+    space = Workspace(
         RunStore(store),
         device=device,
         devices=devices,
@@ -53,3 +55,7 @@ def workspace(
         progress=terminal.progress,
         announce=terminal.announce,
     )
+    if not space.leads:
+        # One process of a run speaks for all.
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
+    return space

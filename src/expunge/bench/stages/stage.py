@@ -1,5 +1,6 @@
 """A stage: what it is, and how its artefact is made."""
 
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ def ensure(workspace: Workspace, stage: Stage) -> str:
         StoreError: the store cannot be read or written.
     """
     store, run_id = workspace.store, stage.spec.id
+    if workspace.devices > 1:
+        return _ensure_together(workspace, stage)
     if store.has(run_id):
         workspace.tell(run_id, stage.label, None)
         return run_id
@@ -39,4 +42,21 @@ def ensure(workspace: Workspace, stage: Stage) -> str:
         with store.create(stage.spec) as folder:
             stage.make(folder)
     workspace.tell(run_id, stage.label, time.perf_counter() - start)
+    return run_id
+
+
+def _ensure_together(workspace: Workspace, stage: Stage) -> str:
+    """As `ensure`, by several processes: all compute, the leading one keeps what it wrote."""
+    store, run_id, fabric = workspace.store, stage.spec.id, workspace.evaluator
+    # One process looks, for all must decide alike or wait for each other for ever.
+    there = fabric.broadcast(store.has(run_id))
+    start = time.perf_counter()
+    if not there and workspace.leads:
+        with store.create(stage.spec) as folder:
+            stage.make(folder)
+    elif not there:
+        with tempfile.TemporaryDirectory() as aside:
+            stage.make(Path(aside))
+    fabric.barrier()
+    workspace.tell(run_id, stage.label, None if there else time.perf_counter() - start)
     return run_id
