@@ -2,22 +2,25 @@
 
 import copy
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import nn
 
 from expunge.methods.method import Method
 from expunge.training.fit import fit
-from expunge.types import Context, Recipe, Split
+from expunge.types import Context, Recipe, Split, check_choice
 
 
 @dataclass(frozen=True, kw_only=True)
 class FineTuningConfig:
-    """Settings of FT: SGD at a constant learning rate. Defaults are the paper's."""
+    """Settings of FT: SGD. Defaults are the paper's."""
 
     epochs: int = 10
     """Passes over the retained samples."""
     lr: float = 0.01
-    """Learning rate."""
+    """Learning rate at the start."""
+    lr_schedule: Literal["constant", "cosine"] = "constant"
+    """How it changes: the paper's stays; `cosine` falls to zero, so that weights come to rest."""
     momentum: float = 0.9
     """SGD momentum."""
     weight_decay: float = 5e-4
@@ -26,6 +29,7 @@ class FineTuningConfig:
     """Samples in one step."""
 
     def __post_init__(self) -> None:
+        check_choice("lr_schedule", self.lr_schedule, ("constant", "cosine"))
         self.recipe()
 
     def recipe(self) -> Recipe:
@@ -36,7 +40,7 @@ class FineTuningConfig:
             momentum=self.momentum,
             weight_decay=self.weight_decay,
             batch_size=self.batch_size,
-            schedule="constant",
+            schedule=self.lr_schedule,
         )
 
 

@@ -25,7 +25,9 @@ class L1SparseConfig:
     epochs: int = 10
     """Passes over the retained samples."""
     lr: float = 0.01
-    """Learning rate."""
+    """Learning rate at the start."""
+    lr_schedule: Literal["constant", "cosine"] = "constant"
+    """How it changes: the paper's stays; `cosine` falls to zero, so that weights come to rest."""
     momentum: float = 0.9
     """SGD momentum."""
     weight_decay: float = 5e-4
@@ -36,6 +38,7 @@ class L1SparseConfig:
     def __post_init__(self) -> None:
         check_range("gamma", self.gamma, 0, None)
         check_choice("schedule", self.schedule, ("linear_decay", "constant", "linear_growth"))
+        check_choice("lr_schedule", self.lr_schedule, ("constant", "cosine"))
         check_choice("form", self.form, ("subgradient", "proximal"))
         self.recipe()
 
@@ -47,7 +50,7 @@ class L1SparseConfig:
             momentum=self.momentum,
             weight_decay=self.weight_decay,
             batch_size=self.batch_size,
-            schedule="constant",
+            schedule=self.lr_schedule,
         )
 
     def penalty(self) -> Penalty:
