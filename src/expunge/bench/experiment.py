@@ -14,6 +14,8 @@ from expunge.scenarios import parse
 from expunge.sparsity import get_pruner
 from expunge.types import Recipe
 
+CHOSEN_BY = "chosen_by"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
@@ -43,7 +45,7 @@ class Experiment:
     """What is forgotten: `class:3`, `random:0.1`, `ids:FILE`."""
     methods: Mapping[str, Mapping[str, Any]]
     """Methods by name, each with its settings; a table `class`, `random` or `ids` among them
-    holds those for one kind of scenario."""
+    holds those for one kind of scenario. `chosen_by` among them says how they were chosen."""
     pruners: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Pruners by name, each with its settings; the dense network is always there."""
     seeds: tuple[int, ...] = (0,)
@@ -64,6 +66,7 @@ class Experiment:
             parse(scenario)
             for method in self.methods:
                 self.method_config(method, scenario)
+                self.chosen_by(method, scenario)
         for pruner in self.pruners:
             self.pruner_configs(pruner)
 
@@ -74,14 +77,39 @@ class Experiment:
             ConfigError: an unknown method or setting.
         """
         method = get_method(name)
+        common, special = self._method_tables(name, scenario)
+        settings = {**common, **special}
+        settings.pop(CHOSEN_BY, None)
+        return from_mapping(method.config, settings, f"methods.{name}")
+
+    def chosen_by(self, name: str, scenario: str) -> str | None:
+        """How the settings of method `name` in `scenario` were chosen; None where it is not said.
+
+        A table for one kind of scenario says it for itself: its settings are others than those
+        that the method's own table speaks of.
+
+        Raises:
+            ConfigError: what is said is no text.
+        """
+        common, special = self._method_tables(name, scenario)
+        said = (special or common).get(CHOSEN_BY)
+        if said is not None and not (isinstance(said, str) and said.strip()):
+            raise ConfigError(
+                f"methods.{name}: {CHOSEN_BY} must be a text such as 'no_oracle', got {said!r}"
+            )
+        return said
+
+    def _method_tables(
+        self, name: str, scenario: str
+    ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """A method's settings for all scenarios, and for those of the kind of `scenario`."""
         kinds = ("class", "random", "ids")
         given = self.methods[name]
         for key, value in given.items():
             if isinstance(value, Mapping) and key not in kinds:
                 raise ConfigError(f"methods.{name}: {unknown('kind of scenario', key, kinds)}")
         common = {key: value for key, value in given.items() if key not in kinds}
-        special = given.get(scenario.partition(":")[0], {})
-        return from_mapping(method.config, {**common, **special}, f"methods.{name}")
+        return common, given.get(scenario.partition(":")[0], {})
 
     def pruner_configs(self, name: str) -> tuple[Any, ...]:
         """The settings of pruner `name`: one for each sparsity, if a list of them is given.

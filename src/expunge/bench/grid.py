@@ -105,6 +105,9 @@ def _cells_of_base(
                 "method": method,
                 "seed": seed,
                 "config": to_mapping(configs[method]) if method in configs else {},
+                "chosen_by": (
+                    experiment.chosen_by(method, scenario) if method in configs else None
+                ),
                 **load_measured(workspace, run),
                 "rte_s": record["seconds"] if method != ORIGINAL else None,
                 "run": run,

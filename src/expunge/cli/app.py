@@ -8,7 +8,7 @@ from types import FrameType
 import typer
 
 from expunge import __version__
-from expunge.cli import bench, evaluate, listing, models, report, runs
+from expunge.cli import bench, evaluate, listing, models, report, runs, tune
 from expunge.errors import ExpungeError
 
 app = typer.Typer(
@@ -39,6 +39,11 @@ app.command(
     epilog="Example: expunge unlearn train-1a2b --forget ids:delete.csv --method l1_sparse "
     "--gamma 0.001",
 )(models.unlearn)
+app.command(
+    "tune",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge tune ga --run train-1a2b --forget random:0.1 --trials 20",
+)(tune.tune)
 app.command(
     "evaluate", epilog="Example: expunge evaluate unlearn-1a2b --reference unlearn-3c4d --json"
 )(evaluate.evaluate)

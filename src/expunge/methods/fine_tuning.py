@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import nn
 
-from expunge.methods.method import Method
+from expunge.methods.method import Method, Range
 from expunge.training.fit import fit
 from expunge.types import Context, Recipe, Split, check_choice
 
@@ -62,6 +62,7 @@ METHOD = Method(
     run=fine_tuning,
     config=FineTuningConfig,
     reads=frozenset({"retain"}),
+    search={"lr": Range(1e-4, 1e-1, log=True), "epochs": Range(1, 20, log=True)},
     summary="fine-tune on the retained samples",
     cite="Golatkar, Achille and Soatto, Eternal Sunshine of the Spotless Net, CVPR 2020; "
     "Warnecke et al., Machine Unlearning of Features and Labels, NDSS 2023",

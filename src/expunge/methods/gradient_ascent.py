@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from expunge.methods.method import Method
+from expunge.methods.method import Method, Range
 from expunge.training.fit import fit
 from expunge.types import Context, Recipe, Split
 
@@ -60,6 +60,7 @@ METHOD = Method(
     run=gradient_ascent,
     config=GradientAscentConfig,
     reads=frozenset({"forget"}),
+    search={"lr": Range(1e-5, 0.1, log=True)},
     summary="climb the loss of the forget set",
     cite="Graves, Nagisetty and Ganesh, Amnesiac Machine Learning, AAAI 2021; "
     "Thudi et al., Unrolling SGD, EuroS&P 2022",

@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import nn
 
-from expunge.methods.method import Method
+from expunge.methods.method import Method, Range
 from expunge.sparsity.l1 import GammaSchedule
 from expunge.training.fit import Penalty, fit
 from expunge.types import Context, Recipe, Split, check_choice, check_range
@@ -84,6 +84,7 @@ METHOD = Method(
     run=l1_sparse,
     config=L1SparseConfig,
     reads=frozenset({"retain"}),
+    search={"gamma": Range(1e-5, 1e-2, log=True), "lr": Range(1e-4, 1e-1, log=True)},
     summary="fine-tune on the retained samples with an ℓ1 penalty that fades",
     cite="Jia et al., Model Sparsity Can Simplify Machine Unlearning, NeurIPS 2023",
 )

@@ -1,12 +1,35 @@
 """What an unlearning method is: a function, its settings and where it comes from."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from torch import nn
 
-from expunge.types import Context, Split
+from expunge.errors import ConfigError
+from expunge.types import Context, Split, check_range
+
+
+@dataclass(frozen=True)
+class Range:
+    """Between which values a setting is searched, both included.
+
+    Raises:
+        ConfigError: the ends are not finite and ascending, or not positive though `log`.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    """Evenly in the logarithm: for settings that matter by their order of magnitude."""
+
+    def __post_init__(self) -> None:
+        check_range("low", self.low, None, None)
+        check_range("high", self.high, None, None)
+        if self.low >= self.high:
+            raise ConfigError(f"low must be below high, got {self.low} and {self.high}")
+        if self.log and self.low <= 0:
+            raise ConfigError(f"low must be above 0 on a logarithmic scale, got {self.low}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +49,8 @@ class Method:
     """Which samples it needs."""
     needs: frozenset[Literal["recipe", "rebuild"]] = frozenset()
     """What it needs from the context besides a device."""
+    search: Mapping[str, Range] = field(default_factory=dict)
+    """Between which values `expunge tune` searches its settings; empty: nothing to tune."""
     summary: str
     """One line for lists."""
     cite: str

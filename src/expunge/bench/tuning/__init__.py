@@ -1,0 +1,1 @@
+"""Choosing hyper-parameters: the search space, what is minimised, and the trials."""

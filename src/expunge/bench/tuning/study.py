@@ -1,0 +1,128 @@
+"""The trials: settings that Optuna proposes, each unlearned, measured and judged by stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from expunge.bench.config import to_mapping
+from expunge.bench.stages import ensure, origin_of, unlearn_stage
+from expunge.bench.stages.train import RECORD
+from expunge.bench.tuning.objectives import OBJECTIVES, Case, Objective, measured
+from expunge.bench.tuning.space import Space
+from expunge.bench.workspace import Workspace
+from expunge.errors import ConfigError, DataError, DivergedError, unknown
+from expunge.runs import read_json
+from expunge.types import check_range
+
+COMPLETE, DIVERGED = "complete", "diverged"
+ORIGINALS = ("train", "prune")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning:
+    """What to choose by, and for how long."""
+
+    objective: str = "no_oracle"
+    """`oracle`: the gap to Retrain; `no_oracle`: what can be seen without a retrained model."""
+    budget: float = 1.0
+    """Points that RA and the validation accuracy may each lose for free, under `no_oracle`."""
+    trials: int = 20
+    """How many settings to try."""
+    seed: int = 0
+    """Of the proposals."""
+
+    def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES:
+            raise ConfigError(unknown("objective", self.objective, OBJECTIVES))
+        check_range("budget", self.budget, 0, 100)
+        check_range("trials", self.trials, 1, None)
+        check_range("seed", self.seed, 0, None)
+
+
+def run_trials(
+    workspace: Workspace, case: Case, space: Space, tuning: Tuning, objective: Objective
+) -> Iterator[dict[str, Any]]:
+    """One record a trial, in order: first the published settings, then what Optuna proposes.
+
+    The same seed proposes the same, so that stages which are in the store are found again. A trial
+    that diverges is pruned, and says why.
+
+    Raises:
+        ConfigError: Optuna is not installed.
+        ExpungeError: a stage fails for another reason than divergence.
+    """
+    optuna = _library()
+    seed = origin_of(workspace, case.run_id).seed
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=tuning.seed))
+    published = space.defaults()
+    if published:
+        study.enqueue_trial(published)
+    for number in range(tuning.trials):
+        trial = study.ask()
+        values = space.suggest(trial)
+        record: dict[str, Any] = {
+            "trial": number,
+            "chosen_by": tuning.objective,
+            "scenario": case.scenario,
+            "method": space.method.name,
+            "seed": seed,
+            "searched": values,
+            "config": to_mapping(space.config(values)),
+        }
+        try:
+            record |= _outcome(workspace, case, space, objective, values)
+            study.tell(trial, record["value"])
+        # Logits that are not finite are refused as data, though all weights may be finite.
+        except (DivergedError, DataError) as error:
+            record |= {"state": DIVERGED, "reason": str(error), "value": None}
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        yield record
+
+
+def check_original(workspace: Workspace, run_id: str) -> None:
+    """Refuse what is no model to unlearn from.
+
+    Raises:
+        ConfigError: the run is of another kind.
+    """
+    kind = workspace.spec(run_id).kind
+    if kind not in ORIGINALS:
+        raise ConfigError(
+            f"{run_id} is no model to unlearn from: expected a run of kind {', '.join(ORIGINALS)}"
+        )
+
+
+def _outcome(
+    workspace: Workspace,
+    case: Case,
+    space: Space,
+    objective: Objective,
+    values: Mapping[str, Any],
+) -> dict[str, Any]:
+    stage = unlearn_stage(
+        workspace, case.run_id, case.scenario, space.method.name, space.config(values)
+    )
+    model_id = ensure(workspace, stage)
+    score = objective.score(model_id)
+    record: Any = read_json(workspace.store.path(model_id) / RECORD)
+    return {
+        "state": COMPLETE,
+        "value": score.value,
+        "terms": dict(score.terms),
+        "metrics": dict(measured(workspace, case, model_id, objective.reference_id)),
+        "rte_s": record["seconds"],
+        "run": model_id,
+    }
+
+
+def _library() -> ModuleType:
+    try:
+        import optuna
+    except ImportError as error:
+        raise ConfigError('tuning needs Optuna: pip install "expunge[tune]"') from error
+    # It tells of every study on standard error.
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna

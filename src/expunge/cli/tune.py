@@ -1,0 +1,99 @@
+"""`expunge tune`: choose a method's settings, with a retrained model or without."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from expunge.cli.options import DEFAULT_STORE, AsJson, Device, Store, show_json, workspace
+
+METRICS = {"UA": "ua", "MIA-eff.": "mia_efficacy", "RA": "ra", "TA": "ta"}
+
+
+def tune(
+    context: typer.Context,
+    method: Annotated[str, typer.Argument(help="ft, ga, ...: see expunge methods.")],
+    run: Annotated[str, typer.Option(help="The model to unlearn from: its id, or a beginning.")],
+    forget: Annotated[
+        str, typer.Option(help="class:3, class:cat, random:0.1 or ids:FILE.", metavar="SCENARIO")
+    ],
+    objective: Annotated[
+        str,
+        typer.Option(help="oracle: gap to Retrain; no_oracle: needs none, but validation data."),
+    ] = "no_oracle",
+    trials: Annotated[int, typer.Option(help="How many settings to try.")] = 20,
+    ranges: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--range", help="Search this, as in lr=1e-4:0.1:log.", metavar="NAME=LOW:HIGH"
+        ),
+    ] = None,
+    budget: Annotated[
+        float, typer.Option(help="Points that RA and validation accuracy may each lose for free.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of what is tried.")] = 0,
+    out: Annotated[Path, typer.Option(help="Where every trial is recorded.")] = Path("tune.json"),
+    store: Store = DEFAULT_STORE,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Choose a method's settings. Further words are settings that stay fixed: --batch_size 64."""
+    from expunge.bench.config import parse_flags
+    from expunge.bench.tuning.objectives import Case
+    from expunge.bench.tuning.space import parse_range, space_of
+    from expunge.bench.tuning.study import Tuning
+    from expunge.bench.tuning.tune import as_toml
+    from expunge.bench.tuning.tune import tune as search
+    from expunge.methods import get_method
+
+    tuning = Tuning(objective=objective, budget=budget, trials=trials, seed=seed)
+    chosen = get_method(method)
+    fixed = parse_flags(chosen.config, context.args, f"tune {method}")
+    space = space_of(chosen, dict(parse_range(text) for text in ranges or ()), fixed)
+    place = workspace(store, device)
+    case = Case(place.store.find(run), forget)
+    document = search(place, case, space, tuning, out, lambda trial: _tell(trial, trials))
+    if as_json:
+        show_json(document)
+    else:
+        _print(document)
+        typer.echo(f"\n{as_toml(document)}\n\nEvery trial: {out}")
+
+
+def _tell(trial: Mapping[str, Any], total: int) -> None:
+    words = " ".join(f"{name}={value:g}" for name, value in trial["searched"].items())
+    verdict = trial["reason"] if trial["value"] is None else f"{trial['value']:.3f} points"
+    typer.echo(f"trial {trial['trial'] + 1}/{total}  {words}: {verdict}", err=True)
+
+
+def _print(document: Mapping[str, Any]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    settings, best = document["settings"], document["best"]
+    table = Table(
+        title=f"{settings['method']} in {settings['scenario']}, chosen by {settings['objective']}",
+        title_justify="left",
+        title_style="bold",
+        header_style="",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    searched = list(settings["search"])
+    for name in ("", *searched, "points", *METRICS, "RTE s"):
+        table.add_column(name, justify="right")
+    for trial in document["trials"]:
+        values = [f"{trial['searched'][name]:g}" for name in searched]
+        if trial["value"] is None:
+            table.add_row("", *values, "diverged")
+            continue
+        table.add_row(
+            "best" if trial["trial"] == best["trial"] else "",
+            *values,
+            f"{trial['value']:.3f}",
+            *(f"{trial['metrics'][key]:.2f}" for key in METRICS.values()),
+            f"{trial['rte_s']:.2f}",
+        )
+    Console().print(table)
