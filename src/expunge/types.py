@@ -132,20 +132,22 @@ class Augmentation:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a network is trained: SGD and its schedule. Defaults are the paper's for CIFAR."""
+    """How a network is trained: optimiser and schedule. Defaults are the paper's for CIFAR."""
 
     epochs: int = 182
     """Passes over the samples."""
     batch_size: int = 256
     """Samples in one step, over all devices together."""
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    """`sgd` for networks of convolutions, `adamw` for transformers."""
     lr: float = 0.1
     """Peak learning rate."""
     momentum: float = 0.9
-    """SGD momentum."""
+    """SGD momentum; AdamW's beta 1 (its beta 2 is 0.999)."""
     nesterov: bool = False
-    """Nesterov's form of momentum."""
+    """Nesterov's form of momentum; SGD only."""
     weight_decay: float = 5e-4
-    """L2 penalty on every parameter."""
+    """SGD: L2 penalty on every parameter. AdamW: decoupled, times the learning rate."""
     schedule: Literal["milestones", "cosine", "one_cycle", "constant"] = "milestones"
     """How the learning rate changes, step by step."""
     milestones: tuple[int, ...] = (91, 136)
@@ -171,6 +173,12 @@ class Recipe:
         check_range("label_smoothing", self.label_smoothing, 0, 1)
         check_range("rewind_epoch", self.rewind_epoch, 0, None)
         check_choice("schedule", self.schedule, ("milestones", "cosine", "one_cycle", "constant"))
+        check_choice("optimizer", self.optimizer, ("sgd", "adamw"))
+        if self.optimizer == "adamw" and (self.nesterov or self.momentum == 1):
+            raise ConfigError(
+                "adamw takes nesterov=false and a momentum (its beta 1) of less than 1, "
+                f"got nesterov={self.nesterov} and momentum={self.momentum}"
+            )
         if list(self.milestones) != sorted(set(self.milestones)):
             raise ConfigError(f"milestones must ascend, got {self.milestones}")
 

@@ -7,18 +7,20 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from expunge.data.augment import augment
-from expunge.errors import DivergedError
+from expunge.errors import ConfigError, DivergedError
 from expunge.sparsity.l1 import GammaSchedule, add_l1_gradient, gamma_at, proximal_step
 from expunge.sparsity.mask import apply_mask
 from expunge.sparsity.masker import Masker
 from expunge.training.batches import shuffled_batches
 from expunge.training.layout import place_back, place_for_work
 from expunge.training.modes import mode
+from expunge.training.randomness import seeded_layers
 from expunge.training.schedule import learning_rate
 from expunge.training.task import losses
-from expunge.types import Context, Recipe, Samples
+from expunge.types import Context, Recipe, Samples, derive_seed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,16 +44,18 @@ def fit(
     penalty: Penalty | None = None,
     after_epoch: Callable[[int], None] | None = None,
 ) -> None:
-    """Train `model` in place by SGD on the cross-entropy of `samples` at `index`.
+    """Train `model` in place by `recipe` on the cross-entropy of `samples` at `index`.
 
     Weights that `context.mask` prunes, and their momentum, are zero after every step. `ascend`
     climbs the loss instead. `after_epoch` is called with the number of epochs done, 0 included.
-    Modes and device are as before when it returns.
+    Modes, device and global random state are as before when it returns.
 
     Raises:
+        ConfigError: the proximal ℓ1 step is asked for with an optimiser other than SGD.
         DivergedError: the loss of an epoch, or a weight at the end, is not finite.
         MaskError: the mask does not belong to the model.
     """
+    _check_penalty(penalty, recipe)
     fabric = context.fabric
     home = next(model.parameters()).device
     images = samples.images.to(context.device)
@@ -61,15 +65,7 @@ def fit(
     if context.mask is not None:
         apply_mask(model, context.mask)
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.SGD(
-        parameters,
-        lr=recipe.lr,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov and recipe.momentum > 0,
-        weight_decay=recipe.weight_decay,
-        maximize=ascend,
-        fused=True,
-    )
+    optimizer = _optimizer(parameters, recipe, ascend)
     keep_zeros = Masker(model, context.mask, optimizer) if context.mask is not None else None
     network, stepper = fabric.setup(model, optimizer)
     order = context.generator("order")
@@ -78,7 +74,8 @@ def fit(
     # Under `maximize` the gradient is climbed: the penalty must then point the other way.
     sign = -1.0 if ascend else 1.0
 
-    with mode(model, training=True):
+    layers_seed = derive_seed(context.seed, f"layers:{fabric.global_rank}")
+    with mode(model, training=True), seeded_layers(context.device, layers_seed):
         if after_epoch is not None:
             after_epoch(0)
         step = seen = 0
@@ -138,6 +135,36 @@ def check_finite(model: nn.Module, task: str) -> None:
             raise DivergedError(
                 f"{task}: {name} is no longer finite; lower the learning rate or the step"
             )
+
+
+def _check_penalty(penalty: Penalty | None, recipe: Recipe) -> None:
+    if penalty is not None and penalty.form == "proximal" and recipe.optimizer != "sgd":
+        # AdamW steps in a metric of its own, in which lr·γ is no threshold of the ℓ1 penalty.
+        raise ConfigError(
+            f"the proximal form of the l1 penalty is SGD's, got optimizer={recipe.optimizer}: "
+            "use optimizer=sgd or form=subgradient"
+        )
+
+
+def _optimizer(parameters: list[nn.Parameter], recipe: Recipe, ascend: bool) -> Optimizer:
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(
+            parameters,
+            lr=recipe.lr,
+            betas=(recipe.momentum, 0.999),
+            weight_decay=recipe.weight_decay,
+            maximize=ascend,
+            fused=True,
+        )
+    return torch.optim.SGD(
+        parameters,
+        lr=recipe.lr,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov and recipe.momentum > 0,
+        weight_decay=recipe.weight_decay,
+        maximize=ascend,
+        fused=True,
+    )
 
 
 def _gamma(penalty: Penalty, epoch: int, epochs: int) -> float:
