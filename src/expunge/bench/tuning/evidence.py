@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import wasserstein_distance
 
 from expunge.errors import DataError, some
 from expunge.metrics import accuracy
@@ -102,6 +103,4 @@ def _weights(forgotten: LabelArray, validation: LabelArray) -> FloatArray:
 
 
 def _distance(left: FloatArray, right: FloatArray, right_weights: FloatArray) -> float:
-    from scipy.stats import wasserstein_distance
-
     return float(wasserstein_distance(left, right, None, right_weights))

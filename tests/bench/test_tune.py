@@ -1,0 +1,265 @@
+"""Whole searches on a small model: what they see, what they keep, how they end."""
+
+import builtins
+import json
+import tomllib
+from dataclasses import replace
+
+import pytest
+
+from expunge.bench.experiment import Experiment, Network
+from expunge.bench.grid import run_grid
+from expunge.bench.stages import Origin, ensure, measure_stage, train_stage, unlearn_stage
+from expunge.bench.stages.measure import load_measured
+from expunge.bench.tuning.objectives import Case
+from expunge.bench.tuning.space import space_of
+from expunge.bench.tuning.study import Tuning
+from expunge.bench.tuning.tune import as_toml, tune
+from expunge.bench.workspace import Workspace
+from expunge.data import DataSpec
+from expunge.errors import ConfigError, DivergedError, StoreError
+from expunge.methods import get_method
+from expunge.methods.method import Range
+from expunge.metrics import gap
+from expunge.runs import Store
+from expunge.types import Recipe
+
+ORIGIN = Origin(
+    data=DataSpec(source="digits", train_limit=200, test_limit=100, validation_fraction=0.2),
+    network=Network(name="resnet8", width=0.25),
+    training=Recipe(epochs=2, batch_size=50, rewind_epoch=1),
+)
+GA = space_of(get_method("ga"), {}, {"epochs": 2, "batch_size": 10})
+BOTH = pytest.mark.parametrize("objective", ["oracle", "no_oracle"])
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    return Workspace(Store(tmp_path_factory.mktemp("store") / "runs"), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def original(workspace):
+    return ensure(workspace, train_stage(workspace, ORIGIN))
+
+
+@pytest.fixture
+def search(workspace, original, tmp_path):
+    """Run a search: its document, as it is returned and written."""
+
+    def search(scenario="class:3", space=GA, run=original, out="tune.json", tell=None, **settings):
+        tuning = Tuning(**{"trials": 3, **settings})
+        path = tmp_path / out
+        tell = tell or (lambda trial: None)
+        document = tune(workspace, Case(run, scenario), space, tuning, path, tell)
+        assert json.loads(path.read_text()) == document
+        return document
+
+    return search
+
+
+def tried(document):
+    keys = ("searched", "value", "terms", "state")
+    return [{key: trial.get(key) for key in keys} for trial in document["trials"]]
+
+
+@BOTH
+def test_the_best_has_the_smallest_value_and_every_trial_says_what_it_was_chosen_by(
+    search, objective
+):
+    document = search(objective=objective)
+    values = [trial["value"] for trial in document["trials"]]
+    assert document["best"]["value"] == min(values)
+    assert document["best"] in document["trials"]
+    assert {trial["chosen_by"] for trial in document["trials"]} == {objective}
+    assert document["trials"][0]["searched"] == {"lr": get_method("ga").config().lr}
+    for trial in document["trials"]:
+        assert {"ua", "ra", "ta", "mia_efficacy"} <= set(trial["metrics"])
+        assert trial["config"]["epochs"] == 2
+        assert trial["rte_s"] > 0
+    assert document["samples"] == {"train": 200, "forget": 20, "validation": 287, "test": 100}
+    assert document["env"]["packages"]["optuna"]
+
+
+@BOTH
+def test_the_same_seed_tries_the_same_and_finds_it_in_the_store(search, workspace, objective):
+    first = search(objective=objective)
+    before = {run.id for run in workspace.store.list()}
+    again = search(objective=objective, trials=2)
+    assert {run.id for run in workspace.store.list()} == before
+    assert tried(again) == tried(first)[:2]
+    other = search(objective=objective, seed=1, out="other.json")
+    assert tried(other)[1:] != tried(first)[1:]
+
+
+def test_the_oracle_is_the_mean_gap_to_a_model_that_was_retrained(search, workspace, original):
+    document = search("random:0.1", objective="oracle", trials=2)
+    config = get_method("retrain").config()
+    stage = unlearn_stage(workspace, original, "random:0.1", "retrain", config)
+    assert document["reference"]["run"] == stage.spec.id
+    for trial in document["trials"]:
+        metrics = [
+            load_measured(
+                workspace,
+                ensure(workspace, measure_stage(workspace, run, original, "random:0.1", None)),
+            )["metrics"]
+            for run in (trial["run"], stage.spec.id)
+        ]
+        assert trial["value"] == pytest.approx(gap(*metrics)["avg"])
+
+
+@pytest.mark.parametrize("scenario", ["class:3", "random:0.1"])
+def test_without_an_oracle_nothing_is_retrained_and_test_data_does_not_matter(tmp_path, scenario):
+    """Twice the same but for the test set, each in a store of its own."""
+    found = []
+    for limit in (40, 90):
+        workspace = Workspace(Store(tmp_path / f"runs{limit}"), device="cpu")
+        origin = replace(ORIGIN, data=replace(ORIGIN.data, test_limit=limit))
+        run = ensure(workspace, train_stage(workspace, origin))
+        out = tmp_path / f"{limit}.json"
+        tuning = Tuning(trials=2)
+        document = tune(workspace, Case(run, scenario), GA, tuning, out, lambda trial: None)
+        made = [workspace.spec(each.id) for each in workspace.store.list()]
+        methods = {spec.settings["method"] for spec in made if spec.kind == "unlearn"}
+        assert methods == {"ga"}
+        assert document["reference"] is None
+        found.append(document)
+    assert found[0]["samples"] != found[1]["samples"]
+    assert tried(found[0]) == tried(found[1])
+
+
+def test_what_is_lost_within_the_budget_is_free(search):
+    space = space_of(get_method("ga"), {"lr": Range(0.01, 0.1, log=True)}, {"batch_size": 10})
+    strict = search(space=space, budget=0.0, trials=1)
+    lenient = search(space=space, budget=100.0, trials=1, out="lenient.json")
+    ((hard,), (soft,)) = strict["trials"], lenient["trials"]
+    assert hard["searched"] == soft["searched"]
+    before = strict["before"]["terms"]
+    lost = sum(max(0, before[name] - hard["terms"][name]) for name in ("ra", "va"))
+    assert lost > 1
+    assert hard["value"] == pytest.approx(soft["value"] + lost)
+    assert soft["value"] == soft["terms"]["remembered"]
+
+
+def test_a_trial_that_diverges_is_recorded_and_the_others_go_on(search):
+    space = space_of(
+        get_method("ga"), {"lr": Range(1e-4, 1e30, log=True)}, {"epochs": 5, "batch_size": 10}
+    )
+    document = search(space=space, trials=6)
+    states = [trial["state"] for trial in document["trials"]]
+    assert set(states) == {"complete", "diverged"}
+    assert document["best"]["state"] == "complete"
+    for trial in document["trials"]:
+        assert (trial["value"] is None) == (trial["state"] == "diverged")
+        assert trial["state"] == "complete" or "finite" in trial["reason"]
+    assert tried(search(space=space, trials=6)) == tried(document)
+
+
+def test_where_all_diverge_the_last_reason_is_given_and_all_are_recorded(search, tmp_path):
+    space = space_of(get_method("ga"), {"lr": Range(1e25, 1e30)}, {"epochs": 5, "batch_size": 10})
+    with pytest.raises(DivergedError, match=r"all 2 trials diverged.*--range.*finite"):
+        search(space=space, trials=2)
+    document = json.loads((tmp_path / "tune.json").read_text())
+    assert len(document["trials"]) == 2
+    assert document["best"] is None
+
+
+def test_an_interruption_keeps_the_trials_before_it(search, tmp_path):
+    class Interrupted(BaseException):
+        pass
+
+    def interrupt(trial):
+        if trial["trial"] == 1:
+            raise Interrupted
+
+    whole = search(out="whole.json")
+    with pytest.raises(Interrupted):
+        search(tell=interrupt)
+    document = json.loads((tmp_path / "tune.json").read_text())
+    assert tried(document) == tried(whole)[:2]
+    assert tried(search()) == tried(whole)
+
+
+def test_another_search_or_file_is_not_written_over(search, tmp_path):
+    search(trials=1)
+    with pytest.raises(StoreError, match=r"another search .scenario: 'class:3' there, 'class:4'"):
+        search("class:4", trials=1)
+    (tmp_path / "results.json").write_text('{"cells": []}')
+    with pytest.raises(StoreError, match="something else than a search: choose another --out"):
+        search(out="results.json")
+
+
+def test_what_cannot_be_chosen_is_refused(search, workspace):
+    data = replace(ORIGIN.data, validation_fraction=0.0)
+    bare = ensure(workspace, train_stage(workspace, replace(ORIGIN, data=data)))
+    with pytest.raises(ConfigError, match=r"needs validation data.*--validation-fraction 0\.1"):
+        search(run=bare)
+    done = search(trials=1, out="done.json")["best"]["run"]
+    with pytest.raises(ConfigError, match="is no model to unlearn from: expected a run of kind"):
+        search(run=done)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"objective": "orcle"}, r"unknown objective 'orcle'.*did you mean 'oracle'"),
+        ({"trials": 0}, "trials must be"),
+        ({"budget": -1.0}, "budget must be"),
+        ({"seed": -1}, "seed must be"),
+    ],
+)
+def test_impossible_searches_are_refused(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        Tuning(**settings)
+
+
+def test_without_optuna_the_extra_is_named(search, monkeypatch):
+    there = builtins.__import__
+
+    def without_optuna(name, *rest):
+        if name == "optuna":
+            raise ImportError(name)
+        return there(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without_optuna)
+    with pytest.raises(ConfigError, match=r'pip install "expunge\[tune\]"'):
+        search(trials=1)
+
+
+def test_the_best_is_a_recipes_table_and_every_cell_says_what_it_was_chosen_by(search, workspace):
+    document = search("class:3", objective="oracle", trials=2)
+    methods = tomllib.loads(as_toml(document))["methods"]
+    experiment = Experiment(
+        title="Tuned",
+        data=ORIGIN.data,
+        network=ORIGIN.network,
+        training=ORIGIN.training,
+        scenarios=("class:3", "random:0.1"),
+        methods={**methods, "ft": {"epochs": 1, "chosen_by": "published"}},
+    )
+    cells = {(cell["scenario"], cell["method"]): cell for cell in run_grid(workspace, experiment)}
+    tuned = cells["class:3", "ga"]
+    assert tuned["chosen_by"] == "oracle"
+    assert tuned["config"] == document["best"]["config"]
+    for name in ("ua", "ra", "ta", "mia_efficacy"):
+        assert tuned["metrics"][name] == document["best"]["metrics"][name]
+    assert cells["random:0.1", "ga"]["chosen_by"] is None
+    assert cells["random:0.1", "ft"]["chosen_by"] == "published"
+    assert cells["random:0.1", "original"]["chosen_by"] is None
+
+
+def test_a_table_for_one_kind_of_scenario_says_for_itself_what_it_was_chosen_by():
+    experiment = Experiment(
+        title="Tuned",
+        data=ORIGIN.data,
+        network=ORIGIN.network,
+        training=ORIGIN.training,
+        scenarios=("class:3", "random:0.1", "random:0.5"),
+        methods={"ga": {"chosen_by": "published", "class": {"lr": 0.1}}},
+    )
+    assert experiment.chosen_by("ga", "random:0.1") == "published"
+    assert experiment.chosen_by("ga", "class:3") is None
+    with pytest.raises(ConfigError, match=r"methods\.ga: chosen_by must be a text"):
+        replace(experiment, methods={"ga": {"chosen_by": 3}})
+    with pytest.raises(ConfigError, match=r"methods\.ga: chosen_by must be a text"):
+        replace(experiment, methods={"ga": {"class": {"chosen_by": " "}}})
