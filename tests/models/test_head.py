@@ -12,7 +12,7 @@ SHAPE = (3, 32, 32)
 def test_heads_of_named_networks(name):
     spec = ModelSpec(name=name, num_classes=7, width=0.05)
     found, module = head(build(spec), SHAPE)
-    assert found == ("classifier" if name.startswith("vgg") else "fc")
+    assert found == ("fc" if name.startswith("resnet") else "classifier")
     assert module.out_features == 7
 
 

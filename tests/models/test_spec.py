@@ -28,3 +28,11 @@ def test_round_trips_through_a_dictionary():
 def test_refuses_what_cannot_be(changes, message):
     with pytest.raises(ConfigError, match=message):
         ModelSpec(**{"name": "resnet18", "num_classes": 10, **changes})
+
+
+def test_an_image_size_has_height_and_width():
+    assert ModelSpec(name="hf:x", num_classes=2, image_size=(8, 6)).image_size == (8, 6)
+    with pytest.raises(ConfigError, match=r"image_size must be height and width, got \(8,\)"):
+        ModelSpec(name="hf:x", num_classes=2, image_size=(8,))
+    with pytest.raises(ConfigError, match="image_size must be a finite number in 1"):
+        ModelSpec(name="hf:x", num_classes=2, image_size=(8, 0))

@@ -12,9 +12,11 @@ import torch
 from torch import nn
 
 from expunge.errors import ModelError, unknown
+from expunge.models import huggingface, timm_adapter
 from expunge.models.normalise import Normalise
 from expunge.models.resnet import resnet8, resnet18, resnet20s, resnet50
 from expunge.models.spec import ModelSpec, Stem
+from expunge.models.swin import swin_t
 from expunge.models.vgg import vgg16_bn
 
 
@@ -33,37 +35,62 @@ MODELS: Mapping[str, Builder] = {
     "resnet18": resnet18,
     "resnet20s": resnet20s,
     "resnet50": resnet50,
+    "swin_t": swin_t,
     "vgg16_bn": vgg16_bn,
 }
 """Every network that has a name."""
+
+ADAPTERS: Mapping[str, Callable[[str, ModelSpec], Mapping[str, nn.Module]]] = {
+    "hf": huggingface.layers,
+    "timm": timm_adapter.layers,
+}
+"""From what follows the colon of a name to named layers, by what precedes it."""
 
 
 def build(spec: ModelSpec, seed: int = 0) -> nn.Module:
     """A freshly initialised network on the CPU: the same spec and seed give the same weights.
 
     It takes float images `(B, C, H, W)` in [0, 1]; its first layer, `normalise`, is followed by the
-    layers of the named network under their own names. A network of one's own
-    (`package.module:callable`) is called with `num_classes`, and with `in_channels` where its
-    signature has that, and returned as it is; only where the spec has a mean does `normalise`
+    layers of the named network under their own names. Those of a network by adapter (`hf:` a folder
+    or hub id, `timm:` a name) are under `network`, and its weights are fresh too. A network of
+    one's own (`package.module:callable`) is called with `num_classes`, and with `in_channels` where
+    its signature has that, and returned as it is; only where the spec has a mean does `normalise`
     precede it, and its own layers are under `network`.
 
     Raises:
-        ModelError: the name is unknown, or the callable cannot be imported, fails or does not
-            return an `nn.Module`.
+        ModelError: the name is unknown, its library is not installed, or the callable cannot be
+            imported, fails or does not return an `nn.Module`.
     """
     # The default generator alone is seeded: torch.manual_seed would reseed the accelerators too.
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.default_generator.manual_seed(seed)
-        if ":" in spec.name:
+        if is_own(spec.name):
             return _build_own(spec)
+        if ":" in spec.name:
+            return _build_by_adapter(spec)
         if spec.name not in MODELS:
             raise ModelError(
-                unknown("model", spec.name, MODELS) + "; or give package.module:callable"
+                unknown("model", spec.name, MODELS)
+                + "; or give package.module:callable, hf:FOLDER or timm:NAME"
             )
         network = MODELS[spec.name](
             spec.num_classes, in_channels=spec.in_channels, stem=spec.stem, width=spec.width
         )
         return _normalised(spec, dict(network.named_children()))
+
+
+def is_own(name: str) -> bool:
+    """Whether this is a network of one's own, which normalises images itself if it wants to."""
+    adapter, colon, _ = name.partition(":")
+    return bool(colon) and adapter not in ADAPTERS
+
+
+def _build_by_adapter(spec: ModelSpec) -> nn.Module:
+    _check_sizes(spec)
+    adapter, _, source = spec.name.partition(":")
+    if not source:
+        raise ModelError(f"{spec.name!r} names no network: expected {adapter}:NAME")
+    return _normalised(spec, ADAPTERS[adapter](source, spec))
 
 
 def _normalised(spec: ModelSpec, layers: Mapping[str, nn.Module]) -> nn.Sequential:
@@ -73,12 +100,16 @@ def _normalised(spec: ModelSpec, layers: Mapping[str, nn.Module]) -> nn.Sequenti
     return nn.Sequential(OrderedDict({"normalise": Normalise(mean, std), **layers}))
 
 
-def _build_own(spec: ModelSpec) -> nn.Module:
+def _check_sizes(spec: ModelSpec) -> None:
     if spec.width != 1.0 or spec.stem != "cifar":
         raise ModelError(
             f"{spec.name!r} sets its own sizes: leave stem and width at their defaults, "
             f"got stem {spec.stem!r} and width {spec.width}"
         )
+
+
+def _build_own(spec: ModelSpec) -> nn.Module:
+    _check_sizes(spec)
     factory = _load(spec.name)
     try:
         network = factory(**_arguments(factory, spec))

@@ -21,11 +21,15 @@ class ModelSpec:
     """
 
     name: str
-    """A name in `MODELS`, or `package.module:callable` for a network of one's own."""
+    """A name in `MODELS`; `hf:` and a folder or hub id; `timm:` and a name; or
+    `package.module:callable` for a network of one's own."""
     num_classes: int
     """Logits per image."""
     in_channels: int = 3
     """Channels of an image."""
+    image_size: tuple[int, int] | None = None
+    """Height and width of an image, for adapters to networks whose weights depend on it. None: as
+    the network's own configuration has it."""
     stem: Stem = "cifar"
     """`cifar` for images of about 32 pixels, `imagenet` for images of about 224."""
     width: float = 1.0
@@ -38,6 +42,11 @@ class ModelSpec:
     def __post_init__(self) -> None:
         check_range("num_classes", self.num_classes, 2, None)
         check_range("in_channels", self.in_channels, 1, None)
+        if self.image_size is not None:
+            if len(self.image_size) != 2:
+                raise ConfigError(f"image_size must be height and width, got {self.image_size}")
+            for side in self.image_size:
+                check_range("image_size", side, 1, None)
         check_choice("stem", self.stem, get_args(Stem))
         check_range("width", self.width, 0, None)
         if self.width == 0:

@@ -17,7 +17,15 @@ from expunge.bench.workspace import Workspace
 from expunge.data import DataSpec, channel_statistics
 from expunge.errors import CheckpointError
 from expunge.metrics import accuracy
-from expunge.models import ModelSpec, build, check_outputs, load_weights, save_weights
+from expunge.models import (
+    ModelSpec,
+    build,
+    check_outputs,
+    configuration_digest,
+    is_own,
+    load_weights,
+    save_weights,
+)
 from expunge.runs import Spec, code_version, write_json
 from expunge.training.fit import fit
 from expunge.training.predict import predict
@@ -46,6 +54,7 @@ def train_stage(workspace: Workspace, origin: Origin) -> Stage:
     Raises:
         DataError: the data cannot be read.
         CheckpointError: the file of weights cannot be read.
+        ModelError: the network's configuration cannot be read.
     """
     settings: dict[str, Any] = {
         **to_mapping(origin),
@@ -54,6 +63,8 @@ def train_stage(workspace: Workspace, origin: Origin) -> Stage:
     }
     if origin.weights is not None:
         settings["weights_digest"] = _digest(Path(origin.weights))
+    if (described := configuration_digest(origin.network.name)) is not None:
+        settings["network_digest"] = described
     spec = Spec(
         kind="train",
         settings=settings,
@@ -94,7 +105,7 @@ def fingerprint(dataset: Dataset) -> str:
 def model_spec(origin: Origin, dataset: Dataset) -> ModelSpec:
     """The network of `origin`, as the data needs it: classes, channels, normalisation."""
     # A network of one's own sees images in 0-1 and normalises them itself, if it wants to.
-    own = ":" in origin.network.name
+    own = is_own(origin.network.name)
     mean, std = (None, None) if own else channel_statistics(dataset.train)
     return ModelSpec(
         name=origin.network.name,
@@ -102,6 +113,7 @@ def model_spec(origin: Origin, dataset: Dataset) -> ModelSpec:
         width=origin.network.width,
         num_classes=dataset.train.num_classes,
         in_channels=dataset.train.images.shape[0],
+        image_size=dataset.train.images.shape[1:],
         mean=mean,
         std=std,
     )

@@ -1,0 +1,124 @@
+"""Image classifiers of the Hugging Face library `transformers`, by adapter."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from expunge.errors import ModelError
+from expunge.models.spec import ModelSpec
+
+
+class Logits(nn.Module):
+    """Takes the logits out of what a network of the library returns."""
+
+    def forward(self, output: Any) -> Tensor:
+        """`output.logits`."""
+        return output.logits  # type: ignore[no-any-return]
+
+
+def layers(source: str, spec: ModelSpec) -> dict[str, nn.Module]:
+    """The network that a configuration describes, freshly initialised, and `Logits` after it.
+
+    `source` is a folder with a `config.json`, or the id of a model on the hub. Only the
+    configuration is read: weights that lie beside it are never loaded. Classes, channels and image
+    size are those of the spec where the configuration has them.
+
+    Raises:
+        ModelError: the library is not installed, there is no such configuration, or it is of no
+            image classifier.
+    """
+    library = transformers(f"hf:{source}")
+    config = _read_config(library, source)
+    try:
+        _adapt(config, spec)
+        # Eager attention: deterministic, and PyTorch can take its gradient sample by sample.
+        network = library.AutoModelForImageClassification.from_config(
+            config, attn_implementation="eager", dtype=torch.float32, trust_remote_code=False
+        )
+    except Exception as error:
+        raise ModelError(
+            f"'hf:{source}' describes no image classifier for {spec.num_classes} classes "
+            f"(its model type is {config.model_type!r}): {reason(error)}"
+        ) from error
+    return {"network": network, "logits": Logits()}
+
+
+def configuration_digest(name: str) -> str | None:
+    """Hex digest of the configuration of `hf:SOURCE`: a changed one is another network.
+
+    None for networks of other kinds, whose names say it all.
+
+    Raises:
+        ModelError: as `layers`.
+    """
+    adapter, _, source = name.partition(":")
+    if adapter != "hf":
+        return None
+    text = _read_config(transformers(name), source).to_json_string()
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def transformers(name: str) -> ModuleType:
+    """The library.
+
+    Raises:
+        ModelError: it is not installed.
+    """
+    try:
+        import transformers as library
+    except ImportError as error:
+        raise ModelError(
+            f"{name} needs the library `transformers`: pip install 'expunge[transformers]'"
+        ) from error
+    return library  # type: ignore[no-any-return]
+
+
+def reason(error: Exception) -> str:
+    """The kind and the words of an error, on one line of bounded length."""
+    line = " ".join(f"{type(error).__name__}: {error}".split())
+    return line if len(line) <= 300 else f"{line[:300]}..."
+
+
+def _read_config(library: ModuleType, source: str) -> Any:
+    def read(*, from_hub: bool) -> Any:
+        # Code that a repository brings along is never run.
+        return library.AutoConfig.from_pretrained(
+            source, local_files_only=not from_hub, trust_remote_code=False
+        )
+
+    try:
+        if Path(source).is_dir():
+            return read(from_hub=False)
+        try:
+            return read(from_hub=False)  # in the library's own cache
+        except OSError:
+            _ask_hub(source)
+            return read(from_hub=True)
+    except Exception as error:
+        raise ModelError(
+            f"cannot read 'hf:{source}': expected a folder with a config.json, or the id of a "
+            f"model on the hub: {reason(error)}"
+        ) from error
+
+
+def _ask_hub(source: str) -> None:
+    """Fail at once where the hub has no such model or does not answer; the library tries long."""
+    from huggingface_hub import HfApi
+
+    HfApi().model_info(source, timeout=10)
+
+
+def _adapt(config: Any, spec: ModelSpec) -> None:
+    config.num_labels = spec.num_classes
+    config.return_dict = True
+    if hasattr(config, "num_channels"):
+        config.num_channels = spec.in_channels
+    if hasattr(config, "image_size") and spec.image_size is not None:
+        height, width = spec.image_size
+        config.image_size = height if height == width else [height, width]
