@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from expunge.bench.workspace import device_kind
 from expunge.data import DataSpec, as_samples
 from expunge.data import load as load_dataset
+from expunge.errors import ConfigError
 from expunge.methods import get_method
 from expunge.methods.run import run_method
 from expunge.metrics import Predictions, gap, weight_distance
@@ -139,33 +140,49 @@ def train(
 
 
 def prune(
-    model: nn.Module,
+    model: nn.Module | Sparse,
     split: Split,
     *,
     method: str = "omp",
-    sparsity: float = 0.95,
+    sparsity: float | None = None,
+    config: Any = None,
     recipe: Recipe | None = None,
+    rebuild: Callable[[int], nn.Module] | None = None,
     rewind: Mapping[str, Tensor] | None = None,
     seed: int = 0,
     device: str = "auto",
     precision: str = "32-true",
     progress: Progress = silent,
 ) -> Sparse:
-    """A sparse copy of `model`, pruned and trained again on all the training samples by `recipe`.
+    """A sparse network, pruned by `method` and trained on all the training samples by `recipe`.
 
-    `rewind` is the state dict of an early epoch of the original training, where training starts
-    again; without it, training starts from the pruned weights.
+    `config` is the pruner's settings (default: the paper's), as its dataclass or as a mapping;
+    `sparsity` stands above the one in it. `rewind` is the state dict of an early epoch of the
+    original training, where training starts again; without it, training starts from the pruned
+    weights. Pruners of new networks need `rebuild` instead, a function from a seed to one.
 
     Raises:
-        ConfigError: an unknown pruner, or no recipe.
-        MaskError: a whole layer would be pruned away.
+        ConfigError: an unknown pruner or setting, no recipe, or a rewind that is missing or unused.
+        MaskError: a whole layer would be pruned away, or `model` is sparser already.
+        ModelError: the model does not fit the data, or `rebuild` is missing.
     """
+    from expunge.bench.config import from_mapping, to_mapping
+
     pruner = get_pruner(method)
-    config = pruner.config(sparsity=sparsity, rewind=rewind is not None)
+    config = {} if config is None else config
+    settings = dict(config) if isinstance(config, Mapping) else to_mapping(config)
+    if pruner.when == "trained":
+        settings.setdefault("rewind", rewind is not None)
+    elif rewind is not None:
+        raise ConfigError(f"{method} prunes a new network and does not rewind: leave out rewind")
+    if sparsity is not None:
+        settings["sparsity"] = sparsity
+    config = from_mapping(pruner.config, settings, f"pruner {method}")
+    mask, model = (model.mask, model.model) if isinstance(model, Sparse) else (None, model)
+    check_outputs(model, split.train.images.shape, split.train.num_classes)
     context = _context(model, seed, device, recipe=recipe, precision=precision, progress=progress)
-    samples = split.train
-    sparse, mask = sparsify(model, samples, pruner, config, context, rewind)
-    return Sparse(sparse, mask)
+    context = replace(context, mask=mask, rebuild=rebuild)
+    return Sparse(*sparsify(model, split.train, pruner, config, context, rewind))
 
 
 def unlearn(

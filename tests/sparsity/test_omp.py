@@ -4,7 +4,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from expunge.errors import DivergedError, MaskError
-from expunge.sparsity import PruneConfig, apply_mask, get_pruner, mask_sparsity
+from expunge.sparsity import TrainedPruneConfig, apply_mask, get_pruner, mask_sparsity
 from expunge.types import Context
 
 
@@ -16,7 +16,7 @@ def model():
 
 def omp(model, **settings):
     context = Context(fabric=Fabric(accelerator="cpu", devices=1))
-    return get_pruner("omp").run(model, None, PruneConfig(**settings), context)
+    return get_pruner("omp").run(model, None, TrainedPruneConfig(**settings), context)
 
 
 @pytest.mark.parametrize("sparsity", [0.0, 0.3, 0.5, 0.9])

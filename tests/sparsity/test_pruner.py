@@ -3,15 +3,12 @@ import dataclasses
 import pytest
 
 from expunge.errors import ConfigError
-from expunge.sparsity import PRUNERS, PruneConfig, get_pruner
+from expunge.sparsity import PRUNERS, PruneConfig, TrainedPruneConfig, get_pruner
 
 
 def test_defaults_are_the_papers():
-    assert dataclasses.asdict(PruneConfig()) == {
-        "sparsity": 0.95,
-        "rewind": True,
-        "layers": ("conv",),
-    }
+    assert dataclasses.asdict(PruneConfig()) == {"sparsity": 0.95, "layers": ("conv",)}
+    assert TrainedPruneConfig().rewind
 
 
 @pytest.mark.parametrize(

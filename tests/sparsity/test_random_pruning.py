@@ -3,13 +3,13 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from expunge.sparsity import PruneConfig, get_pruner, layer_report
+from expunge.sparsity import TrainedPruneConfig, get_pruner, layer_report
 from expunge.types import Context
 
 
 def draw(model, seed, sparsity=0.5):
     context = Context(fabric=Fabric(accelerator="cpu", devices=1), seed=seed)
-    return get_pruner("random").run(model, None, PruneConfig(sparsity=sparsity), context)
+    return get_pruner("random").run(model, None, TrainedPruneConfig(sparsity=sparsity), context)
 
 
 @pytest.fixture

@@ -56,3 +56,22 @@ def test_shapes_and_counts_in_every_precision(dtype):
 def test_scores_that_are_not_finite_are_refused():
     with pytest.raises(DivergedError, match=r"expected finite scores.* in b$"):
         keep_highest({"a": torch.ones(2), "b": torch.tensor([1.0, float("nan")])}, 0.5)
+
+
+def test_what_is_pruned_already_goes_first():
+    scores = {"a": torch.tensor([5.0, 4.0, 0.0]), "b": torch.tensor([3.0, 1.0, 2.0])}
+    within = {"a": torch.tensor([True, False, True]), "b": torch.tensor([True, True, True])}
+    mask = keep_highest(scores, 1 / 3, within=within)
+    assert mask["a"].tolist() == [True, False, False]
+    assert mask["b"].tolist() == [True, True, True]
+    same = keep_highest(scores, 1 / 6, within=within)
+    assert all(torch.equal(same[name], within[name]) for name in within)
+
+
+def test_a_mask_that_cannot_be_kept_within_is_refused():
+    scores = {"a": torch.arange(4.0)}
+    half = {"a": torch.tensor([True, True, False, False])}
+    with pytest.raises(MaskError, match=r"pruned to 0\.5000 already.*above that, got 0\.25"):
+        keep_highest(scores, 0.25, within=half)
+    with pytest.raises(MaskError, match="other layers already: expected b, got a"):
+        keep_highest(scores, 0.5, within={"b": half["a"]})

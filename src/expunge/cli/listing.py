@@ -36,9 +36,9 @@ def methods(
         {
             "kind": "pruner",
             "name": pruner.name,
-            "summary": _first_line(pruner.config),
-            "needs": ["recipe"],
-            "reads": [],
+            "summary": pruner.summary,
+            "needs": ["rebuild", "recipe"] if pruner.when == "initial" else ["recipe"],
+            "reads": ["forget", "retain"] if pruner.needs_samples else [],
             "cite": pruner.cite,
             "settings": settings(pruner.config),
         }
@@ -100,10 +100,6 @@ def field_documentation(config: type[Any]) -> dict[str, str]:
             ):
                 found[field.target.id] = " ".join(text.value.value.split())
     return found
-
-
-def _first_line(config: type[Any]) -> str:
-    return (config.__doc__ or "").partition("\n")[0].rstrip(".")
 
 
 def _print_list(entries: list[dict[str, Any]]) -> None:

@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from expunge.bench.workspace import Workspace
 
 Run = Annotated[str, typer.Argument(help="A model in the store: its id, or how it begins.")]
+Sparsity = Annotated[
+    float | None, typer.Option(help="Share of prunable weights to remove; 0.95 unless told.")
+]
+PRUNER_SETTING = "--prune."
 
 
 def train(
@@ -92,14 +96,14 @@ def train(
         precision=precision_on(space.device, precision),
         weights=weights,
     )
-    _finish(space, train_stage(space, origin), None, as_json)
+    _finish(space, train_stage(space, origin), None, as_json, {})
 
 
 def prune(
     context: typer.Context,
     run: Run,
-    method: Annotated[str, typer.Option(help="omp, random: see expunge methods.")] = "omp",
-    sparsity: Annotated[float, typer.Option(help="Share of prunable weights to remove.")] = 0.95,
+    method: Annotated[str, typer.Option(help="omp, synflow, ...: see expunge methods.")] = "omp",
+    sparsity: Sparsity = None,
     store: Store = DEFAULT_STORE,
     device: Device = "auto",
     devices: Devices = 1,
@@ -107,16 +111,16 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     """Prune a model and train it again under the mask. Further words are the pruner's settings."""
-    from expunge.bench.config import from_mapping, parse_flags
-    from expunge.bench.stages import prune_stage
-    from expunge.sparsity import get_pruner
+    from expunge.bench.stages import ensure, prune_stage
+    from expunge.bench.stages.prune import load_record
 
-    config = get_pruner(method).config
-    given = parse_flags(config, context.args, f"prune {method}")
+    config = _pruner_config(method, sparsity, context.args)
     space = workspace(store, device, devices, strategy)
-    chosen = from_mapping(config, {"sparsity": sparsity, **given}, f"prune {method}")
-    stage = prune_stage(space, space.store.find(run), method, chosen)
-    _finish(space, stage, None, as_json)
+    stage = prune_stage(space, space.store.find(run), method, config)
+    layers = load_record(space, ensure(space, stage))["layers"]
+    if not as_json and space.leads:
+        _print_layers(layers)
+    _finish(space, stage, None, as_json, {"layers": layers})
 
 
 def unlearn(
@@ -126,6 +130,11 @@ def unlearn(
         str, typer.Option(help="class:3, class:cat, random:0.1 or ids:FILE.", metavar="SCENARIO")
     ],
     method: Annotated[str, typer.Option(help="ft, ga, ...: see expunge methods.")] = "ft",
+    pruner: Annotated[
+        str | None,
+        typer.Option("--prune", help="Prune first: omp, ... Its settings: --prune.rewind false."),
+    ] = None,
+    sparsity: Sparsity = None,
     out: Annotated[
         Path | None, typer.Option(help="Write the unlearned weights here too (.safetensors).")
     ] = None,
@@ -137,19 +146,75 @@ def unlearn(
 ) -> None:
     """Make a model forget. Further words are the method's settings: --epochs 5 --lr 0.01."""
     from expunge.bench.config import from_flags
-    from expunge.bench.stages import unlearn_stage
-    from expunge.errors import StoreError
+    from expunge.bench.stages import ensure, prune_stage, unlearn_stage
+    from expunge.bench.stages.unlearn import split_for
+    from expunge.errors import ConfigError, StoreError
     from expunge.methods import get_method
 
-    config = from_flags(get_method(method).config, context.args, f"unlearn {method}")
+    words, pruner_words = _divided(context.args)
+    config = from_flags(get_method(method).config, words, f"unlearn {method}")
+    if pruner is None and (sparsity is not None or pruner_words):
+        raise ConfigError("--sparsity and --prune.SETTING need a pruner: add --prune omp")
     if out is not None and out.exists():
         raise StoreError(f"{out} exists already: expected a new file; choose another --out")
     space = workspace(store, device, devices, strategy)
-    stage = unlearn_stage(space, space.store.find(run), forget, method, config)
-    _finish(space, stage, out, as_json)
+    base = space.store.find(run)
+    if pruner is not None:
+        pruning = _pruner_config(pruner, sparsity, pruner_words)
+        # A forget set that does not fit is refused before hours of pruning, not after.
+        split_for(space, base, forget)
+        base = ensure(space, prune_stage(space, base, pruner, pruning))
+    stage = unlearn_stage(space, base, forget, method, config)
+    _finish(space, stage, out, as_json, {"unlearned_from": base})
 
 
-def _finish(space: "Workspace", stage: "Stage", out: Path | None, as_json: bool) -> None:
+def _divided(words: list[str]) -> tuple[list[str], list[str]]:
+    """The words that set the method, and those that set the pruner, without their `prune.`."""
+    method: list[str] = []
+    pruner: list[str] = []
+    current = method
+    for word in words:
+        if word.startswith(PRUNER_SETTING):
+            current = pruner
+            current.append("--" + word.removeprefix(PRUNER_SETTING))
+            continue
+        if word.startswith("--"):
+            current = method
+        current.append(word)
+    return method, pruner
+
+
+def _pruner_config(pruner: str, sparsity: float | None, words: list[str]) -> Any:
+    """The pruner's settings from the command line."""
+    from expunge.bench.config import from_mapping, parse_flags
+    from expunge.sparsity import get_pruner
+
+    cls = get_pruner(pruner).config
+    given = parse_flags(cls, words, f"prune {pruner}")
+    if sparsity is not None:
+        given["sparsity"] = sparsity
+    return from_mapping(cls, given, f"prune {pruner}")
+
+
+def _print_layers(layers: list[dict[str, Any]]) -> None:
+    """The sparsity of every layer, on standard error: standard output is the run's id."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(header_style="bold")
+    table.add_column("layer", overflow="fold")
+    for column in ("weights", "kept", "sparsity"):
+        table.add_column(column, justify="right")
+    for layer in layers:
+        table.add_row(
+            layer["name"], str(layer["total"]), str(layer["kept"]), f"{layer['sparsity']:.2%}"
+        )
+    Console(stderr=True).print(table)
+
+
+def _finish(
+    space: "Workspace", stage: "Stage", out: Path | None, as_json: bool, found: dict[str, Any]
+) -> None:
     """Make the stage's artefact, copy its weights out if asked, and say where it is."""
     from expunge.bench.stages import ensure
     from expunge.bench.stages.model import WEIGHTS
@@ -161,6 +226,7 @@ def _finish(space: "Workspace", stage: "Stage", out: Path | None, as_json: bool)
         shutil.copyfile(path / WEIGHTS, partial)
         partial.rename(out)
     if as_json:
-        show_json({"run": run_id, "path": str(path), "out": None if out is None else str(out)})
+        written = None if out is None else str(out)
+        show_json({"run": run_id, "path": str(path), "out": written, **found})
     else:
         typer.echo(run_id)

@@ -5,33 +5,30 @@ from __future__ import annotations
 from torch import nn
 
 from expunge.sparsity.mask import prunable
-from expunge.sparsity.pruner import PruneConfig, Pruner
+from expunge.sparsity.pruner import Pruner, TrainedPruneConfig
 from expunge.sparsity.ranking import keep_highest
 from expunge.types import Context, Mask, Samples
 
 
 def one_shot_magnitude(
-    model: nn.Module, samples: Samples | None, config: PruneConfig, context: Context
+    model: nn.Module, samples: Samples, config: TrainedPruneConfig, context: Context
 ) -> Mask:
     """Prune the weights of smallest magnitude, over all layers together.
-
-    Weights that are zero already go first, so pruning, training and pruning again to a higher
-    sparsity is iterative magnitude pruning.
 
     Raises:
         DivergedError: a weight is not finite.
         MaskError: a layer would lose all its weights, or there is nothing to prune.
     """
     weights = prunable(model, config.layers)
-    return keep_highest(
-        {name: weight.detach().abs() for name, weight in weights.items()}, config.sparsity
-    )
+    magnitudes = {name: weight.detach().abs() for name, weight in weights.items()}
+    return keep_highest(magnitudes, config.sparsity, within=context.mask)
 
 
 PRUNER = Pruner(
     name="omp",
     run=one_shot_magnitude,
-    config=PruneConfig,
+    config=TrainedPruneConfig,
+    summary="remove the smallest weights of the trained network, once",
     cite=(
         "Han et al. 2015, Learning both Weights and Connections for Efficient Neural Networks "
         "(NeurIPS); global and one-shot as in Jia et al. 2023, Model Sparsity Can Simplify Machine "

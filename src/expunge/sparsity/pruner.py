@@ -23,8 +23,6 @@ class PruneConfig:
 
     sparsity: float = 0.95
     """Fraction of prunable weights to prune, at least 0 and less than 1."""
-    rewind: bool = True
-    """Train again from the weights of the rewind epoch; False: from the trained weights."""
     layers: tuple[Layer, ...] = ("conv",)
     """Kinds of layers whose weights are prunable; `linear` includes the head."""
 
@@ -39,21 +37,39 @@ class PruneConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainedPruneConfig(PruneConfig):
+    """What every pruner of trained networks is told."""
+
+    rewind: bool = True
+    """Train again from the weights of the rewind epoch; False: from the trained weights."""
+
+
+def one_round(config: PruneConfig) -> tuple[float, ...]:
+    """The sparsity that is asked for, at once."""
+    return (config.sparsity,)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pruner:
     """A way to choose the weights that a network can do without."""
 
     name: str
     """What recipes, tables and the command line call it."""
-    run: Callable[[nn.Module, Samples | None, Any, Context], Mask]
+    run: Callable[[nn.Module, Samples, Any, Context], Mask]
     """From the model, the training samples, an instance of `config` and the context to a mask.
 
-    The model is not changed; the mask has exactly `round(sparsity * n)` pruned of n prunable
-    weights, and is on the device of the weights."""
+    The model is not changed. The mask has exactly `round(sparsity * n)` pruned of n prunable
+    weights, what `context.mask` prunes among them, and is on the device of the weights."""
     config: type[PruneConfig]
-    """Its settings."""
+    """Its settings; of a pruner of trained networks, a `TrainedPruneConfig`."""
+    summary: str
+    """What it does, in half a line."""
     cite: str
     """Where it was published."""
     when: Literal["trained", "initial"] = "trained"
     """Which weights it is given: after training, or as they were initialised."""
+    rounds: Callable[[Any], tuple[float, ...]] = one_round
+    """From an instance of `config` to the ascending sparsities that it is run at, the network being
+    trained after each; the last is the one that is asked for."""
     needs_samples: bool = False
-    """Whether it reads training samples; if not, None will do."""
+    """Whether it reads training samples; if not, it looks at no more than their shape."""

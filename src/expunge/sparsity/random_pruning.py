@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 from expunge.sparsity.mask import prunable
-from expunge.sparsity.pruner import PruneConfig, Pruner
+from expunge.sparsity.pruner import Pruner, TrainedPruneConfig
 from expunge.sparsity.ranking import keep_highest
 from expunge.types import Context, Mask, Samples
 
 
 def random_pruning(
-    model: nn.Module, samples: Samples | None, config: PruneConfig, context: Context
+    model: nn.Module, samples: Samples, config: TrainedPruneConfig, context: Context
 ) -> Mask:
     """Prune weights by lot, over all layers together; the context's seed decides which.
 
@@ -26,12 +26,13 @@ def random_pruning(
         name: torch.rand(weight.shape, generator=generator, dtype=torch.float64).to(weight.device)
         for name, weight in prunable(model, config.layers).items()
     }
-    return keep_highest(scores, config.sparsity)
+    return keep_highest(scores, config.sparsity, within=context.mask)
 
 
 PRUNER = Pruner(
     name="random",
     run=random_pruning,
-    config=PruneConfig,
+    config=TrainedPruneConfig,
+    summary="remove weights by lot: the control",
     cite="Blalock et al. 2020, What is the State of Neural Network Pruning? (MLSys)",
 )

@@ -7,26 +7,36 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from expunge.errors import DivergedError, some
+from expunge.errors import DivergedError, MaskError, some
 from expunge.sparsity.mask import check_not_collapsed
 from expunge.types import Mask
 
 
 @torch.no_grad()
-def keep_highest(scores: Mapping[str, Tensor], sparsity: float) -> Mask:
+def keep_highest(scores: Mapping[str, Tensor], sparsity: float, within: Mask | None = None) -> Mask:
     """Prune the `round(sparsity * n)` lowest of all n scores, over all layers together.
 
-    Of equal scores, those that come first (in the mapping's order, then row by row) are pruned
-    first, so that the count is exact and the mask does not depend on the device.
+    What the mask `within` prunes goes first, whatever its score. Of equal scores, those that come
+    first (in the mapping's order, then row by row) are pruned first, so that the count is exact and
+    the mask does not depend on the device.
 
     Raises:
         DivergedError: a score is not finite.
-        MaskError: a layer would lose all its weights.
+        MaskError: a layer would lose all its weights, or `within` is of other layers or prunes more
+            than is asked for.
     """
     if broken := [name for name, score in scores.items() if not bool(score.isfinite().all())]:
         raise DivergedError(f"expected finite scores to prune by, got others in {some(broken)}")
     ranked = torch.cat([score.detach().flatten() for score in scores.values()])
     prune = round(sparsity * len(ranked))
+    if within is not None:
+        gone = ~_flat(within, scores).to(ranked.device)
+        if (already := int(gone.sum())) > prune:
+            raise MaskError(
+                f"the network is pruned to {already / len(ranked):.4f} already: expected a "
+                f"sparsity above that, got {sparsity}"
+            )
+        ranked = ranked.masked_fill(gone, -torch.inf)
     kept = torch.ones_like(ranked, dtype=torch.bool)
     if prune > 0:
         threshold = ranked.kthvalue(prune).values
@@ -40,3 +50,13 @@ def keep_highest(scores: Mapping[str, Tensor], sparsity: float) -> Mask:
     }
     check_not_collapsed(mask)
     return mask
+
+
+def _flat(mask: Mask, scores: Mapping[str, Tensor]) -> Tensor:
+    """The entries of `mask` in the order of the scores."""
+    if mask.keys() != scores.keys():
+        raise MaskError(
+            f"the network is pruned in other layers already: expected {some(mask)}, got "
+            f"{some(scores)}; choose the same layers"
+        )
+    return torch.cat([mask[name].flatten() for name in scores])

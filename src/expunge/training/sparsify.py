@@ -1,4 +1,4 @@
-"""From a trained network to a sparse one: a pruner's mask, weights put back, training again."""
+"""From a network to a sparse one: a pruner's mask, where training begins, and training under it."""
 
 import copy
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from expunge.errors import ConfigError
 from expunge.sparsity.mask import check_not_collapsed
-from expunge.sparsity.pruner import PruneConfig, Pruner
+from expunge.sparsity.pruner import PruneConfig, Pruner, TrainedPruneConfig
 from expunge.training.fit import fit
 from expunge.types import Context, Mask, Samples
 
@@ -22,26 +22,49 @@ def sparsify(
     context: Context,
     rewind: Mapping[str, Tensor] | None = None,
 ) -> tuple[nn.Module, Mask]:
-    """A sparse copy of `model`, trained again in full under its mask, and the mask.
+    """A sparse network, trained in full under its mask, and the mask.
 
-    `rewind` is the state dict of an early epoch of the original training, where training starts
-    again if `config.rewind` asks for it (Frankle et al. 2020); else it starts from `model`.
+    Each of the pruner's rounds prunes a network and trains it again. A pruner of trained networks
+    is given `model`, and then the network of the round before; training begins at `rewind`, the
+    state dict of an early epoch of the original training, if `config.rewind` asks for it (Frankle
+    et al. 2020), else where the network stands. What `context.mask` prunes stays so. A pruner of
+    new networks is given one that `context.rebuild` makes, and training begins there; of `model`
+    only the architecture and the recipe are used.
 
     Raises:
         ConfigError: no training recipe, or a rewind is asked for and there is nothing to rewind to.
         MaskError: a whole layer would be pruned away.
+        ModelError: the pruner needs a new network, and the context does not know how to build one.
     """
     recipe = context.training_recipe()
-    mask = pruner.run(model, samples, config, context)
-    check_not_collapsed(mask)
-    sparse = copy.deepcopy(model)
-    if config.rewind:
-        if rewind is None:
-            raise ConfigError(
-                f"{pruner.name} with rewind=true needs the weights of an early epoch of the "
-                "original training: pass them as rewind, or set rewind=false"
-            )
-        sparse.load_state_dict(dict(rewind))
+    start: nn.Module | None = None
+    network = model
+    if pruner.when == "initial":
+        context = replace(context, mask=None)
+        start = network = context.fresh_model()
+    elif isinstance(config, TrainedPruneConfig) and config.rewind:
+        start = _rewound(model, pruner, rewind)
     everything = torch.arange(len(samples))
-    fit(sparse, samples, everything, recipe, replace(context, mask=mask), task="train sparse")
-    return sparse, mask
+    sparsities = pruner.rounds(config)
+    for number, sparsity in enumerate(sparsities, start=1):
+        mask = pruner.run(network, samples, replace(config, sparsity=sparsity), context)
+        check_not_collapsed(mask)
+        context = replace(context, mask=mask)
+        network = copy.deepcopy(network if start is None else start)
+        task = f"train at {sparsity:.1%} sparsity"
+        if len(sparsities) > 1:
+            task += f", round {number} of {len(sparsities)}"
+        fit(network, samples, everything, recipe, context, task=task)
+    return network, mask
+
+
+def _rewound(model: nn.Module, pruner: Pruner, rewind: Mapping[str, Tensor] | None) -> nn.Module:
+    """A copy of `model` with the weights of `rewind`."""
+    if rewind is None:
+        raise ConfigError(
+            f"{pruner.name} with rewind=true needs the weights of an early epoch of the "
+            "original training: pass them as rewind, or set rewind=false"
+        )
+    start = copy.deepcopy(model)
+    start.load_state_dict(dict(rewind))
+    return start

@@ -12,7 +12,8 @@ from expunge.bench.workspace import Workspace
 from expunge.metrics import confidence_histograms, evaluate, weight_distance
 from expunge.models import read_tensors
 from expunge.runs import Spec, code_version, read_json, write_json
-from expunge.sparsity.mask import prunable, sparsity_of
+from expunge.sparsity.mask import sparsity_of
+from expunge.sparsity.thresholds import counted_weights, sparsity_at
 from expunge.types import Split, derive_seed
 
 MEASURED = "measured.json"
@@ -42,6 +43,7 @@ def measure_stage(
         code=code_version(
             "expunge.metrics.summary",
             "expunge.metrics.distance",
+            "expunge.sparsity.thresholds",
             alone=["expunge.bench.stages.measure"],
         ),
     )
@@ -71,11 +73,13 @@ def _make(workspace: Workspace, spec: Spec, split: Split, folder: Path) -> None:
     if "reference" in parents:
         reference = read_tensors(store.path(parents["reference"]) / WEIGHTS)
         metrics["weight_distance"] = weight_distance(weights, {n: reference[n] for n in weights})
+    counted = counted_weights(model, mask)
     write_json(
         folder / MEASURED,
         {
             "metrics": metrics,
-            "sparsity_measured": sparsity_of(model, list(prunable(model))),
+            "sparsity_measured": sparsity_of(model, counted),
+            "sparsity_at": sparsity_at(model, counted),
             "confidence": {
                 "before": confidence_histograms(before, forget),
                 "after": confidence_histograms(after, forget),

@@ -1,7 +1,9 @@
 """The stage `prune`: a sparse original, trained again under a pruner's mask."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from expunge.bench.config import to_mapping
 from expunge.bench.stages.model import load_model, save_model
@@ -9,9 +11,9 @@ from expunge.bench.stages.stage import Stage
 from expunge.bench.stages.train import RECORD, REWIND, context_for, origin_of
 from expunge.bench.workspace import Workspace
 from expunge.models import read_tensors
-from expunge.runs import Spec, code_version, write_json
+from expunge.runs import JSON, Spec, code_version, read_json, write_json
 from expunge.sparsity import PruneConfig, get_pruner
-from expunge.sparsity.mask import mask_sparsity
+from expunge.sparsity.mask import layer_report, mask_sparsity
 from expunge.training.sparsify import sparsify
 from expunge.types import derive_seed
 
@@ -19,14 +21,24 @@ from expunge.types import derive_seed
 def prune_stage(workspace: Workspace, model_id: str, pruner: str, config: PruneConfig) -> Stage:
     """The model `model_id`, pruned and trained again."""
     origin = origin_of(workspace, model_id)
+    chosen = get_pruner(pruner)
     spec = Spec(
         kind="prune",
         settings={"pruner": pruner, "config": to_mapping(config), "device": workspace.device},
         parents={"model": model_id},
-        code=code_version("expunge.training.sparsify", get_pruner(pruner).run.__module__),
+        code=code_version(
+            "expunge.training.sparsify", chosen.run.__module__, chosen.rounds.__module__
+        ),
     )
     label = f"prune {config.sparsity:.0%} by {pruner}, seed {origin.seed}"
     return Stage(spec, label, lambda folder: _make(workspace, model_id, pruner, config, folder))
+
+
+def load_record(workspace: Workspace, run_id: str) -> dict[str, Any]:
+    """What was noted of a pruning in the store: seconds, measured sparsity, and each layer's."""
+    record = read_json(workspace.store.path(run_id) / RECORD)
+    assert isinstance(record, dict)
+    return record
 
 
 def _make(
@@ -34,12 +46,20 @@ def _make(
 ) -> None:
     origin = origin_of(workspace, model_id)
     source = workspace.store.path(model_id)
-    model, spec, _ = load_model(source)
+    model, spec, mask = load_model(source)
     rewind = read_tensors(source / REWIND) if (source / REWIND).exists() else None
-    context = context_for(workspace, origin, spec, derive_seed(origin.seed, "prune"))
+    seed = derive_seed(origin.seed, "prune")
+    context = replace(context_for(workspace, origin, spec, seed), mask=mask)
     samples = workspace.data(origin.data).train
     start = time.perf_counter()
     sparse, mask = sparsify(model, samples, get_pruner(pruner), config, context, rewind)
     seconds = time.perf_counter() - start
     save_model(folder, sparse, spec, mask)
-    write_json(folder / RECORD, {"seconds": seconds, "sparsity_measured": mask_sparsity(mask)})
+    layers: list[JSON] = [
+        {"name": layer.name, "kept": layer.kept, "total": layer.total, "sparsity": layer.sparsity}
+        for layer in layer_report(mask)
+    ]
+    write_json(
+        folder / RECORD,
+        {"seconds": seconds, "sparsity_measured": mask_sparsity(mask), "layers": layers},
+    )

@@ -1,0 +1,93 @@
+"""GraSP: keep the weights that the flow of gradients rests on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from expunge.errors import ConfigError
+from expunge.sparsity.pruner import Pruner
+from expunge.sparsity.ranking import keep_highest
+from expunge.sparsity.saliency import SaliencyConfig, mean_loss
+from expunge.sparsity.working_copy import working_copy
+from expunge.types import Context, Mask, Samples, check_range
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraspConfig(SaliencyConfig):
+    """Settings of GraSP.
+
+    Raises:
+        ConfigError: the temperature is not positive.
+    """
+
+    temperature: float = 1.0
+    """Divides the logits; 1 is the paper's equation, 200 what its authors' code does."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("temperature", self.temperature, 0, None)
+        if self.temperature == 0:
+            raise ConfigError("temperature must be more than 0, got 0")
+
+
+def grasp(model: nn.Module, samples: Samples, config: GraspConfig, context: Context) -> Mask:
+    """Prune the weights of highest −θ ⊙ Hg: without them, the gradient would shrink least.
+
+    Raises:
+        DivergedError: a score is not finite.
+        MaskError: a layer would lose all its weights, or there is nothing to prune.
+    """
+    scores = gradient_flow_scores(model, samples, config, context)
+    # The highest go: removing them leaves the most gradient, or even adds to it.
+    kept_by = {name: -score for name, score in scores.items()}
+    return keep_highest(kept_by, config.sparsity, within=context.mask)
+
+
+def gradient_flow_scores(
+    model: nn.Module, samples: Samples, config: GraspConfig, context: Context
+) -> dict[str, Tensor]:
+    """−θ ⊙ Hg of every prunable weight (Wang et al. 2020, equation 8).
+
+    g and H are the gradient and the Hessian of the draw's mean cross-entropy by the prunable
+    weights. To first order, half of what ‖g‖² gains when the weight is removed.
+
+    Raises:
+        MaskError: there is nothing to prune.
+    """
+    network, weights = working_copy(model, config.layers, context.mask, context.device)
+    variables = list(weights.values())
+    gradients = [torch.zeros_like(weight) for weight in variables]
+    for loss in mean_loss(network, samples, config, context, config.temperature):
+        terms = torch.autograd.grad(loss, variables, allow_unused=True, materialize_grads=True)
+        torch._foreach_add_(gradients, terms)
+    # The same draw again: H is the sum of its batches' Hessians, each of which meets the whole g.
+    products = [torch.zeros_like(weight) for weight in variables]
+    for loss in mean_loss(network, samples, config, context, config.temperature):
+        terms = torch.autograd.grad(
+            loss, variables, create_graph=True, allow_unused=True, materialize_grads=True
+        )
+        slope = torch.stack([(g * t).sum() for g, t in zip(gradients, terms, strict=True)]).sum()
+        terms = torch.autograd.grad(slope, variables, allow_unused=True, materialize_grads=True)
+        torch._foreach_add_(products, terms)
+    home = next(model.parameters()).device
+    return {
+        name: (-weight.detach() * product).to(home)
+        for (name, weight), product in zip(weights.items(), products, strict=True)
+    }
+
+
+PRUNER = Pruner(
+    name="grasp",
+    run=grasp,
+    config=GraspConfig,
+    summary="keep what the flow of gradients rests on, in a new network",
+    cite=(
+        "Wang, Zhang and Grosse 2020, Picking Winning Tickets Before Training by Preserving "
+        "Gradient Flow (ICLR)"
+    ),
+    when="initial",
+    needs_samples=True,
+)

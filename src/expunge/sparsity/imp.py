@@ -1,0 +1,70 @@
+"""Iterative magnitude pruning: a little, training, a little more."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import nn
+
+from expunge.errors import ConfigError
+from expunge.sparsity.omp import one_shot_magnitude
+from expunge.sparsity.pruner import Pruner, TrainedPruneConfig
+from expunge.types import Context, Mask, Samples, check_range
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImpConfig(TrainedPruneConfig):
+    """Settings of IMP.
+
+    Raises:
+        ConfigError: a round would remove nothing or everything.
+    """
+
+    per_round: float = 0.2
+    """Fraction of the remaining weights that a round removes; the last one removes what is left
+    to remove."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("per_round", self.per_round, 0, 1)
+        if self.per_round in (0, 1):
+            raise ConfigError(f"per_round must be between 0 and 1, got {self.per_round}")
+
+
+def iterative_magnitude(
+    model: nn.Module, samples: Samples, config: ImpConfig, context: Context
+) -> Mask:
+    """One round: of the weights that `context.mask` left, prune those of smallest magnitude.
+
+    Raises:
+        DivergedError: a weight is not finite.
+        MaskError: a layer would lose all its weights, or there is nothing to prune.
+    """
+    return one_shot_magnitude(model, samples, config, context)
+
+
+def imp_rounds(config: ImpConfig) -> tuple[float, ...]:
+    """The sparsity after each round: 1 − (1 − p)^k after round k, and in the end what is asked for.
+
+    >>> [round(sparsity, 3) for sparsity in imp_rounds(ImpConfig(sparsity=0.5))]
+    [0.2, 0.36, 0.488, 0.5]
+    """
+    kept = 1 - config.per_round
+    # A round that is asked for in full is not followed by one that removes a rounding error.
+    count = max(1, math.ceil(math.log(1 - config.sparsity) / math.log(kept) - 1e-9))
+    return (*(1 - kept**done for done in range(1, count)), config.sparsity)
+
+
+PRUNER = Pruner(
+    name="imp",
+    run=iterative_magnitude,
+    config=ImpConfig,
+    summary="remove a fifth of the smallest weights, rewind, train, and again",
+    cite=(
+        "Frankle and Carbin 2019, The Lottery Ticket Hypothesis (ICLR); rewinding to an early "
+        "epoch as in Frankle et al. 2020, Linear Mode Connectivity and the Lottery Ticket "
+        "Hypothesis (ICML)"
+    ),
+    rounds=imp_rounds,
+)

@@ -1,0 +1,81 @@
+"""The loss of a small, balanced draw of training samples, for pruners that look at its gradient."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from expunge.sparsity.pruner import PruneConfig
+from expunge.types import Context, Samples, check_range
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaliencyConfig(PruneConfig):
+    """Settings of pruners that look at the loss of a few training samples."""
+
+    samples_per_class: int = 10
+    """Training samples drawn of every class; of a class that has fewer, all."""
+    batch_size: int = 256
+    """At most as many samples at a time; batch norms see the statistics of such a batch."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("samples_per_class", self.samples_per_class, 1, None)
+        check_range("batch_size", self.batch_size, 2, None)
+
+
+def balanced_draw(samples: Samples, per_class: int, generator: torch.Generator) -> Tensor:
+    """Indices of up to `per_class` samples of each class, in random order; int64, on the CPU."""
+    labels = samples.labels.cpu()
+    drawn = []
+    for label in range(samples.num_classes):
+        members = (labels == label).nonzero().flatten()
+        order = torch.randperm(len(members), generator=generator)
+        drawn.append(members[order[:per_class]])
+    index = torch.cat(drawn)
+    return index[torch.randperm(len(index), generator=generator)]
+
+
+def even_batches(index: Tensor, size: int) -> list[Tensor]:
+    """`index` in as few batches of at most `size` as there can be, of equal size but for one.
+
+    A batch of one sample, which batch norms do not take, is not made: one of three is.
+    """
+    count = min(math.ceil(len(index) / size), max(1, len(index) // 2))
+    return list(torch.tensor_split(index, count))
+
+
+def mean_loss(
+    network: nn.Module,
+    samples: Samples,
+    config: SaliencyConfig,
+    context: Context,
+    temperature: float = 1.0,
+) -> Iterator[Tensor]:
+    """The mean cross-entropy of the draw, batch by batch, as terms that add up to it.
+
+    Logits are divided by `temperature`. The same context draws the same samples. Batch norms use
+    the statistics of the batch, as training will: in a new network the running ones hold nothing
+    yet. All else is in evaluation mode, so that dropout does nothing. The network is left so.
+    """
+    network.eval()
+    for module in network.modules():
+        if isinstance(module, _BatchNorm):
+            module.train()
+    index = balanced_draw(samples, config.samples_per_class, context.generator("saliency"))
+    batches = even_batches(index, config.batch_size)
+    labels = samples.labels.to(context.device)
+    dtype = next(network.parameters()).dtype
+    images = samples.images.to(context.device).batches(batches)
+    for batch, stored in zip(batches, images, strict=True):
+        # What training gives the network too: bytes are 0 to 1.
+        pixels = stored.to(dtype).div(255) if stored.dtype == torch.uint8 else stored.to(dtype)
+        targets = labels[batch.to(labels.device)]
+        logits = network(pixels) / temperature
+        yield F.cross_entropy(logits, targets, reduction="sum") / len(index)

@@ -1,0 +1,62 @@
+"""SNIP: keep the weights whose removal would change the loss most."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from expunge.sparsity.pruner import Pruner
+from expunge.sparsity.ranking import keep_highest
+from expunge.sparsity.saliency import SaliencyConfig, mean_loss
+from expunge.sparsity.working_copy import working_copy
+from expunge.types import Context, Mask, Samples
+
+
+def snip(model: nn.Module, samples: Samples, config: SaliencyConfig, context: Context) -> Mask:
+    """Prune the weights of smallest |g ⊙ θ|, over all layers together.
+
+    Raises:
+        DivergedError: a score is not finite.
+        MaskError: a layer would lose all its weights, or there is nothing to prune.
+    """
+    scores = connection_sensitivity(model, samples, config, context)
+    return keep_highest(scores, config.sparsity, within=context.mask)
+
+
+def connection_sensitivity(
+    model: nn.Module, samples: Samples, config: SaliencyConfig, context: Context
+) -> dict[str, Tensor]:
+    """|g ⊙ θ| of every prunable weight, g the gradient of the draw's mean cross-entropy.
+
+    It is the derivative of the loss by a switch that multiplies the weight, at 1 (Lee et al. 2019,
+    equation 5), without the division by the sum, which changes no order.
+
+    Raises:
+        MaskError: there is nothing to prune.
+    """
+    network, weights = working_copy(model, config.layers, context.mask, context.device)
+    gradients = [torch.zeros_like(weight) for weight in weights.values()]
+    for loss in mean_loss(network, samples, config, context):
+        terms = torch.autograd.grad(
+            loss, list(weights.values()), allow_unused=True, materialize_grads=True
+        )
+        torch._foreach_add_(gradients, terms)
+    home = next(model.parameters()).device
+    return {
+        name: (gradient * weight.detach()).abs().to(home)
+        for (name, weight), gradient in zip(weights.items(), gradients, strict=True)
+    }
+
+
+PRUNER = Pruner(
+    name="snip",
+    run=snip,
+    config=SaliencyConfig,
+    summary="keep what the loss depends on most, in a new network",
+    cite=(
+        "Lee, Ajanthan and Torr 2019, SNIP: Single-shot Network Pruning based on Connection "
+        "Sensitivity (ICLR)"
+    ),
+    when="initial",
+    needs_samples=True,
+)

@@ -1,0 +1,114 @@
+"""SynFlow: keep the weights that most of the flow from input to output passes through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from expunge.errors import ModelError
+from expunge.sparsity.mask import apply_mask, mask_sparsity
+from expunge.sparsity.pruner import PruneConfig, Pruner
+from expunge.sparsity.ranking import keep_highest
+from expunge.sparsity.working_copy import working_copy
+from expunge.types import Context, Mask, Samples, check_range
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynFlowConfig(PruneConfig):
+    """Settings of SynFlow."""
+
+    rounds: int = 100
+    """Rounds of scoring and pruning, each of which removes the same fraction of what remains."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("rounds", self.rounds, 1, None)
+
+
+def synflow(model: nn.Module, samples: Samples, config: SynFlowConfig, context: Context) -> Mask:
+    """Prune by |θ ⊙ ∂R/∂θ|, scored again in every round (Tanaka et al. 2020, algorithm 1).
+
+    No image is looked at, only their shape.
+
+    Raises:
+        DivergedError: a score is not finite.
+        MaskError: a layer would lose all its weights, or there is nothing to prune.
+        ModelError: nothing flows through the network.
+    """
+    # R is a product over layers: float32 overflows in networks of fifty. Where there is no
+    # float64, the CPU has it.
+    device = torch.device("cpu") if context.device.type == "mps" else context.device
+    network, weights = working_copy(model, config.layers, context.mask, device)
+    make_positive(network)
+    mask = context.mask
+    before = 1.0 if mask is None else 1 - mask_sparsity(mask)
+    after = 1 - config.sparsity
+    for done in range(1, config.rounds + 1):
+        kept = before * (after / before) ** (done / config.rounds)
+        sparsity = config.sparsity if done == config.rounds else 1 - kept
+        scores = flow_scores(network, weights, samples.images.shape)
+        mask = keep_highest(scores, sparsity, within=mask)
+        apply_mask(network, mask)
+        context.progress("synflow", done, config.rounds, 0)
+    assert mask is not None
+    home = next(model.parameters()).device
+    return {name: kept.to(home) for name, kept in mask.items()}
+
+
+@torch.no_grad()
+def make_positive(network: nn.Module) -> None:
+    """Make every parameter its absolute value, in float64, in place.
+
+    Batch norms get the statistics of a new network, mean 0 and variance 1, so that all they do in
+    evaluation mode is to scale and shift. With those of an image they would divide the flow by
+    itself, and nothing would be left to measure.
+    """
+    network.double()
+    for parameter in network.parameters():
+        parameter.abs_()
+    for module in network.modules():
+        if isinstance(module, _BatchNorm):
+            module.reset_running_stats()
+
+
+def flow_scores(
+    network: nn.Module, weights: Mapping[str, nn.Parameter], shape: tuple[int, int, int]
+) -> dict[str, Tensor]:
+    """|θ ⊙ ∂R/∂θ| of the `weights` of a positive network, of their shape and dtype.
+
+    R is the sum of outputs for one image of `shape` that is 1 everywhere.
+
+    Raises:
+        ModelError: nothing flows through the network.
+    """
+    some_weight = next(iter(weights.values()))
+    flow = network(some_weight.new_ones((1, *shape))).sum()
+    if not bool(flow > 0):
+        raise ModelError(
+            f"synflow: the flow through the network is {flow.item()}: expected more than zero; "
+            "use another pruner for a network whose outputs do not grow with its weights"
+        )
+    gradients = torch.autograd.grad(
+        flow, list(weights.values()), allow_unused=True, materialize_grads=True
+    )
+    return {
+        name: (weight.detach() * gradient).abs()
+        for (name, weight), gradient in zip(weights.items(), gradients, strict=True)
+    }
+
+
+PRUNER = Pruner(
+    name="synflow",
+    run=synflow,
+    config=SynFlowConfig,
+    summary="keep what most flow passes through, in a new network; no data",
+    cite=(
+        "Tanaka et al. 2020, Pruning Neural Networks without any Data by Iteratively Conserving "
+        "Synaptic Flow (NeurIPS)"
+    ),
+    when="initial",
+)

@@ -1,0 +1,48 @@
+"""Sparsity at thresholds: an ℓ1 penalty leaves few weights at zero, and many beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from expunge.errors import MaskError
+from expunge.sparsity.mask import prunable, sparsity_of
+from expunge.types import Mask
+
+THRESHOLDS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+"""Magnitudes at which sparsity is reported."""
+
+
+def counted_weights(model: nn.Module, mask: Mask | None = None) -> list[str]:
+    """The names of the weights that sparsity is counted over.
+
+    Those that `mask` chooses from; without one, the convolutions', or the linear layers' where
+    there are no convolutions.
+
+    Raises:
+        MaskError: the model has neither.
+    """
+    if mask is not None:
+        return list(mask)
+    try:
+        return list(prunable(model))
+    except MaskError:
+        return list(prunable(model, ("linear",)))
+
+
+def sparsity_at(
+    model: nn.Module, names: Sequence[str], thresholds: Sequence[float] = THRESHOLDS
+) -> dict[str, float]:
+    """The fraction of weights with |w| <= t, 0 to 1, for each threshold t, by its text.
+
+    >>> import torch
+    >>> layer = nn.Linear(2, 1)
+    >>> _ = layer.weight.data.copy_(torch.tensor([[0.0, 0.05]]))
+    >>> sparsity_at(layer, ["weight"], (0.0, 0.1))
+    {'0': 0.5, '0.1': 1.0}
+
+    Raises:
+        MaskError: a name is not a parameter of the model, or there is nothing to count.
+    """
+    return {f"{value:g}": sparsity_of(model, names, value) for value in thresholds}

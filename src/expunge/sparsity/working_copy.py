@@ -1,0 +1,31 @@
+"""A copy of a network that a pruner may take gradients of."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from expunge.sparsity.mask import Layer, apply_mask, prunable
+from expunge.types import Mask
+
+
+def working_copy(
+    model: nn.Module, layers: Sequence[Layer], mask: Mask | None, device: torch.device
+) -> tuple[nn.Module, dict[str, nn.Parameter]]:
+    """A copy of `model` on `device` under `mask`, in evaluation mode, and its prunable weights.
+
+    The weights are all that requires gradients.
+
+    Raises:
+        MaskError: the mask is not of this model, or there is nothing to prune.
+    """
+    network = copy.deepcopy(model).to(device).eval().requires_grad_(False)
+    if mask is not None:
+        apply_mask(network, mask)
+    weights = prunable(network, layers)
+    for weight in weights.values():
+        weight.requires_grad_(True)
+    return network, weights

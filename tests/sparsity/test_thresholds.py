@@ -1,0 +1,26 @@
+import pytest
+import torch
+from torch import nn
+
+from expunge.errors import MaskError
+from expunge.sparsity import THRESHOLDS, counted_weights, sparsity_at
+
+
+def test_against_counting_by_hand():
+    layer = nn.Linear(5, 1)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[0.0, -1e-6, 5e-4, -0.005, 0.5]]))
+    assert sparsity_at(layer, ["weight"]) == {
+        "0": 0.2, "1e-06": 0.4, "1e-05": 0.4, "0.0001": 0.4, "0.001": 0.6, "0.01": 0.8,
+    }  # fmt: skip
+    assert list(sparsity_at(layer, ["weight"])) == [f"{value:g}" for value in THRESHOLDS]
+
+
+def test_which_weights_are_counted():
+    both = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten(), nn.Linear(2, 2))
+    assert counted_weights(both) == ["0.weight"]
+    assert counted_weights(nn.Sequential(nn.Linear(2, 2))) == ["0.weight"]
+    mask = {name: torch.ones(1) for name in ("0.weight", "2.weight")}
+    assert counted_weights(both, mask) == ["0.weight", "2.weight"]
+    with pytest.raises(MaskError, match="no weights"):
+        counted_weights(nn.Flatten())
