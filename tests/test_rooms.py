@@ -20,8 +20,10 @@ ROOMS = {
     "training": BASE | {"sparsity", "data"},
     "scenarios": BASE | {"data"},
     "methods": BASE | {"training", "sparsity"},
+    "theory": BASE | {"training", "sparsity"},
     "bench": BASE
-    | {"data", "models", "sparsity", "metrics", "training", "scenarios", "methods", "runs"},
+    | {"data", "models", "sparsity", "metrics", "training", "scenarios", "methods", "theory"}
+    | {"runs"},
     "report": {"runs", "errors"},
     "api": BASE
     | {"data", "models", "sparsity", "metrics", "training", "scenarios", "methods", "bench"},

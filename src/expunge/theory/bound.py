@@ -1,0 +1,69 @@
+"""The bound of the theorem, and whether a recipe is one that it speaks of."""
+
+import torch
+
+from expunge.errors import ConfigError
+from expunge.training.batches import shuffled_batches
+from expunge.types import Recipe, check_range
+
+
+def unlearning_error_bound(lr: float, steps: int, moved: float, sigma: float) -> float:
+    """η² t ‖m ⊙ (θ_t − θ_0)‖₂ σ(m): what the unlearning error e(m) is proportional to at most.
+
+    "Model Sparsity Can Simplify Machine Unlearning" (Jia et al., NeurIPS 2023), section 3. The
+    theorem leaves out a constant, so the value says how e(m) changes and not how large it is.
+
+    Args:
+        lr: the learning rate η.
+        steps: the number of SGD steps t.
+        moved: ‖m ⊙ (θ_t − θ_0)‖₂.
+        sigma: σ(m), the largest singular value of the Hessian over the unmasked weights.
+
+    Raises:
+        ConfigError: a value is negative or not finite.
+    """
+    for name, value in (("lr", lr), ("steps", steps), ("moved", moved), ("sigma", sigma)):
+        check_range(name, value, 0, None)
+    return lr**2 * steps * moved * sigma
+
+
+def steps_of(recipe: Recipe, samples: int) -> int:
+    """How many SGD steps `recipe` takes over that many samples."""
+    one_pass = shuffled_batches(torch.arange(samples), recipe.batch_size, torch.Generator())
+    return recipe.epochs * len(one_pass)
+
+
+def departures_from_theorem(recipe: Recipe) -> list[str]:
+    """The settings in which `recipe` is not SGD with a constant step on a sum of sample losses."""
+    departures = []
+    if recipe.optimizer != "sgd":
+        departures.append(f'optimizer "{recipe.optimizer}" instead of "sgd"')
+    if recipe.momentum != 0:
+        departures.append(f"momentum {recipe.momentum:g} instead of 0")
+    if recipe.weight_decay != 0:
+        departures.append(f"weight_decay {recipe.weight_decay:g} instead of 0")
+    if recipe.schedule != "constant":
+        departures.append(f'schedule "{recipe.schedule}" instead of "constant"')
+    if recipe.warmup_epochs != 0:
+        departures.append(f"warmup_epochs {recipe.warmup_epochs:g} instead of 0")
+    if recipe.label_smoothing != 0:
+        departures.append(f"label_smoothing {recipe.label_smoothing:g} instead of 0")
+    if recipe.crop_padding != 0:
+        departures.append(f"crop_padding {recipe.crop_padding} instead of 0")
+    if recipe.flip:
+        departures.append("flip true instead of false")
+    return departures
+
+
+def check_plain_sgd(recipe: Recipe) -> None:
+    """Refuse a recipe that the theorem does not speak of.
+
+    Raises:
+        ConfigError: names every setting that departs, and what it must be.
+    """
+    departures = departures_from_theorem(recipe)
+    if departures:
+        raise ConfigError(
+            "the theorem is about plain SGD with a constant learning rate; training has "
+            + ", ".join(departures)
+        )

@@ -1,0 +1,192 @@
+"""σ(m): the largest singular value of the Hessian over the weights that a mask keeps.
+
+The Hessian is symmetric, so its singular values are the magnitudes of its eigenvalues. Lanczos
+iteration finds the largest from Hessian-vector products alone; the Hessian is never built.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from expunge.errors import ConfigError, DivergedError, MaskError
+from expunge.sparsity.mask import check_mask
+from expunge.training.modes import mode
+from expunge.training.task import as_input
+from expunge.types import Context, Mask, Samples, check_choice, check_range
+
+
+@dataclass(frozen=True, kw_only=True)
+class HessianConfig:
+    """Settings of σ(m)."""
+
+    samples: int = 500
+    """Training samples whose mean loss the Hessian is of, drawn by the seed; all, if fewer."""
+    batch_size: int = 250
+    """Samples in one product; bounds the memory and does not change the result."""
+    tolerance: float = 1e-4
+    """Relative accuracy of the singular value."""
+    iterations: int = 300
+    """Lanczos restarts before giving up."""
+    precision: Literal["float32", "float64"] = "float32"
+    """Of the Hessian-vector products."""
+
+    def __post_init__(self) -> None:
+        check_range("samples", self.samples, 1, None)
+        check_range("batch_size", self.batch_size, 1, None)
+        check_range("tolerance", self.tolerance, 0, 1)
+        if self.tolerance == 0:
+            raise ConfigError("tolerance must be more than 0, got 0: no iteration would end")
+        check_range("iterations", self.iterations, 1, None)
+        check_choice("precision", self.precision, ("float32", "float64"))
+
+
+class MaskedHessian:
+    """Products of the Hessian of the mean cross-entropy with vectors of unmasked coordinates.
+
+    The coordinates are the trainable parameters in the model's order, flattened, without those that
+    `mask` prunes. The network is copied, and in evaluation mode: dropout is off and batch
+    normalisation uses its running statistics. Where a network is not smooth, as with ReLU, the
+    Hessian is that of the smooth piece at the weights.
+
+    Raises:
+        MaskError: the mask is not of this model, or nothing is unmasked.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        samples: Samples,
+        index: Tensor,
+        mask: Mask | None,
+        device: torch.device,
+        *,
+        batch_size: int = 250,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """`index` are int64 indices into `samples`."""
+        if mask is not None:
+            check_mask(model, mask)
+        self._model = copy.deepcopy(model).to(device, dtype)
+        named = [(n, p) for n, p in self._model.named_parameters() if p.requires_grad]
+        self._parameters = [parameter for _, parameter in named]
+        kept = torch.cat(
+            [(mask or {}).get(n, torch.ones(p.shape, dtype=torch.bool)).flatten() for n, p in named]
+            or [torch.zeros(0, dtype=torch.bool)]
+        )
+        self._kept = kept.nonzero().flatten().to(device)
+        self._total = len(kept)
+        if len(self._kept) == 0:
+            raise MaskError(
+                f"no weight is left of {self._total}: expected at least one that is trainable and "
+                "unmasked; ask for less sparsity"
+            )
+        self._images = samples.images.to(device)
+        self._labels = samples.labels.to(device)
+        self._batches = torch.split(index, batch_size)
+        self._count = len(index)
+
+    def __len__(self) -> int:
+        """How many coordinates are unmasked."""
+        return len(self._kept)
+
+    def __call__(self, vector: Tensor) -> Tensor:
+        """H v, for a vector `(len(self),)` on any device; on the CPU, in the Hessian's dtype."""
+        first = self._parameters[0]
+        whole = torch.zeros(self._total, dtype=first.dtype, device=first.device)
+        whole[self._kept] = vector.to(first)
+        sizes = [p.numel() for p in self._parameters]
+        direction = [
+            piece.view(p.shape)
+            for piece, p in zip(torch.split(whole, sizes), self._parameters, strict=True)
+        ]
+        product = torch.zeros_like(whole)
+        with mode(self._model, training=False):
+            for batch, pixels in zip(
+                self._batches, self._images.batches(self._batches), strict=True
+            ):
+                logits = self._model(as_input(pixels).to(first.dtype))
+                labels = self._labels[batch.to(self._labels.device)]
+                loss = F.cross_entropy(logits, labels, reduction="sum") / self._count
+                slope = torch.autograd.grad(
+                    loss, self._parameters, create_graph=True, materialize_grads=True
+                )
+                along = torch.stack(
+                    [(g * d).sum() for g, d in zip(slope, direction, strict=True)]
+                ).sum()
+                second = torch.autograd.grad(along, self._parameters, materialize_grads=True)
+                product += torch.cat([part.flatten() for part in second])
+        return product[self._kept].cpu()
+
+
+def largest_singular_value(
+    model: nn.Module, samples: Samples, config: HessianConfig, context: Context
+) -> float:
+    """σ(m) of the mean loss over `config.samples` of `samples`, under the context's mask.
+
+    Raises:
+        DivergedError: the Hessian is not finite, or the iteration has not converged.
+        MaskError: the mask is not of this model, or nothing is unmasked.
+    """
+    drawn = torch.randperm(len(samples), generator=context.generator("hessian samples"))
+    hessian = MaskedHessian(
+        model,
+        samples,
+        drawn[: config.samples].sort().values,
+        context.mask,
+        context.device,
+        batch_size=config.batch_size,
+        dtype=getattr(torch, config.precision),
+    )
+    size = len(hessian)
+    start = torch.randn(size, dtype=torch.float64, generator=context.generator("hessian start"))
+
+    def product(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+        result = hessian(torch.from_numpy(vector.reshape(-1).copy())).to(torch.float64)
+        if not bool(torch.isfinite(result).all()):
+            raise DivergedError(
+                "the Hessian is not finite: the network has diverged; train it with a lower "
+                "learning rate"
+            )
+        return result.numpy()
+
+    return _lanczos(product, start.numpy(), config)
+
+
+def _lanczos(
+    product: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    start: NDArray[np.float64],
+    config: HessianConfig,
+) -> float:
+    """The largest magnitude among the eigenvalues of a symmetric operator."""
+    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+
+    # A linear network at a stationary point, or one coordinate: Lanczos has nothing to iterate.
+    first = product(start)
+    if not first.any():
+        return 0.0
+    if len(start) == 1:
+        return float(abs(first[0] / start[0]))
+    operator: Any = LinearOperator((len(start), len(start)), matvec=product, dtype=np.float64)
+    try:
+        (value,) = eigsh(
+            operator,
+            k=1,
+            which="LM",
+            v0=start,
+            tol=config.tolerance,
+            maxiter=config.iterations,
+            return_eigenvectors=False,
+        )
+    except ArpackNoConvergence:
+        raise DivergedError(
+            f"Lanczos has not converged to {config.tolerance:g} in {config.iterations} iterations: "
+            "raise iterations or tolerance"
+        ) from None
+    return float(abs(value))

@@ -1,0 +1,122 @@
+"""SGD from one start, in one order, with and without the forgotten samples.
+
+A step is θ ← m ⊙ (θ − η/|B| Σ_{z ∈ B} ∇ℓ(θ; z)), with B the batch that all samples make. A
+forgotten sample is left out of the sum and |B| stays, so that a retained sample weighs the same in
+both paths and they differ in the forgotten samples alone. Networks are in evaluation mode: the loss
+of a sample must not depend on the others in its batch.
+"""
+
+import copy
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from expunge.sparsity.mask import apply_mask
+from expunge.sparsity.masker import Masker
+from expunge.training.batches import shuffled_batches
+from expunge.training.fit import check_finite
+from expunge.training.modes import mode
+from expunge.training.task import losses
+from expunge.types import Context, Recipe, Samples
+
+
+def path_batches(samples: int, recipe: Recipe, context: Context) -> list[Tensor]:
+    """The batches of all epochs: the order of `fit` with the same context."""
+    order = context.generator("order")
+    everything = torch.arange(samples)
+    return [
+        batch
+        for _ in range(recipe.epochs)
+        for batch in shuffled_batches(everything, recipe.batch_size, order)
+    ]
+
+
+def walk(
+    model: nn.Module,
+    samples: Samples,
+    batches: Sequence[Tensor],
+    lr: float,
+    context: Context,
+    *,
+    without: Tensor | None = None,
+    task: str = "path",
+) -> None:
+    """Take one SGD step of length `lr` a batch, in place, with the samples `without` left out.
+
+    Raises:
+        DivergedError: a weight at the end is not finite.
+        MaskError: the context's mask does not belong to the model.
+    """
+    present = torch.ones(len(samples), dtype=torch.bool)
+    if without is not None:
+        present[without] = False
+    shares = [batch[present[batch]] for batch in batches]
+    labels = samples.labels.to(context.device)
+    model.to(context.device)
+    if context.mask is not None:
+        apply_mask(model, context.mask)
+    keep_zeros = Masker(model, context.mask) if context.mask is not None else None
+    parameters: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
+    seen = 0
+    with mode(model, training=False):
+        steps = zip(batches, shares, _pixels(samples, shares, context), strict=True)
+        for step, (batch, share, pixels) in enumerate(steps, start=1):
+            # A batch of forgotten samples alone is a step that stands still.
+            if len(share):
+                loss, _ = losses(model, pixels, labels[share.to(labels.device)])
+                gradients = torch.autograd.grad(loss.sum(), parameters, materialize_grads=True)
+                with torch.no_grad():
+                    torch._foreach_add_(parameters, list(gradients), alpha=-lr / len(batch))
+                if keep_zeros is not None:
+                    keep_zeros()
+            seen += len(share)
+            context.progress(task, step, len(batches), seen)
+    check_finite(model, task)
+
+
+def add_back(
+    model: nn.Module,
+    start: nn.Module,
+    samples: Samples,
+    batches: Sequence[Tensor],
+    lr: float,
+    forget: Tensor,
+    context: Context,
+    *,
+    batch_size: int = 500,
+) -> nn.Module:
+    """The theorem's unlearner: θ_t + m ⊙ Σ_k η/|B_k| Σ_{z ∈ B_k, forgotten} ∇ℓ(θ_0; z).
+
+    One step, for all gradients are taken at the start ("Unrolling SGD", Thudi et al., EuroS&P
+    2022). Neither `model`, at θ_t, nor `start`, at θ_0, is modified.
+
+    Raises:
+        DivergedError: a weight of the result is not finite.
+        MaskError: the context's mask does not belong to the model.
+    """
+    weight = torch.zeros(len(samples))
+    for batch in batches:
+        weight[batch] += lr / len(batch)
+    origin = copy.deepcopy(start).to(context.device)
+    unlearned = copy.deepcopy(model).to(context.device)
+    parameters = [p for p in origin.parameters() if p.requires_grad]
+    targets: list[Tensor] = [p for p in unlearned.parameters() if p.requires_grad]
+    labels, weight = samples.labels.to(context.device), weight.to(context.device)
+    shares = torch.split(forget, batch_size)
+    with mode(origin, training=False):
+        for share, pixels in zip(shares, _pixels(samples, shares, context), strict=True):
+            here = share.to(context.device)
+            loss, _ = losses(origin, pixels, labels[here])
+            weighted = (loss * weight[here]).sum()
+            gradients = torch.autograd.grad(weighted, parameters, materialize_grads=True)
+            with torch.no_grad():
+                torch._foreach_add_(targets, list(gradients))
+    if context.mask is not None:
+        apply_mask(unlearned, context.mask)
+    check_finite(unlearned, "add back")
+    return unlearned
+
+
+def _pixels(samples: Samples, shares: Sequence[Tensor], context: Context) -> Iterator[Tensor]:
+    return samples.images.to(context.device).batches(shares)
