@@ -3,11 +3,14 @@ import pytest
 
 from expunge.errors import DataError, ForgetError
 from expunge.metrics import (
+    DEFAULT_ATTACKS,
     Predictions,
+    attack_results,
     confidence_histograms,
     evaluate,
     mia_efficacy,
     mia_privacy,
+    run_attacks,
 )
 
 
@@ -174,3 +177,46 @@ def test_predictions_must_fit_together():
         Predictions(**good | {"test_labels": p.train_labels})
     with pytest.raises(DataError, match="labels must be in"):
         Predictions(**good | {"train_labels": p.train_labels + 1})
+
+
+def attacked(p, forget, classes, seed):
+    """The attack on lists of sample numbers: training samples first, then test samples."""
+    total = len(p.train_labels)
+    parts = ["forget" if i in set(forget.tolist()) else "retain" for i in range(total)]
+    parts += ["unseen"] * len(p.test_labels)
+    return run_attacks(
+        np.concatenate((p.train_logits, p.test_logits)),
+        np.concatenate((p.train_labels, p.test_labels)),
+        np.array([part == "retain" for part in parts]),
+        np.array([part == "forget" for part in parts]),
+        seed,
+        forgotten_classes=classes,
+    )
+
+
+@pytest.mark.parametrize("classes", [(), (1,)])
+def test_attacks_know_retained_and_test_samples(classes):
+    p = make(6)
+    forget = np.flatnonzero(np.isin(p.train_labels, classes)) if classes else np.arange(9)
+    found = attack_results(p, forget, classes, 2)
+    assert found == attacked(p, forget, classes, 2)
+    assert list(found) == [attack.name for attack in DEFAULT_ATTACKS]
+    (one,) = attack_results(p, forget, classes, 2, attacks=DEFAULT_ATTACKS[1:2]).values()
+    assert one == found[DEFAULT_ATTACKS[1].name]
+
+
+def test_the_attack_of_the_table_is_among_them():
+    """With as many test as retained samples nothing is drawn, and the two are the same number."""
+    p = make(7, n=110, m=100)
+    forget = np.arange(10)
+    found = attack_results(p, forget, (), 0)["confidence_svc"]["efficacy"]
+    assert found == evaluate(p, forget, (), 1)["mia_efficacy"]
+
+
+def test_attacks_refuse_what_evaluation_refuses():
+    with pytest.raises(ForgetError, match="got 0"):
+        attack_results(make(), np.array([], np.int64), (), 0)
+    with pytest.raises(ForgetError, match=r"forgotten classes outside 0\.\.2: 7"):
+        attack_results(make(), np.arange(5), (7,), 0)
+    with pytest.raises(DataError, match=r"at least 2 members and 2 non-members .* 85 and 0"):
+        attack_results(make(), np.arange(5), (0, 1, 2), 0)

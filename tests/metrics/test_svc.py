@@ -51,6 +51,18 @@ def sharply_peaked(rng, n):
     return 1 - rng.exponential(1e-5, n), 1 - rng.exponential(1e-3, n).clip(0, 1)
 
 
+def entropies(rng, n):
+    """Negative, from minus the logarithm of ten classes on."""
+    return -2.3 * rng.beta(0.5, 5, n), -2.3 * rng.beta(0.8, 3, n)
+
+
+def modified_entropies(rng, n):
+    """Near zero where the answer is right, many times the kernel's width away where it is not."""
+    wrong = rng.random(n) < 0.1
+    members = -rng.exponential(0.05, n)
+    return members, np.where(wrong, -rng.gamma(3, 3, n), -rng.exponential(0.1, n))
+
+
 INPUTS = [
     easy,
     overlapping,
@@ -60,6 +72,8 @@ INPUTS = [
     inside_the_margin,
     untrained,
     sharply_peaked,
+    entropies,
+    modified_entropies,
 ]
 
 
@@ -73,7 +87,7 @@ def plain(members, non_members):
 def compare(members, non_members):
     """Share of equal verdicts, and the largest difference of a class's score, in percent."""
     ours, theirs = fit_svc(members, non_members), plain(members, non_members)
-    verdicts = [(ours(x), theirs(x)) for x in (members, non_members)]
+    verdicts = [(ours(x) >= 0, theirs(x)) for x in (members, non_members)]
     agree = np.concatenate([a == b for a, b in verdicts]).mean()
     return 100 * agree, 100 * max(abs(a.mean() - b.mean()) for a, b in verdicts)
 
@@ -101,14 +115,14 @@ def test_classes_of_unequal_size():
 def test_equal_values_count_as_often_as_they_occur():
     """Three members at 0.5 outvote one non-member there."""
     members, non_members = np.array([0.5] * 3), np.array([0.5, 0.9, 0.9])
-    judge = fit_svc(members, non_members)
-    assert judge(np.array([0.5, 0.9])).tolist() == [True, False]
-    assert fit_svc(non_members, members)(np.array([0.5, 0.9])).tolist() == [False, True]
+    decide, reverse = fit_svc(members, non_members), fit_svc(non_members, members)
+    assert (decide(np.array([0.5, 0.9])) >= 0).tolist() == [True, False]
+    assert (reverse(np.array([0.5, 0.9])) >= 0).tolist() == [False, True]
 
 
 def test_one_value_for_all_is_a_tie_as_in_libsvm():
     same = np.full(20, 0.1)
-    assert fit_svc(same, same)(same).tolist() == plain(same, same)(same).tolist()
+    assert (fit_svc(same, same)(same) >= 0).tolist() == plain(same, same)(same).tolist()
 
 
 def test_the_order_of_samples_does_not_matter():
@@ -117,6 +131,20 @@ def test_the_order_of_samples_does_not_matter():
     x = np.linspace(0, 1, 999)
     again = fit_svc(rng.permutation(members), rng.permutation(non_members))
     assert (fit_svc(members, non_members)(x) == again(x)).all()
+
+
+@pytest.mark.parametrize("inputs", INPUTS)
+def test_scores_are_the_decision_function_of_one_machine(inputs):
+    """Also where polynomials stand for it, and far from all that it was fitted to."""
+    members, others = inputs(np.random.default_rng(0), 150)
+    labels = [1] * 150 + [0] * 150
+    values = np.concatenate((members, others)).reshape(-1, 1)
+    machine = SVC(C=3, kernel="rbf", gamma="auto").fit(values, labels)
+    x = np.append(np.linspace(values.min() - 1, values.max() + 1, 3000), [-1e9, 1e300])
+    exact = machine.decision_function(x.reshape(-1, 1))
+    np.testing.assert_allclose(fit_svc(members, others)(x), exact, atol=2e-3)
+    few = fit_svc(members, others)(x[::100])
+    np.testing.assert_allclose(fit_svc(members, others)(x)[::100], few, atol=1e-7)
 
 
 @pytest.mark.parametrize("inputs", INPUTS)

@@ -1,6 +1,6 @@
 """Everything that is measured on one model, from its stored predictions."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,14 @@ import numpy.typing as npt
 from expunge.errors import DataError, ForgetError, some
 from expunge.metrics.accuracy import accuracy, unlearning_accuracy
 from expunge.metrics.arrays import FloatArray, LabelArray, LogitArray, check_predictions
-from expunge.metrics.membership import mia_efficacy, mia_privacy, true_class_confidence
+from expunge.metrics.membership import (
+    DEFAULT_ATTACKS,
+    Attack,
+    mia_efficacy,
+    mia_privacy,
+    run_attacks,
+    true_class_confidence,
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,6 +87,44 @@ def evaluate(
         "mia_efficacy": mia_efficacy(confidence[~forget], unseen, confidence[forget], seed),
         "mia_privacy": mia_privacy(confidence[~forget], unseen, seed),
     }
+
+
+def attack_results(
+    predictions: Predictions,
+    forget_index: LabelArray,
+    forgotten_classes: Collection[int],
+    seed: int,
+    attacks: Sequence[Attack] = DEFAULT_ATTACKS,
+) -> dict[str, dict[str, float | None]]:
+    """What each membership attack finds out about one model, by its name; see `run_attacks`.
+
+    Members are the retained samples, non-members the test samples, and those of forgotten classes
+    are what the forget set is told apart from.
+
+    Args:
+        predictions: of the model that is attacked.
+        forget_index: int64 indices of the forget set in the training set.
+        forgotten_classes: the classes that are forgotten in full; empty in all other scenarios.
+        seed: of the draw of members and non-members.
+        attacks: which to run.
+
+    Raises:
+        ForgetError: the forget set is empty, everything, or names a sample or class that is not
+            there.
+        DataError: too few samples are left for an attack.
+    """
+    forget = _forget_flags(forget_index, len(predictions.train_labels))
+    _of_classes(predictions, forgotten_classes)
+    untrained = np.zeros(len(predictions.test_labels), dtype=np.bool_)
+    return run_attacks(
+        np.concatenate((predictions.train_logits, predictions.test_logits)),
+        np.concatenate((predictions.train_labels, predictions.test_labels)),
+        member=np.concatenate((~forget, untrained)),
+        forget=np.concatenate((forget, untrained)),
+        seed=seed,
+        forgotten_classes=forgotten_classes,
+        attacks=attacks,
+    )
 
 
 def confidence_histograms(

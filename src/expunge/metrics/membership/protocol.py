@@ -31,8 +31,8 @@ def mia_efficacy(retain: FloatArray, test: FloatArray, forget: FloatArray, seed:
     check_confidences("forget", forget)
     rng = np.random.default_rng(seed)
     size = min(len(retain), len(test))
-    judge = fit_svc(rng.permutation(retain)[:size], rng.permutation(test)[:size])
-    return 100.0 * float(np.mean(~judge(forget)))
+    decide = fit_svc(rng.permutation(retain)[:size], rng.permutation(test)[:size])
+    return 100.0 * float(np.mean(decide(forget) < 0))
 
 
 def mia_privacy(retain: FloatArray, test: FloatArray, seed: int) -> float:
@@ -55,7 +55,7 @@ def mia_privacy(retain: FloatArray, test: FloatArray, seed: int) -> float:
     rng = np.random.default_rng(seed)
     half = min(len(retain), len(test)) // 2
     members, non_members = rng.permutation(retain), rng.permutation(test)
-    judge = fit_svc(members[:half], non_members[:half])
-    true_positive = float(np.mean(judge(members[half:])))
-    true_negative = float(np.mean(~judge(non_members[half:])))
+    decide = fit_svc(members[:half], non_members[:half])
+    true_positive = float(np.mean(decide(members[half:]) >= 0))
+    true_negative = float(np.mean(decide(non_members[half:]) < 0))
     return 100.0 * (true_positive + true_negative) / 2

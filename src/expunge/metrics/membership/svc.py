@@ -6,12 +6,13 @@ nothing. Beyond that, values are pooled into narrow cells, and each cell is hand
 points that keep its count, mean and variance. The RBF kernel is smooth and gamma = 1, so this is
 exact to third order in the cell's width wherever the cell lies wholly inside or wholly outside the
 margin; cells that the margin cuts are divided until the decision function is constant over each, to
-libsvm's own tolerance. For the same reason a polynomial is the decision function on 0-1, to
-rounding, and judges many values at once.
+libsvm's own tolerance. For the same reason a polynomial is the decision function on an interval of
+length one, to rounding, and judges many values at once.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TypeAlias
 
 import numpy as np
@@ -20,11 +21,12 @@ from numpy.polynomial import Chebyshev
 
 from expunge.metrics.arrays import FloatArray
 
-Judge: TypeAlias = Callable[[FloatArray], npt.NDArray[np.bool_]]
-"""From feature values `(N,)` to flags: True is a member."""
+Decision: TypeAlias = Callable[[FloatArray], FloatArray]
+"""From feature values, in any shape, to scores in that shape: a sample is a member from 0 on."""
 
 _EXACT_POINTS = 1000
-_CELL_WIDTH = 0.01
+_CELLS_BY_RANGE = 100
+_WIDEST_CELL = 0.1
 _CELLS_BY_COUNT = 50
 _DIVISIONS = 8
 _TOLERANCE = 1e-3
@@ -32,7 +34,7 @@ _DEGREE = 32
 _ROUNDING = 1e-9
 
 
-def fit_svc(members: FloatArray, non_members: FloatArray) -> Judge:
+def fit_svc(members: FloatArray, non_members: FloatArray) -> Decision:
     """Fit `SVC(C=3, kernel="rbf", gamma="auto")` to the values of members and of non-members."""
     classes = [_pool(members), _pool(non_members)]
     if sum(len(pool.values) for pool in classes) <= _EXACT_POINTS:
@@ -45,7 +47,7 @@ def fit_svc(members: FloatArray, non_members: FloatArray) -> Judge:
         ]
         if not any(len(cells) for cells in cut):
             # A tie is a member, as libsvm has it.
-            return lambda values: decide(values) > -_ROUNDING
+            return lambda values: decide(values) + _ROUNDING
         classes = [pool.divided(cells) for pool, cells in zip(classes, cut, strict=True)]
 
 
@@ -81,7 +83,7 @@ class _Pool:
         weights = np.concatenate((count[single], low, high)).astype(np.float64)
         return np.concatenate(points), weights
 
-    def cut_by_margin(self, decide: Chebyshev, side: float) -> npt.NDArray[np.int64]:
+    def cut_by_margin(self, decide: Decision, side: float) -> npt.NDArray[np.int64]:
         """The cells of several values over which the margin of this class is crossed."""
         wide = np.flatnonzero(self.sizes > 1)
         if len(wide) == 0:
@@ -102,12 +104,13 @@ class _Pool:
 
 
 def _pool(values: FloatArray) -> _Pool:
-    """Cells of at most `_CELL_WIDTH`, and of at most one part in `_CELLS_BY_COUNT` of the samples.
+    """Cells that are narrow beside the kernel, and hold one part in `_CELLS_BY_COUNT` at most.
 
     The extremes stand alone: where every point is inside the margin, they decide the offset.
     """
     distinct, counts = np.unique(values, return_counts=True)
-    place = np.floor(distinct / _CELL_WIDTH)
+    width = min(max(1.0, float(distinct[-1] - distinct[0])) / _CELLS_BY_RANGE, _WIDEST_CELL)
+    place = np.floor(distinct / width)
     rank = (np.cumsum(counts) - counts) * _CELLS_BY_COUNT // len(values)
     first = np.full(len(distinct), True)
     first[1:] = (np.diff(place) != 0) | (np.diff(rank) != 0)
@@ -116,8 +119,8 @@ def _pool(values: FloatArray) -> _Pool:
     return _Pool(distinct, counts.astype(np.int64), np.flatnonzero(first))
 
 
-def _fit(classes: list[_Pool]) -> Chebyshev:
-    """The decision function on 0-1: above zero is a member."""
+def _fit(classes: list[_Pool]) -> Decision:
+    """The decision function: above zero is a member."""
     from sklearn.svm import SVC
 
     (member_values, member_weights), (other_values, other_weights) = (
@@ -126,8 +129,32 @@ def _fit(classes: list[_Pool]) -> Chebyshev:
     values = np.concatenate((member_values, other_values))
     labels = np.concatenate((np.ones(len(member_values)), np.zeros(len(other_values))))
     weights = np.concatenate((member_weights, other_weights))
-    machine = SVC(C=3, kernel="rbf", gamma="auto", tol=_TOLERANCE)
+    # Without a seed it would draw one from the global random state; nothing here is random.
+    machine = SVC(C=3, kernel="rbf", gamma="auto", tol=_TOLERANCE, random_state=0)
     machine.fit(values.reshape(-1, 1), labels, sample_weight=weights)
-    return Chebyshev.interpolate(
-        lambda x: machine.decision_function(x.reshape(-1, 1)), _DEGREE, domain=[0, 1]
-    )
+    return _interpolated(lambda x: machine.decision_function(x.reshape(-1, 1)))
+
+
+def _interpolated(exact: Decision) -> Decision:
+    """The same smooth function, by a polynomial between whole numbers with many values between."""
+
+    @cache
+    def piece(start: float) -> Chebyshev:
+        return Chebyshev.interpolate(exact, _DEGREE, domain=[start, start + 1])
+
+    def decide(values: FloatArray) -> FloatArray:
+        distinct, place = np.unique(values, return_inverse=True)
+        starts, first, counts = np.unique(
+            np.ceil(distinct) - 1, return_index=True, return_counts=True
+        )
+        few = np.repeat(counts <= _DEGREE, counts)
+        found = np.empty_like(distinct)
+        if few.any():
+            found[few] = exact(distinct[few])
+        for start, begin, count in zip(starts, first, counts, strict=True):
+            if count > _DEGREE:
+                inside = slice(begin, begin + count)
+                found[inside] = piece(start)(distinct[inside])
+        return found[place].reshape(values.shape)
+
+    return decide
