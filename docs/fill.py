@@ -1,0 +1,61 @@
+"""Fill the documentation's tables from measured results: `python docs/fill.py`.
+
+Between `<!-- results/NAME.json -->` and `<!-- end -->` stands what that file holds.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from expunge.report import load_results
+from expunge.report.tables import to_markdown
+
+ROOT = Path(__file__).parent.parent
+PLACE = re.compile(r"(<!-- (results/[\w./-]+\.json) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main() -> None:
+    for path in sorted((ROOT / "docs").rglob("*.md")):
+        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def filled(text: str) -> str:
+    """The text with every table as its file of results has it now."""
+    return PLACE.sub(lambda found: found[1] + table(ROOT / found[2]) + found[3], text)
+
+
+def table(path: Path) -> str:
+    """What a file of results holds, as Markdown: the cells of a grid, or figures of speed."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    body = figures(document) if "figures" in document else to_markdown(load_results(path))
+    return f"{body.rstrip()}\n\n{source(path, document['env'])}\n"
+
+
+def figures(document: dict) -> str:
+    lines = [
+        "| figure | value | spread | n | floor | target | met |",
+        "|---|---:|---:|---:|---:|---:|---|",
+    ]
+    for item in document["figures"]:
+        low, high = item["spread"]
+        floor, target = (shown(item[key]) for key in ("floor", "target"))
+        met = {True: "yes", False: "**no**", None: "—"}[item["met"]]
+        lines.append(
+            f"| {item['name']} | {shown(item['value'])} {item['unit']} | "
+            f"{shown(low)}-{shown(high)} | {item['n']} | {floor} | {target} | {met} |"
+        )
+    return "\n".join(lines)
+
+
+def shown(value: float | None) -> str:
+    return "—" if value is None else f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def source(path: Path, env: dict) -> str:
+    parts = [env.get("cpu"), f"{env.get('cores')} cores", env.get("device"), env.get("precision")]
+    where = ", ".join(str(part) for part in parts if part not in (None, "None cores"))
+    return f"From `{path.relative_to(ROOT)}`: {where}."
+
+
+if __name__ == "__main__":
+    main()
