@@ -8,7 +8,7 @@ from types import FrameType
 import typer
 
 from expunge import __version__
-from expunge.cli import bench, evaluate, listing, models, report, runs, tune
+from expunge.cli import bench, evaluate, listing, models, report, runs, theory, tune
 from expunge.errors import ExpungeError
 
 app = typer.Typer(
@@ -53,6 +53,16 @@ app.command("bench", epilog="Example: expunge bench recipes/cifar10-cpu.toml --o
 app.command("report", epilog="Example: expunge report demo/results.json --out shared-report")(
     report.report
 )
+app.command(
+    "theory",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge theory recipes/theory-digits.toml --out theory-digits",
+)(theory.theory)
+app.command(
+    "theory-run",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge theory-run train-1a2b --samples 1000",
+)(theory.theory_run)
 app.command("methods", epilog="Example: expunge methods l1_sparse")(listing.methods)
 app.add_typer(runs.app, name="runs", help="List, show and remove what is in the store.")
 

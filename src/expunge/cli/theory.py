@@ -1,0 +1,119 @@
+"""`expunge theory` and `expunge theory-run`: the sparsity theorem, measured."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from expunge.cli.options import (
+    DEFAULT_STORE,
+    AsJson,
+    Device,
+    Store,
+    show_json,
+    workspace,
+)
+
+if TYPE_CHECKING:
+    from expunge.report.tables import TextTable
+
+
+def theory(
+    context: typer.Context,
+    recipe: Annotated[Path, typer.Argument(help="A TOML file that describes an experiment.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for theory.json and figures; default: recipe's name."),
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", help="Folder of finished runs; default: runs inside --out."),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", help="Run seeds 0 to N-1.", min=1, metavar="N")
+    ] = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Unlearning error and its bound over the sparsities of a recipe, whose training is plain SGD.
+
+    Further words are the settings of σ(m): --samples 500 --tolerance 1e-4 --iterations 300
+    --batch_size 250 --precision float64.
+    """
+    from expunge.bench.config import from_flags
+    from expunge.bench.experiment import read_experiment, with_overrides
+    from expunge.bench.theory_grid import THEORY, run_theory
+    from expunge.report.theory import load_theory, theory_tables, write_theory_figures
+    from expunge.theory import HessianConfig
+
+    config = from_flags(HessianConfig, context.args, "theory")
+    chosen = None if seeds is None else tuple(range(seeds))
+    experiment = with_overrides(read_experiment(recipe), seeds=chosen)
+    folder = out if out is not None else Path(recipe.stem)
+    words = "" if seeds is None else f" --seeds {seeds}"
+    words += "".join(f" {word}" for word in context.args)
+    space = workspace(store if store is not None else folder / "runs", device)
+    results = run_theory(space, experiment, config, folder, f"expunge theory {recipe}{words}")
+    document = load_theory(folder / THEORY)
+    figures = write_theory_figures(document, folder)
+    if as_json:
+        show_json(results)
+        return
+    for table in theory_tables(document):
+        _print(table)
+    for path in figures:
+        typer.echo(f"Figure: {path}")
+
+
+def theory_run(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(help="A model in the store: its id, or how it begins.")],
+    store: Store = DEFAULT_STORE,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """How far a model moved from its initialisation, its sharpness σ(m), and the theorem's bound.
+
+    Further words are the settings of σ(m): --samples 500 --tolerance 1e-4 --iterations 300
+    --batch_size 250 --precision float64.
+    """
+    from expunge.bench.config import from_flags
+    from expunge.bench.stages import ensure
+    from expunge.bench.stages.theory import load_facts, sharpness_stage
+    from expunge.theory import HessianConfig
+
+    config = from_flags(HessianConfig, context.args, "theory-run")
+    space = workspace(store, device)
+    model = space.store.find(run)
+    facts: dict[str, Any] = load_facts(space, ensure(space, sharpness_stage(space, model, config)))
+    if as_json:
+        show_json({"run": model, **facts})
+        return
+    typer.echo(f"‖m⊙(θ_t−θ_0)‖₂  {facts['moved']:.4g}")
+    typer.echo(f"σ(m) at θ_t     {facts['sigma']:.4g}")
+    typer.echo(f"σ(m) at θ_0     {facts['sigma_start']:.4g}")
+    typer.echo(
+        f"η²t‖·‖σ(m)      {facts['bound']:.4g}   (η = {facts['lr']:g}, t = {facts['steps']})"
+    )
+    if facts["departures"]:
+        typer.echo(
+            "The theorem is about plain SGD; this model's training has "
+            + ", ".join(facts["departures"])
+            + "."
+        )
+
+
+def _print(text: "TextTable") -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=text.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, name in enumerate(text.header):
+        table.add_column(name, justify="left" if index == 0 else "right")
+    for row in text.rows:
+        table.add_row(*row)
+    console = Console()
+    console.print(table)
+    for note in text.notes:
+        console.print(note)

@@ -1,0 +1,222 @@
+"""The theorem's quantities as a table and as a curve over sparsity."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from expunge.errors import DataError, some
+from expunge.report.figures import PALETTE, Drawing, _figure, _slug, _style, _svg, save
+from expunge.report.tables import TextTable
+from expunge.report.wording import MISSING, level_label, method_label, scenario_label
+
+SCHEMA = 1
+"""The version of the document that this module reads."""
+
+_QUANTITIES = ("moved", "sigma", "sigma_start", "bound", "ratio")
+_FIELDS = ("scenario", "pruner", "sparsity", "n", "distances", *_QUANTITIES)
+_MARKERS = ("o", "D", "s", "^", "v", "P")
+
+
+def load_theory(path: Path) -> dict[str, Any]:
+    """Read and check a `theory.json`.
+
+    Raises:
+        DataError: it is missing, is not JSON, or does not hold what is drawn.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise DataError(f"{path}: expected an object with schema {SCHEMA}: measure it again")
+    rows = document.get("summary")
+    if not isinstance(rows, list) or not rows:
+        raise DataError(f"{path}: summary is missing or empty: expected what expunge theory writes")
+    for index, row in enumerate(rows):
+        missing = [name for name in _FIELDS if not isinstance(row, dict) or name not in row]
+        if missing:
+            raise DataError(f"{path}: summary {index}: missing {some(missing)}")
+    return document
+
+
+def theory_tables(document: Mapping[str, Any]) -> list[TextTable]:
+    """One table a scenario: a row for each sparsity, mean ± sample deviation over seeds."""
+    tables = []
+    for scenario, rows in _by_scenario(document).items():
+        methods = list(rows[0]["distances"])
+        counts = sorted({row["n"] for row in rows})
+        tables.append(
+            TextTable(
+                title=scenario_label(scenario),
+                header=[
+                    "model",
+                    "‖m⊙(θt−θ0)‖",
+                    "σ(m) at θt",
+                    "at θ0",
+                    "bound",
+                    *(_distance_label(name) for name in methods),
+                    "e(m)/bound",
+                ],
+                rows=[
+                    [
+                        level_label(row["pruner"], row["sparsity"]),
+                        *(
+                            _number(row[name])
+                            for name in ("moved", "sigma", "sigma_start", "bound")
+                        ),
+                        *(_number(row["distances"][name]) for name in methods),
+                        _number(row["ratio"]),
+                    ]
+                    for row in rows
+                ],
+                notes=[
+                    f"Mean ± sample deviation, n = {', '.join(map(str, counts))}. From e(m) on: "
+                    "weight distance to Retrain from the same start and in the same order."
+                ],
+            )
+        )
+    return tables
+
+
+def draw_theory(document: Mapping[str, Any]) -> list[Drawing]:
+    """One figure a scenario: the bound against the error, what it is made of, the other methods."""
+    drawings = []
+    for scenario, rows in _by_scenario(document).items():
+        name = f"theory-{_slug(scenario)}"
+        title = f"{scenario_label(scenario)}: the theorem over sparsity"
+        with _style(name):
+            drawings.append(
+                Drawing(
+                    name=name,
+                    scenario=scenario,
+                    kind="theory",
+                    title=title,
+                    caption="Means over seeds on logarithmic scales; whiskers: sample deviation. "
+                    "The bound has no constant: its slope is to be compared, not its height.",
+                    svg=_svg(_curves(rows), name, title),
+                )
+            )
+    return drawings
+
+
+def write_theory_figures(document: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Write the figure of every scenario into a folder, one SVG each.
+
+    Raises:
+        StoreError: the folder cannot be written to.
+    """
+    return save(draw_theory(document), folder)
+
+
+def _by_scenario(document: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    scenarios: dict[str, list[dict[str, Any]]] = {}
+    for row in document["summary"]:
+        scenarios.setdefault(row["scenario"], []).append(row)
+    return scenarios
+
+
+def _curves(rows: list[dict[str, Any]]) -> Figure:
+    levels = sorted({row["sparsity"] for row in rows})
+    pruners = list(dict.fromkeys(row["pruner"] for row in rows if row["pruner"] != "none"))
+    lines = {pruner: _line(rows, pruner) for pruner in pruners} or {"none": _line(rows, "none")}
+    figure = _figure(380)
+    error, factors, others = figure.subplots(1, 3)
+    for index, (pruner, line) in enumerate(lines.items()):
+        look = {"color": PALETTE[index % len(PALETTE)], "marker": _MARKERS[index % len(_MARKERS)]}
+        label = method_label(pruner) if pruner != "none" else "dense"
+        add_back = [row["distances"]["add_back"] for row in line]
+        _plot(error, line, add_back, levels, f"e(m), {label}", **look)
+        bound = [row["bound"] for row in line]
+        _plot(error, line, bound, levels, f"bound, {label}", linestyle="--", **look)
+        moved = [row["moved"] for row in line]
+        _plot(factors, line, moved, levels, f"‖m⊙(θt−θ0)‖, {label}", **look)
+        sigma = [row["sigma"] for row in line]
+        _plot(factors, line, sigma, levels, f"σ(m) at θt, {label}", linestyle="--", **look)
+        sigma_start = [row["sigma_start"] for row in line]
+        _plot(factors, line, sigma_start, levels, f"σ(m) at θ0, {label}", linestyle=":", **look)
+    first, line = next(iter(lines.items()))
+    for index, method in enumerate(line[0]["distances"]):
+        distance = [row["distances"][method] for row in line]
+        look = {"color": PALETTE[index % len(PALETTE)], "marker": _MARKERS[index % len(_MARKERS)]}
+        _plot(others, line, distance, levels, _distance_label(method), **look)
+    error.set_title("Unlearning error and bound", loc="left")
+    factors.set_title("What the bound is made of", loc="left")
+    others.set_title(
+        "Distance to Retrain" + ("" if first == "none" else f", {method_label(first)}"), loc="left"
+    )
+    for axes in (error, factors, others):
+        axes.set_yscale("log")
+        axes.set_xticks(range(len(levels)), [f"{100 * level:g}" for level in levels])
+        axes.set_xlabel("sparsity, %")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=10, ncols=2)
+    return figure
+
+
+def _line(rows: list[dict[str, Any]], pruner: str) -> list[dict[str, Any]]:
+    """The rows of one pruner by sparsity; every line begins with the dense network."""
+    chosen = [row for row in rows if row["pruner"] in ("none", pruner)]
+    return sorted(chosen, key=lambda row: float(row["sparsity"]))
+
+
+def _plot(
+    axes: Axes,
+    line: list[dict[str, Any]],
+    values: list[Mapping[str, float | None]],
+    levels: list[float],
+    label: str,
+    *,
+    color: str,
+    marker: str,
+    linestyle: str = "-",
+) -> None:
+    places = [
+        (levels.index(row["sparsity"]), value["mean"], value["sd"] or 0.0)
+        for row, value in zip(line, values, strict=True)
+        # A logarithmic scale has no zero.
+        if value["mean"] is not None and value["mean"] > 0
+    ]
+    if not places:
+        return
+    x, mean, deviation = zip(*places, strict=True)
+    # A whisker that reaches zero would have no end on the page.
+    below = [min(d, 0.9 * m) for m, d in zip(mean, deviation, strict=True)]
+    axes.errorbar(
+        x,
+        mean,
+        yerr=(below, deviation),
+        color=color,
+        marker=marker,
+        markersize=6,
+        markerfacecolor="none" if linestyle != "-" else color,
+        linestyle=linestyle,
+        linewidth=1.5,
+        elinewidth=1,
+        label=label,
+    )
+
+
+def _distance_label(name: str) -> str:
+    return "e(m)" if name == "add_back" else method_label(name)
+
+
+def _number(spread: Mapping[str, float | None]) -> str:
+    """Three digits, and the deviation.
+
+    >>> _number({"mean": 0.012345, "sd": 0.001}), _number({"mean": None, "sd": None})
+    ('0.0123 ± 0.0010', '—')
+    """
+    mean, deviation = spread["mean"], spread["sd"]
+    if mean is None:
+        return MISSING
+    digits = max(0, 2 - math.floor(math.log10(abs(mean)))) if mean else 2
+    if digits > 5:
+        return f"{mean:.2e}" + ("" if deviation is None else f" ± {deviation:.1e}")
+    text = f"{mean:.{digits}f}"
+    return text if deviation is None else f"{text} ± {deviation:.{digits}f}"

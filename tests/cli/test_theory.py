@@ -1,0 +1,60 @@
+"""The theorem's commands, as a person at a terminal meets them."""
+
+import json
+import sys
+
+import pytest
+from tests.bench.test_theory import RECIPE
+
+from expunge.cli import main
+
+QUICK = ["--samples", "10", "--tolerance", "0.01"]
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """Run a command line in this process: exit code, standard output, standard error."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["expunge", *map(str, words)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        out, err = capsys.readouterr()
+        return caught.value.code or 0, out, err
+
+    return run
+
+
+def test_a_curve_and_one_run_of_it(command, tmp_path):
+    recipe, out = tmp_path / "tiny.toml", tmp_path / "out"
+    recipe.write_text(RECIPE.replace("[pruners.omp]\nsparsity = 0.5\n", ""))
+    code, shown, err = command("theory", recipe, "--out", out, *QUICK)
+    assert code == 0, err
+    assert "Forget class 3" in shown
+    assert "e(m)" in shown
+    assert (out / "theory-class-3.svg").exists()
+    document = json.loads((out / "theory.json").read_text())
+    assert document["reproduce"].endswith("tiny.toml --samples 10 --tolerance 0.01")
+    assert document["settings"]["hessian"]["samples"] == 10
+    (point,) = document["points"]
+    at = ["--store", out / "runs"]
+    code, shown, err = command("theory-run", "train-", *at, *QUICK, "--json")
+    assert code == 0, err
+    facts = json.loads(shown)
+    assert facts["steps"] == point["steps"]
+    assert facts["departures"] == []
+    code, shown, _ = command("theory-run", "train-", *at, *QUICK)
+    assert code == 0
+    assert f"{facts['sigma']:.4g}" in shown
+    code, _, err = command("theory-run", "train-", *at, "--samples", "none")
+    assert code == 2
+    assert "samples must be a whole number" in err
+
+
+def test_a_recipe_that_is_not_plain_sgd_is_refused(command, tmp_path):
+    recipe = tmp_path / "heavy.toml"
+    recipe.write_text(RECIPE.replace("momentum = 0.0", "momentum = 0.9"))
+    code, _, err = command("theory", recipe, "--out", tmp_path / "out")
+    assert code == 2
+    assert "momentum 0.9 instead of 0" in err
+    assert not (tmp_path / "out").exists()
