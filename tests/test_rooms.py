@@ -16,10 +16,11 @@ ROOMS = {
     "models": BASE,
     "sparsity": BASE,
     "metrics": BASE,
+    "curvature": BASE,
     "runs": BASE,
     "training": BASE | {"sparsity", "data"},
     "scenarios": BASE | {"data"},
-    "methods": BASE | {"training", "sparsity"},
+    "methods": BASE | {"training", "sparsity", "curvature"},
     "theory": BASE | {"training", "sparsity"},
     "bench": BASE
     | {"data", "models", "sparsity", "metrics", "training", "scenarios", "methods", "theory"}

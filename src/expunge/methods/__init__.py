@@ -3,13 +3,22 @@
 from importlib.metadata import entry_points
 
 from expunge.errors import ConfigError, unknown
-from expunge.methods import fine_tuning, gradient_ascent, l1_sparse, retrain
+from expunge.methods import (
+    fine_tuning,
+    fisher_forgetting,
+    gradient_ascent,
+    influence,
+    l1_sparse,
+    retrain,
+)
 from expunge.methods.method import Method
 
 METHODS: tuple[Method, ...] = (
     retrain.METHOD,
     fine_tuning.METHOD,
     gradient_ascent.METHOD,
+    fisher_forgetting.METHOD,
+    influence.METHOD,
     l1_sparse.METHOD,
 )
 

@@ -1,0 +1,5 @@
+"""Per-sample gradients, the Fisher information and inverse-curvature products.
+
+Networks are in evaluation mode throughout: in training mode batch normalisation mixes the samples
+of a batch, and a gradient of one sample does not exist. Images are as the network takes them.
+"""

@@ -1,0 +1,109 @@
+"""The diagonal of the Fisher information, F = E_x E_{y∼p(y|x)} (∂ log p(y|x) / ∂θ)².
+
+The expectation is over the model's own predictions, not over the labels; for cross-entropy it is
+then the diagonal of the generalised Gauss-Newton matrix too (Martens 2020, section 9).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from expunge.curvature.batches import Batches
+from expunge.curvature.coordinates import Coordinates
+from expunge.curvature.per_sample import Network
+
+_AT_ONCE = 10
+"""Functions of a sample whose gradients are held at the same time."""
+
+
+def exact_fisher(model: nn.Module, coordinates: Coordinates, batches: Batches) -> dict[str, Tensor]:
+    """The mean over samples of Σ_y p(y|x) (∂ log p(y|x) / ∂θ)², by parameter name.
+
+    Pruned coordinates are zero. The model is in evaluation mode.
+    """
+
+    def directions(probabilities: Tensor) -> Tensor:
+        # √p_y (e_y − p), so that the squares sum to the expectation.
+        classes = probabilities.shape[1]
+        unit = torch.eye(classes, dtype=probabilities.dtype, device=probabilities.device)
+        return probabilities.sqrt()[:, :, None] * (unit - probabilities[:, None])
+
+    return _mean_squares(model, coordinates, batches, directions)
+
+
+def sampled_fisher(
+    model: nn.Module,
+    coordinates: Coordinates,
+    batches: Batches,
+    draws: int,
+    generator: torch.Generator,
+) -> dict[str, Tensor]:
+    """The same, with `draws` labels of every sample drawn from p(y|x) in place of all classes.
+
+    Unbiased, at the price of `draws` backward passes however many classes there are. `generator`
+    is on the CPU: the draws do not depend on the device.
+    """
+
+    def directions(probabilities: Tensor) -> Tensor:
+        labels = torch.multinomial(
+            probabilities.cpu(), draws, replacement=True, generator=generator
+        ).to(probabilities.device)
+        unit = nn.functional.one_hot(labels, probabilities.shape[1]).to(probabilities.dtype)
+        return (unit - probabilities[:, None]) / math.sqrt(draws)
+
+    return _mean_squares(model, coordinates, batches, directions)
+
+
+def batch_mean_fisher(
+    model: nn.Module, coordinates: Coordinates, batches: Batches
+) -> dict[str, Tensor]:
+    """The published variant: the mean over batches of Σ_y p̄_y (∇ mean_i ℓ(x_i, y))².
+
+    p̄_y is the batch's mean probability of class y. The squares are of batch means, so this is no
+    Fisher information: gradients of different samples cancel before they are squared.
+    """
+    parameters = list(coordinates.parameters.values())
+    total = [torch.zeros_like(p) for p in parameters]
+    count = 0
+    for images, _ in batches():
+        with torch.enable_grad():
+            log_probabilities = model(images).log_softmax(1)
+            losses = -log_probabilities.mean(0)
+        weights = log_probabilities.detach().exp().mean(0)
+        for loss, weight in zip(losses, weights, strict=True):
+            gradients = torch.autograd.grad(
+                loss, parameters, retain_graph=True, allow_unused=True, materialize_grads=True
+            )
+            for into, gradient in zip(total, gradients, strict=True):
+                into.add_(weight * gradient.square())
+        count += 1
+    return {
+        name: coordinates.restrict(name, sums / count)
+        for name, sums in zip(coordinates.parameters, total, strict=True)
+    }
+
+
+def _mean_squares(
+    model: nn.Module,
+    coordinates: Coordinates,
+    batches: Batches,
+    directions: Callable[[Tensor], Tensor],
+) -> dict[str, Tensor]:
+    """The mean over samples of Σ_k (∂ d_k · logits / ∂θ)², d_k the directions of its prediction."""
+    total = {name: torch.zeros_like(p) for name, p in coordinates.parameters.items()}
+    network: Network | None = None
+    count = 0
+    for images, _ in batches():
+        if network is None:
+            network = Network(model, coordinates.parameters, images)
+        done = network.run(images)
+        # Large numbers of classes in parts: memory stays that of one part.
+        for part in torch.split(directions(done.logits.detach().softmax(1)), _AT_ONCE, 1):
+            for name, gradients in done.gradients(part):
+                total[name] += gradients.square().sum((0, 1))
+        count += len(images)
+    return {name: coordinates.restrict(name, sums / count) for name, sums in total.items()}

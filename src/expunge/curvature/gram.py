@@ -1,0 +1,138 @@
+"""The Gram matrix K = G Gᵀ of per-sample gradients, in a memory that their number does not fill.
+
+All that a damped inverse needs of M gradients g_i of P weights lies in their span, so K `(M, M)`
+stands for G `(M, P)`. Of each layer either its per-sample gradients are kept or its inputs and
+output gradients, whichever is smaller. Layers that do not fit together are taken in turn, each
+group with a pass of its own. Gradients are made from inputs and output gradients a block of output
+channels at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from expunge.curvature.batches import Batches
+from expunge.curvature.coordinates import Coordinates
+from expunge.curvature.layers import narrow_rows, rows
+from expunge.curvature.per_sample import Layer, Network, Pass, loss_cotangents, vmapped
+
+_SAMPLES_AT_ONCE = 32
+"""Samples whose patches are unfolded together."""
+
+
+def gram_matrix(
+    model: nn.Module, coordinates: Coordinates, batches: Batches, count: int, memory: float
+) -> Tensor:
+    """K `(M, M)`, float64 on the CPU: products g_i · g_j of gradients of the cross-entropy.
+
+    `count` is M, the samples in all batches. `memory` is in bytes, for what is held of all
+    samples. A single layer that needs more is taken alone; a parameter that no layer's rule covers
+    is held as its M gradients. The model is in evaluation mode.
+    """
+    images, _ = next(batches())
+    network = Network(model, coordinates.parameters, images)
+    budget = memory / (count * images.element_size())
+    total = torch.zeros((count, count), dtype=torch.float64)
+    for group in _groups(network, coordinates, 0.75 * budget):
+        held = {name: _Held(network.layers[name], coordinates, count) for name in group}
+        for start, done, cotangents in _passes(network, batches, group):
+            for name, outputs in done.outputs(cotangents).items():
+                held[name].keep(start, done.inputs[name], outputs)
+        for name in group:
+            for block in held.pop(name).blocks(0.25 * budget):
+                total += (block @ block.T).double().cpu()
+    for name in network.rest:
+        found = [
+            vmapped(model, (name,), done.images, cotangents)[name]
+            for _, done, cotangents in _passes(network, batches, ())
+        ]
+        alone = _columns(coordinates, name, torch.cat(found), slice(None))
+        total += (alone @ alone.T).double().cpu()
+    return total
+
+
+def _passes(
+    network: Network, batches: Batches, layers: tuple[str, ...]
+) -> Iterator[tuple[int, Pass, Tensor]]:
+    """For every batch: where it starts, its forward pass and its losses' cotangents."""
+    start = 0
+    for images, labels in batches():
+        done = network.run(images, layers)
+        yield start, done, loss_cotangents(done.logits, labels)[:, None]
+        start += len(labels)
+
+
+def _groups(network: Network, coordinates: Coordinates, budget: float) -> Iterator[tuple[str, ...]]:
+    """Layers that are held together: as many as `budget` numbers a sample hold, at least one."""
+    group: list[str] = []
+    used = 0
+    for name, layer in network.layers.items():
+        size = min(_numel(layer), layer.in_size + layer.out_size)
+        if group and used + size > budget:
+            yield tuple(group)
+            group, used = [], 0
+        group.append(name)
+        used += size
+    if group:
+        yield tuple(group)
+
+
+class _Held:
+    """What is kept of one layer for all samples: its gradients, or the factors they come from."""
+
+    def __init__(self, layer: Layer, coordinates: Coordinates, count: int) -> None:
+        self.layer = layer
+        self.coordinates = coordinates
+        self.count = count
+        self.as_factors = layer.in_size + layer.out_size < _numel(layer)
+        self.stores: list[Tensor] = []
+
+    def keep(self, start: int, inputs: Tensor, outputs: Tensor) -> None:
+        """Take in the samples from `start` on."""
+        parts = [inputs, outputs] if self.as_factors else [self._gradients(inputs, outputs)]
+        if not self.stores:
+            self.stores = [part.new_empty((self.count, *part.shape[1:])) for part in parts]
+        for store, part in zip(self.stores, parts, strict=True):
+            store[start : start + len(part)] = part
+
+    def blocks(self, budget: float) -> Iterator[Tensor]:
+        """Gradients of all samples `(M, columns)`, at most `budget` columns if a row fits in it."""
+        if not self.as_factors:
+            yield self.stores[0]
+            return
+        inputs, outputs = self.stores
+        total = rows(self.layer.module)
+        height = max(1, int(budget * total / _numel(self.layer)))
+        for first in range(0, total, height):
+            last = min(first + height, total)
+            some = narrow_rows(self.layer.module, outputs, first, last - first)
+            block: Tensor | None = None
+            for start in range(0, self.count, _SAMPLES_AT_ONCE):
+                part = slice(start, start + _SAMPLES_AT_ONCE)
+                chosen = slice(None) if total == 1 else slice(first, last)
+                found = self._gradients(inputs[part], some[part], chosen)
+                if block is None:
+                    block = found.new_empty((self.count, found.shape[1]))
+                block[part] = found
+            assert block is not None
+            yield block
+
+    def _gradients(self, inputs: Tensor, outputs: Tensor, chosen: slice = slice(None)) -> Tensor:
+        found = self.layer.gradients(inputs, outputs)
+        return torch.cat(
+            [_columns(self.coordinates, name, each, chosen) for name, each in found.items()], 1
+        )
+
+
+def _columns(coordinates: Coordinates, name: str, gradients: Tensor, chosen: slice) -> Tensor:
+    """Gradients `(B, 1, *shape)` of some rows as `(B, columns)`, without what the mask prunes."""
+    flat = gradients.flatten(1)
+    kept = coordinates.kept.get(name)
+    return flat if kept is None else flat[:, kept[chosen].flatten()]
+
+
+def _numel(layer: Layer) -> int:
+    return sum(layer.module.get_parameter(local).numel() for local in layer.names)

@@ -1,0 +1,147 @@
+"""Per-sample gradients of one layer, from its inputs and the gradients of its outputs.
+
+Each rule takes inputs `(B, ...)` and output gradients `(B, K, ...)`, of K functions of every
+sample, and gives gradients `(B, K, *shape)` by the name of the parameter in the layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+_FEW_ROWS = 64
+"""Below so many rows a product with unfolded patches is bound by the unfolding."""
+
+
+def has_rule(module: nn.Module) -> bool:
+    """Whether `module` is of a kind, and so configured, that `layer_gradients` knows it."""
+    if type(module) not in _RULES:
+        return False
+    if isinstance(module, nn.Conv2d):
+        return module.padding_mode == "zeros" and not isinstance(module.padding, str)
+    if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        return module.running_mean is not None
+    return True
+
+
+def layer_gradients(module: nn.Module, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
+    """Gradients `(B, K, *shape)` of the layer's parameters.
+
+    `inputs` is `(B, ...)`, what went into the layer; `outputs` is `(B, K, ...)`, the gradients of
+    K functions of every sample by what came out.
+    """
+    return _RULES[type(module)](module, inputs, outputs)
+
+
+def rows(module: nn.Module) -> int:
+    """How many slices of the output channels can be taken apart; 1 where they cannot."""
+    if isinstance(module, nn.Conv2d) and module.groups == 1:
+        return module.out_channels
+    return module.out_features if isinstance(module, nn.Linear) else 1
+
+
+def narrow_rows(module: nn.Module, outputs: Tensor, start: int, count: int) -> Tensor:
+    """The gradients of `count` output channels from `start` on: those of as many weight rows."""
+    if rows(module) == 1:
+        return outputs
+    return outputs.narrow(2 if isinstance(module, nn.Conv2d) else -1, start, count)
+
+
+def _conv2d(module: nn.Module, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
+    assert isinstance(module, nn.Conv2d)
+    batch, functions, channels = outputs.shape[:3]
+    few = functions * channels < _FEW_ROWS
+    if few and module.groups == 1 and module.stride[0] == module.stride[1] == 1:
+        weight = _shifted(module, inputs, outputs.flatten(1, 2))
+    else:
+        weight = _unfolded(module, inputs, outputs)
+    weight = weight.reshape(batch, functions, channels, *module.weight.shape[1:])
+    return {"weight": weight, "bias": outputs.sum((3, 4))}
+
+
+def _unfolded(module: nn.Conv2d, inputs: Tensor, outputs: Tensor) -> Tensor:
+    """Output gradients times patches, group by group: `(B, K, O, C/groups * kh * kw)`."""
+    batch, functions, channels = outputs.shape[:3]
+    patches = F.unfold(
+        inputs,
+        module.kernel_size,
+        module.dilation,
+        module.padding,  # type: ignore[arg-type]  # strings have no rule
+        module.stride,
+    )
+    patches = patches.view(batch * module.groups, -1, patches.shape[-1])
+    grouped = outputs.reshape(batch, functions, module.groups, channels // module.groups, -1)
+    grouped = grouped.transpose(1, 2).flatten(0, 1).flatten(1, 2)
+    weight = torch.bmm(grouped, patches.transpose(1, 2))
+    weight = weight.view(batch, module.groups, functions, channels // module.groups, -1)
+    return weight.transpose(1, 2)
+
+
+def _shifted(module: nn.Conv2d, inputs: Tensor, outputs: Tensor) -> Tensor:
+    """The same without strides and groups, by copies shifted along the width alone.
+
+    Shifts along the height are then slices that need no copy: kw copies instead of kh * kw.
+    """
+    (high, wide), (down, along) = module.kernel_size, module.dilation
+    height, width = outputs.shape[-2:]
+    pad_y, pad_x = (int(pad) for pad in module.padding)
+    padded = F.pad(inputs, (pad_x, pad_x, pad_y, pad_y))
+    shifts = [padded[..., j * along : j * along + width] for j in range(wide)]
+    copies = torch.stack(shifts, 2).flatten(3).flatten(1, 2)
+    flat = outputs.flatten(2)
+    products = [
+        torch.bmm(flat, copies[..., at * width : (at + height) * width].transpose(1, 2))
+        for at in range(0, high * down, down)
+    ]
+    weight = torch.stack(products, -1)
+    return weight.view(*weight.shape[:2], -1, wide, high).transpose(-1, -2)
+
+
+def _linear(module: nn.Module, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
+    tokens = inputs.flatten(1, -2) if inputs.ndim > 2 else inputs[:, None]
+    outputs = outputs.flatten(2, -2) if inputs.ndim > 2 else outputs[:, :, None]
+    weight = outputs.transpose(2, 3) @ tokens[:, None]
+    return {"weight": weight, "bias": outputs.sum(2)}
+
+
+def _channels(normalised: Tensor, outputs: Tensor) -> dict[str, Tensor]:
+    """A scale and a shift a channel: `normalised` is `(B, C, ...)`."""
+    weight = (outputs * normalised[:, None]).flatten(3).sum(3) if outputs.ndim > 3 else None
+    if weight is None:
+        return {"weight": outputs * normalised[:, None], "bias": outputs}
+    return {"weight": weight, "bias": outputs.flatten(3).sum(3)}
+
+
+def _batch_norm(module: nn.Module, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
+    assert isinstance(module, nn.modules.batchnorm._BatchNorm)
+    normalised = F.batch_norm(inputs, module.running_mean, module.running_var, eps=module.eps)
+    return _channels(normalised, outputs)
+
+
+def _group_norm(module: nn.Module, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
+    assert isinstance(module, nn.GroupNorm)
+    return _channels(F.group_norm(inputs, module.num_groups, eps=module.eps), outputs)
+
+
+def _layer_norm(module: nn.Module, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
+    assert isinstance(module, nn.LayerNorm)
+    normalised = F.layer_norm(inputs, module.normalized_shape, eps=module.eps)[:, None]
+    inner = tuple(range(2, outputs.ndim - len(module.normalized_shape)))
+    weight = outputs * normalised
+    if not inner:
+        return {"weight": weight, "bias": outputs}
+    return {"weight": weight.sum(inner), "bias": outputs.sum(inner)}
+
+
+_RULES: dict[type[nn.Module], Callable[[nn.Module, Tensor, Tensor], dict[str, Tensor]]] = {
+    nn.Conv2d: _conv2d,
+    nn.Linear: _linear,
+    nn.BatchNorm1d: _batch_norm,
+    nn.BatchNorm2d: _batch_norm,
+    nn.BatchNorm3d: _batch_norm,
+    nn.GroupNorm: _group_norm,
+    nn.LayerNorm: _layer_norm,
+}

@@ -1,0 +1,115 @@
+"""Products with Jacobians: what solvers need of a network, without a matrix of its size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from expunge.curvature.batches import Batches
+from expunge.curvature.coordinates import Coordinates
+from expunge.curvature.per_sample import loss_cotangents
+
+Curvature = Literal["ggn", "fisher"]
+"""`ggn` is Jᵀ(diag(p) − ppᵀ)J, also the expected Fisher; `fisher` the empirical one, g gᵀ."""
+
+
+def push_forward(coordinates: Coordinates, logits: Tensor, vector: Tensor) -> Tensor:
+    """J · vector `(B, classes)`: the derivative of `logits` along a direction in weight space.
+
+    Taken backwards twice, through the graph that `logits` has from `with_graph`: Jᵀu is linear in
+    u, and its derivative by u along the vector is J · vector. Derivatives forwards would be missing
+    for more operations than second ones are.
+    """
+    dummy = torch.zeros_like(logits, requires_grad=True)
+    pulled = torch.autograd.grad(
+        logits, list(coordinates.parameters.values()), dummy, create_graph=True, allow_unused=True
+    )
+    pairs = [
+        (each, part)
+        for each, part in zip(pulled, coordinates.unflatten(vector).values(), strict=True)
+        if each is not None
+    ]
+    along = torch.autograd.grad(
+        [each for each, _ in pairs], dummy, [part for _, part in pairs], retain_graph=True
+    )
+    return along[0]
+
+
+def gradient_products(
+    model: nn.Module, coordinates: Coordinates, batches: Batches, vector: Tensor
+) -> Tensor:
+    """g_i · vector for every sample, `(M,)`; g_i is the gradient of its cross-entropy."""
+    found = []
+    for images, labels in batches():
+        logits = with_graph(model, images)
+        along = push_forward(coordinates, logits, vector)
+        found.append((loss_cotangents(logits, labels) * along).sum(1))
+    return torch.cat(found)
+
+
+def weighted_gradient(
+    model: nn.Module, coordinates: Coordinates, batches: Batches, weights: Tensor
+) -> Tensor:
+    """Σ_i w_i g_i over all samples, for weights `(M,)`: one ordinary backward pass."""
+    total = torch.zeros_like(coordinates.flatten(coordinates.parameters))
+    start = 0
+    for images, labels in batches():
+        share = weights[start : start + len(labels)].to(total)
+        start += len(labels)
+        logits = with_graph(model, images)
+        total += _pull_back(coordinates, logits, loss_cotangents(logits, labels) * share[:, None])
+    return total
+
+
+def curvature_product(
+    model: nn.Module, coordinates: Coordinates, batches: Batches, curvature: Curvature
+) -> Callable[[Tensor], Tensor]:
+    """The map from a vector to (1/M) Σ_i J_iᵀ S_i J_i · vector.
+
+    S_i is diag(p) − ppᵀ for `ggn`, (p − e_y)(p − e_y)ᵀ for `fisher`: then J_iᵀ S_i J_i = g_i g_iᵀ.
+    """
+
+    def product(vector: Tensor) -> Tensor:
+        total = torch.zeros_like(vector)
+        count = 0
+        for images, labels in batches():
+            logits = with_graph(model, images)
+            along = push_forward(coordinates, logits, vector)
+            if curvature == "ggn":
+                p = logits.detach().softmax(1)
+                inner = p * along - p * (p * along).sum(1, keepdim=True)
+            else:
+                residual = loss_cotangents(logits, labels)
+                inner = residual * (residual * along).sum(1, keepdim=True)
+            total += _pull_back(coordinates, logits, inner)
+            count += len(labels)
+        return total / count
+
+    return product
+
+
+def with_graph(model: nn.Module, images: Tensor) -> Tensor:
+    """Logits `(B, classes)` whose graph can be gone through twice.
+
+    Attention is taken in steps: its fused kernels have no second derivative.
+    """
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+        logits = model(images)
+    assert isinstance(logits, Tensor)
+    return logits
+
+
+def _pull_back(coordinates: Coordinates, logits: Tensor, cotangents: Tensor) -> Tensor:
+    """Jᵀ · cotangents, summed over the batch."""
+    gradients = torch.autograd.grad(
+        logits,
+        list(coordinates.parameters.values()),
+        cotangents,
+        allow_unused=True,
+        materialize_grads=True,
+    )
+    return coordinates.flatten(dict(zip(coordinates.parameters, gradients, strict=True)))

@@ -1,0 +1,136 @@
+"""Fisher forgetting (FF): noise on every weight, the more the less the retained samples need it."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from expunge.curvature.batches import Batches
+from expunge.curvature.coordinates import Coordinates
+from expunge.curvature.fisher import batch_mean_fisher, exact_fisher, sampled_fisher
+from expunge.curvature.head import head_parameters
+from expunge.methods.method import Method, Range
+from expunge.training.fit import check_finite
+from expunge.training.inputs import input_batches
+from expunge.training.layout import place_back
+from expunge.training.modes import mode
+from expunge.types import Context, Split, check_choice, check_range
+
+Fisher = Literal["per_sample", "sampled", "batch_mean"]
+"""How the Fisher information is computed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FisherForgettingConfig:
+    """Settings of FF. Defaults are the paper's, but for the Fisher information, which is exact."""
+
+    alpha: float = 3e-8
+    """Scale α of the noise's variance; the paper's is about 3e-8, in places 1e-9."""
+    fisher: Fisher = "per_sample"
+    """`per_sample`: exact over classes; `sampled`: drawn labels; `batch_mean`: as published."""
+    draws: int = 1
+    """Labels that `sampled` draws for every sample."""
+    max_variance: float = 1e3
+    """Upper clamp of F⁻¹, before α: what a weight gets that the retained samples do not need."""
+    class_variance: float = 1e-4
+    """Variance around zero of a forgotten class's row in the head, in class scenarios only."""
+    batch_size: int = 32
+    """Samples in one batch; the `batch_mean` variant depends on it."""
+
+    def __post_init__(self) -> None:
+        check_range("alpha", self.alpha, 0, None)
+        check_choice("fisher", self.fisher, get_args(Fisher))
+        check_range("draws", self.draws, 1, None)
+        check_range("max_variance", self.max_variance, 0, None)
+        check_range("class_variance", self.class_variance, 0, None)
+        check_range("batch_size", self.batch_size, 1, None)
+
+
+def fisher_forgetting(
+    model: nn.Module, split: Split, config: FisherForgettingConfig, context: Context
+) -> nn.Module:
+    """A copy of `model` with θ = θ_o + √(α F⁻¹) ⊙ N(0, 1) (Golatkar et al. 2020, section 5).
+
+    F is the diagonal Fisher information of the retained samples in evaluation mode, without
+    augmentation. Where classes are forgotten, their rows of the head are drawn around zero. Frozen
+    and pruned weights stay.
+
+    Raises:
+        DivergedError: a weight is no longer finite.
+        ModelError: there is no weight to change, or, where classes are forgotten, no head.
+    """
+    student = copy.deepcopy(model)
+    home = next(student.parameters()).device
+    student.to(context.device)
+    coordinates = Coordinates(student, context.mask)
+    batches = input_batches(
+        student, split.train, split.retain, config.batch_size, context, "ff: Fisher information"
+    )
+    published = config.fisher == "batch_mean"
+    with mode(student, training=False):
+        fisher = _fisher(student, coordinates, batches, config, context)
+        # Only what needs the head asks for one.
+        head: tuple[str, ...] = ()
+        if published or split.classes:
+            images, _ = next(batches())
+            head = head_parameters(student, images[:1])
+    generator = context.generator("noise")
+    with torch.no_grad():
+        for name, p in coordinates.parameters.items():
+            variance = (_published if published else _variance)(fisher[name], name in head, config)
+            mean = p.clone()
+            if name in head and split.classes:
+                forgotten = list(split.classes)
+                mean[forgotten] = 0
+                variance[forgotten] = config.class_variance * (10 if published else 1)
+            noise = torch.randn(p.shape, generator=generator, dtype=p.dtype).to(p.device)
+            p.copy_(coordinates.restrict(name, mean + variance.sqrt() * noise))
+    place_back(student, home)
+    check_finite(student, f"ff with alpha={config.alpha}")
+    return student
+
+
+def _fisher(
+    model: nn.Module,
+    coordinates: Coordinates,
+    batches: Batches,
+    config: FisherForgettingConfig,
+    context: Context,
+) -> Mapping[str, Tensor]:
+    if config.fisher == "per_sample":
+        return exact_fisher(model, coordinates, batches)
+    if config.fisher == "sampled":
+        draws = context.generator("labels")
+        return sampled_fisher(model, coordinates, batches, config.draws, draws)
+    return batch_mean_fisher(model, coordinates, batches)
+
+
+def _variance(fisher: Tensor, in_head: bool, config: FisherForgettingConfig) -> Tensor:
+    """α min(1/F, max_variance), weight by weight."""
+    return config.alpha * fisher.reciprocal().clamp(max=config.max_variance)
+
+
+def _published(fisher: Tensor, in_head: bool, config: FisherForgettingConfig) -> Tensor:
+    """As in the published code: clamped harder in the head, averaged over dimension 1, times 10.
+
+    The head and every parameter of one dimension get ten times the variance.
+    """
+    variance = (fisher + 1e-8).reciprocal()
+    variance = config.alpha * variance.clamp(max=config.max_variance / (10 if in_head else 1))
+    if variance.ndim > 1:
+        variance = variance.mean(1, keepdim=True).expand_as(fisher).clone()
+    return variance * 10 if in_head or fisher.ndim == 1 else variance
+
+
+METHOD = Method(
+    name="ff",
+    run=fisher_forgetting,
+    config=FisherForgettingConfig,
+    reads=frozenset({"retain"}),
+    search={"alpha": Range(1e-10, 1e-6, log=True)},
+    summary="noise on every weight, the less the retained samples need it the more",
+    cite="Golatkar, Achille and Soatto, Eternal Sunshine of the Spotless Net, CVPR 2020",
+)

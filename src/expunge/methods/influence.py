@@ -1,0 +1,169 @@
+"""Influence unlearning (IU): one Newton-like step to where training without the forget set ends."""
+
+import copy
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from expunge.curvature.batches import Batches
+from expunge.curvature.coordinates import Coordinates
+from expunge.curvature.gram import gram_matrix
+from expunge.curvature.inverse import conjugate_gradient, rank_one, woodbury, woodfisher
+from expunge.curvature.products import (
+    Curvature,
+    curvature_product,
+    gradient_products,
+    weighted_gradient,
+)
+from expunge.errors import ConfigError, DivergedError
+from expunge.methods.method import Method, Range
+from expunge.training.inputs import input_batches
+from expunge.training.layout import place_back
+from expunge.training.modes import mode
+from expunge.types import Context, Split, check_choice, check_range
+
+Solver = Literal["woodbury", "woodfisher", "cg", "rank1"]
+"""How the inverse curvature is applied."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfluenceConfig:
+    """Settings of IU. The number of samples is the paper's, which searches α in 1 to 20."""
+
+    alpha: float = 1.0
+    """Length α of the step; 1 is Newton's."""
+    solver: Solver = "woodbury"
+    """`woodbury`, `woodfisher`, `cg` invert; `rank1` is the published recursion, which does not."""
+    damping: float = 0.1
+    """λ, added to the curvature's diagonal; more than 0, and not used by `rank1`."""
+    samples: int = 1000
+    """Retained samples M that the curvature is computed from; all of them, if there are fewer."""
+    curvature: Curvature = "ggn"
+    """Of `cg`: Gauss-Newton, or the empirical Fisher `fisher`, which the others always use."""
+    iterations: int = 50
+    """At most so many products in `cg`."""
+    tolerance: float = 1e-6
+    """`cg` ends when its residual is so small, relative to v."""
+    batch_size: int = 64
+    """Samples in one batch: speed and memory, not the result."""
+    memory_gib: float = 2.0
+    """What `woodbury` and `woodfisher` may hold of all M samples, in GiB."""
+
+    def __post_init__(self) -> None:
+        check_range("alpha", self.alpha, 0, None)
+        check_choice("solver", self.solver, get_args(Solver))
+        check_range("damping", self.damping, 0, None)
+        if self.damping == 0:
+            raise ConfigError(
+                "damping must be more than 0, got 0: the curvature of a few samples is singular"
+            )
+        check_range("samples", self.samples, 1, None)
+        check_choice("curvature", self.curvature, get_args(Curvature))
+        check_range("iterations", self.iterations, 1, None)
+        check_range("tolerance", self.tolerance, 0, 1)
+        check_range("batch_size", self.batch_size, 1, None)
+        check_range("memory_gib", self.memory_gib, 0, None)
+
+
+def influence_unlearning(
+    model: nn.Module, split: Split, config: InfluenceConfig, context: Context
+) -> nn.Module:
+    """A copy of `model` with θ = θ_o + α H⁻¹v (Koh & Liang 2017; Izzo et al. 2021).
+
+    v = (1/N) Σ_forget ∇ℓ − (n_f / (N n_r)) Σ_retain ∇ℓ; H is λI plus the curvature of M retained
+    samples, drawn at random. Everything is in evaluation mode, without augmentation. Frozen and
+    pruned weights take no part: the gradients, the curvature and the step are those of the others.
+
+    Raises:
+        DivergedError: the curvature is singular, or the step is not finite.
+        ModelError: there is no weight to change.
+    """
+    student = copy.deepcopy(model)
+    home = next(student.parameters()).device
+    student.to(context.device)
+    coordinates = Coordinates(student, context.mask)
+    with mode(student, training=False):
+        vector = _forget_direction(student, coordinates, split, config, context)
+        order = torch.randperm(len(split.retain), generator=context.generator("curvature"))
+        drawn = split.retain[order[: config.samples]]
+        batches = input_batches(
+            student, split.train, drawn, config.batch_size, context, "iu: curvature"
+        )
+        step = config.alpha * _solve(student, coordinates, batches, vector, config)
+    if not bool(torch.isfinite(step).all()):
+        raise DivergedError(
+            f"iu: the step is not finite with alpha={config.alpha} and damping={config.damping}: "
+            "lower alpha or raise damping"
+        )
+    with torch.no_grad():
+        for p, change in zip(
+            coordinates.parameters.values(), coordinates.unflatten(step).values(), strict=True
+        ):
+            p.add_(change)
+    place_back(student, home)
+    return student
+
+
+def _forget_direction(
+    model: nn.Module,
+    coordinates: Coordinates,
+    split: Split,
+    config: InfluenceConfig,
+    context: Context,
+) -> Tensor:
+    """v, from one pass over all samples."""
+    forget, retain = len(split.forget), len(split.retain)
+    total = forget + retain
+    batches = input_batches(
+        model,
+        split.train,
+        torch.cat([split.forget, split.retain]),
+        config.batch_size,
+        context,
+        "iu: gradients",
+    )
+    weights = torch.full((total,), -forget / (total * retain), dtype=torch.float64)
+    weights[:forget] = 1 / total
+    return weighted_gradient(model, coordinates, batches, weights)
+
+
+def _solve(
+    model: nn.Module,
+    coordinates: Coordinates,
+    batches: Batches,
+    vector: Tensor,
+    config: InfluenceConfig,
+) -> Tensor:
+    """H⁻¹v by the solver that is asked for."""
+    if config.solver == "cg":
+        product = curvature_product(model, coordinates, batches, config.curvature)
+        return conjugate_gradient(
+            product, vector, config.damping, config.iterations, config.tolerance
+        )
+    products = gradient_products(model, coordinates, batches, vector).double().cpu()
+    if config.solver == "rank1":
+        images, labels = next(batches())
+        one = torch.ones(1)
+        first = weighted_gradient(model, coordinates, lambda: iter([(images[:1], labels[:1])]), one)
+        along = gradient_products(model, coordinates, batches, first).double().cpu()
+        return vector - rank_one(along, products).to(vector) * first
+    gram = gram_matrix(model, coordinates, batches, len(products), config.memory_gib * 2**30)
+    solve = woodfisher if config.solver == "woodfisher" else woodbury
+    coefficients = solve(gram, products, config.damping)
+    correction = weighted_gradient(model, coordinates, batches, coefficients)
+    return (vector - correction) / config.damping
+
+
+METHOD = Method(
+    name="iu",
+    run=influence_unlearning,
+    config=InfluenceConfig,
+    reads=frozenset({"forget", "retain"}),
+    search={"alpha": Range(0.1, 50, log=True)},
+    summary="one step of influence functions, away from the forget set",
+    cite="Koh and Liang, Understanding Black-box Predictions via Influence Functions, ICML 2017; "
+    "Izzo et al., Approximate Data Deletion from Machine Learning Models, AISTATS 2021; "
+    "Singh and Alistarh, WoodFisher, NeurIPS 2020",
+)

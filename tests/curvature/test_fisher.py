@@ -1,0 +1,72 @@
+"""The Fisher diagonal against brute force, and its sampled estimate against the exact one."""
+
+import pytest
+import torch
+from tests.curvature.conftest import flat
+from tests.oracles import curvature as oracle
+from torch import nn
+
+from expunge.curvature.coordinates import Coordinates
+from expunge.curvature.fisher import batch_mean_fisher, exact_fisher, sampled_fisher
+from expunge.errors import ModelError
+
+
+def test_exact_over_classes(model, data, batches):
+    found = exact_fisher(model, Coordinates(model), batches)
+    torch.testing.assert_close(flat(found, model), oracle.fisher_diagonal(model, data[0]))
+
+
+def test_more_classes_than_are_taken_at_once():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 23)).double()
+    images = torch.rand((5, 3, 2, 2), generator=torch.Generator().manual_seed(0)).double()
+    found = exact_fisher(model, Coordinates(model), lambda: iter([(images, torch.zeros(5))]))
+    torch.testing.assert_close(flat(found, model), oracle.fisher_diagonal(model, images))
+
+
+def test_the_sampled_estimate_tends_to_the_exact_one(convolutions, batches):
+    coordinates = Coordinates(convolutions)
+    exact = flat(exact_fisher(convolutions, coordinates, batches), convolutions)
+
+    def error(draws):
+        generator = torch.Generator().manual_seed(0)
+        found = sampled_fisher(convolutions, coordinates, batches, draws, generator)
+        return float((flat(found, convolutions) - exact).norm() / exact.norm())
+
+    assert error(300) < 0.08
+    assert error(300) < error(5)
+
+
+def test_the_sampled_estimate_is_a_mean_over_draws(convolutions, data, batches):
+    """Against the squared gradients of the very labels that were drawn."""
+    coordinates = Coordinates(convolutions)
+    found = sampled_fisher(convolutions, coordinates, batches, 3, torch.Generator().manual_seed(5))
+    generator = torch.Generator().manual_seed(5)
+    total = 0.0
+    for images, _ in batches():
+        p = convolutions(images).detach().softmax(1)
+        for labels in torch.multinomial(p, 3, replacement=True, generator=generator).T:
+            total = total + oracle.gradients(convolutions, images, labels).square().sum(0) / 3
+    torch.testing.assert_close(flat(found, convolutions), total / len(data[0]))
+
+
+def test_the_published_variant(model, data, batches):
+    found = batch_mean_fisher(model, Coordinates(model), batches)
+    torch.testing.assert_close(flat(found, model), oracle.batch_mean_fisher(model, data[0], 4))
+
+
+@pytest.mark.parametrize("fisher", [exact_fisher, batch_mean_fisher])
+def test_frozen_and_pruned_weights_take_no_part(convolutions, batches, fisher):
+    whole = fisher(convolutions, Coordinates(convolutions), batches)
+    convolutions.head.bias.requires_grad_(False)
+    mask = {"stem.weight": torch.rand(convolutions.stem.weight.shape) < 0.5}
+    found = fisher(convolutions, Coordinates(convolutions, mask), batches)
+    assert set(found) == set(whole) - {"head.bias"}
+    torch.testing.assert_close(found["stem.weight"], whole["stem.weight"] * mask["stem.weight"])
+    torch.testing.assert_close(found["norm.weight"], whole["norm.weight"])
+
+
+def test_nothing_to_treat_is_an_error(convolutions):
+    for p in convolutions.parameters():
+        p.requires_grad_(False)
+    with pytest.raises(ModelError, match="no weight to change"):
+        Coordinates(convolutions)

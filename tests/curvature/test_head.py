@@ -1,0 +1,47 @@
+"""The parameters that make the logits."""
+
+import pytest
+import torch
+from torch import nn
+
+from expunge.curvature.head import head_parameters
+from expunge.errors import ModelError
+from expunge.models import ModelSpec, build
+
+IMAGES = torch.zeros((1, 3, 8, 8))
+
+
+def test_a_linear_head_with_hidden_layers_as_wide():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(192, 4), nn.ReLU(), nn.Linear(4, 4))
+    assert set(head_parameters(model, IMAGES)) == {"3.weight", "3.bias"}
+
+
+def test_frozen_heads_are_found():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(192, 4), nn.ReLU(), nn.Linear(4, 4))
+    model[3].requires_grad_(False)
+    assert set(head_parameters(model, IMAGES)) == {"3.weight", "3.bias"}
+    assert not model[3].weight.requires_grad
+
+
+def test_a_convolution_before_a_pool_and_a_temperature():
+    class Pooled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Conv2d(3, 5, 3)
+            self.last = nn.Conv2d(5, 4, 1, bias=False)
+            self.scale = nn.Parameter(torch.ones(()))
+
+        def forward(self, x):
+            return self.scale * self.last(self.body(x).relu()).mean((2, 3))
+
+    assert head_parameters(Pooled(), IMAGES) == ("last.weight",)
+
+
+def test_the_projects_networks():
+    model = build(ModelSpec(name="resnet8", num_classes=7, width=0.25), seed=0)
+    assert set(head_parameters(model, IMAGES)) == {"fc.weight", "fc.bias"}
+
+
+def test_a_network_without_one():
+    with pytest.raises(ModelError, match="a row for each of 192 classes, found none"):
+        head_parameters(nn.Sequential(nn.Flatten(), nn.Softmax(1)), IMAGES)
