@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import attacks
 import training_loop
 from expunge.runs import environment
 
@@ -14,7 +15,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    figures = training_loop.figures(options.rounds)
+    figures = [*training_loop.figures(options.rounds), *attacks.figures(options.rounds)]
     for item in figures:
         low, high = item.spread
         verdict = {True: "met", False: "NOT met", None: ""}[item.met]

@@ -63,7 +63,11 @@ def test_from_data_to_verdict(command, store, original, tmp_path):
     assert set(found["gap"]) == {"ua", "ra", "ta", "mia_efficacy", "avg"}
     assert found["scenario"] == "class:3"
     assert found["sparsity_measured"] == pytest.approx(0.5, abs=1e-3)
-    assert "mean gap" in ok(command("evaluate", gone, "--reference", reference, *at))
+    assert set(found["attacks"]["entropy_threshold"]) >= {"efficacy", "auc", "forget_auc"}
+    shown = ok(command("evaluate", gone, "--reference", reference, *at))
+    assert "mean gap" in shown
+    assert "entropy_threshold" not in shown
+    assert "entropy_threshold" in ok(command("evaluate", gone, "--attacks", *at))
     assert "No gap" in ok(command("evaluate", original, "--forget", "random:0.1", *at))
     listed = json.loads(ok(command("runs", "list", "--json", *at)))
     assert {original, sparse, gone, reference} <= {run["id"] for run in listed}

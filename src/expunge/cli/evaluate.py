@@ -16,6 +16,9 @@ def evaluate(
         str | None,
         typer.Option(help="What to call forgotten, if the model is an original one."),
     ] = None,
+    attacks: Annotated[
+        bool, typer.Option("--attacks", help="Show every membership attack as well.")
+    ] = False,
     store: Store = DEFAULT_STORE,
     device: Device = "auto",
     as_json: AsJson = False,
@@ -34,6 +37,8 @@ def evaluate(
         show_json(found)
     else:
         _print(found)
+        if attacks:
+            _print_attacks(found["attacks"])
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -54,3 +59,35 @@ def _print(found: dict[str, Any]) -> None:
     Console().print(table)
     if found["gap_reason"]:
         typer.echo(f"No gap: {found['gap_reason']}.")
+
+
+def _print_attacks(attacks: dict[str, dict[str, float | None]]) -> None:
+    _print_attack_table("Retained samples told from test samples", attacks, "")
+    _print_attack_table("Forgotten samples told from unseen ones", attacks, "forget_")
+
+
+def _print_attack_table(
+    title: str, attacks: dict[str, dict[str, float | None]], prefix: str
+) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = {
+        "privacy": "balanced\naccuracy",
+        "auc": "AUC",
+        "tpr_at_1": "TPR\n1 %",
+        "tpr_at_01": "TPR\n0.1 %",
+    }
+    shown = {f"{prefix}{key}": name for key, name in columns.items()}
+    if not prefix:
+        shown = {"efficacy": "efficacy"} | shown
+    # Without lines between columns, so that the longest name fits a terminal.
+    table = Table(title=f"{title}, %", box=box.SIMPLE_HEAD, header_style="bold")
+    table.add_column("attack", no_wrap=True)
+    for name in shown.values():
+        table.add_column(name, justify="right")
+    for name, found in attacks.items():
+        values = (found[key] for key in shown)
+        table.add_row(name, *("—" if value is None else f"{value:.2f}" for value in values))
+    Console().print(table)

@@ -57,6 +57,8 @@ class Group:
     """Seconds."""
     sparsity_measured: Summary | None
     """Share of zeros, 0 to 1."""
+    attacks: Mapping[str, Mapping[str, Summary]]
+    """By name of the membership attack and key of the measure."""
     confidence: Mapping[tuple[str, str], Shares]
     """By ("before" or "after", "forget", "retain" or "test"): the mean distribution."""
 
@@ -142,6 +144,7 @@ def _group(method: str, level: Level, cells: Sequence[Mapping[str, Any]]) -> Gro
         gap_reason="; ".join(reasons),
         rte_s=summarise(cell["rte_s"] for cell in cells),
         sparsity_measured=summarise(cell["sparsity_measured"] for cell in cells),
+        attacks=_attacks([cell.get("attacks") or {} for cell in cells]),
         confidence=_confidence([cell["confidence"] for cell in cells if cell.get("confidence")]),
     )
 
@@ -150,6 +153,13 @@ def _summaries(rows: Sequence[Mapping[str, float | None]]) -> dict[str, Summary]
     keys = dict.fromkeys(key for row in rows for key in row)
     summaries = ((key, summarise(row.get(key) for row in rows)) for key in keys)
     return {key: summary for key, summary in summaries if summary is not None}
+
+
+def _attacks(
+    cells: Sequence[Mapping[str, Mapping[str, float | None]]],
+) -> dict[str, dict[str, Summary]]:
+    names = dict.fromkeys(name for cell in cells for name in cell)
+    return {name: _summaries([cell.get(name, {}) for cell in cells]) for name in names}
 
 
 def _confidence(cells: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Shares]:

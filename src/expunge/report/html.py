@@ -15,6 +15,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from expunge.report.aggregate import Level, Scenario, aggregate
+from expunge.report.attacks import ATTACK_HEADER, ATTACK_MEASURES, attack_rows
 from expunge.report.figures import Drawing, draw, save
 from expunge.report.files import write_atomically
 from expunge.report.measures import CORE, FURTHER, GLOSSARY
@@ -34,6 +35,7 @@ class _Section:
     findings: Findings
     table: Table
     further: Table | None
+    attacks: list[list[tuple[str, float | None]]]
     drawings: tuple[Drawing, ...]
 
 
@@ -75,6 +77,7 @@ def _render(
             findings=findings(scenario),
             table=main_table(scenario),
             further=further_table(scenario),
+            attacks=attack_rows(scenario),
             drawings=tuple(drawing for drawing in drawings if drawing.scenario == scenario.name),
         )
         for index, scenario in enumerate(scenarios, start=1)
@@ -95,6 +98,8 @@ def _render(
         env=results["env"],
         settings=list(_flat(results["settings"])),
         reproduce=results["reproduce"],
+        attack_header=ATTACK_HEADER,
+        attack_measures=ATTACK_MEASURES,
         run_header=_RUN_HEADER,
         runs=[_run_row(cell) for cell in results["cells"]],
     )

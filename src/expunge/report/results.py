@@ -30,7 +30,12 @@ _CELL = {
     "rte_s": (float, None),
     "run": str,
 }
-_OPTIONAL = {"gap_reason": (str, None), "gap_dense": (dict, None), "confidence": (dict, None)}
+_OPTIONAL = {
+    "gap_reason": (str, None),
+    "gap_dense": (dict, None),
+    "attacks": (dict, None),
+    "confidence": (dict, None),
+}
 _METRICS = ("ua", "ra", "ta", "mia_efficacy", "mia_privacy")
 _GAPS = ("ua", "ra", "ta", "mia_efficacy", "avg")
 _PARTS = ("forget", "retain", "test")
@@ -95,6 +100,10 @@ def _check_cell(cell: object, place: str) -> None:
     for name in ("gap", "gap_dense"):
         if cell.get(name) is not None:
             _check_numbers(cell[name], _GAPS, f"{place}: {name}")
+    attacks = cell.get("attacks") or {}
+    _check_fields(attacks, dict.fromkeys(attacks, dict), f"{place}: attacks")
+    for name, found in attacks.items():
+        _check_numbers(found, (), f"{place}: attacks: {name}")
     if cell.get("confidence") is not None:
         _check_confidence(cell["confidence"], f"{place}: confidence")
 

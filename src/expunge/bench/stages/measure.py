@@ -9,7 +9,7 @@ from expunge.bench.stages.stage import Stage, ensure
 from expunge.bench.stages.train import origin_of
 from expunge.bench.stages.unlearn import forget_digest, split_for
 from expunge.bench.workspace import Workspace
-from expunge.metrics import confidence_histograms, evaluate, weight_distance
+from expunge.metrics import attack_results, confidence_histograms, evaluate, weight_distance
 from expunge.models import read_tensors
 from expunge.runs import Spec, code_version, read_json, write_json
 from expunge.sparsity.mask import sparsity_of
@@ -80,6 +80,7 @@ def _make(workspace: Workspace, spec: Spec, split: Split, folder: Path) -> None:
             "metrics": metrics,
             "sparsity_measured": sparsity_of(model, counted),
             "sparsity_at": sparsity_at(model, counted),
+            "attacks": attack_results(after, forget, split.classes, seed),
             "confidence": {
                 "before": confidence_histograms(before, forget),
                 "after": confidence_histograms(after, forget),
