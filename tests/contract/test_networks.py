@@ -1,0 +1,169 @@
+"""What holds for every network, and for every method on it. Nothing here knows a name."""
+
+import copy
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import torch
+from transformers import ViTConfig
+
+from expunge.bench.config import from_mapping, to_mapping
+from expunge.data import as_samples
+from expunge.methods import METHODS
+from expunge.methods.run import run_method
+from expunge.models import (
+    MODELS,
+    ModelSpec,
+    build,
+    check_outputs,
+    head,
+    load_weights,
+    recipe_for,
+    save_weights,
+)
+from expunge.scenarios import at_random, by_class, make_split
+from expunge.sparsity import prunable, sparsity_of
+from expunge.training.fit import fit
+
+SHAPE = (3, 32, 32)
+ADAPTED = "by adapter, with dropout"
+
+
+@pytest.fixture(scope="module")
+def samples():
+    """9 images of 3 classes, of the size that the larger networks need."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(9) % 3
+    images = rng.integers(0, 120, (9, *SHAPE))
+    for image, label in zip(images, labels, strict=True):
+        image[label, 8 * label : 8 * label + 12] += 120
+    return as_samples((images.astype(np.uint8), labels), name="stripes")
+
+
+@pytest.fixture(scope="module", params=[*MODELS, ADAPTED])
+def spec(request, tmp_path_factory):
+    sizes = {"num_classes": 3, "mean": (0.3,) * 3, "std": (0.2,) * 3}
+    if request.param in MODELS:
+        return ModelSpec(name=request.param, width=1 / 8, **sizes)
+    folder = tmp_path_factory.mktemp("vit")
+    ViTConfig(
+        patch_size=8,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+        hidden_dropout_prob=0.2,
+    ).save_pretrained(folder)
+    return ModelSpec(name=f"hf:{folder}", image_size=SHAPE[1:], **sizes)
+
+
+@pytest.fixture(scope="module")
+def recipe(spec):
+    """The architecture's own, made short."""
+    return replace(recipe_for(spec.name), epochs=1, batch_size=9, lr=0.01, warmup_epochs=0.0)
+
+
+@pytest.fixture(scope="module", params=["dense", "sparse"])
+def case(request, spec, recipe, samples, fabric):
+    """A trained network and its context, dense or under a mask of all that can be pruned."""
+    from expunge.types import Context
+
+    def rebuild(seed):
+        return build(spec, seed)
+
+    model = rebuild(0)
+    context = Context(fabric=fabric, recipe=recipe, rebuild=rebuild)
+    if request.param == "sparse":
+        generator = torch.Generator().manual_seed(3)
+        mask = {
+            name: torch.rand(weight.shape, generator=generator) < 0.5
+            for name, weight in prunable(model, ("conv", "linear")).items()
+        }
+        context = replace(context, mask=mask)
+    fit(model, samples, torch.arange(len(samples)), recipe, context)
+    return model.eval(), context
+
+
+@pytest.fixture(scope="module")
+def split(case, samples):
+    """By class on the dense network, at random on the sparse one."""
+    scenario = by_class(1) if case[1].mask is None else at_random(0.25, seed=1)
+    return make_split(samples, scenario)
+
+
+def short(config):
+    """The settings with a single pass over the samples, where there are passes to set."""
+    return replace(config, epochs=1) if hasattr(config, "epochs") else config
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_a_method_keeps_its_contract(method, case, split):
+    model, context = case
+    before = copy.deepcopy(model.state_dict())
+    state = torch.random.get_rng_state()
+    config = short(method.config())
+    one, two = (run_method(method, model, split, config, context)[0] for _ in range(2))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert all(torch.equal(before[name], now) for name, now in model.state_dict().items())
+    assert all(p.grad is None and p.requires_grad for p in model.parameters())
+    assert [m.training for m in one.modules()] == [m.training for m in model.modules()]
+    changed = False
+    for (name, was), (other, now), again in zip(
+        before.items(), one.state_dict().items(), two.state_dict().values(), strict=True
+    ):
+        assert (name, was.shape, was.dtype, was.device) == (
+            other,
+            now.shape,
+            now.dtype,
+            now.device,
+        )
+        assert torch.equal(now, again), f"{name} differs between two runs of one seed"
+        changed |= not torch.equal(was, now)
+    assert changed
+    for name, kept in (context.mask or {}).items():
+        assert not one.get_parameter(name)[~kept].any(), name
+    check_outputs(one, SHAPE, 3)
+
+
+def test_retraining_starts_from_a_random_initialisation(spec, case):
+    """Every parameter that is drawn at all differs from the trained and from another seed's."""
+    _, context = case
+    fresh, other = context.rebuild(5), context.rebuild(6)
+    again = context.rebuild(5)
+    drawn = 0
+    for (name, a), b, c in zip(
+        fresh.named_parameters(), other.parameters(), again.parameters(), strict=True
+    ):
+        assert torch.equal(a, c), name
+        if a.ndim > 1 and a.unique().numel() > 1:
+            drawn += 1
+            assert not torch.equal(a, b), name
+    assert drawn
+
+
+def test_its_head_is_found_and_its_layers_can_be_pruned(spec):
+    model = build(spec)
+    name, layer = head(model, SHAPE)
+    assert layer.out_features == 3
+    linear = prunable(model, ("linear",))
+    assert f"{name}.weight" in linear
+    assert sparsity_of(model, list(prunable(model, ("conv", "linear")))) < 0.01
+
+
+def test_its_spec_and_its_weights_round_trip(spec, tmp_path):
+    assert from_mapping(ModelSpec, to_mapping(spec), "spec") == spec
+    assert ModelSpec(**asdict(spec)) == spec
+    saved, loaded = build(spec, 1).eval(), build(spec, 2).eval()
+    save_weights(saved, tmp_path / "weights.safetensors")
+    load_weights(loaded, tmp_path / "weights.safetensors")
+    images = torch.rand(2, *SHAPE)
+    with torch.no_grad():
+        assert torch.equal(saved(images), loaded(images))
+        assert torch.equal(copy.deepcopy(saved)(images), saved(images))
+
+
+def test_its_layers_follow_it_to_another_device(spec):
+    """On the meta device: a tensor that a layer keeps to itself would stay on the CPU and fail."""
+    model = build(spec).eval().to("meta")
+    assert model(torch.empty((2, *SHAPE), device="meta")).shape == (2, 3)
