@@ -25,9 +25,14 @@ def filled(text: str) -> str:
 
 
 def table(path: Path) -> str:
-    """What a file of results holds, as Markdown: the cells of a grid, or figures of speed."""
+    """What a file of results holds, as Markdown: cells of a grid, figures of speed, searches."""
     document = json.loads(path.read_text(encoding="utf-8"))
-    body = figures(document) if "figures" in document else to_markdown(load_results(path))
+    if "figures" in document:
+        body = figures(document)
+    elif "tuning" in document.get("settings", {}):
+        body = searches(document)
+    else:
+        body = to_markdown(load_results(path))
     return f"{body.rstrip()}\n\n{source(path, document['env'])}\n"
 
 
@@ -44,6 +49,19 @@ def figures(document: dict) -> str:
             f"| {item['name']} | {shown(item['value'])} {item['unit']} | "
             f"{shown(low)}-{shown(high)} | {item['n']} | {floor} | {target} | {met} |"
         )
+    return "\n".join(lines)
+
+
+def searches(document: dict) -> str:
+    ways = list(document["rows"][0]["gap"])
+    lines = [
+        f"| forget | method | {' | '.join(ways)} | ρ | n |",
+        "|---|---|" + "--:|" * (len(ways) + 2),
+    ]
+    for row in document["rows"]:
+        values = [*(row["gap"][way] for way in ways), row["rank_correlation"]]
+        cells = " | ".join("—" if value is None else f"{value:.2f}" for value in values)
+        lines.append(f"| {row['scenario']} | {row['method']} | {cells} | {row['n']} |")
     return "\n".join(lines)
 
 
