@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from expunge.bench.config import from_mapping
+from expunge.bench.config import from_mapping, to_mapping
 from expunge.data import DataSpec
 from expunge.errors import ConfigError, unknown
 from expunge.methods import get_method
+from expunge.models import recipe_for
 from expunge.scenarios import parse
 from expunge.sparsity import get_pruner
 from expunge.types import Recipe
@@ -22,7 +23,7 @@ class Network:
     """Which network to build; classes and channels come from the data."""
 
     name: str
-    """`resnet18`, ... or `package.module:callable`."""
+    """`resnet18`, ..., `hf:FOLDER`, `timm:NAME` or `package.module:callable`."""
     stem: str = "cifar"
     """`cifar` for small images, `imagenet` for large ones."""
     width: float = 1.0
@@ -153,7 +154,10 @@ def parse_experiment(text: str, where: str) -> Experiment:
     for name, cls in parts.items():
         if not isinstance(tables.get(name, {}), Mapping):
             raise ConfigError(f"{where}: {name} must be a table")
-        tables[name] = from_mapping(cls, tables.get(name, {}), f"{where}: {name}")
+        given = tables.get(name, {})
+        if cls is Recipe:  # what the file does not set is as the architecture's recipe has it
+            given = {**to_mapping(recipe_for(tables["network"].name)), **given}
+        tables[name] = from_mapping(cls, given, f"{where}: {name}")
     for name in ("methods", "pruners"):
         table = tables.get(name, {})
         if not isinstance(table, Mapping) or not all(

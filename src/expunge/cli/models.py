@@ -36,7 +36,10 @@ def train(
         typer.Option(help="digits, a hub id, a folder, an .npz file, or package.module:callable."),
     ],
     model: Annotated[
-        str, typer.Option(help="resnet18, resnet20s, ... or package.module:callable.")
+        str,
+        typer.Option(
+            help="resnet18, swin_t, ..., hf:FOLDER, timm:NAME, or package.module:callable."
+        ),
     ],
     stem: Annotated[
         str, typer.Option(help="cifar for small images, imagenet for large.")
@@ -65,14 +68,20 @@ def train(
     strategy: Strategy = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Train an original model, or adopt one. Further words set the recipe: --epochs 20 --lr 0.1."""
-    from expunge.bench.config import from_flags
+    """Train an original model, or adopt one. Further words set the recipe: --epochs 20 --lr 0.1.
+
+    What they do not set is as the architecture's recipe has it.
+    """
+    from expunge.bench.config import from_mapping, parse_flags, to_mapping
     from expunge.bench.experiment import Network
     from expunge.bench.stages import Origin, train_stage
     from expunge.bench.workspace import precision_on
     from expunge.data import DataSpec
+    from expunge.models import recipe_for
     from expunge.types import Recipe
 
+    given = parse_flags(Recipe, context.args, "train")
+    recipe = from_mapping(Recipe, {**to_mapping(recipe_for(model)), **given}, "train")
     space = workspace(store, device, devices, strategy)
     origin = Origin(
         data=DataSpec(
@@ -91,7 +100,7 @@ def train(
             seed=split_seed,
         ),
         network=Network(name=model, stem=stem, width=width),
-        training=from_flags(Recipe, context.args, "train"),
+        training=recipe,
         seed=seed,
         precision=precision_on(space.device, precision),
         weights=weights,
