@@ -9,7 +9,7 @@ from expunge.bench.experiment import parse_experiment
 from expunge.bench.stages import Origin, ensure, load_model, prune_stage, train_stage, unlearn_stage
 from expunge.bench.stages.model import WEIGHTS
 from expunge.bench.stages.theory import START, load_facts, path_stage, sharpness_stage
-from expunge.bench.theory_grid import run_theory, summarise
+from expunge.bench.theory_grid import run_theory, summarise, trends
 from expunge.bench.workspace import Workspace
 from expunge.errors import ConfigError, ModelError
 from expunge.methods import get_method
@@ -176,3 +176,23 @@ def test_a_summary_is_mean_and_sample_deviation():
     (alone,) = summarise([point(1, 2.0, 0.0)])
     assert alone["moved"] == {"mean": 1.0, "sd": None}
     assert alone["ratio"] == {"mean": None, "sd": None}
+
+
+def test_a_trend_is_the_correlation_of_ranks():
+    points = [
+        {**point(seed, error, bound), "sparsity": sparsity, "pruner": pruner}
+        for seed, error, bound, sparsity, pruner in (
+            (1, 8.0, 90.0, 0.0, "none"),
+            (2, 4.0, 4.0, 0.5, "omp"),
+            (3, 2.0, 7.0, 0.9, "omp"),
+            (4, 9.0, 1.0, 0.9, "random"),
+        )
+    ]
+    omp, random = trends(points)
+    assert (omp["pruner"], omp["n"]) == ("omp", 3)
+    # Without ties: 1 - 6 Σd² / n(n² - 1), of the ranks (3, 2, 1) and (3, 1, 2).
+    assert omp["bound"] == pytest.approx(1 - 6 * (0 + 1 + 1) / 24)
+    assert omp["sparsity"] == pytest.approx(-1)
+    assert (random["n"], random["bound"]) == (2, None)
+    flat = [{**each, "pruner": "omp", "sparsity": 0.5} for each in points]
+    assert trends(flat)[0]["sparsity"] is None

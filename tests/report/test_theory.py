@@ -40,7 +40,9 @@ def document():
         row("random", 0.5),
         row("none", 0.0, "random:0.1"),
     ]
-    return {"schema": 1, "title": "Tiny", "points": [], "summary": rows}
+    trend = {"scenario": "class:3", "pruner": "omp", "n": 3, "moved": None, "sparsity": -1.0}
+    trend |= {"bound": 0.5, "sigma": 0.25, "sigma_start": 1.0}
+    return {"schema": 1, "title": "Tiny", "points": [], "summary": rows, "trends": [trend]}
 
 
 def test_a_table_a_scenario(document):
@@ -51,6 +53,11 @@ def test_a_table_a_scenario(document):
     assert first.rows[0][1:4] == ["2.00 ± 0.01", "10.0 ± 20.0", "5.00 ± 0.01"]
     assert first.rows[0][4:6] == ["0.100 ± 0.010", "0.300 ± 0.010"]
     assert "n = 3" in first.notes[0]
+    assert first.notes[1] == (
+        "Rank correlation of e(m), OMP, 3 models: the bound 0.50, σ(m) at θt 0.25, "
+        "σ(m) at θ0 1.00, ‖m⊙(θt−θ0)‖ —"
+    )
+    assert len(second.notes) == 1
     assert second.title == "Forget 10 % at random"
     assert len({len(first.header), *map(len, first.rows)}) == 1
 
@@ -61,6 +68,7 @@ def test_a_figure_a_scenario(document, tmp_path):
     root = ElementTree.fromstring(paths[0].read_text(encoding="utf-8"))
     words = {element.text for element in root.iter(f"{SVG}text")}
     assert {"e(m), OMP", "bound, random", "Original", "sparsity, %", "95"} <= words
+    assert not any("mathdefault" in word for word in words if word)
     assert draw_theory(document) == draw_theory(document)
 
 
@@ -78,6 +86,7 @@ def test_what_is_no_theory_document_is_refused(document, tmp_path):
         ([], "schema 1"),
         ({**document, "schema": 2}, "schema 1"),
         ({**document, "summary": []}, "empty"),
+        ({**document, "trends": None}, "trends is missing"),
         ({**document, "summary": [{"scenario": "class:3"}]}, "summary 0: missing pruner"),
     ):
         path.write_text(json.dumps(broken))

@@ -17,6 +17,7 @@ from expunge.runs import environment, read_json, write_json
 from expunge.theory import HessianConfig, check_plain_sgd
 
 THEORY = "theory.json"
+_EXPLAINING = ("bound", "moved", "sigma", "sigma_start", "sparsity")
 _QUANTITIES = ("moved", "sigma", "sigma_start", "bound", "train_accuracy", "test_accuracy")
 
 
@@ -50,6 +51,7 @@ def run_theory(
         "reproduce": reproduce,
         "points": points,
         "summary": summarise(points),
+        "trends": trends(points),
     }
     previous = folder / THEORY
     if not workspace.leads:
@@ -92,6 +94,34 @@ def summarise(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
         )
         rows.append(row)
     return rows
+
+
+def trends(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For each scenario and pruner: Spearman's rank correlation of e(m) with what may explain it.
+
+    Over all seeds and sparsities of the pruner, the dense network included. 1: e(m) rises exactly
+    where the other does. Null where there are fewer than three points, or one of the two is the
+    same at all of them.
+    """
+    rows = []
+    for scenario in dict.fromkeys(point["scenario"] for point in points):
+        here = [point for point in points if point["scenario"] == scenario]
+        for pruner in dict.fromkeys(p["pruner"] for p in here if p["pruner"] != "none"):
+            members = [point for point in here if point["pruner"] in ("none", pruner)]
+            error = [point["distances"]["add_back"] for point in members]
+            row: dict[str, Any] = {"scenario": scenario, "pruner": pruner, "n": len(members)}
+            for name in _EXPLAINING:
+                row[name] = _rank_correlation(error, [point[name] for point in members])
+            rows.append(row)
+    return rows
+
+
+def _rank_correlation(one: list[float], other: list[float]) -> float | None:
+    from scipy.stats import spearmanr
+
+    if len(one) < 3 or len(set(one)) == 1 or len(set(other)) == 1:
+        return None
+    return float(spearmanr(one, other).statistic)
 
 
 def _points_of_seed(

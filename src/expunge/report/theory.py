@@ -10,6 +10,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from expunge.errors import DataError, some
 from expunge.report.figures import PALETTE, Drawing, _figure, _slug, _style, _svg, save
@@ -36,6 +37,8 @@ def load_theory(path: Path) -> dict[str, Any]:
         raise DataError(f"cannot read {path}: {error}") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise DataError(f"{path}: expected an object with schema {SCHEMA}: measure it again")
+    if not isinstance(document.get("trends"), list):
+        raise DataError(f"{path}: trends is missing: expected what expunge theory writes")
     rows = document.get("summary")
     if not isinstance(rows, list) or not rows:
         raise DataError(f"{path}: summary is missing or empty: expected what expunge theory writes")
@@ -78,7 +81,8 @@ def theory_tables(document: Mapping[str, Any]) -> list[TextTable]:
                 ],
                 notes=[
                     f"Mean ± sample deviation, n = {', '.join(map(str, counts))}. From e(m) on: "
-                    "weight distance to Retrain from the same start and in the same order."
+                    "weight distance to Retrain from the same start and in the same order.",
+                    *(_trend(row) for row in document["trends"] if row["scenario"] == scenario),
                 ],
             )
         )
@@ -152,11 +156,20 @@ def _curves(rows: list[dict[str, Any]]) -> Figure:
         "Distance to Retrain" + ("" if first == "none" else f", {method_label(first)}"), loc="left"
     )
     for axes in (error, factors, others):
-        axes.set_yscale("log")
+        _logarithmic(axes)
         axes.set_xticks(range(len(levels)), [f"{100 * level:g}" for level in levels])
         axes.set_xlabel("sparsity, %")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=10, ncols=2)
     return figure
+
+
+def _logarithmic(axes: Axes) -> None:
+    """A logarithmic scale up, with plain numbers; finer ones where it spans little."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _line(rows: list[dict[str, Any]], pruner: str) -> list[dict[str, Any]]:
@@ -199,6 +212,24 @@ def _plot(
         linewidth=1.5,
         elinewidth=1,
         label=label,
+    )
+
+
+def _trend(row: Mapping[str, Any]) -> str:
+    """How well e(m) follows the bound and its parts, in one line."""
+    words = {
+        "bound": "the bound",
+        "sigma": "σ(m) at θt",
+        "sigma_start": "σ(m) at θ0",
+        "moved": "‖m⊙(θt−θ0)‖",
+    }
+    values = [
+        f"{label} {MISSING if row[name] is None else format(row[name], '.2f')}"
+        for name, label in words.items()
+    ]
+    return (
+        f"Rank correlation of e(m), {method_label(row['pruner'])}, {row['n']} models: "
+        + ", ".join(values)
     )
 
 
