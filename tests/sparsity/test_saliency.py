@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 from torch.nn import functional as F
 
 from expunge.errors import ConfigError
@@ -49,7 +50,6 @@ def test_batches_are_even_and_never_of_one_sample(n, size):
 def test_the_terms_add_up_to_the_mean_loss_of_batches(samples, context, tiny):
     config = SaliencyConfig(samples_per_class=6, batch_size=9)
     found = sum(mean_loss(tiny, samples, config, context, temperature=3.0))
-    index = draw(samples, 6)
     index = balanced_draw(samples, 6, context.generator("saliency"))
     tiny.train()
     tiny[4].eval()
@@ -58,6 +58,20 @@ def test_the_terms_add_up_to_the_mean_loss_of_batches(samples, context, tiny):
         pixels = as_input(next(samples.images.batches([batch]))).double()
         expected += F.cross_entropy(tiny(pixels) / 3, samples.labels[batch]) / 2
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
+
+
+def test_the_network_is_given_what_training_gives_it(samples, context):
+    seen = []
+
+    class Recorder(nn.Linear):
+        def forward(self, images):
+            seen.append(images)
+            return super().forward(images.flatten(1))
+
+    config = SaliencyConfig(samples_per_class=20)
+    list(mean_loss(Recorder(64, 3), samples, config, context))
+    index = balanced_draw(samples, 20, context.generator("saliency"))
+    assert torch.equal(seen[0], as_input(next(samples.images.batches([index]))))
 
 
 @pytest.mark.parametrize("settings", [{"samples_per_class": 0}, {"batch_size": 1}])
