@@ -119,6 +119,20 @@ def test_configurations_that_return_tuples(config_folder):
     check_outputs(build(spec_of(config_folder(config))), SHAPE, 5)
 
 
+def test_gradients_sample_by_sample(config_folder):
+    """Attention is one that `torch.func.vmap` knows; a fallback would be a warning."""
+    model = build(spec_of(config_folder(VIT))).eval()
+    weights = {name: p.detach() for name, p in model.named_parameters()}
+
+    def loss(weights, image):
+        return torch.func.functional_call(model, weights, (image[None],)).logsumexp(1).sum()
+
+    images = torch.rand(3, *SHAPE)
+    each = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0))(weights, images)
+    alone = torch.func.grad(loss)(weights, images[1])
+    assert_close({k: v[1] for k, v in each.items()}, alone)
+
+
 def test_weights_are_saved_and_loaded(spec, tmp_path):
     saved, loaded = build(spec, seed=1).eval(), build(spec, seed=2).eval()
     save_weights(saved, tmp_path / "weights.safetensors")

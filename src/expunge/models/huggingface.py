@@ -37,7 +37,7 @@ def layers(source: str, spec: ModelSpec) -> dict[str, nn.Module]:
     config = _read_config(library, source)
     try:
         _adapt(config, spec)
-        # Eager attention: deterministic, and PyTorch can take its gradient sample by sample.
+        # Fused attention has no second derivative and no gradient sample by sample; eager has both.
         network = library.AutoModelForImageClassification.from_config(
             config, attn_implementation="eager", dtype=torch.float32, trust_remote_code=False
         )
