@@ -37,8 +37,8 @@ def test_no_threshold_is_more_accurate(members, others):
 
 def test_it_lies_midway_and_between_neighbouring_floats_above():
     assert best_threshold(np.array([3.0, 4.0]), np.array([1.0, 0.0])) == 2
-    near = np.nextafter(1.0, 0.0)
-    assert best_threshold(np.array([1.0]), np.array([near])) == 1
+    near = np.nextafter(1.0, 2.0)
+    assert best_threshold(np.array([near]), np.array([1.0])) == near
     assert best_threshold(np.array([1.0, 2.0]), np.array([1.0, 2.0])) == 1
 
 

@@ -33,13 +33,16 @@ def test_true_positive_rate_is_the_best_on_scikit_learns_curve(members, others, 
     assert true_positive_rate(members, others, percent) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("count", [100, 700, 2900, 5700, 10_000])
-def test_exactly_one_per_cent_may_be_accused(count):
-    """29 of 2,900, though a hundredth of 2,900 is a little less in floating point."""
+@pytest.mark.parametrize(
+    ("percent", "count", "allowed"),
+    [(1.0, 100, 1), (1.0, 2900, 29), (0.1, 10_000, 10), (0.7, 11_000, 77), (2.3, 3000, 69)],
+)
+def test_as_many_may_be_accused_as_the_percentage_says(percent, count, allowed):
+    """77 of 11,000, though 0.7 % of them is a little less in floating point."""
     others = np.arange(count, dtype=np.float64)
-    threshold = count - 1 - count // 100
+    threshold = count - 1 - allowed
     members = np.array([threshold, threshold + 0.5])
-    assert true_positive_rate(members, others, 1.0) == 50
+    assert true_positive_rate(members, others, percent) == 50
 
 
 def test_with_few_others_none_may_be_accused():

@@ -41,7 +41,7 @@ def true_positive_rate(members: FloatArray, others: FloatArray, false_positives:
     >>> true_positive_rate(np.array([0.9, 0.8, 0.2, 0.1]), np.array([0.85, 0.1, 0.0]), 10.0)
     25.0
     """
-    # 28.999... is 29 false positives, one per cent of 2,900.
+    # 76.999... is 77 false positives, 0.7 per cent of 11,000.
     allowed = math.floor(false_positives * len(others) / 100 + 1e-9)
     first_refused = np.sort(others)[len(others) - 1 - allowed]
     return 100.0 * float(np.mean(members > first_refused))
