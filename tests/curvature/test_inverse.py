@@ -5,6 +5,7 @@ import torch
 from tests.curvature.conftest import flat
 from tests.oracles import curvature as oracle
 
+from expunge.curvature import gram
 from expunge.curvature.coordinates import Coordinates
 from expunge.curvature.gram import gram_matrix
 from expunge.curvature.inverse import conjugate_gradient, rank_one, woodbury, woodfisher
@@ -55,7 +56,9 @@ def close(found, expected):
 
 
 @pytest.mark.parametrize("memory", [0, 3e4, 2**30])
-def test_the_gram_matrix_whatever_the_memory(model, mask, batches, rows, memory):
+def test_the_gram_matrix_whatever_the_memory(model, mask, batches, rows, memory, monkeypatch):
+    monkeypatch.setattr(gram, "_SAMPLES_AT_ONCE", 3)
+    monkeypatch.setattr(gram, "_ROWS_AT_ONCE", 4)
     found = gram_matrix(model, Coordinates(model, mask), batches, len(rows), memory)
     torch.testing.assert_close(found, rows @ rows.T)
 
@@ -74,9 +77,9 @@ def test_products_with_gradients(model, mask, batches, rows, vector):
 @pytest.mark.parametrize("solver", [woodbury, woodfisher])
 def test_they_are_the_dense_inverse(model, mask, batches, rows, vector, solver):
     coordinates = Coordinates(model, mask)
-    gram = gram_matrix(model, coordinates, batches, len(rows), 2**30)
+    inner = gram_matrix(model, coordinates, batches, len(rows), 2**30)
     products = gradient_products(model, coordinates, batches, vector)
-    c = solver(gram, products, DAMPING)
+    c = solver(inner, products, DAMPING)
     found = (vector - weighted_gradient(model, coordinates, batches, c)) / DAMPING
     close(found, oracle.solve(oracle.empirical_fisher(rows), vector, DAMPING))
     close(found, oracle.woodfisher(rows, vector, DAMPING))
@@ -133,10 +136,10 @@ def test_a_derivative_along_a_direction(model, data, vector):
 
 
 def test_what_is_singular_is_named():
-    gram = -torch.eye(3, dtype=torch.float64)
+    negative = -torch.eye(3, dtype=torch.float64)
     with pytest.raises(DivergedError, match=r"Gram matrix of 3 gradients .* raise damping"):
-        woodbury(gram, gram[0], 0.1)
+        woodbury(negative, negative[0], 0.1)
     with pytest.raises(DivergedError, match=r"sample 0 of 3.*raise damping"):
-        woodfisher(gram, gram[0], 0.1)
+        woodfisher(negative, negative[0], 0.1)
     with pytest.raises(DivergedError, match=r"curvature .* raise damping"):
-        conjugate_gradient(lambda v: -v, gram[0], 0.1, 5, 1e-6)
+        conjugate_gradient(lambda v: -v, negative[0], 0.1, 5, 1e-6)

@@ -22,6 +22,9 @@ from expunge.curvature.per_sample import Layer, Network, Pass, loss_cotangents, 
 _SAMPLES_AT_ONCE = 32
 """Samples whose patches are unfolded together."""
 
+_ROWS_AT_ONCE = 128
+"""Rows of the Gram matrix that are computed together: above the diagonal, only inside of them."""
+
 
 def gram_matrix(
     model: nn.Module, coordinates: Coordinates, batches: Batches, count: int, memory: float
@@ -43,15 +46,15 @@ def gram_matrix(
                 held[name].keep(start, done.inputs[name], outputs)
         for name in group:
             for block in held.pop(name).blocks(0.25 * budget):
-                total += (block @ block.T).double().cpu()
+                _add_products(total, block)
     for name in network.rest:
         found = [
             vmapped(model, (name,), done.images, cotangents)[name]
             for _, done, cotangents in _passes(network, batches, ())
         ]
         alone = _columns(coordinates, name, torch.cat(found), slice(None))
-        total += (alone @ alone.T).double().cpu()
-    return total
+        _add_products(total, alone)
+    return total + total.tril(-1).T
 
 
 def _passes(
@@ -63,6 +66,13 @@ def _passes(
         done = network.run(images, layers)
         yield start, done, loss_cotangents(done.logits, labels)[:, None]
         start += len(labels)
+
+
+def _add_products(total: Tensor, block: Tensor) -> None:
+    """Add the products of a block's rows `(M, columns)` to the lower triangle of `total`."""
+    for start in range(0, len(block), _ROWS_AT_ONCE):
+        part = slice(start, start + _ROWS_AT_ONCE)
+        total[start:, part] += (block[start:] @ block[part].T).tril().double().cpu()
 
 
 def _groups(network: Network, coordinates: Coordinates, budget: float) -> Iterator[tuple[str, ...]]:

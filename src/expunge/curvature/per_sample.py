@@ -113,7 +113,10 @@ class Pass:
             )
             for k in range(cotangents.shape[1])
         ]
-        stacked = [torch.stack(each, 1) for each in zip(*found, strict=True)]
+        stacked = [
+            torch.stack(each, 1) if len(each) > 1 else each[0][:, None]
+            for each in zip(*found, strict=True)
+        ]
         return dict(zip(self.edges, stacked, strict=True))
 
     def gradients(self, cotangents: Tensor) -> Iterator[tuple[str, Tensor]]:
