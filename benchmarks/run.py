@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import attacks
+import curvature
 import training_loop
 from expunge.runs import environment
 
@@ -15,7 +16,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    figures = [*training_loop.figures(options.rounds), *attacks.figures(options.rounds)]
+    figures = [
+        *training_loop.figures(options.rounds),
+        *attacks.figures(options.rounds),
+        *curvature.figures(options.rounds),
+    ]
     for item in figures:
         low, high = item.spread
         verdict = {True: "met", False: "NOT met", None: ""}[item.met]
