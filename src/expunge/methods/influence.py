@@ -36,7 +36,7 @@ class InfluenceConfig:
     """Length α of the step; 1 is Newton's."""
     solver: Solver = "woodbury"
     """`woodbury`, `woodfisher`, `cg` invert; `rank1` is the published recursion, which does not."""
-    damping: float = 0.1
+    damping: float = 0.03
     """λ, added to the curvature's diagonal; more than 0, and not used by `rank1`."""
     samples: int = 1000
     """Retained samples M that the curvature is computed from; all of them, if there are fewer."""
