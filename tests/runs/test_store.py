@@ -390,6 +390,8 @@ PREAMBLE = """
 import os, signal, sys, time
 from pathlib import Path
 from expunge.runs import Spec, Store, write_arrays
+# A shell in the background has its children ignore interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 store = Store(Path(sys.argv[1]))
 spec = Spec(kind="train", settings={"seed": 0}, parents={}, code="1")
 """

@@ -30,6 +30,8 @@ def run_experiment(
     if workspace.leads:
         claim(folder, experiment)
     cells = run_grid(workspace, experiment)
+    # Asked for by every process, as every stage is; only the leading one writes.
+    original = bases_of_seed(workspace, experiment, experiment.seeds[0])[0]
     results: dict[str, Any] = {
         "schema": 1,
         "title": experiment.title,
@@ -48,7 +50,7 @@ def run_experiment(
     # Results that say the same keep the environment and the date of the run that measured them.
     if not (previous.exists() and _cells(previous) == cells):
         write_json(previous, results)
-    _leave_original(workspace, experiment, folder)
+    _leave_original(workspace.store.path(original.run_id), folder)
     kept = read_json(previous)
     assert isinstance(kept, dict)
     return kept
@@ -97,13 +99,11 @@ def _cells(path: Path) -> Any:
     return document.get("cells") if isinstance(document, Mapping) else None
 
 
-def _leave_original(workspace: Workspace, experiment: Experiment, folder: Path) -> None:
+def _leave_original(source: Path, folder: Path) -> None:
     """A copy of the first seed's dense model, for people to begin with."""
     target = folder / ORIGINAL_MODEL
     if target.exists():
         return
-    dense = bases_of_seed(workspace, experiment, experiment.seeds[0])[0]
-    source = workspace.store.path(dense.run_id)
     partial = folder / f".{ORIGINAL_MODEL}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
