@@ -1,5 +1,6 @@
 """The documentation's examples are run."""
 
+import importlib.util
 import re
 import tomllib
 from dataclasses import asdict
@@ -53,6 +54,18 @@ def test_recipes_in_the_documentation_and_in_the_tree_are_recipes():
                 assert parse_experiment(text, path.name).seeds
     for path in (ROOT / "recipes").glob("*.toml"):
         assert asdict(read_experiment(path).training)["epochs"] > 0
+
+
+def test_tables_in_the_documentation_are_those_of_the_results():
+    spec = importlib.util.spec_from_file_location("fill", ROOT / "docs" / "fill.py")
+    fill = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fill)
+    tables = 0
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        assert fill.filled(text) == text, f"{path.name}: run python docs/fill.py"
+        tables += len(fill.PLACE.findall(text))
+    assert tables >= 3
 
 
 def test_links_lead_somewhere():

@@ -127,5 +127,6 @@ def _print_settings(entry: dict[str, Any]) -> None:
     for column in ("setting", "type", "default", "meaning"):
         table.add_column(column, overflow="fold")
     for row in entry["settings"]:
-        table.add_row(f"--{row['name']}", row["type"], str(row["default"]), row["help"])
+        flag = f"--{row['name'].replace('_', '-')}"
+        table.add_row(flag, row["type"], str(row["default"]), row["help"])
     Console().print(table)

@@ -38,7 +38,7 @@ def theory(
     """Unlearning error and its bound over the sparsities of a recipe, whose training is plain SGD.
 
     Further words are the settings of σ(m): --samples 500 --tolerance 1e-4 --iterations 300
-    --batch_size 250 --precision float64.
+    --batch-size 250 --precision float64.
     """
     from expunge.bench.config import from_flags
     from expunge.bench.experiment import read_experiment, with_overrides
@@ -75,7 +75,7 @@ def theory_run(
     """How far a model moved from its initialisation, its sharpness σ(m), and the theorem's bound.
 
     Further words are the settings of σ(m): --samples 500 --tolerance 1e-4 --iterations 300
-    --batch_size 250 --precision float64.
+    --batch-size 250 --precision float64.
     """
     from expunge.bench.config import from_flags
     from expunge.bench.stages import ensure

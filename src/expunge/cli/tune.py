@@ -38,7 +38,7 @@ def tune(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Choose a method's settings. Further words are settings that stay fixed: --batch_size 64."""
+    """Choose a method's settings. Further words are settings that stay fixed: --batch-size 64."""
     from expunge.bench.config import parse_flags
     from expunge.bench.tuning.objectives import Case
     from expunge.bench.tuning.space import parse_range, space_of
