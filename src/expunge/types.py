@@ -174,6 +174,11 @@ class Recipe:
         check_range("rewind_epoch", self.rewind_epoch, 0, None)
         check_choice("schedule", self.schedule, ("milestones", "cosine", "one_cycle", "constant"))
         check_choice("optimizer", self.optimizer, ("sgd", "adamw"))
+        if 0 < self.epochs <= self.warmup_epochs:
+            raise ConfigError(
+                f"warmup_epochs must be less than epochs, got {self.warmup_epochs:g} of "
+                f"{self.epochs}: the learning rate would never come down"
+            )
         if self.optimizer == "adamw" and (self.nesterov or self.momentum == 1):
             raise ConfigError(
                 "adamw takes nesterov=false and a momentum (its beta 1) of less than 1, "

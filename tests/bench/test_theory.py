@@ -119,6 +119,28 @@ def test_a_path_keeps_its_mask_and_its_start(workspace, origin):
     assert facts["moved"] == pytest.approx(moved**0.5, rel=1e-5)
 
 
+def test_a_path_begins_where_a_pruner_of_new_networks_did(workspace, origin):
+    base = ensure(workspace, train_stage(workspace, origin))
+    config = get_pruner("synflow").config(sparsity=0.3, rounds=3)
+    sparse = ensure(workspace, prune_stage(workspace, base, "synflow", config))
+    folder = workspace.store.path(ensure(workspace, path_stage(workspace, sparse)))
+    start = read_tensors(folder / START)
+    of_base = read_tensors(
+        workspace.store.path(ensure(workspace, path_stage(workspace, base))) / START
+    )
+    assert not torch.equal(start["fc.weight"], of_base["fc.weight"])
+    moved = load_facts(workspace, ensure(workspace, sharpness_stage(workspace, sparse, QUICK)))
+    trained = read_tensors(workspace.store.path(sparse) / WEIGHTS)
+    _, _, mask = load_model(folder)
+    distance = sum(
+        float((trained[n] - start[n]).double().square().sum())
+        for n in start
+        if n in mask or n.startswith(("fc", "bn")) or ".bn" in n
+        if "running" not in n and "num" not in n
+    )
+    assert moved["moved"] == pytest.approx(distance**0.5, rel=1e-4)
+
+
 def test_any_run_has_a_start(workspace, origin):
     base = ensure(workspace, train_stage(workspace, origin))
     config = get_method("ft").config(epochs=1)
@@ -129,6 +151,8 @@ def test_any_run_has_a_start(workspace, origin):
         run: load_facts(workspace, ensure(workspace, sharpness_stage(workspace, run, QUICK)))
         for run in (base, tuned, fresh)
     }
+    assert facts[base]["departures"] == []
+    assert facts[tuned]["departures"] == ["further training by unlearn, which t does not count"]
     # Small steps: what began where it is measured from has moved little.
     assert all(0 < fact["moved"] < 5 for fact in facts.values())
     assert facts[base]["sigma_start"] == facts[tuned]["sigma_start"] != facts[fresh]["sigma_start"]

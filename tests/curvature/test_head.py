@@ -45,3 +45,11 @@ def test_the_projects_networks():
 def test_a_network_without_one():
     with pytest.raises(ModelError, match="a row for each of 192 classes, found none"):
         head_parameters(nn.Sequential(nn.Flatten(), nn.Softmax(1)), IMAGES)
+
+
+def test_what_lies_before_a_head_is_not_of_it():
+    hidden = [nn.Linear(192, 4), nn.BatchNorm1d(4)]
+    model = nn.Sequential(nn.Flatten(), *hidden, nn.Linear(4, 4)).eval()
+    assert set(head_parameters(model, IMAGES)) == {"3.weight", "3.bias"}
+    model = nn.Sequential(nn.Flatten(), nn.Linear(192, 4), nn.Linear(4, 4))
+    assert set(head_parameters(model, IMAGES)) == {"2.weight", "2.bias"}

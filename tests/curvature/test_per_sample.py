@@ -92,3 +92,14 @@ def test_any_convolution(kernel, stride, padding, dilation, groups, functions):
             )
             torch.testing.assert_close(found["weight"][i, k], weight)
             torch.testing.assert_close(found["bias"][i, k], bias)
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop:UserWarning")
+def test_a_layer_with_parameters_of_other_names(data):
+    """Weight norm in its old form: the weight is made of two parameters, which have no rule."""
+    with pytest.warns(FutureWarning):
+        linear = nn.utils.weight_norm(nn.Linear(72, 4))
+    model = nn.Sequential(nn.AdaptiveAvgPool2d(6), nn.Flatten(), linear).double().eval()
+    images, labels = data
+    found = per_sample_gradients(model, images[:, :2], labels)
+    torch.testing.assert_close(flat(found, model), oracle.gradients(model, images[:, :2], labels))

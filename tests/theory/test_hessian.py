@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from expunge.data import as_samples
 from expunge.errors import ConfigError, DivergedError, MaskError
 from expunge.sparsity.mask import apply_mask
 from expunge.theory import HessianConfig, MaskedHessian, largest_singular_value
@@ -140,3 +142,25 @@ def test_an_iteration_that_has_not_converged_says_what_to_raise():
 def test_settings_out_of_range_are_refused(setting):
     with pytest.raises(ConfigError, match=next(iter(setting))):
         HessianConfig(**setting)
+
+
+def test_fused_attention_has_a_hessian(context):
+    class Attentive(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.into = nn.Linear(8, 4)
+            self.head = nn.Linear(4, 3)
+
+        def forward(self, images):
+            tokens = self.into(images[:, 0])[:, None]
+            return self.head(F.scaled_dot_product_attention(tokens, tokens, tokens).mean((1, 2)))
+
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand((12, 1, 8, 8), generator=generator)
+    samples = as_samples((images, torch.arange(12) % 3))
+    model = Attentive()
+    config = HessianConfig(tolerance=1e-6, precision="float64")
+    found = largest_singular_value(model, samples, config, context)
+    with sdpa_kernel(SDPBackend.MATH):
+        dense = dense_hessian(model.double(), images.double(), samples.labels)
+    assert found == pytest.approx(float(torch.linalg.eigvalsh(dense).abs().max()), rel=1e-4)

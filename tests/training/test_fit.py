@@ -4,10 +4,11 @@ from dataclasses import replace
 import pytest
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
 from tests.conftest import small_network
 from tests.oracles.sgd import sgd
 
-from expunge.errors import DivergedError, MaskError
+from expunge.errors import ConfigError, DivergedError, MaskError
 from expunge.training.batches import shuffled_batches
 from expunge.training.fit import Penalty, fit
 from expunge.types import Augmentation, Recipe
@@ -157,3 +158,18 @@ def test_bf16_runs_and_stays_float32(samples, context, network):
     half = replace(context, fabric=Fabric(accelerator="cpu", devices=1, precision="bf16-mixed"))
     fit(network, samples, torch.arange(60), RECIPE, half)
     assert network.conv.weight.dtype == torch.float32
+
+
+def test_a_penalty_on_scaled_gradients_is_refused(samples, context, network):
+    scaled = MixedPrecision("16-mixed", device="cpu", scaler=torch.amp.GradScaler("cpu"))
+    half = replace(context, fabric=Fabric(accelerator="cpu", devices=1, plugins=[scaled]))
+    index = torch.arange(len(samples))
+    with pytest.raises(ConfigError, match="float16 scales them: use precision=bf16-mixed"):
+        fit(network, samples, index, RECIPE, half, penalty=Penalty(gamma=1e-3))
+    fit(network, samples, index, replace(RECIPE, epochs=0), half)
+
+
+def test_a_warm_up_as_long_as_the_training_is_refused():
+    with pytest.raises(ConfigError, match="warmup_epochs must be less than epochs, got 5 of 5"):
+        Recipe(epochs=5, warmup_epochs=5)
+    assert Recipe(epochs=0, warmup_epochs=5).epochs == 0

@@ -15,7 +15,7 @@ def head_parameters(model: nn.Module, images: Tensor) -> tuple[str, ...]:
 
     Going back from the logits of `images`, level by level of the graph, until the first weight of
     two dimensions or more with a row for each class: it, and the vectors of one number a class that
-    were met on the way, its bias among them. Frozen parameters are found too.
+    were met on the way and belong to the same module, such as its bias. Frozen ones are found too.
 
     Raises:
         ModelError: there is no such weight.
@@ -36,8 +36,11 @@ def head_parameters(model: nn.Module, images: Tensor) -> tuple[str, ...]:
         met = [leaf for node in level if (leaf := getattr(node, "variable", None)) is not None]
         rows = [leaf for leaf in met if leaf.ndim and leaf.shape[0] == classes]
         found += [names[id(leaf)] for leaf in rows]
-        if any(leaf.ndim > 1 for leaf in rows):
-            return tuple(found)
+        weights = [names[id(leaf)] for leaf in rows if leaf.ndim > 1]
+        if weights:
+            # A hidden layer as wide as there are classes has such vectors too.
+            owners = {name.rpartition(".")[0] for name in weights}
+            return tuple(name for name in found if name.rpartition(".")[0] in owners)
     raise ModelError(
         f"expected a last layer with a row for each of {classes} classes, found none in "
         f"{type(model).__name__}"

@@ -56,6 +56,7 @@ class Network:
             own = {local: full for local, full in own.items() if full in names}
             if (
                 own
+                and own.keys() <= {"weight", "bias"}
                 and has_rule(module)
                 and [a.shape[0] for a, _ in two.get(name, [])] == [2]
                 and [a.shape[0] for a, _ in three.get(name, [])] == [3]

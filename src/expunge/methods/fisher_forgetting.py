@@ -17,6 +17,7 @@ from expunge.training.fit import check_finite
 from expunge.training.inputs import input_batches
 from expunge.training.layout import place_back
 from expunge.training.modes import mode
+from expunge.training.precision import full_float32
 from expunge.types import Context, Split, check_choice, check_range
 
 Fisher = Literal["per_sample", "sampled", "batch_mean"]
@@ -70,7 +71,7 @@ def fisher_forgetting(
         student, split.train, split.retain, config.batch_size, context, "ff: Fisher information"
     )
     published = config.fisher == "batch_mean"
-    with mode(student, training=False):
+    with mode(student, training=False), full_float32():
         fisher = _fisher(student, coordinates, batches, config, context)
         # Only what needs the head asks for one.
         head: tuple[str, ...] = ()

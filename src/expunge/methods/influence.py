@@ -22,6 +22,7 @@ from expunge.methods.method import Method, Range
 from expunge.training.inputs import input_batches
 from expunge.training.layout import place_back
 from expunge.training.modes import mode
+from expunge.training.precision import full_float32
 from expunge.types import Context, Split, check_choice, check_range
 
 Solver = Literal["woodbury", "woodfisher", "cg", "rank1"]
@@ -84,7 +85,7 @@ def influence_unlearning(
     home = next(student.parameters()).device
     student.to(context.device)
     coordinates = Coordinates(student, context.mask)
-    with mode(student, training=False):
+    with mode(student, training=False), full_float32():
         vector = _forget_direction(student, coordinates, split, config, context)
         order = torch.randperm(len(split.retain), generator=context.generator("curvature"))
         drawn = split.retain[order[: config.samples]]

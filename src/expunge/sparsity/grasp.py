@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from expunge.errors import ConfigError
 from expunge.sparsity.pruner import Pruner
@@ -65,13 +66,17 @@ def gradient_flow_scores(
         torch._foreach_add_(gradients, terms)
     # The same draw again: H is the sum of its batches' Hessians, each of which meets the whole g.
     products = [torch.zeros_like(weight) for weight in variables]
-    for loss in mean_loss(network, samples, config, context, config.temperature):
-        terms = torch.autograd.grad(
-            loss, variables, create_graph=True, allow_unused=True, materialize_grads=True
-        )
-        slope = torch.stack([(g * t).sum() for g, t in zip(gradients, terms, strict=True)]).sum()
-        terms = torch.autograd.grad(slope, variables, allow_unused=True, materialize_grads=True)
-        torch._foreach_add_(products, terms)
+    # The fused kernels of attention have no second derivative.
+    with sdpa_kernel(SDPBackend.MATH):
+        for loss in mean_loss(network, samples, config, context, config.temperature):
+            terms = torch.autograd.grad(
+                loss, variables, create_graph=True, allow_unused=True, materialize_grads=True
+            )
+            slope = torch.stack(
+                [(g * t).sum() for g, t in zip(gradients, terms, strict=True)]
+            ).sum()
+            terms = torch.autograd.grad(slope, variables, allow_unused=True, materialize_grads=True)
+            torch._foreach_add_(products, terms)
     home = next(model.parameters()).device
     return {
         name: (-weight.detach() * product).to(home)

@@ -14,10 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from expunge.errors import ConfigError, DivergedError, MaskError
 from expunge.sparsity.mask import check_mask
 from expunge.training.modes import mode
+from expunge.training.precision import full_float32
 from expunge.training.task import as_input
 from expunge.types import Context, Mask, Samples, check_choice, check_range
 
@@ -107,7 +109,12 @@ class MaskedHessian:
             for piece, p in zip(torch.split(whole, sizes), self._parameters, strict=True)
         ]
         product = torch.zeros_like(whole)
-        with mode(self._model, training=False):
+        # The fused kernels of attention have no second derivative.
+        with (
+            mode(self._model, training=False),
+            full_float32(),
+            sdpa_kernel(SDPBackend.MATH),
+        ):
             for batch, pixels in zip(
                 self._batches, self._images.batches(self._batches), strict=True
             ):

@@ -17,6 +17,7 @@ from expunge.sparsity.masker import Masker
 from expunge.training.batches import shuffled_batches
 from expunge.training.fit import check_finite
 from expunge.training.modes import mode
+from expunge.training.precision import full_float32
 from expunge.training.task import losses
 from expunge.types import Context, Recipe, Samples
 
@@ -59,7 +60,7 @@ def walk(
     keep_zeros = Masker(model, context.mask) if context.mask is not None else None
     parameters: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
     seen = 0
-    with mode(model, training=False):
+    with mode(model, training=False), full_float32():
         steps = zip(batches, shares, _pixels(samples, shares, context), strict=True)
         for step, (batch, share, pixels) in enumerate(steps, start=1):
             # A batch of forgotten samples alone is a step that stands still.
@@ -104,7 +105,7 @@ def add_back(
     targets: list[Tensor] = [p for p in unlearned.parameters() if p.requires_grad]
     labels, weight = samples.labels.to(context.device), weight.to(context.device)
     shares = torch.split(forget, batch_size)
-    with mode(origin, training=False):
+    with mode(origin, training=False), full_float32():
         for share, pixels in zip(shares, _pixels(samples, shares, context), strict=True):
             here = share.to(context.device)
             loss, _ = losses(origin, pixels, labels[here])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -51,11 +52,12 @@ def fit(
     Modes, device and global random state are as before when it returns.
 
     Raises:
-        ConfigError: the proximal ℓ1 step is asked for with an optimiser other than SGD.
+        ConfigError: the proximal ℓ1 step is asked for with an optimiser other than SGD, or a
+            penalty on gradients that the precision scales.
         DivergedError: the loss of an epoch, or a weight at the end, is not finite.
         MaskError: the mask does not belong to the model.
     """
-    _check_penalty(penalty, recipe)
+    _check_penalty(penalty, recipe, context.fabric)
     fabric = context.fabric
     home = next(model.parameters()).device
     images = samples.images.to(context.device)
@@ -137,8 +139,16 @@ def check_finite(model: nn.Module, task: str) -> None:
             )
 
 
-def _check_penalty(penalty: Penalty | None, recipe: Recipe) -> None:
-    if penalty is not None and penalty.form == "proximal" and recipe.optimizer != "sgd":
+def _check_penalty(penalty: Penalty | None, recipe: Recipe, fabric: Fabric) -> None:
+    if penalty is None:
+        return
+    if penalty.form == "subgradient" and getattr(fabric.strategy.precision, "scaler", None):
+        # The penalty would be added to gradients that are some 10⁵ times too large.
+        raise ConfigError(
+            "the l1 penalty is added to gradients, and float16 scales them: "
+            "use precision=bf16-mixed or 32-true"
+        )
+    if penalty.form == "proximal" and recipe.optimizer != "sgd":
         # AdamW steps in a metric of its own, in which lr·γ is no threshold of the ℓ1 penalty.
         raise ConfigError(
             f"the proximal form of the l1 penalty is SGD's, got optimizer={recipe.optimizer}: "

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from expunge.training.layout import place_back, place_for_work
 from expunge.training.modes import mode
+from expunge.training.precision import full_float32
 from expunge.training.task import as_input
 from expunge.types import Progress, Samples, silent
 
@@ -34,7 +35,8 @@ def predict(
     batches = list(torch.split(share, batch_size))
     logits: list[Tensor] = []
     place_for_work(model, fabric.device)
-    with mode(model, training=False), torch.inference_mode(), fabric.autocast():
+    evaluating = mode(model, training=False)
+    with evaluating, full_float32(), torch.inference_mode(), fabric.autocast():
         for done, pixels in enumerate(images.batches(batches), start=1):
             logits.append(model(as_input(pixels)).float())
             progress(task, done, len(batches), min(done * batch_size, len(share)))

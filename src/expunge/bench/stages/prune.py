@@ -8,7 +8,15 @@ from typing import Any
 from expunge.bench.config import to_mapping
 from expunge.bench.stages.model import load_model, save_model
 from expunge.bench.stages.stage import Stage
-from expunge.bench.stages.train import RECORD, REWIND, context_for, origin_of
+from expunge.bench.stages.train import (
+    RECORD,
+    REWIND,
+    STAGE_CODE,
+    context_for,
+    dataset_of,
+    origin_of,
+    surroundings,
+)
 from expunge.bench.workspace import Workspace
 from expunge.models import read_tensors
 from expunge.runs import JSON, Spec, code_version, read_json, write_json
@@ -24,10 +32,17 @@ def prune_stage(workspace: Workspace, model_id: str, pruner: str, config: PruneC
     chosen = get_pruner(pruner)
     spec = Spec(
         kind="prune",
-        settings={"pruner": pruner, "config": to_mapping(config), "device": workspace.device},
+        settings={
+            "pruner": pruner,
+            "config": to_mapping(config),
+            **surroundings(workspace, origin),
+        },
         parents={"model": model_id},
         code=code_version(
-            "expunge.training.sparsify", chosen.run.__module__, chosen.rounds.__module__
+            "expunge.training.sparsify",
+            chosen.run.__module__,
+            chosen.rounds.__module__,
+            alone=(__name__, *STAGE_CODE),
         ),
     )
     label = f"prune {config.sparsity:.0%} by {pruner}, seed {origin.seed}"
@@ -50,7 +65,7 @@ def _make(
     rewind = read_tensors(source / REWIND) if (source / REWIND).exists() else None
     seed = derive_seed(origin.seed, "prune")
     context = replace(context_for(workspace, origin, spec, seed), mask=mask)
-    samples = workspace.data(origin.data).train
+    samples = dataset_of(workspace, model_id).train
     start = time.perf_counter()
     sparse, mask = sparsify(model, samples, get_pruner(pruner), config, context, rewind)
     seconds = time.perf_counter() - start

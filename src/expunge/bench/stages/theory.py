@@ -11,7 +11,7 @@ from torch import nn
 from expunge.bench.config import to_mapping
 from expunge.bench.stages.model import load_model, save_model
 from expunge.bench.stages.stage import Stage
-from expunge.bench.stages.train import context_for, origin_of
+from expunge.bench.stages.train import STAGE_CODE, context_for, dataset_of, origin_of, surroundings
 from expunge.bench.stages.unlearn import forget_digest, split_for
 from expunge.bench.workspace import Workspace
 from expunge.errors import ConfigError, ModelError
@@ -42,7 +42,7 @@ PATH = "sgd_path"
 START = "start.safetensors"
 FACTS = "facts.json"
 RETRAIN = "retrain"
-_ALONE = ["expunge.bench.stages.theory"]
+_ALONE = ("expunge.bench.stages.theory", *STAGE_CODE)
 
 
 def path_stage(workspace: Workspace, base_id: str) -> Stage:
@@ -60,9 +60,15 @@ def path_stage(workspace: Workspace, base_id: str) -> Stage:
     _check_own(workspace, base_id)
     spec = Spec(
         kind=PATH,
-        settings={"device": workspace.device},
+        settings=surroundings(workspace, origin),
         parents={"model": base_id},
-        code=code_version("expunge.theory", "expunge.models.build", alone=_ALONE),
+        code=code_version(
+            "expunge.theory",
+            "expunge.models.build",
+            "expunge.training.predict",
+            "expunge.metrics.accuracy",
+            alone=_ALONE,
+        ),
     )
     return Stage(
         spec,
@@ -81,7 +87,10 @@ def sharpness_stage(workspace: Workspace, model_id: str, config: HessianConfig) 
     _check_own(workspace, model_id)
     spec = Spec(
         kind="sharpness",
-        settings={"config": to_mapping(config), "device": workspace.device},
+        settings={
+            "config": to_mapping(config),
+            **surroundings(workspace, origin_of(workspace, model_id)),
+        },
         parents={"model": model_id},
         code=code_version("expunge.theory", "expunge.metrics.distance", alone=_ALONE),
     )
@@ -116,7 +125,7 @@ def theorem_stage(
             "scenario": scenario,
             "forget": forget_digest(split),
             "methods": {name: to_mapping(config) for name, config in methods.items()},
-            "device": workspace.device,
+            **surroundings(workspace, origin_of(workspace, path_id)),
         },
         parents={"model": path_id},
         code=code_version(
@@ -143,10 +152,10 @@ def load_facts(workspace: Workspace, run_id: str) -> dict[str, Any]:
 
 def _make_path(workspace: Workspace, base_id: str, folder: Path) -> None:
     origin = origin_of(workspace, base_id)
-    dataset = workspace.data(origin.data)
+    dataset = dataset_of(workspace, base_id)
     _, spec, mask = load_model(workspace.store.path(base_id))
     context = replace(context_for(workspace, origin, spec, origin.seed), mask=mask)
-    model = context.fresh_model()
+    model = _start_of(workspace, base_id)
     if mask is not None:
         apply_mask(model, mask)
     set_statistics(model, dataset.train, context.device)
@@ -167,7 +176,7 @@ def _make_sharpness(
 ) -> None:
     origin = origin_of(workspace, model_id)
     recipe = origin.training
-    samples = workspace.data(origin.data).train
+    samples = dataset_of(workspace, model_id).train
     if workspace.spec(model_id).kind == PATH:
         model, start, mask = _load_path(workspace, model_id)
     else:
@@ -179,6 +188,10 @@ def _make_sharpness(
     moved = weight_distance(_weights(model), _weights(start), mask)
     sigma = largest_singular_value(model, samples, config, context)
     steps = steps_of(recipe, len(samples))
+    departures = departures_from_theorem(recipe)
+    kind = workspace.spec(model_id).kind
+    if kind not in ("train", PATH):
+        departures.append(f"further training by {kind}, which t does not count")
     write_json(
         folder / FACTS,
         {
@@ -188,7 +201,7 @@ def _make_sharpness(
             "lr": recipe.lr,
             "steps": steps,
             "bound": unlearning_error_bound(recipe.lr, steps, moved, sigma),
-            "departures": departures_from_theorem(recipe),
+            "departures": departures,
         },
     )
 

@@ -15,7 +15,7 @@ from expunge.bench.stages.model import save_model
 from expunge.bench.stages.stage import Stage
 from expunge.bench.workspace import Workspace
 from expunge.data import DataSpec, channel_statistics
-from expunge.errors import CheckpointError
+from expunge.errors import CheckpointError, ConfigError, DataError
 from expunge.metrics import accuracy
 from expunge.models import (
     ModelSpec,
@@ -33,6 +33,8 @@ from expunge.types import Context, Dataset, Recipe
 
 REWIND = "rewind.safetensors"
 RECORD = "record.json"
+STAGE_CODE = ("expunge.bench.stages.train", "expunge.bench.stages.model")
+"""What every stage that makes a model runs besides the code it names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,17 +61,21 @@ def train_stage(workspace: Workspace, origin: Origin) -> Stage:
     settings: dict[str, Any] = {
         **to_mapping(origin),
         "fingerprint": fingerprint(workspace.data(origin.data)),
-        "device": workspace.device,
+        **surroundings(workspace, origin),
     }
     if origin.weights is not None:
         settings["weights_digest"] = _digest(Path(origin.weights))
-    if (described := configuration_digest(origin.network.name)) is not None:
-        settings["network_digest"] = described
     spec = Spec(
         kind="train",
         settings=settings,
         parents={},
-        code=code_version("expunge.training.fit", "expunge.models.build"),
+        code=code_version(
+            "expunge.training.fit",
+            "expunge.models.build",
+            "expunge.models.weights",
+            "expunge.data.statistics",
+            alone=STAGE_CODE,
+        ),
     )
     verb = "train" if origin.weights is None else "adopt"
     label = f"{verb} {origin.network.name} on {origin.data.source}, seed {origin.seed}"
@@ -93,6 +99,40 @@ def origin_of(workspace: Workspace, run_id: str) -> Origin:
         },
         spec.id,
     )
+
+
+def dataset_of(workspace: Workspace, run_id: str) -> Dataset:
+    """The data that a model in the store descends from.
+
+    Raises:
+        DataError: what lies there now is not what the model was trained on.
+    """
+    dataset = workspace.data(origin_of(workspace, run_id).data)
+    spec = workspace.spec(run_id)
+    while spec.kind != "train":
+        spec = workspace.spec(spec.parents["model"])
+    if (found := fingerprint(dataset)) != spec.settings["fingerprint"]:
+        raise DataError(
+            f"the data of {run_id} has changed since it was trained (fingerprint "
+            f"{spec.settings['fingerprint']} then, {found} now): put the old data back, or train "
+            "again"
+        )
+    return dataset
+
+
+def surroundings(workspace: Workspace, origin: Origin) -> dict[str, Any]:
+    """What a stage on a model of `origin` depends on besides its settings, parents and code.
+
+    Raises:
+        ModelError: the network's configuration cannot be read.
+    """
+    found: dict[str, Any] = {"device": workspace.device}
+    # Batch norms see a share of each batch, and each process augments by draws of its own.
+    if workspace.devices > 1:
+        found |= {"devices": workspace.devices, "strategy": workspace.strategy}
+    if (network := _network_digest(origin.network.name)) is not None:
+        found["network_digest"] = network
+    return found
 
 
 def fingerprint(dataset: Dataset) -> str:
@@ -167,6 +207,16 @@ def _train(
     everything = torch.arange(len(dataset.train))
     fit(model, dataset.train, everything, origin.training, context, after_epoch=after_epoch)
     return {"seconds": time.perf_counter() - start, "validation_accuracy": validation}
+
+
+def _network_digest(name: str) -> str | None:
+    """What stands behind a network's name where the name does not say it all."""
+    if not is_own(name):
+        return configuration_digest(name)
+    try:
+        return code_version(name.partition(":")[0])
+    except ConfigError:
+        return None  # no such module: building it says so
 
 
 def _digest(path: Path) -> str:

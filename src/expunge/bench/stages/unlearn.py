@@ -9,7 +9,14 @@ from typing import Any
 from expunge.bench.config import to_mapping
 from expunge.bench.stages.model import load_model, save_model
 from expunge.bench.stages.stage import Stage
-from expunge.bench.stages.train import RECORD, context_for, origin_of
+from expunge.bench.stages.train import (
+    RECORD,
+    STAGE_CODE,
+    context_for,
+    dataset_of,
+    origin_of,
+    surroundings,
+)
 from expunge.bench.workspace import Workspace
 from expunge.methods import get_method
 from expunge.methods.run import run_method
@@ -35,10 +42,14 @@ def unlearn_stage(
             "forget": forget_digest(split),
             "method": method,
             "config": to_mapping(config),
-            "device": workspace.device,
+            **surroundings(workspace, origin),
         },
         parents={"model": model_id},
-        code=code_version("expunge.methods.run", get_method(method).run.__module__),
+        code=code_version(
+            "expunge.methods.run",
+            get_method(method).run.__module__,
+            alone=(__name__, *STAGE_CODE),
+        ),
     )
     label = f"unlearn {scenario} by {method}, {_kind(workspace, model_id)}, seed {origin.seed}"
     return Stage(
@@ -50,7 +61,7 @@ def split_for(workspace: Workspace, model_id: str, scenario: str) -> Split:
     """The training samples of a model, divided by `scenario`; the model's seed draws the random."""
     origin = origin_of(workspace, model_id)
     seed = derive_seed(origin.seed, "scenario")
-    return make_split(workspace.data(origin.data).train, parse(scenario, seed=seed))
+    return make_split(dataset_of(workspace, model_id).train, parse(scenario, seed=seed))
 
 
 def forget_digest(split: Split) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from expunge.bench.stages import Stage, load_model, origin_of
+from expunge.bench.stages.train import STAGE_CODE, dataset_of, surroundings
 from expunge.bench.workspace import Workspace
 from expunge.errors import ConfigError
 from expunge.metrics.arrays import LabelArray, LogitArray
@@ -19,8 +20,7 @@ def validation_samples(workspace: Workspace, model_id: str) -> Samples:
     Raises:
         ConfigError: its data has no such part.
     """
-    data = origin_of(workspace, model_id).data
-    samples = workspace.data(data).validation
+    samples = dataset_of(workspace, model_id).validation
     if samples is None:
         raise ConfigError(
             f"choosing without an oracle needs validation data, and {model_id} has none: train it "
@@ -38,9 +38,12 @@ def held_out_stage(workspace: Workspace, model_id: str) -> Stage:
     samples = validation_samples(workspace, model_id)
     spec = Spec(
         kind="held_out",
-        settings={"precision": "32-true", "device": workspace.device},
+        settings={
+            "precision": "32-true",
+            **surroundings(workspace, origin_of(workspace, model_id)),
+        },
         parents={"model": model_id},
-        code=code_version("expunge.training.predict", alone=[__name__]),
+        code=code_version("expunge.training.predict", alone=(__name__, *STAGE_CODE)),
     )
     label = f"predict validation with {model_id}"
     return Stage(spec, label, lambda folder: _make(workspace, model_id, samples, folder))

@@ -10,6 +10,7 @@ from expunge.bench.config import to_mapping
 from expunge.bench.experiment import CHOSEN_BY
 from expunge.bench.results import device_name
 from expunge.bench.stages import origin_of
+from expunge.bench.stages.train import dataset_of
 from expunge.bench.stages.unlearn import split_for
 from expunge.bench.tuning.objectives import Case, Objective, make_objective, measured
 from expunge.bench.tuning.space import Space
@@ -84,7 +85,7 @@ def _begun(
 ) -> dict[str, Any]:
     """The document before its first trial: what was asked, on what, and the model before."""
     origin = origin_of(workspace, case.run_id)
-    data = workspace.data(origin.data)
+    data = dataset_of(workspace, case.run_id)
     split = split_for(workspace, case.run_id, case.scenario)
     env: dict[str, Any] = environment()
     env["packages"] = {**env["packages"], "optuna": version("optuna")}
