@@ -85,7 +85,6 @@ def _run(
 ) -> None:
     from expunge.bench.results import run_experiment
     from expunge.cli.report import print_table
-    from expunge.report import write_report
 
     space = workspace(store if store is not None else out / "runs", device, devices, strategy)
     results = run_experiment(space, experiment, out, reproduce)
@@ -94,6 +93,8 @@ def _run(
     path = out / "report.html"
     # A report that is younger than its results says the same: drawing it again takes seconds.
     if not path.exists() or path.stat().st_mtime < (out / "results.json").stat().st_mtime:
+        from expunge.report import write_report
+
         write_report(results, out)
     if as_json:
         show_json(results)

@@ -3,10 +3,9 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -22,6 +21,9 @@ from expunge.training.randomness import seeded_layers
 from expunge.training.schedule import learning_rate
 from expunge.training.task import losses
 from expunge.types import Context, Recipe, Samples, derive_seed
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +141,7 @@ def check_finite(model: nn.Module, task: str) -> None:
             )
 
 
-def _check_penalty(penalty: Penalty | None, recipe: Recipe, fabric: Fabric) -> None:
+def _check_penalty(penalty: Penalty | None, recipe: Recipe, fabric: "Fabric") -> None:
     if penalty is None:
         return
     if penalty.form == "subgradient" and getattr(fabric.strategy.precision, "scaler", None):
