@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,18 +17,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    figures = [
-        *training_loop.figures(options.rounds),
-        *attacks.figures(options.rounds),
-        *curvature.figures(options.rounds),
-    ]
-    for item in figures:
-        low, high = item.spread
-        verdict = {True: "met", False: "NOT met", None: ""}[item.met]
-        print(
-            f"{item.name}: {item.value:.3f} {item.unit} ({low:.3f}-{high:.3f}, n={item.n}; "
-            f"target {item.target}) {verdict}"
-        )
+    figures = []
+    for room in (training_loop, attacks, curvature):
+        print(f"measuring {room.__name__} ...", file=sys.stderr)
+        for item in room.figures(options.rounds):
+            low, high = item.spread
+            verdict = {True: "met", False: "NOT met", None: ""}[item.met]
+            print(
+                f"{item.name}: {item.value:.3f} {item.unit} ({low:.3f}-{high:.3f}, n={item.n}; "
+                f"target {item.target}) {verdict}",
+                flush=True,
+            )
+            figures.append(item)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "schema": 1,

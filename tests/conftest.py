@@ -15,6 +15,14 @@ from expunge.types import Context, Samples
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_the_tests(tmp_path_factory):
+    """Decoded images are kept, and none of the user's are touched."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXPUNGE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def fabric() -> Fabric:
     return Fabric(accelerator="cpu", devices=1)

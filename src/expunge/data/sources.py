@@ -6,6 +6,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def load(spec: DataSpec, cache_dir: Path | None = None) -> Dataset:
     path = Path(spec.source).expanduser()
     cache = cache_dir or default_cache()
     if spec.source == "digits":
-        parts = _digits(spec)
+        parts = _digits(spec, cache)
     elif path.is_dir():
         parts = _from_folder(spec, path, cache)
     elif path.suffix == ".npz":
@@ -64,15 +65,23 @@ def load(spec: DataSpec, cache_dir: Path | None = None) -> Dataset:
     return _divide(parts, spec)
 
 
-def _digits(spec: DataSpec) -> dict[str, Samples]:
+def _digits(spec: DataSpec, cache: Path) -> dict[str, Samples]:
     """1,797 grey 8x8 images of handwritten digits, embedded in scikit-learn."""
-    from sklearn.datasets import load_digits
-
     _refuse(spec, (*_OF_COLUMNS, *_OF_SPLITS))
-    digits = load_digits()
-    grey = np.rint(digits.images * (255 / 16)).astype(np.uint8)
-    table = Table(_conform(as_images(grey, "digits"), spec), digits.target, where="digits")
-    return _join({"train": table}, spec.name or "digits")
+    name = spec.name or "digits"
+
+    def build(aside: Path) -> dict[str, Samples]:
+        from sklearn.datasets import load_digits
+
+        digits = load_digits()
+        grey = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+        images = _conform(as_images(grey, "digits"), spec)
+        np.save(aside / "train.images.npy", images.tensor.numpy())
+        return _join({"train": Table(images, digits.target, where="digits")}, name)
+
+    # Kept like other data: importing scikit-learn takes longer than reading the images.
+    key = {"digits": version("scikit-learn"), **_decoding(spec)}
+    return cached(cache, key, name, build)
 
 
 def _from_folder(spec: DataSpec, folder: Path, cache: Path) -> dict[str, Samples]:
