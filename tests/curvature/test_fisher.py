@@ -2,12 +2,19 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.curvature.conftest import flat
 from tests.oracles import curvature as oracle
 from torch import nn
 
 from expunge.curvature.coordinates import Coordinates
-from expunge.curvature.fisher import batch_mean_fisher, exact_fisher, sampled_fisher
+from expunge.curvature.fisher import (
+    batch_mean_fisher,
+    covariance_root,
+    exact_fisher,
+    sampled_fisher,
+)
 from expunge.errors import ModelError
 
 
@@ -70,3 +77,26 @@ def test_nothing_to_treat_is_an_error(convolutions):
         p.requires_grad_(False)
     with pytest.raises(ModelError, match="no weight to change"):
         Coordinates(convolutions)
+
+
+@given(
+    st.lists(st.floats(-200, 200), min_size=2, max_size=12),
+    st.sampled_from([torch.float32, torch.float64]),
+)
+def test_the_root_is_of_the_covariance_of_a_drawn_label(logits, dtype):
+    p = torch.tensor([logits], dtype=torch.float64).softmax(1).to(dtype)
+    root = covariance_root(p)
+    assert root.shape == (1, len(logits) - 1, len(logits))
+    exact = p[0].double()
+    expected = exact.diag() - exact.outer(exact)
+    found = root[0].double().T @ root[0].double()
+    torch.testing.assert_close(
+        found, expected, rtol=0, atol=1e-6 if dtype == torch.float32 else 1e-14
+    )
+
+
+@pytest.mark.parametrize("p", [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.5, 0.5, 0.0]])
+def test_classes_of_no_probability_are_no_division_by_zero(p):
+    root = covariance_root(torch.tensor([p], dtype=torch.float64))[0]
+    exact = torch.tensor(p, dtype=torch.float64)
+    torch.testing.assert_close(root.T @ root, exact.diag() - exact.outer(exact))

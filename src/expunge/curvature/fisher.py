@@ -23,16 +23,29 @@ _AT_ONCE = 10
 def exact_fisher(model: nn.Module, coordinates: Coordinates, batches: Batches) -> dict[str, Tensor]:
     """The mean over samples of Σ_y p(y|x) (∂ log p(y|x) / ∂θ)², by parameter name.
 
-    Pruned coordinates are zero. The model is in evaluation mode.
+    Pruned coordinates are zero. The model is in evaluation mode. It takes one backward pass less
+    than there are classes.
     """
+    return _mean_squares(model, coordinates, batches, covariance_root)
 
-    def directions(probabilities: Tensor) -> Tensor:
-        # √p_y (e_y − p), so that the squares sum to the expectation.
-        classes = probabilities.shape[1]
-        unit = torch.eye(classes, dtype=probabilities.dtype, device=probabilities.device)
-        return probabilities.sqrt()[:, :, None] * (unit - probabilities[:, None])
 
-    return _mean_squares(model, coordinates, batches, directions)
+def covariance_root(probabilities: Tensor) -> Tensor:
+    """The rows d_k `(B, C − 1, C)` with Σ_k d_k d_kᵀ = diag(p) − ppᵀ, for p `(B, C)`.
+
+    That is the covariance of a label drawn from p, and its rank is C − 1: squares of derivatives
+    along d_k sum to the expectation over all C labels. d_k = √(p_k q_k / s_k) (e_k − p_{>k} / q_k),
+    with s_k and q_k the sums of p from k on and after k (Tanabe & Sagae 1992).
+    """
+    classes = probabilities.shape[1]
+    # Sums from the end: 1 minus a sum from the beginning would lose small tails.
+    from_here = probabilities.flip(1).cumsum(1).flip(1)
+    # Where a tail is zero, so is all that is divided by it.
+    tiny = torch.finfo(probabilities.dtype).tiny
+    here, after = from_here[:, :-1].clamp(min=tiny), from_here[:, 1:].clamp(min=tiny)
+    scale = (probabilities[:, :-1] * (from_here[:, 1:] / here)).sqrt()
+    unit = torch.eye(classes, dtype=probabilities.dtype, device=probabilities.device)
+    tail = probabilities[:, None].expand(-1, classes - 1, -1).triu(1)
+    return scale[:, :, None] * (unit[:-1] - tail / after[:, :, None])
 
 
 def sampled_fisher(
