@@ -11,8 +11,9 @@ setup: $(VENV)/.ready
 demo: $(VENV)/.ready
 	$(BIN)/expunge demo --out demo
 
+# Two processes of one thread each: the tests' networks are too small to share a step's work.
 test: $(VENV)/.ready-test browser lint
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --cov --cov-report=term:skip-covered
 
 lint: $(VENV)/.ready-test
 	$(BIN)/ruff check .

@@ -1,9 +1,11 @@
 """The Python face, where it has something to decide."""
 
 import numpy as np
+import pytest
 import torch
 
 import expunge
+from expunge.errors import DataError
 from tests.conftest import small_network
 
 
@@ -19,3 +21,8 @@ def test_test_labels_are_numbered_as_the_training_labels():
     with torch.no_grad():
         predicted = np.array(["ant", "bee", "cow"])[model.eval()(pixels).argmax(1).numpy()]
     assert found.metrics["ta"] == 100 * (predicted == names[later]).mean()
+
+
+def test_arrays_are_no_name_of_a_dataset():
+    with pytest.raises(DataError, match=r"got tuple: give arrays, tensors and datasets to"):
+        expunge.load((np.zeros((4, 1, 8, 8)), np.arange(4)))

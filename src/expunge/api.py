@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from expunge.bench.workspace import device_kind
 from expunge.data import DataSpec, as_samples
 from expunge.data import load as load_dataset
-from expunge.errors import ConfigError
+from expunge.errors import ConfigError, DataError
 from expunge.methods import get_method
 from expunge.methods.run import run_method
 from expunge.metrics import Predictions, gap, weight_distance
@@ -99,6 +99,11 @@ def load(source: str, **settings: Any) -> Dataset:
     Raises:
         DataError: it cannot be read.
     """
+    if not isinstance(source, str):
+        raise DataError(
+            f"load takes the name of a dataset, got {type(source).__name__}: give arrays, tensors "
+            "and datasets to expunge.split as they are"
+        )
     return load_dataset(DataSpec(source=source, **settings))
 
 

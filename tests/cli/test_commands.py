@@ -80,6 +80,10 @@ def test_from_data_to_verdict(command, store, original, tmp_path):
     assert "--dependants" in err
     removed = ok(command("runs", "remove", gone, "--dependants", *at))
     assert f"removed {gone}" in removed
+    wrong = ["--out", tmp_path / "forgotten.pt"]
+    code, _, err = command("unlearn", sparse, "--forget", "class:3", *wrong, *at)
+    assert code == 2
+    assert "expected a name that ends in .safetensors" in err
     code, _, err = command("unlearn", sparse, "--forget", "class:3", "--out", weights, *at)
     assert code == 2
     assert "exists already" in err

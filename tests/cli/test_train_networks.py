@@ -92,14 +92,14 @@ def test_a_recipe_files_training_begins_at_the_architectures(name):
     [network]
     name = "{name}"
     [training]
-    epochs = 7
+    epochs = 70
     [methods.ft]
     """
     training = parse_experiment(text, "t").training
     expected = recipe_for(name)
-    assert training.epochs == 7
+    assert training.epochs == 70
     assert (training.optimizer, training.lr) == (expected.optimizer, expected.lr)
-    forced = parse_experiment(text.replace("epochs = 7", 'optimizer = "sgd"\nlr = 0.3'), "t")
+    forced = parse_experiment(text.replace("epochs = 70", 'optimizer = "sgd"\nlr = 0.3'), "t")
     assert (forced.training.optimizer, forced.training.lr) == ("sgd", 0.3)
 
 

@@ -164,6 +164,8 @@ def unlearn(
     config = from_flags(get_method(method).config, words, f"unlearn {method}")
     if pruner is None and (sparsity is not None or pruner_words):
         raise ConfigError("--sparsity and --prune.SETTING need a pruner: add --prune omp")
+    if out is not None and out.suffix != ".safetensors":
+        raise ConfigError(f"--out {out}: expected a name that ends in .safetensors")
     if out is not None and out.exists():
         raise StoreError(f"{out} exists already: expected a new file; choose another --out")
     space = workspace(store, device, devices, strategy)

@@ -28,7 +28,14 @@ def list_runs(store: Store = DEFAULT_STORE, as_json: AsJson = False) -> None:
         return
     table = Table(header_style="bold")
     for column in ("run", "made", "MB", "what"):
-        table.add_column(column, justify="right" if column == "MB" else "left", overflow="fold")
+        # An id that is broken over two lines cannot be copied.
+        whole = column in ("run", "MB")
+        table.add_column(
+            column,
+            justify="right" if column == "MB" else "left",
+            overflow="fold",
+            no_wrap=whole,
+        )
     for run in runs:
         words = [
             str(run.settings[key])
