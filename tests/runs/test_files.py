@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from safetensors import SafetensorError
 
 from expunge.errors import StoreError
-from expunge.runs import read_arrays, read_json, write_arrays, write_json
+from expunge.runs import read_arrays, read_json, read_object, write_arrays, write_json
 from expunge.runs.files import disk_is_full
 
 
@@ -50,7 +50,7 @@ def test_what_is_not_json_cannot_be_read(tmp_path, content):
 
 
 def test_files_that_are_not_there(tmp_path):
-    for read in (read_json, read_arrays):
+    for read in (read_json, read_object, read_arrays):
         with pytest.raises(StoreError, match=r"cannot read .*gone: No such file"):
             read(tmp_path / "gone")
     with pytest.raises(StoreError, match=r"cannot write .*x\.json: No such file"):
@@ -128,3 +128,11 @@ def test_a_full_disk_is_known_by_its_number():
     assert disk_is_full(written) == "File too large"
     others = SafetensorError("header too large"), OSError(errno.EACCES, ""), ValueError(), None
     assert [disk_is_full(other) for other in others] == [None] * 4
+
+
+def test_an_object_is_an_object(tmp_path):
+    write_json(tmp_path / "x.json", {"a": [1]})
+    assert read_object(tmp_path / "x.json") == {"a": [1]}
+    write_json(tmp_path / "x.json", [1])
+    with pytest.raises(StoreError, match=r"x\.json must hold a JSON object, got list"):
+        read_object(tmp_path / "x.json")

@@ -17,7 +17,7 @@ from expunge.bench.stages.measure import load_measured
 from expunge.bench.stages.train import RECORD
 from expunge.bench.workspace import Workspace, precision_on
 from expunge.metrics import gap
-from expunge.runs import read_json
+from expunge.runs import read_object
 
 REFERENCE = "retrain"
 ORIGINAL = "original"
@@ -96,7 +96,7 @@ def _cells_of_base(
         run = ensure(
             workspace, measure_stage(workspace, model_id, base.run_id, scenario, reference_id)
         )
-        record: Any = read_json(workspace.store.path(model_id) / RECORD)
+        record = read_object(workspace.store.path(model_id) / RECORD)
         cells.append(
             {
                 "scenario": scenario,

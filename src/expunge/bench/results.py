@@ -11,7 +11,7 @@ from expunge.bench.grid import bases_of_seed, run_grid
 from expunge.bench.stages.model import MODEL, WEIGHTS
 from expunge.bench.workspace import Workspace, precision_on
 from expunge.errors import StoreError
-from expunge.runs import environment, read_json, write_json
+from expunge.runs import environment, read_json, read_object, write_json
 
 SETTINGS = "experiment.json"
 RESULTS = "results.json"
@@ -51,9 +51,7 @@ def run_experiment(
     if not (previous.exists() and _cells(previous) == cells):
         write_json(previous, results)
     _leave_original(workspace.store.path(original.run_id), folder)
-    kept = read_json(previous)
-    assert isinstance(kept, dict)
-    return kept
+    return read_object(previous)
 
 
 def claim(folder: Path, experiment: Experiment) -> None:
@@ -65,7 +63,7 @@ def claim(folder: Path, experiment: Experiment) -> None:
     path = folder / SETTINGS
     asked = plain(experiment)
     if path.exists():
-        there: Any = read_json(path)
+        there = read_object(path)
         if there != asked:
             key = next(k for k in {**asked, **there} if asked.get(k) != there.get(k))
             raise StoreError(

@@ -87,10 +87,8 @@ def field_documentation(config: type[Any]) -> dict[str, str]:
 
     found: dict[str, str] = {}
     for cls in reversed(config.__mro__[:-1]):
-        tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
-        assert isinstance(tree.body[0], ast.ClassDef)
-        body = tree.body[0].body
-        for field, text in pairwise(body):
+        (written,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+        for field, text in pairwise(getattr(written, "body", ())):
             if (
                 isinstance(field, ast.AnnAssign)
                 and isinstance(field.target, ast.Name)

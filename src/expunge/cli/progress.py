@@ -18,8 +18,7 @@ class Terminal:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, highlight=False)
-        self._bar: Progress | None = None
-        self._bar_task: TaskID | None = None
+        self._bar: tuple[Progress, TaskID] | None = None
         self._name = ""
         self._start = 0.0
 
@@ -29,11 +28,10 @@ class Terminal:
             return
         if self._bar is None or task != self._name or done <= 1:
             self._close()
-            self._open(task, total)
-        assert self._bar is not None
-        assert self._bar_task is not None
+            self._bar = self._open(task, total)
+        bar, place = self._bar
         rate = images / max(1e-9, time.perf_counter() - self._start)
-        self._bar.update(self._bar_task, completed=done, rate=f"{rate:,.0f} images/s")
+        bar.update(place, completed=done, rate=f"{rate:,.0f} images/s")
         if done >= total:
             self._close()
 
@@ -43,9 +41,9 @@ class Terminal:
         took = "   found" if seconds is None else f"{seconds:7.1f}s"
         self._console.print(f"[dim]{took}[/dim]  {label}  [dim]{run_id}[/dim]", soft_wrap=True)
 
-    def _open(self, task: str, total: int) -> None:
+    def _open(self, task: str, total: int) -> tuple[Progress, TaskID]:
         self._name, self._start = task, time.perf_counter()
-        self._bar = Progress(
+        bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.completed}/{task.total}  {task.fields[rate]}"),
@@ -55,10 +53,10 @@ class Terminal:
             console=self._console,
             transient=True,
         )
-        self._bar.start()
-        self._bar_task = self._bar.add_task(task, total=total, rate="")
+        bar.start()
+        return bar, bar.add_task(task, total=total, rate="")
 
     def _close(self) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            self._bar[0].stop()
             self._bar = None

@@ -119,15 +119,13 @@ class _Held:
         for first in range(0, total, height):
             last = min(first + height, total)
             some = narrow_rows(self.layer.module, outputs, first, last - first)
-            block: Tensor | None = None
             for start in range(0, self.count, _SAMPLES_AT_ONCE):
                 part = slice(start, start + _SAMPLES_AT_ONCE)
                 chosen = slice(None) if total == 1 else slice(first, last)
                 found = self._gradients(inputs[part], some[part], chosen)
-                if block is None:
+                if start == 0:
                     block = found.new_empty((self.count, found.shape[1]))
                 block[part] = found
-            assert block is not None
             yield block
 
     def _gradients(self, inputs: Tensor, outputs: Tensor, chosen: slice = slice(None)) -> Tensor:

@@ -7,10 +7,12 @@ sample, and gives gradients `(B, K, *shape)` by the name of the parameter in the
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
 
 _FEW_ROWS = 64
 """Below so many rows a product with unfolded patches is bound by the unfolding."""
@@ -22,7 +24,7 @@ def has_rule(module: nn.Module) -> bool:
         return False
     if isinstance(module, nn.Conv2d):
         return module.padding_mode == "zeros" and not isinstance(module.padding, str)
-    if isinstance(module, nn.modules.batchnorm._BatchNorm):
+    if isinstance(module, _BatchNorm):
         return module.running_mean is not None
     return True
 
@@ -50,8 +52,7 @@ def narrow_rows(module: nn.Module, outputs: Tensor, start: int, count: int) -> T
     return outputs.narrow(2 if isinstance(module, nn.Conv2d) else -1, start, count)
 
 
-def _conv2d(module: nn.Module, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
-    assert isinstance(module, nn.Conv2d)
+def _conv2d(module: nn.Conv2d, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
     batch, functions, channels = outputs.shape[:3]
     few = functions * channels < _FEW_ROWS
     if few and module.groups == 1 and module.stride[0] == module.stride[1] == 1:
@@ -115,19 +116,16 @@ def _channels(normalised: Tensor, outputs: Tensor) -> dict[str, Tensor]:
     return {"weight": weight, "bias": outputs.flatten(3).sum(3)}
 
 
-def _batch_norm(module: nn.Module, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
-    assert isinstance(module, nn.modules.batchnorm._BatchNorm)
+def _batch_norm(module: _BatchNorm, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
     normalised = F.batch_norm(inputs, module.running_mean, module.running_var, eps=module.eps)
     return _channels(normalised, outputs)
 
 
-def _group_norm(module: nn.Module, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
-    assert isinstance(module, nn.GroupNorm)
+def _group_norm(module: nn.GroupNorm, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
     return _channels(F.group_norm(inputs, module.num_groups, eps=module.eps), outputs)
 
 
-def _layer_norm(module: nn.Module, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
-    assert isinstance(module, nn.LayerNorm)
+def _layer_norm(module: nn.LayerNorm, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
     normalised = F.layer_norm(inputs, module.normalized_shape, eps=module.eps)[:, None]
     inner = tuple(range(2, outputs.ndim - len(module.normalized_shape)))
     weight = outputs * normalised
@@ -136,7 +134,7 @@ def _layer_norm(module: nn.Module, inputs: Tensor, outputs: Tensor) -> dict[str,
     return {"weight": weight.sum(inner), "bias": outputs.sum(inner)}
 
 
-_RULES: dict[type[nn.Module], Callable[[nn.Module, Tensor, Tensor], dict[str, Tensor]]] = {
+_RULES: dict[type[nn.Module], Callable[[Any, Tensor, Tensor], dict[str, Tensor]]] = {
     nn.Conv2d: _conv2d,
     nn.Linear: _linear,
     nn.BatchNorm1d: _batch_norm,

@@ -141,8 +141,7 @@ def vmapped(
 
     def one(image: Tensor, directions: Tensor) -> dict[str, Tensor]:
         def logits(chosen: dict[str, Tensor]) -> Tensor:
-            found = functional_call(model, {**parameters, **chosen}, (image[None],))
-            assert isinstance(found, Tensor)
+            found: Tensor = functional_call(model, {**parameters, **chosen}, (image[None],))
             return found[0]
 
         pull = vjp(logits, rest)[1]

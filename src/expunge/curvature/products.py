@@ -98,8 +98,7 @@ def with_graph(model: nn.Module, images: Tensor) -> Tensor:
     Attention is taken in steps: its fused kernels have no second derivative.
     """
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
-        logits = model(images)
-    assert isinstance(logits, Tensor)
+        logits: Tensor = model(images)
     return logits
 
 

@@ -2,7 +2,14 @@
 
 from expunge.runs.code import code_version
 from expunge.runs.environment import environment
-from expunge.runs.files import JSON, read_arrays, read_json, write_arrays, write_json
+from expunge.runs.files import (
+    JSON,
+    read_arrays,
+    read_json,
+    read_object,
+    write_arrays,
+    write_json,
+)
 from expunge.runs.spec import Spec
 from expunge.runs.store import Artefact, Store, Summary
 
@@ -16,6 +23,7 @@ __all__ = [
     "environment",
     "read_arrays",
     "read_json",
+    "read_object",
     "write_arrays",
     "write_json",
 ]

@@ -50,6 +50,18 @@ def read_json(path: Path) -> JSON:
     return value
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """The object that a JSON file holds.
+
+    Raises:
+        StoreError: as `read_json`, or it holds something else than an object.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise StoreError(f"{path} must hold a JSON object, got {type(value).__name__}")
+    return value
+
+
 def write_arrays(path: Path, arrays: Arrays) -> None:
     """Write named arrays as safetensors.
 

@@ -44,8 +44,10 @@ def synflow(model: nn.Module, samples: Samples, config: SynFlowConfig, context: 
     device = torch.device("cpu") if context.device.type == "mps" else context.device
     network, weights = working_copy(model, config.layers, context.mask, device)
     make_positive(network)
-    mask = context.mask
-    before = 1.0 if mask is None else 1 - mask_sparsity(mask)
+    mask = context.mask or {
+        name: torch.ones_like(weight, dtype=torch.bool) for name, weight in weights.items()
+    }
+    before = 1 - mask_sparsity(mask)
     after = 1 - config.sparsity
     for done in range(1, config.rounds + 1):
         kept = before * (after / before) ** (done / config.rounds)
@@ -54,7 +56,6 @@ def synflow(model: nn.Module, samples: Samples, config: SynFlowConfig, context: 
         mask = keep_highest(scores, sparsity, within=mask)
         apply_mask(network, mask)
         context.progress("synflow", done, config.rounds, 0)
-    assert mask is not None
     home = next(model.parameters()).device
     return {name: kept.to(home) for name, kept in mask.items()}
 

@@ -52,6 +52,5 @@ def _gather(mine: Tensor, total: int, fabric: "Fabric") -> Tensor:
     longest = -(-total // fabric.world_size)
     padded = mine.new_zeros((longest, mine.shape[1]))
     padded[: len(mine)] = mine
-    shares = fabric.all_gather(padded)
-    assert isinstance(shares, Tensor)
+    shares = torch.as_tensor(fabric.all_gather(padded))
     return shares.transpose(0, 1).reshape(-1, mine.shape[1])[:total]

@@ -11,7 +11,7 @@ from expunge.bench.stages.unlearn import forget_digest, split_for
 from expunge.bench.workspace import Workspace
 from expunge.metrics import attack_results, confidence_histograms, evaluate, weight_distance
 from expunge.models import read_tensors
-from expunge.runs import Spec, code_version, read_json, write_json
+from expunge.runs import Spec, code_version, read_object, write_json
 from expunge.sparsity.mask import sparsity_of
 from expunge.sparsity.thresholds import counted_weights, sparsity_at
 from expunge.types import Split, derive_seed
@@ -53,9 +53,7 @@ def measure_stage(
 
 def load_measured(workspace: Workspace, run_id: str) -> dict[str, Any]:
     """Metrics, measured sparsity and confidence histograms of a measurement in the store."""
-    measured = read_json(workspace.store.path(run_id) / MEASURED)
-    assert isinstance(measured, dict)
-    return measured
+    return read_object(workspace.store.path(run_id) / MEASURED)
 
 
 def _make(workspace: Workspace, spec: Spec, split: Split, folder: Path) -> None:

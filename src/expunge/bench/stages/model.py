@@ -1,13 +1,12 @@
 """A model as an artefact's files: weights, how to build it, and its mask if it is sparse."""
 
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
 from expunge.bench.config import from_mapping, to_mapping
 from expunge.models import ModelSpec, build, load_weights, save_weights
-from expunge.runs import read_json, write_json
+from expunge.runs import read_object, write_json
 from expunge.sparsity.files import load_mask, save_mask
 from expunge.types import Mask
 
@@ -30,7 +29,7 @@ def load_model(folder: Path) -> tuple[nn.Module, ModelSpec, Mask | None]:
     Raises:
         CheckpointError: the weights are not those of the network.
     """
-    described: Any = read_json(folder / MODEL)
+    described = read_object(folder / MODEL)
     spec = from_mapping(ModelSpec, described, str(folder / MODEL))
     model = build(spec, seed=0)
     load_weights(model, folder / WEIGHTS)

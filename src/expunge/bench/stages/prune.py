@@ -19,7 +19,7 @@ from expunge.bench.stages.train import (
 )
 from expunge.bench.workspace import Workspace
 from expunge.models import read_tensors
-from expunge.runs import JSON, Spec, code_version, read_json, write_json
+from expunge.runs import JSON, Spec, code_version, read_object, write_json
 from expunge.sparsity import PruneConfig, get_pruner
 from expunge.sparsity.mask import layer_report, mask_sparsity
 from expunge.training.sparsify import sparsify
@@ -51,9 +51,7 @@ def prune_stage(workspace: Workspace, model_id: str, pruner: str, config: PruneC
 
 def load_record(workspace: Workspace, run_id: str) -> dict[str, Any]:
     """What was noted of a pruning in the store: seconds, measured sparsity, and each layer's."""
-    record = read_json(workspace.store.path(run_id) / RECORD)
-    assert isinstance(record, dict)
-    return record
+    return read_object(workspace.store.path(run_id) / RECORD)
 
 
 def _make(

@@ -19,7 +19,7 @@ from expunge.methods import get_method
 from expunge.methods.run import run_method
 from expunge.metrics import accuracy, weight_distance
 from expunge.models import build, load_weights, save_weights
-from expunge.runs import Spec, code_version, read_json, write_json
+from expunge.runs import Spec, code_version, read_object, write_json
 from expunge.sparsity import get_pruner
 from expunge.sparsity.mask import apply_mask, mask_sparsity
 from expunge.theory import (
@@ -145,9 +145,7 @@ def theorem_stage(
 
 def load_facts(workspace: Workspace, run_id: str) -> dict[str, Any]:
     """The numbers of one of these stages in the store."""
-    facts = read_json(workspace.store.path(run_id) / FACTS)
-    assert isinstance(facts, dict)
-    return facts
+    return read_object(workspace.store.path(run_id) / FACTS)
 
 
 def _make_path(workspace: Workspace, base_id: str, folder: Path) -> None:

@@ -14,7 +14,7 @@ from expunge.bench.tuning.objectives import OBJECTIVES, Case, Objective, measure
 from expunge.bench.tuning.space import Space
 from expunge.bench.workspace import Workspace
 from expunge.errors import ConfigError, DataError, DivergedError, unknown
-from expunge.runs import read_json
+from expunge.runs import read_object
 from expunge.types import check_range
 
 COMPLETE, DIVERGED = "complete", "diverged"
@@ -107,7 +107,7 @@ def _outcome(
     )
     model_id = ensure(workspace, stage)
     score = objective.score(model_id)
-    record: Any = read_json(workspace.store.path(model_id) / RECORD)
+    record = read_object(workspace.store.path(model_id) / RECORD)
     return {
         "state": COMPLETE,
         "value": score.value,
