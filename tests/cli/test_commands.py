@@ -8,8 +8,6 @@ import sys
 import numpy as np
 import pytest
 
-from expunge.cli import main
-
 QUICK = ["--epochs", "2", "--batch_size", "64", "--schedule", "one_cycle", "--rewind_epoch", "1"]
 TRAIN = ["train", "--data", "digits", "--model", "resnet8", "--width", "0.25", *QUICK]
 
@@ -17,21 +15,6 @@ TRAIN = ["train", "--data", "digits", "--model", "resnet8", "--width", "0.25", *
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     return str(tmp_path_factory.mktemp("store") / "runs")
-
-
-@pytest.fixture
-def command(monkeypatch, capsys):
-    """Run a command line in this process: exit code, standard output, standard error."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["expunge", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        out, err = capsys.readouterr()
-        code = caught.value.code
-        return 0 if code is None else code, out, err
-
-    return run
 
 
 def ok(result):

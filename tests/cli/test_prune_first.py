@@ -1,11 +1,9 @@
 """Prune first, then unlearn: every pruner and every method, by one command and by one recipe."""
 
 import json
-import sys
 
 import pytest
 
-from expunge.cli import main
 from expunge.methods import METHODS
 from expunge.sparsity import PRUNERS
 
@@ -19,20 +17,6 @@ TRAIN = [
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     return str(tmp_path_factory.mktemp("store") / "runs")
-
-
-@pytest.fixture
-def command(monkeypatch, capsys):
-    """Run a command line in this process: exit code, standard output, standard error."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["expunge", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        out, err = capsys.readouterr()
-        return caught.value.code or 0, out, err
-
-    return run
 
 
 @pytest.fixture

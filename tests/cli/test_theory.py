@@ -1,28 +1,10 @@
 """The theorem's commands, as a person at a terminal meets them."""
 
 import json
-import sys
 
-import pytest
 from tests.bench.test_theory import RECIPE
 
-from expunge.cli import main
-
 QUICK = ["--samples", "10", "--tolerance", "0.01"]
-
-
-@pytest.fixture
-def command(monkeypatch, capsys):
-    """Run a command line in this process: exit code, standard output, standard error."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["expunge", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        out, err = capsys.readouterr()
-        return caught.value.code or 0, out, err
-
-    return run
 
 
 def test_a_curve_and_one_run_of_it(command, tmp_path):

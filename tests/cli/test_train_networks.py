@@ -7,7 +7,6 @@ import pytest
 from transformers import ViTConfig
 
 from expunge.bench.experiment import parse_experiment
-from expunge.cli import main
 from expunge.models import recipe_for
 
 QUICK = ["--epochs", "1", "--warmup_epochs", "0", "--rewind_epoch", "0"]
@@ -29,18 +28,9 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
-    """Run a command line in this process: exit code, standard output, standard error."""
-
-    def run(*words):
-        words = [*map(str, words), "--store", str(tmp_path / "store")]
-        monkeypatch.setattr(sys, "argv", ["expunge", *words])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        out, err = capsys.readouterr()
-        return caught.value.code or 0, out, err
-
-    return run
+def command(command, tmp_path):
+    """The command, over a store of this test's own."""
+    return lambda *words: command(*words, "--store", tmp_path / "store")
 
 
 def test_a_network_by_adapter_is_trained_pruned_and_unlearned(command, folder, tmp_path):

@@ -10,8 +10,6 @@ import tomllib
 
 import pytest
 
-from expunge.cli import main
-
 TRAIN = [
     "train", "--data", "digits", "--model", "resnet8", "--width", "0.25", "--train-limit", "200",
     "--test-limit", "100", "--validation-fraction", "0.2", "--epochs", "2", "--batch_size", "50",
@@ -20,19 +18,9 @@ TRAIN = [
 
 
 @pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
-    """Run a command line in this process: exit code, standard output, standard error."""
-
-    def run(*words):
-        words = ["expunge", *map(str, words), "--store", str(tmp_path / "runs")]
-        monkeypatch.setattr(sys, "argv", words)
-        with pytest.raises(SystemExit) as caught:
-            main()
-        out, err = capsys.readouterr()
-        code = caught.value.code
-        return 0 if code is None else code, out, err
-
-    return run
+def command(command, tmp_path):
+    """The command, over a store of this test's own."""
+    return lambda *words: command(*words, "--store", tmp_path / "runs")
 
 
 @pytest.fixture

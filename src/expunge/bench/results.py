@@ -1,7 +1,6 @@
 """An experiment's folder: its settings, its results, its report."""
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from expunge.bench.grid import bases_of_seed, run_grid
 from expunge.bench.stages.model import MODEL, WEIGHTS
 from expunge.bench.workspace import Workspace, precision_on
 from expunge.errors import StoreError
-from expunge.runs import environment, read_json, read_object, write_json
+from expunge.runs import environment, read_object, write_json
 
 SETTINGS = "experiment.json"
 RESULTS = "results.json"
@@ -46,12 +45,9 @@ def run_experiment(
     }
     if not workspace.leads:
         return results
-    previous = folder / RESULTS
-    # Results that say the same keep the environment and the date of the run that measured them.
-    if not (previous.exists() and _cells(previous) == cells):
-        write_json(previous, results)
+    kept = keep(folder / RESULTS, results, "cells")
     _leave_original(workspace.store.path(original.run_id), folder)
-    return read_object(previous)
+    return kept
 
 
 def claim(folder: Path, experiment: Experiment) -> None:
@@ -92,9 +88,18 @@ def device_name(workspace: Workspace) -> str:
     return torch.cuda.get_device_name() if workspace.device == "cuda" else workspace.device
 
 
-def _cells(path: Path) -> Any:
-    document = read_json(path)
-    return document.get("cells") if isinstance(document, Mapping) else None
+def keep(path: Path, results: dict[str, Any], measured: str) -> dict[str, Any]:
+    """Write results, unless those at `path` hold the same under the key `measured`.
+
+    Results that say the same keep the environment and the date of the run that measured them.
+    Returns what the file holds.
+    """
+    if path.exists():
+        there = read_object(path)
+        if there.get(measured) == results[measured]:
+            return there
+    write_json(path, results)
+    return read_object(path)
 
 
 def _leave_original(source: Path, folder: Path) -> None:

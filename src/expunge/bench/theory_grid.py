@@ -9,11 +9,11 @@ from typing import Any
 from expunge.bench.config import to_mapping
 from expunge.bench.experiment import Experiment
 from expunge.bench.grid import bases_of_seed
-from expunge.bench.results import claim, device_name, plain
+from expunge.bench.results import claim, device_name, keep, plain
 from expunge.bench.stages import ensure
 from expunge.bench.stages.theory import load_facts, path_stage, sharpness_stage, theorem_stage
 from expunge.bench.workspace import Workspace
-from expunge.runs import environment, read_json, write_json
+from expunge.runs import environment
 from expunge.theory import HessianConfig, check_plain_sgd
 
 THEORY = "theory.json"
@@ -53,16 +53,7 @@ def run_theory(
         "summary": summarise(points),
         "trends": trends(points),
     }
-    previous = folder / THEORY
-    if not workspace.leads:
-        return results
-    # Results that say the same keep the environment and the date of the run that measured them.
-    if previous.exists():
-        there: Any = read_json(previous)
-        if there.get("points") == points:
-            return dict(there)
-    write_json(previous, results)
-    return results
+    return keep(folder / THEORY, results, "points") if workspace.leads else results
 
 
 def summarise(points: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -84,7 +84,8 @@ def _run(
     as_json: bool,
 ) -> None:
     from expunge.bench.results import run_experiment
-    from expunge.cli.report import print_table
+    from expunge.cli.tables import print_tables
+    from expunge.report import to_text
 
     space = workspace(store if store is not None else out / "runs", device, devices, strategy)
     results = run_experiment(space, experiment, out, reproduce)
@@ -99,5 +100,5 @@ def _run(
     if as_json:
         show_json(results)
     else:
-        print_table(results)
+        print_tables(to_text(results))
         typer.echo(f"\nReport: {path}")

@@ -1,7 +1,7 @@
 """`expunge theory` and `expunge theory-run`: the sparsity theorem, measured."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -13,9 +13,7 @@ from expunge.cli.options import (
     show_json,
     workspace,
 )
-
-if TYPE_CHECKING:
-    from expunge.report.tables import TextTable
+from expunge.cli.tables import print_tables
 
 
 def theory(
@@ -59,8 +57,7 @@ def theory(
     if as_json:
         show_json(results)
         return
-    for table in theory_tables(document):
-        _print(table)
+    print_tables(theory_tables(document))
     for path in figures:
         typer.echo(f"Figure: {path}")
 
@@ -101,19 +98,3 @@ def theory_run(
             + ", ".join(facts["departures"])
             + "."
         )
-
-
-def _print(text: "TextTable") -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=text.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, name in enumerate(text.header):
-        table.add_column(name, justify="left" if index == 0 else "right")
-    for row in text.rows:
-        table.add_row(*row)
-    console = Console()
-    console.print(table)
-    for note in text.notes:
-        console.print(note)

@@ -1,19 +1,12 @@
-"""Figures as SVG: text stays text, ink follows the page, the same input gives the same bytes."""
+"""The figures of a report: metrics against Retrain, gap against time, confidence."""
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,69 +15,27 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from numpy.typing import NDArray
 
 from expunge.report.aggregate import Group, Level, Scenario, Shares, aggregate
-from expunge.report.files import write_atomically
+from expunge.report.drawing import (
+    INK,
+    MARKERS,
+    PALETTE,
+    Drawing,
+    figure_of,
+    save,
+    slug,
+    style,
+    to_svg,
+    unused,
+)
 from expunge.report.measures import CORE
 from expunge.report.results import check_results
 from expunge.report.wording import ORIGINAL, RETRAIN, method_label, scenario_label, seconds
 
-PALETTE = ("#0a7abf", "#d55e00", "#00936a", "#b765a0", "#8a7500", "#737373")
-"""One a level: told apart in the common colour blindnesses, readable on white and on near-black."""
-
-_MARKERS = ("o", "D", "s", "^", "v", "P")
 _DASHES: tuple[Any, ...] = ("--", ":", "-.", (0, (1, 3)), (0, (6, 1, 1, 1)), (0, (9, 3)))
-_WIDTH = 960
-"""Points; a point is a CSS pixel on a page that shows the figure at its own size."""
-
-# A colour that nothing else uses; it becomes `currentColor`.
-_INK = "#010203"
-_STYLE: dict[str, Any] = {
-    "svg.fonttype": "none",
-    "font.family": ["sans-serif"],
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 12,
-    "axes.titlesize": 12.5,
-    "axes.titleweight": "bold",
-    "axes.labelsize": 12,
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.facecolor": "none",
-    "figure.facecolor": "none",
-    "savefig.facecolor": "none",
-    "legend.frameon": False,
-    "text.color": _INK,
-    "axes.edgecolor": _INK,
-    "axes.labelcolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    # A dollar in a method's name is a dollar.
-    "text.parse_math": False,
-    "text.usetex": False,
-}
-_PAGE_STYLE = (
-    "svg{color:#1c1f23}@media(prefers-color-scheme:dark){svg{color:#e4e6e9}}"
-    "@media print{svg{color:#000}}"
-)
-
-
 _GAP_LINES = (
     "Each line runs from Retrain at the same sparsity to the method: its length is the gap."
 )
 _NO_LINES = "Retrain was not measured, so there is nothing to compare with."
-
-
-@dataclass(frozen=True, kw_only=True)
-class Drawing:
-    """One figure, ready to stand in a page."""
-
-    name: str
-    """File name without its ending."""
-    scenario: str
-    kind: str
-    """`metrics`, `gap-vs-time` or `confidence`."""
-    title: str
-    caption: str
-    svg: str
 
 
 def write_figures(results: Mapping[str, Any], folder: Path) -> list[Path]:
@@ -97,29 +48,14 @@ def write_figures(results: Mapping[str, Any], folder: Path) -> list[Path]:
     return save(draw(aggregate(check_results(results))), folder)
 
 
-def save(drawings: Iterable[Drawing], folder: Path) -> list[Path]:
-    """Write drawings into a folder, one SVG each.
-
-    Raises:
-        StoreError: the folder cannot be written to.
-    """
-    paths = []
-    for drawing in drawings:
-        path = Path(folder) / f"{drawing.name}.svg"
-        # By itself the file has no page to take its ink from.
-        write_atomically(path, drawing.svg.replace(">", f"><style>{_PAGE_STYLE}</style>", 1))
-        paths.append(path)
-    return paths
-
-
 def draw(scenarios: Iterable[Scenario]) -> list[Drawing]:
     """Every figure that the scenarios have the numbers for."""
     drawings = []
     taken: set[str] = set()
     for scenario in scenarios:
-        stem = _unused(_slug(scenario.name), taken)
+        stem = unused(slug(scenario.name), taken)
         what = scenario_label(scenario.name)
-        with _style(stem):
+        with style(stem):
             if scenario.methods:
                 drawings.append(
                     Drawing(
@@ -129,7 +65,7 @@ def draw(scenarios: Iterable[Scenario]) -> list[Drawing]:
                         title=f"{what}: metrics against Retrain",
                         caption=(_GAP_LINES if RETRAIN in scenario.rows else _NO_LINES)
                         + " Whiskers: standard deviation over seeds. Each panel has its own scale.",
-                        svg=_svg(_metrics(scenario), f"{stem}-metrics", what),
+                        svg=to_svg(_metrics(scenario), f"{stem}-metrics", what),
                     )
                 )
             if any(_timed(scenario, method, scenario.levels) for method in scenario.methods):
@@ -141,15 +77,15 @@ def draw(scenarios: Iterable[Scenario]) -> list[Drawing]:
                         title=f"{what}: mean gap against run time",
                         caption="Better is lower and farther left. A line joins one method’s "
                         "levels of sparsity. Dashed: the original model, which takes no time.",
-                        svg=_svg(_gap_vs_time(scenario), f"{stem}-gap-vs-time", what),
+                        svg=to_svg(_gap_vs_time(scenario), f"{stem}-gap-vs-time", what),
                     )
                 )
             for index, level in enumerate(scenario.levels):
                 groups = _with_confidence(scenario, level)
                 if not groups:
                     continue
-                name = f"{stem}-confidence" + (f"-{_slug(level.label)}" if index else "")
-                name = _unused(name, taken)
+                name = f"{stem}-confidence" + (f"-{slug(level.label)}" if index else "")
+                name = unused(name, taken)
                 drawings.append(
                     Drawing(
                         name=name,
@@ -159,7 +95,7 @@ def draw(scenarios: Iterable[Scenario]) -> list[Drawing]:
                         caption=f"Models {level.label}. Filled: after unlearning; line: before. "
                         "The share of samples is on a square-root scale, so that small shares can "
                         "be seen. Good: the shape of Retrain’s row.",
-                        svg=_svg(_confidence(groups, PALETTE[index % len(PALETTE)]), name, what),
+                        svg=to_svg(_confidence(groups, PALETTE[index % len(PALETTE)]), name, what),
                     )
                 )
     return drawings
@@ -168,7 +104,7 @@ def draw(scenarios: Iterable[Scenario]) -> list[Drawing]:
 def _metrics(scenario: Scenario) -> Figure:
     """A panel a metric, a row a method, a mark a level."""
     methods = [method for method in scenario.rows if method != RETRAIN]
-    figure = _figure(112 + 38 * len(methods))
+    figure = figure_of(112 + 38 * len(methods))
     panels = figure.subplots(1, len(CORE), sharey=True)
     for axes, measure in zip(panels, CORE, strict=True):
         extent: list[float] = []
@@ -197,7 +133,7 @@ def _metrics(scenario: Scenario) -> Figure:
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         for row in range(1, len(methods)):
-            axes.axhline(row - 0.5, color=_INK, linewidth=0.5, alpha=0.15)
+            axes.axhline(row - 0.5, color=INK, linewidth=0.5, alpha=0.15)
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.set_xlabel("%")
     _legend(figure, scenario, retrain=True)
@@ -206,7 +142,7 @@ def _metrics(scenario: Scenario) -> Figure:
 
 def _gap_vs_time(scenario: Scenario) -> Figure:
     """Run time across, on a log scale; mean gap up; a mark a method and level."""
-    figure = _figure(400)
+    figure = figure_of(400)
     axes = figure.subplots()
     axes.set_xscale("log")
     times: list[float] = []
@@ -220,7 +156,7 @@ def _gap_vs_time(scenario: Scenario) -> Figure:
             gaps.append(gap)
         places = [(time, gap) for _, time, gap in path]
         for start, end in pairwise(places):
-            axes.plot(*zip(start, end, strict=True), color=_INK, linewidth=1, alpha=0.4)
+            axes.plot(*zip(start, end, strict=True), color=INK, linewidth=1, alpha=0.4)
         if places:
             points[_short(method)] = places
     for index, level in enumerate(scenario.levels):
@@ -248,12 +184,12 @@ def _gap_vs_time(scenario: Scenario) -> Figure:
 
 def _confidence(groups: list[Group], color: str) -> Figure:
     """A row a method; forget, retain and test side by side."""
-    figure = _figure(70 + 88 * len(groups))
+    figure = figure_of(70 + 88 * len(groups))
     panels = figure.subplots(len(groups), 3, sharex=True, sharey=True, squeeze=False)
     for row, group in zip(panels, groups, strict=True):
         for axes, part in zip(row, ("forget", "retain", "test"), strict=True):
             _stairs(axes, group.confidence["after", part], color, fill=True)
-            _stairs(axes, group.confidence["before", part], _INK, fill=False)
+            _stairs(axes, group.confidence["before", part], INK, fill=False)
             axes.set_yscale("function", functions=(_root, _square))
             axes.set_ylim(0, 100)
             axes.set_xlim(0, 1)
@@ -339,7 +275,7 @@ def _look(index: int) -> tuple[str, Any]:
 def _mark(index: int) -> dict[str, Any]:
     """Dense marks are filled, the others hollow: marks in the same place all show."""
     return {
-        "marker": _MARKERS[index % len(_MARKERS)],
+        "marker": MARKERS[index % len(MARKERS)],
         "color": PALETTE[index % len(PALETTE)],
         "markeredgewidth": 1.8,
         "linestyle": "",
@@ -455,80 +391,3 @@ def _overlap(one: _Box, other: _Box) -> float:
 def _short(method: str) -> str:
     label = method_label(method)
     return label if len(label) <= 22 else f"{label[:21]}…"
-
-
-def _figure(height: float) -> Figure:
-    return Figure(figsize=(_WIDTH / 72, height / 72), dpi=72, layout="constrained")
-
-
-@contextmanager
-def _style(salt: str) -> Iterator[None]:
-    """Our settings of matplotlib, for as long as the block lasts."""
-    settings: Any = {**_STYLE, "svg.hashsalt": salt}
-    with mpl.rc_context(settings), warnings.catch_warnings():
-        # The reader's browser has the letters that the measuring font lacks.
-        warnings.filterwarnings("ignore", message=r"Glyph \d+")
-        yield
-
-
-_FONT = re.compile(r"font: (?:(\w+) )?([\d.]+px) [^;]+")
-_FAMILY = re.compile(r"font-family: [^;]+;? ?")
-_NAMESPACE = re.compile(r"\{[^}]*\}")
-
-
-def _svg(figure: Figure, name: str, title: str) -> str:
-    """The figure as SVG for a page: sized by the page, in its ink and font, with ids of its own."""
-    buffer = BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    root = ElementTree.fromstring(buffer.getvalue())
-    box = root.attrib["viewBox"]
-    for element in root.iter():
-        element.tag = _NAMESPACE.sub("", element.tag)
-        element.attrib = {
-            _NAMESPACE.sub("", key): _attribute(_NAMESPACE.sub("", key), value, name)
-            for key, value in element.attrib.items()
-        }
-        for child in list(element):
-            # Titles of our own, and no style that would reach beyond the figure.
-            if _NAMESPACE.sub("", child.tag) in ("metadata", "style"):
-                element.remove(child)
-    root.attrib = {
-        "xmlns": "http://www.w3.org/2000/svg",
-        "viewBox": box,
-        "role": "img",
-        "aria-label": title,
-        "font-family": "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
-        "fill": "currentColor",
-        "stroke-linejoin": "round",
-    }
-    return ElementTree.tostring(root, encoding="unicode")
-
-
-def _attribute(key: str, value: str, name: str) -> str:
-    if key == "id":
-        return f"{name}-{value}"
-    if key == "href":
-        return value.replace("#", f"#{name}-", 1)
-    if key == "style":
-        value = _FONT.sub(r"font-weight: \1; font-size: \2", value).replace("font-weight: ; ", "")
-        value = _FAMILY.sub("", value)
-    return value.replace("url(#", f"url(#{name}-").replace(_INK, "currentColor")
-
-
-def _unused(name: str, taken: set[str]) -> str:
-    """The name, with a number if it is taken; case does not tell file names apart everywhere."""
-    chosen, count = name, 1
-    while chosen.lower() in taken:
-        count += 1
-        chosen = f"{name}-{count}"
-    taken.add(chosen.lower())
-    return chosen
-
-
-def _slug(text: str) -> str:
-    """Letters, digits, points and dashes alone, so that no name leaves its folder.
-
-    >>> _slug("class:3"), _slug("ids:../../bad.csv"), _slug("%")
-    ('class-3', 'ids-bad.csv', 'scenario')
-    """
-    return re.sub(r"(?:[^A-Za-z0-9.]|\.{2,})+", "-", text).strip("-.")[:60] or "scenario"

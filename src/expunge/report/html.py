@@ -16,7 +16,8 @@ from markupsafe import Markup
 
 from expunge.report.aggregate import Level, Scenario, aggregate
 from expunge.report.attacks import ATTACK_HEADER, ATTACK_MEASURES, attack_rows
-from expunge.report.figures import Drawing, draw, save
+from expunge.report.drawing import Drawing, save
+from expunge.report.figures import draw
 from expunge.report.files import write_atomically
 from expunge.report.measures import CORE, FURTHER, GLOSSARY
 from expunge.report.results import check_results

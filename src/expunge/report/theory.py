@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from expunge.errors import DataError, some
-from expunge.report.figures import PALETTE, Drawing, _figure, _slug, _style, _svg, save
+from expunge.report.drawing import MARKERS, PALETTE, Drawing, figure_of, save, slug, style, to_svg
 from expunge.report.tables import TextTable
 from expunge.report.wording import MISSING, level_label, method_label, scenario_label
 
@@ -22,7 +22,6 @@ SCHEMA = 1
 
 _QUANTITIES = ("moved", "sigma", "sigma_start", "bound", "ratio")
 _FIELDS = ("scenario", "pruner", "sparsity", "n", "distances", *_QUANTITIES)
-_MARKERS = ("o", "D", "s", "^", "v", "P")
 
 
 def load_theory(path: Path) -> dict[str, Any]:
@@ -93,9 +92,9 @@ def draw_theory(document: Mapping[str, Any]) -> list[Drawing]:
     """One figure a scenario: the bound against the error, what it is made of, the other methods."""
     drawings = []
     for scenario, rows in _by_scenario(document).items():
-        name = f"theory-{_slug(scenario)}"
+        name = f"theory-{slug(scenario)}"
         title = f"{scenario_label(scenario)}: the theorem over sparsity"
-        with _style(name):
+        with style(name):
             drawings.append(
                 Drawing(
                     name=name,
@@ -104,7 +103,7 @@ def draw_theory(document: Mapping[str, Any]) -> list[Drawing]:
                     title=title,
                     caption="Means over seeds on logarithmic scales; whiskers: sample deviation. "
                     "The bound has no constant: its slope is to be compared, not its height.",
-                    svg=_svg(_curves(rows), name, title),
+                    svg=to_svg(_curves(rows), name, title),
                 )
             )
     return drawings
@@ -130,10 +129,10 @@ def _curves(rows: list[dict[str, Any]]) -> Figure:
     levels = sorted({row["sparsity"] for row in rows})
     pruners = list(dict.fromkeys(row["pruner"] for row in rows if row["pruner"] != "none"))
     lines = {pruner: _line(rows, pruner) for pruner in pruners} or {"none": _line(rows, "none")}
-    figure = _figure(380)
+    figure = figure_of(380)
     error, factors, others = figure.subplots(1, 3)
     for index, (pruner, line) in enumerate(lines.items()):
-        look = {"color": PALETTE[index % len(PALETTE)], "marker": _MARKERS[index % len(_MARKERS)]}
+        look = {"color": PALETTE[index % len(PALETTE)], "marker": MARKERS[index % len(MARKERS)]}
         label = method_label(pruner) if pruner != "none" else "dense"
         add_back = [row["distances"]["add_back"] for row in line]
         _plot(error, line, add_back, levels, f"e(m), {label}", **look)
@@ -148,7 +147,7 @@ def _curves(rows: list[dict[str, Any]]) -> Figure:
     first, line = next(iter(lines.items()))
     for index, method in enumerate(line[0]["distances"]):
         distance = [row["distances"][method] for row in line]
-        look = {"color": PALETTE[index % len(PALETTE)], "marker": _MARKERS[index % len(_MARKERS)]}
+        look = {"color": PALETTE[index % len(PALETTE)], "marker": MARKERS[index % len(MARKERS)]}
         _plot(others, line, distance, levels, _distance_label(method), **look)
     error.set_title("Unlearning error and bound", loc="left")
     factors.set_title("What the bound is made of", loc="left")
