@@ -159,14 +159,18 @@ def test_methods_are_listed_with_citation_and_settings(command):
 
 @pytest.mark.parametrize(
     "words",
-    [[], *([name] for name in (
-        ["demo", "train", "prune", "unlearn", "evaluate", "bench", "report", "methods", "runs"]
-    )), *(["runs", name] for name in ("list", "show", "remove"))],
-)  # fmt: skip
+    [
+        [],
+        ["runs"],
+        *([each.name] for each in app.registered_commands),
+        *(["runs", each.name] for each in runs_app.registered_commands),
+    ],
+    ids=" ".join,
+)
 def test_every_command_has_help_with_an_example(command, words):
     out = ok(command(*words, "--help"))
     assert "expunge" in out
-    assert words == ["runs"] or "Example:" in out or not words
+    assert "Example:" in out or not words
 
 
 def test_version(command):

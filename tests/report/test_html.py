@@ -103,6 +103,17 @@ def test_settings_environment_and_command_are_there(html):
 NASTY = "<script>alert(1)</script>"
 
 
+def test_how_settings_were_chosen_stands_beside_them(one_seed):
+    chosen = next(cell for cell in one_seed["cells"] if cell["method"] == "ga")
+    chosen["chosen_by"] = "no_oracle"
+    html = render_html(one_seed)
+    assert html.count("(chosen by no_oracle)") == 1
+    assert "lr=0.0001 (chosen by no_oracle)" in html
+    chosen["chosen_by"] = 3
+    with pytest.raises(DataError, match="chosen_by"):
+        render_html(one_seed)
+
+
 def test_hostile_text_is_text(results):
     def spoil(value):
         if isinstance(value, dict):

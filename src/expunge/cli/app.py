@@ -64,7 +64,12 @@ app.command(
     epilog="Example: expunge theory-run train-1a2b --samples 1000",
 )(theory.theory_run)
 app.command("methods", epilog="Example: expunge methods l1_sparse")(listing.methods)
-app.add_typer(runs.app, name="runs", help="List, show and remove what is in the store.")
+app.add_typer(
+    runs.app,
+    name="runs",
+    help="List, show and remove what is in the store.",
+    epilog="Example: expunge runs list --store demo/runs",
+)
 
 
 def _version(value: bool) -> None:

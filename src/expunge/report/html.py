@@ -139,8 +139,15 @@ def _run_row(cell: Mapping[str, Any]) -> list[tuple[str, float | None]]:
         (MISSING if gap is None else points(gap), gap),
         (MISSING if rte is None else seconds(rte), rte),
         (cell["run"], None),
-        (", ".join(f"{name}={value}" for name, value in _flat(cell["config"])) or MISSING, None),
+        (_settings(cell), None),
     ]
+
+
+def _settings(cell: Mapping[str, Any]) -> str:
+    """A run's settings, and how they were chosen where that is said."""
+    settings = ", ".join(f"{name}={value}" for name, value in _flat(cell["config"])) or MISSING
+    how = cell.get("chosen_by")
+    return settings if how is None else f"{settings} (chosen by {how})"
 
 
 def _flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:

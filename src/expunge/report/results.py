@@ -34,6 +34,7 @@ _OPTIONAL = {
     "gap_reason": (str, None),
     "gap_dense": (dict, None),
     "attacks": (dict, None),
+    "chosen_by": (str, None),
     "confidence": (dict, None),
 }
 _METRICS = ("ua", "ra", "ta", "mia_efficacy", "mia_privacy")
