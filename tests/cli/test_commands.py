@@ -8,6 +8,9 @@ import sys
 import numpy as np
 import pytest
 
+from expunge.cli.app import app
+from expunge.cli.runs import app as runs_app
+
 QUICK = ["--epochs", "2", "--batch_size", "64", "--schedule", "one_cycle", "--rewind_epoch", "1"]
 TRAIN = ["train", "--data", "digits", "--model", "resnet8", "--width", "0.25", *QUICK]
 
