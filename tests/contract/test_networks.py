@@ -9,6 +9,7 @@ import torch
 from transformers import ViTConfig
 
 from expunge.bench.config import from_mapping, to_mapping
+from expunge.curvature.head import head_parameters
 from expunge.data import as_samples
 from expunge.methods import METHODS
 from expunge.methods.run import run_method
@@ -17,7 +18,6 @@ from expunge.models import (
     ModelSpec,
     build,
     check_outputs,
-    head,
     load_weights,
     recipe_for,
     save_weights,
@@ -143,11 +143,11 @@ def test_retraining_starts_from_a_random_initialisation(spec, case):
 
 
 def test_its_head_is_found_and_its_layers_can_be_pruned(spec):
-    model = build(spec)
-    name, layer = head(model, SHAPE)
-    assert layer.out_features == 3
-    linear = prunable(model, ("linear",))
-    assert f"{name}.weight" in linear
+    model = build(spec).eval()
+    found = head_parameters(model, torch.zeros((1, *SHAPE)))
+    (weight,) = [name for name in found if model.get_parameter(name).ndim == 2]
+    assert model.get_parameter(weight).shape[0] == 3
+    assert weight in prunable(model, ("linear",))
     assert sparsity_of(model, list(prunable(model, ("conv", "linear")))) < 0.01
 
 

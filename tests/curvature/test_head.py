@@ -6,7 +6,7 @@ from torch import nn
 
 from expunge.curvature.head import head_parameters
 from expunge.errors import ModelError
-from expunge.models import ModelSpec, build
+from expunge.models import MODELS, ModelSpec, build
 
 IMAGES = torch.zeros((1, 3, 8, 8))
 
@@ -37,9 +37,28 @@ def test_a_convolution_before_a_pool_and_a_temperature():
     assert head_parameters(Pooled(), IMAGES) == ("last.weight",)
 
 
-def test_the_projects_networks():
-    model = build(ModelSpec(name="resnet8", num_classes=7, width=0.25), seed=0)
-    assert set(head_parameters(model, IMAGES)) == {"fc.weight", "fc.bias"}
+@pytest.mark.parametrize("name", MODELS)
+def test_the_projects_networks(name):
+    model = build(ModelSpec(name=name, num_classes=7, width=0.125), seed=0).eval()
+    found = head_parameters(model, torch.zeros((1, 3, 32, 32)))
+    last = "fc" if name.startswith("resnet") else "classifier"
+    assert set(found) == {f"{last}.weight", f"{last}.bias"}
+    assert all(p.grad is None and p.requires_grad for p in model.parameters())
+
+
+def test_a_layer_that_runs_after_the_head_is_none():
+    class Aside(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.last = nn.Linear(192, 4)
+            self.aside = nn.Linear(192, 4)
+
+        def forward(self, x):
+            logits = self.last(x.flatten(1))
+            self.embedding = self.aside(x.flatten(1))
+            return logits
+
+    assert set(head_parameters(Aside(), IMAGES)) == {"last.weight", "last.bias"}
 
 
 def test_a_network_without_one():

@@ -14,13 +14,13 @@ from transformers import (
     ViTConfig,
 )
 
+from expunge.curvature.head import head_parameters
 from expunge.errors import MaskError, ModelError
 from expunge.models import (
     ModelSpec,
     build,
     check_outputs,
     configuration_digest,
-    head,
     load_weights,
     save_weights,
 )
@@ -61,9 +61,9 @@ def spec(request, config_folder):
 def test_classes_channels_and_image_size_are_the_datas(spec):
     model = build(spec)
     check_outputs(model, SHAPE, 5)
-    name, layer = head(model, SHAPE)
-    assert name.startswith("network.classifier")
-    assert layer.out_features == 5
+    found = head_parameters(model.eval(), torch.zeros((1, *SHAPE)))
+    assert all(name.startswith("network.classifier") for name in found)
+    assert {model.get_parameter(name).shape[0] for name in found} == {5}
 
 
 def test_images_need_not_be_square(config_folder):

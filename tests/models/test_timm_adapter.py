@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from expunge.curvature.head import head_parameters
 from expunge.errors import ModelError
-from expunge.models import ModelSpec, build, check_outputs, head
+from expunge.models import ModelSpec, build, check_outputs
 
 
 class Network(nn.Module):
@@ -41,7 +42,10 @@ def test_classes_and_channels_are_the_datas_and_weights_are_fresh(calls):
     spec = ModelSpec(name="timm:tiny", num_classes=5, in_channels=1, mean=(0.4,), std=(0.2,))
     model = build(spec, seed=1)
     check_outputs(model, (1, 8, 8), 5)
-    assert head(model, (1, 8, 8))[0] == "network.fc"
+    assert set(head_parameters(model, torch.zeros((1, 1, 8, 8)))) == {
+        "network.fc.weight",
+        "network.fc.bias",
+    }
     assert calls == [("tiny", False)]
     assert model.normalise.mean.tolist() == pytest.approx([0.4])
     again, other = build(spec, seed=1), build(spec, seed=2)

@@ -2,7 +2,6 @@
 
 from expunge.models.build import MODELS, Builder, build, is_own
 from expunge.models.check import check_outputs
-from expunge.models.head import head
 from expunge.models.huggingface import configuration_digest
 from expunge.models.normalise import Normalise
 from expunge.models.recipes import recipe_for
@@ -21,7 +20,6 @@ __all__ = [
     "build",
     "check_outputs",
     "configuration_digest",
-    "head",
     "is_own",
     "load_state",
     "load_weights",
