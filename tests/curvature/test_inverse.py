@@ -56,11 +56,15 @@ def close(found, expected):
 
 
 @pytest.mark.parametrize("memory", [0, 3e4, 2**30])
-def test_the_gram_matrix_whatever_the_memory(model, mask, batches, rows, memory, monkeypatch):
+def test_the_gram_matrix_whatever_the_memory(
+    model, mask, batches, rows, vector, memory, monkeypatch
+):
     monkeypatch.setattr(gram, "_SAMPLES_AT_ONCE", 3)
     monkeypatch.setattr(gram, "_ROWS_AT_ONCE", 4)
-    found = gram_matrix(model, Coordinates(model, mask), batches, len(rows), memory)
-    torch.testing.assert_close(found, rows @ rows.T)
+    coordinates = Coordinates(model, mask)
+    inner, along = gram_matrix(model, coordinates, batches, vector, len(rows), memory)
+    torch.testing.assert_close(inner, rows @ rows.T)
+    torch.testing.assert_close(along, rows @ vector)
 
 
 def test_products_with_gradients(model, mask, batches, rows, vector):
@@ -77,8 +81,7 @@ def test_products_with_gradients(model, mask, batches, rows, vector):
 @pytest.mark.parametrize("solver", [woodbury, woodfisher])
 def test_they_are_the_dense_inverse(model, mask, batches, rows, vector, solver):
     coordinates = Coordinates(model, mask)
-    inner = gram_matrix(model, coordinates, batches, len(rows), 2**30)
-    products = gradient_products(model, coordinates, batches, vector)
+    inner, products = gram_matrix(model, coordinates, batches, vector, len(rows), 2**30)
     c = solver(inner, products, DAMPING)
     found = (vector - weighted_gradient(model, coordinates, batches, c)) / DAMPING
     close(found, oracle.solve(oracle.empirical_fisher(rows), vector, DAMPING))

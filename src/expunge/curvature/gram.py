@@ -1,15 +1,15 @@
 """The Gram matrix K = G Gᵀ of per-sample gradients, in a memory that their number does not fill.
 
 All that a damped inverse needs of M gradients g_i of P weights lies in their span, so K `(M, M)`
-stands for G `(M, P)`. Of each layer either its per-sample gradients are kept or its inputs and
-output gradients, whichever is smaller. Layers that do not fit together are taken in turn, each
-group with a pass of its own. Gradients are made from inputs and output gradients a block of output
-channels at a time.
+stands for G `(M, P)`, and b = G v for the vector it is applied to. Of each layer either its per-
+sample gradients are kept or its inputs and output gradients, whichever is smaller. Layers that do
+not fit together are taken in turn, each group with a pass of its own. Gradients are made from
+inputs and output gradients a block of output channels at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,8 @@ from expunge.curvature.coordinates import Coordinates
 from expunge.curvature.layers import narrow_rows, rows
 from expunge.curvature.per_sample import Layer, Network, Pass, loss_cotangents, vmapped
 
+_ALL = slice(None)
+
 _SAMPLES_AT_ONCE = 32
 """Samples whose patches are unfolded together."""
 
@@ -27,34 +29,45 @@ _ROWS_AT_ONCE = 128
 
 
 def gram_matrix(
-    model: nn.Module, coordinates: Coordinates, batches: Batches, count: int, memory: float
-) -> Tensor:
-    """K `(M, M)`, float64 on the CPU: products g_i · g_j of gradients of the cross-entropy.
+    model: nn.Module,
+    coordinates: Coordinates,
+    batches: Batches,
+    vector: Tensor,
+    count: int,
+    memory: float,
+) -> tuple[Tensor, Tensor]:
+    """K `(M, M)` and b `(M,)`, float64 on the CPU: g_i · g_j and g_i · v, for `vector` v.
 
-    `count` is M, the samples in all batches. `memory` is in bytes, for what is held of all
+    g_i is the gradient of the cross-entropy of sample i. `count` is M, the samples in all batches.
+    `memory` is in bytes, for what is held of all
     samples. A single layer that needs more is taken alone; a parameter that no layer's rule covers
     is held as its M gradients. The model is in evaluation mode.
     """
     images, _ = next(batches())
     network = Network(model, coordinates.parameters, images)
     budget = memory / (count * images.element_size())
-    total = torch.zeros((count, count), dtype=torch.float64)
+    parts = coordinates.unflatten(vector)
+    products = torch.zeros((count, count), dtype=torch.float64)
+    along = torch.zeros(count, dtype=torch.float64)
     for group in _groups(network, coordinates, 0.75 * budget):
         held = {name: _Held(network.layers[name], coordinates, count) for name in group}
         for start, done, cotangents in _passes(network, batches, group):
             for name, outputs in done.outputs(cotangents).items():
                 held[name].keep(start, done.inputs[name], outputs)
         for name in group:
-            for block in held.pop(name).blocks(0.25 * budget):
-                _add_products(total, block)
+            for block, chosen in held[name].blocks(0.25 * budget):
+                _add_products(products, block)
+                along += _along(block, held[name].columns(parts, chosen))
+            del held[name]
     for name in network.rest:
         found = [
             vmapped(model, (name,), done.images, cotangents)[name]
             for _, done, cotangents in _passes(network, batches, ())
         ]
-        alone = _columns(coordinates, name, torch.cat(found), slice(None))
-        _add_products(total, alone)
-    return total + total.tril(-1).T
+        alone = _columns(coordinates, name, torch.cat(found), _ALL)
+        _add_products(products, alone)
+        along += _along(alone, _columns(coordinates, name, parts[name][None, None], _ALL))
+    return products + products.tril(-1).T, along
 
 
 def _passes(
@@ -66,6 +79,11 @@ def _passes(
         done = network.run(images, layers)
         yield start, done, loss_cotangents(done.logits, labels)[:, None]
         start += len(labels)
+
+
+def _along(block: Tensor, row: Tensor) -> Tensor:
+    """The products of a block's rows `(M, columns)` with one `(1, columns)`, `(M,)`."""
+    return (block @ row[0]).double().cpu()
 
 
 def _add_products(total: Tensor, block: Tensor) -> None:
@@ -108,27 +126,40 @@ class _Held:
         for store, part in zip(self.stores, parts, strict=True):
             store[start : start + len(part)] = part
 
-    def blocks(self, budget: float) -> Iterator[Tensor]:
-        """Gradients of all samples `(M, columns)`, at most `budget` columns if a row fits in it."""
+    def columns(self, tensors: Mapping[str, Tensor], chosen: slice) -> Tensor:
+        """Tensors in weight space, as `(1, columns)` that match a block of these rows."""
+        return torch.cat(
+            [
+                _columns(self.coordinates, name, tensors[name][chosen][None, None], chosen)
+                for name in self.layer.names.values()
+            ],
+            1,
+        )
+
+    def blocks(self, budget: float) -> Iterator[tuple[Tensor, slice]]:
+        """Gradients of all samples `(M, columns)`, and the rows of the layer that they are of.
+
+        At most `budget` columns, if a row fits in it.
+        """
         if not self.as_factors:
-            yield self.stores[0]
+            yield self.stores[0], _ALL
             return
         inputs, outputs = self.stores
         total = rows(self.layer.module)
         height = max(1, int(budget * total / _numel(self.layer)))
         for first in range(0, total, height):
             last = min(first + height, total)
+            chosen = _ALL if total == 1 else slice(first, last)
             some = narrow_rows(self.layer.module, outputs, first, last - first)
             for start in range(0, self.count, _SAMPLES_AT_ONCE):
                 part = slice(start, start + _SAMPLES_AT_ONCE)
-                chosen = slice(None) if total == 1 else slice(first, last)
                 found = self._gradients(inputs[part], some[part], chosen)
                 if start == 0:
                     block = found.new_empty((self.count, found.shape[1]))
                 block[part] = found
-            yield block
+            yield block, chosen
 
-    def _gradients(self, inputs: Tensor, outputs: Tensor, chosen: slice = slice(None)) -> Tensor:
+    def _gradients(self, inputs: Tensor, outputs: Tensor, chosen: slice = _ALL) -> Tensor:
         found = self.layer.gradients(inputs, outputs)
         return torch.cat(
             [_columns(self.coordinates, name, each, chosen) for name, each in found.items()], 1

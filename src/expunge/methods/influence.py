@@ -92,7 +92,7 @@ def influence_unlearning(
         batches = input_batches(
             student, split.train, drawn, config.batch_size, context, "iu: curvature"
         )
-        step = config.alpha * _solve(student, coordinates, batches, vector, config)
+        step = config.alpha * _solve(student, coordinates, batches, vector, len(drawn), config)
     if not bool(torch.isfinite(step).all()):
         raise DivergedError(
             f"iu: the step is not finite with alpha={config.alpha} and damping={config.damping}: "
@@ -135,22 +135,24 @@ def _solve(
     coordinates: Coordinates,
     batches: Batches,
     vector: Tensor,
+    count: int,
     config: InfluenceConfig,
 ) -> Tensor:
-    """H⁻¹v by the solver that is asked for."""
+    """H⁻¹v by the solver that is asked for, from the `count` samples in `batches`."""
     if config.solver == "cg":
         product = curvature_product(model, coordinates, batches, config.curvature)
         return conjugate_gradient(
             product, vector, config.damping, config.iterations, config.tolerance
         )
-    products = gradient_products(model, coordinates, batches, vector).double().cpu()
     if config.solver == "rank1":
+        products = gradient_products(model, coordinates, batches, vector).double().cpu()
         images, labels = next(batches())
         one = torch.ones(1)
         first = weighted_gradient(model, coordinates, lambda: iter([(images[:1], labels[:1])]), one)
         along = gradient_products(model, coordinates, batches, first).double().cpu()
         return vector - rank_one(along, products).to(vector) * first
-    gram = gram_matrix(model, coordinates, batches, len(products), config.memory_gib * 2**30)
+    memory = config.memory_gib * 2**30
+    gram, products = gram_matrix(model, coordinates, batches, vector, count, memory)
     solve = woodfisher if config.solver == "woodfisher" else woodbury
     coefficients = solve(gram, products, config.damping)
     correction = weighted_gradient(model, coordinates, batches, coefficients)
