@@ -1,9 +1,9 @@
 """The Gram matrix K = G Gᵀ of per-sample gradients, in a memory that their number does not fill.
 
 All that a damped inverse needs of M gradients g_i of P weights lies in their span, so K `(M, M)`
-stands for G `(M, P)`, and b = G v for the vector it is applied to. Of each layer either its per-
-sample gradients are kept or its inputs and output gradients, whichever is smaller. Layers that do
-not fit together are taken in turn, each group with a pass of its own. Gradients are made from
+stands for G `(M, P)`, and b = G v for the vector it is applied to. Of each layer either its
+per-sample gradients are kept or its inputs and output gradients, whichever is smaller. Layers that
+do not fit together are taken in turn, each group with a pass of its own. Gradients are made from
 inputs and output gradients a block of output channels at a time.
 """
 
