@@ -73,6 +73,8 @@ class Dataset:
     train: Samples
     test: Samples
     validation: Samples | None = None
+    held_out: tuple[str, ...] = ()
+    """Of `test` and `validation`, those that were taken from the training data."""
 
 
 @dataclass(frozen=True, eq=False)

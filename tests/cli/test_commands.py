@@ -48,6 +48,12 @@ def test_from_data_to_verdict(command, store, original, tmp_path):
     found = json.loads(ok(command("evaluate", gone, "--reference", reference, "--json", *at)))
     assert set(found["gap"]) == {"ua", "ra", "ta", "mia_efficacy", "avg"}
     assert found["scenario"] == "class:3"
+    assert "gap_note" not in found
+    words[1] = original
+    dense = ok(command(*words)).strip()
+    assert "may be no gap at the same sparsity" in ok(
+        command("evaluate", gone, "--reference", dense, *at)
+    )
     assert found["sparsity_measured"] == pytest.approx(0.5, abs=1e-3)
     assert set(found["attacks"]["entropy_threshold"]) >= {"efficacy", "auc", "forget_auc"}
     shown = ok(command("evaluate", gone, "--reference", reference, *at))
@@ -57,7 +63,8 @@ def test_from_data_to_verdict(command, store, original, tmp_path):
     assert "No gap" in ok(command("evaluate", original, "--forget", "random:0.1", *at))
     listed = json.loads(ok(command("runs", "list", "--json", *at)))
     assert {original, sparse, gone, reference} <= {run["id"] for run in listed}
-    assert gone in ok(command("runs", "list", *at)).replace("\n", "")
+    # Whole, so that it can be copied.
+    assert gone in ok(command("runs", "list", *at))
     shown = json.loads(ok(command("runs", "show", gone, "--json", *at)))
     assert shown["settings"]["method"] == "ft"
     assert "class:3" in ok(command("runs", "show", gone, *at))
@@ -95,8 +102,15 @@ def test_a_list_of_ids_is_forgotten(command, store, original, tmp_path):
 def test_own_weights_are_adopted(command, store, original, tmp_path):
     shown = json.loads(ok(command("runs", "show", original, "--json", "--store", store)))
     weights = f"{shown['path']}/model.safetensors"
-    run = ok(command(*TRAIN, "--weights", weights, "--store", store)).strip()
+    code, out, err = command(*TRAIN, "--weights", weights, "--store", store)
+    assert code == 0
+    run = out.strip()
     assert run != original
+    assert "note: the test part is taken from the training data" in err
+    assert "no recipe" not in err
+    bare = ["train", "--data", "digits", "--model", "resnet8", "--width", "0.25"]
+    _, _, err = command(*bare, "--weights", weights, "--store", store)
+    assert "note: no recipe was given: Retrain and pruning train by the network's default" in err
     a, b = (
         json.loads(ok(command("evaluate", r, "--forget", "class:1", "--json", "--store", store)))
         for r in (run, original)

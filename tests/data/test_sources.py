@@ -54,6 +54,7 @@ def test_digits_are_divided_class_by_class():
     dataset = load(DataSpec(source="digits", validation_fraction=0.1))
     train, test, validation = dataset.train, dataset.test, dataset.validation
     assert len(train) + len(test) + len(validation) == 1797
+    assert dataset.held_out == ("test", "validation")
     assert train.name == "digits"
     assert train.images.shape == (1, 8, 8)
     assert train.class_names == tuple("0123456789")
@@ -330,6 +331,7 @@ def test_a_callable_gives_a_pair_or_a_dataset(module, noise, samples):
     assert load(DataSpec(source=module([samples, samples]))).train is samples
     held_out = load(DataSpec(source=module(given), validation_fraction=0.5))
     assert len(held_out.validation) == 30
+    assert held_out.held_out == ("validation",)
     with pytest.raises(ConfigError, match="has validation samples: leave validation_fraction out"):
         load(
             DataSpec(

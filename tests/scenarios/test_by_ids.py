@@ -9,6 +9,16 @@ def samples(noise_samples):
     return noise_samples([0, 1, 0, 1], ids=["a", "b", "c", "d"])
 
 
+def test_a_header_that_does_not_say_id_is_asked_about(samples, tmp_path):
+    listed = tmp_path / "gone.csv"
+    listed.write_text(f"name\n{samples.ids[0]}\n")
+    with pytest.raises(ForgetError, match="if 'name' is the name of a column, call the column of"):
+        by_ids(listed).select(samples)
+    listed.write_text(f"{samples.ids[0]}\nname\n")
+    with pytest.raises(ForgetError, match=r"\(name\): expected ids of .*, each once$"):
+        by_ids(listed).select(samples)
+
+
 def test_the_samples_with_the_ids_go(samples):
     split = make_split(samples, by_ids(["d", "a"]))
     assert split.forget.tolist() == [0, 3]

@@ -17,7 +17,8 @@ def verdict(
 ) -> dict[str, Any]:
     """Metrics of a model, and their gap to `reference_id` if it is given.
 
-    `forget` is the scenario, where the model is an original one that has unlearned nothing.
+    A `gap_note` says where the reference descends from another model. `forget` is the scenario,
+    where the model is an original one that has unlearned nothing.
 
     Raises:
         ConfigError: a run is no model, or the reference was retrained in another scenario.
@@ -41,6 +42,12 @@ def verdict(
         )
         reference = load_measured(workspace, other)["metrics"]
         result |= {"gap": gap(measured["metrics"], reference), "gap_reason": None}
+        other_base = workspace.spec(reference_id).parents["model"]
+        if other_base != base_id:
+            result["gap_note"] = (
+                f"the reference was retrained from {other_base}, the model unlearned from "
+                f"{base_id}: this may be no gap at the same sparsity"
+            )
     return result
 
 

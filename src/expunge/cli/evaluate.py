@@ -59,6 +59,8 @@ def _print(found: dict[str, Any]) -> None:
     Console().print(table)
     if found["gap_reason"]:
         typer.echo(f"No gap: {found['gap_reason']}.")
+    if "gap_note" in found:
+        typer.echo(f"Note: {found['gap_note']}.")
 
 
 def _print_attacks(attacks: dict[str, dict[str, float | None]]) -> None:

@@ -105,7 +105,26 @@ def train(
         precision=precision_on(space.device, precision),
         weights=weights,
     )
-    _finish(space, train_stage(space, origin), None, as_json, {})
+    stage = train_stage(space, origin)
+    if weights is not None and space.leads:
+        _caution(space.data(origin.data).held_out, bool(given))
+    _finish(space, stage, None, as_json, {})
+
+
+def _caution(held_out: tuple[str, ...], recipe_given: bool) -> None:
+    """What an adopted model's numbers rest on, where nobody said otherwise; on standard error."""
+    for part in held_out:
+        typer.echo(
+            f"note: the {part} part is taken from the training data; if the model was trained on "
+            "it, what is measured there is not of unseen data",
+            err=True,
+        )
+    if not recipe_given:
+        typer.echo(
+            "note: no recipe was given: Retrain and pruning train by the network's default one; "
+            "give the words of the model's own, such as --epochs 100 --lr 0.1",
+            err=True,
+        )
 
 
 def prune(

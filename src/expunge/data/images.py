@@ -187,7 +187,8 @@ def place_dataset(
             left -= images.nbytes
         return replace(samples, images=images)
 
-    return Dataset(
+    return replace(
+        dataset,
         train=placed(dataset.train),
         test=placed(dataset.test),
         validation=None if dataset.validation is None else placed(dataset.validation),

@@ -199,18 +199,22 @@ def _divide(parts: Mapping[str, Samples], spec: DataSpec) -> Dataset:
                 f"classes do not fit {other.images.shape} of {other.num_classes} classes: "
                 "both need the same shape and class names"
             )
+    held_out = []
     if test is None:
         train, test = _hold_out(train, spec.test_fraction, spec, "test")
+        held_out.append("test")
     if spec.validation_fraction:
         if validation is not None:
             raise ConfigError(
                 f"{spec.source} has validation samples: leave validation_fraction out"
             )
         train, validation = _hold_out(train, spec.validation_fraction, spec, "validation")
+        held_out.append("validation")
     return Dataset(
         train=_limit(train, spec.train_limit, spec, "train limit"),
         test=_limit(test, spec.test_limit, spec, "test limit"),
         validation=validation,
+        held_out=tuple(held_out),
     )
 
 

@@ -56,9 +56,15 @@ class ByIds:
         if problems:
             raise ForgetError(
                 f"of the {len(self.ids)} ids in {self.source!r}, {' and '.join(problems)}: "
-                "expected ids of training samples, each once"
+                f"expected ids of training samples, each once{self._hint(strange)}"
             )
         return torch.tensor(sorted(row[name] for name in self.ids)), ()
+
+    def _hint(self, strange: list[str]) -> str:
+        """What to look at where the first line of a CSV file is no id."""
+        if strange[:1] == list(self.ids[:1]) and self.source.lower().endswith(".csv"):
+            return f"; if {strange[0]!r} is the name of a column, call the column of ids 'id'"
+        return ""
 
 
 def by_ids(ids: str | Path | Iterable[str]) -> ByIds:
