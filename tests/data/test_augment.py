@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge.data.augment import _index_runs, _select_runs, augment
+from expunge.data.augment import _index_runs, _select_runs, augment, draw_changes
 from expunge.types import Augmentation
 
 
@@ -31,6 +31,10 @@ def one_by_one(images, augmentation, generator):
     return out
 
 
+def augmented(images, augmentation, generator):
+    return augment(images, draw_changes(augmentation, len(images), generator))
+
+
 def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
@@ -51,7 +55,7 @@ def test_the_batch_is_changed_as_every_image_alone(shape, padding, flip, dtype, 
     images = pixels(*shape, dtype=dtype).contiguous(memory_format=layout)
     before = images.clone()
     augmentation = Augmentation(crop_padding=padding, flip=flip)
-    changed = augment(images, augmentation, seeded(seed))
+    changed = augmented(images, augmentation, seeded(seed))
     assert torch.equal(changed, one_by_one(before, augmentation, seeded(seed)))
     assert changed.dtype == dtype
     assert changed.is_contiguous(memory_format=layout)
@@ -61,27 +65,46 @@ def test_the_batch_is_changed_as_every_image_alone(shape, padding, flip, dtype, 
 def test_a_view_of_no_layout_is_changed_too():
     images = pixels(4, 3, 8, 8)[:, :, ::2, 1:5]
     augmentation = Augmentation(crop_padding=2, flip=True)
-    changed = augment(images, augmentation, seeded())
+    changed = augmented(images, augmentation, seeded())
     assert torch.equal(changed, one_by_one(images, augmentation, seeded()))
 
 
 def test_without_changes_the_input_comes_back_and_nothing_is_drawn():
     images, generator = pixels(2, 3, 4, 4), seeded()
-    assert augment(images, Augmentation(), generator) is images
+    assert augmented(images, Augmentation(), generator) is images
     assert torch.equal(generator.get_state(), seeded().get_state())
 
 
 def test_the_same_state_gives_the_same_images_and_the_next_state_others():
     images, augmentation = pixels(16, 3, 8, 8), Augmentation(crop_padding=2, flip=True)
     generator = seeded()
-    first = augment(images, augmentation, generator)
-    assert torch.equal(first, augment(images, augmentation, seeded()))
-    assert not torch.equal(first, augment(images, augmentation, generator))
+    first = augmented(images, augmentation, generator)
+    assert torch.equal(first, augmented(images, augmentation, seeded()))
+    assert not torch.equal(first, augmented(images, augmentation, generator))
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 7])
+@pytest.mark.parametrize(
+    "augmentation",
+    [
+        Augmentation(),
+        Augmentation(crop_padding=2),
+        Augmentation(flip=True),
+        Augmentation(crop_padding=2, flip=True),
+    ],
+)
+def test_shares_of_a_batch_are_changed_as_the_whole(augmentation, world):
+    images = pixels(5, 3, 6, 6)
+    whole = augmented(images, augmentation, seeded())
+    for rank in range(world):
+        own = slice(rank, None, world)
+        changes = draw_changes(augmentation, len(images), seeded()).take(own)
+        assert torch.equal(augment(images[own], changes), whole[own])
 
 
 def test_the_global_generator_is_left_alone():
     state = torch.get_rng_state()
-    augment(pixels(4, 1, 4, 4), Augmentation(crop_padding=1, flip=True), seeded())
+    augmented(pixels(4, 1, 4, 4), Augmentation(crop_padding=1, flip=True), seeded())
     assert torch.equal(state, torch.get_rng_state())
 
 
@@ -89,10 +112,10 @@ def test_offsets_and_mirrors_are_uniform():
     n = 9000
     images = torch.zeros(n, 1, 3, 3, dtype=torch.uint8)
     images[:, :, 1, 1], images[:, :, 1, 2] = 1, 2
-    changed = augment(images, Augmentation(crop_padding=1, flip=True), seeded())
+    changed = augmented(images, Augmentation(crop_padding=1, flip=True), seeded())
     places = (changed[:, 0] == 1).float().mean(0)
     torch.testing.assert_close(places, torch.full((3, 3), 1 / 9), atol=0.015, rtol=0)
-    whole = augment(images, Augmentation(flip=True), seeded())
+    whole = augmented(images, Augmentation(flip=True), seeded())
     assert (whole[:, 0, 1, 0] == 2).float().mean() == pytest.approx(0.5, abs=0.02)
 
 

@@ -1,7 +1,7 @@
 """Where images come from, how they reach the device, how they are augmented and split."""
 
 from expunge.data.arrays import as_samples
-from expunge.data.augment import augment
+from expunge.data.augment import Changes, augment, draw_changes
 from expunge.data.images import (
     DEFAULT_BUDGET_BYTES,
     ResidentImages,
@@ -16,12 +16,14 @@ from expunge.data.statistics import channel_statistics
 
 __all__ = [
     "DEFAULT_BUDGET_BYTES",
+    "Changes",
     "DataSpec",
     "ResidentImages",
     "StreamedImages",
     "as_samples",
     "augment",
     "channel_statistics",
+    "draw_changes",
     "load",
     "place",
     "place_dataset",

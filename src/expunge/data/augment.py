@@ -1,4 +1,10 @@
-"""Random crop and flip of a whole batch at once, on the device where it lies."""
+"""Random crop and flip of a whole batch at once, on the device where it lies.
+
+What is drawn is apart from what is done with it: processes that share a batch all draw for the
+whole of it, and each changes its own images.
+"""
+
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -7,15 +13,48 @@ from torch import Tensor
 from expunge.types import Augmentation
 
 
-def augment(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
-    """Images `(B, C, H, W)`, each mirrored at random, then padded with zeros and cropped back.
+@dataclass(frozen=True, eq=False)
+class Changes:
+    """What is done to each image of a batch; what is None is not done to any."""
 
-    dtype, device and memory format are kept. Draws one mirror per image, then a row and a column
-    offset per image; the same generator state gives the same result. Without changes to make, the
-    input itself is returned and nothing is drawn.
+    mirrored: Tensor | None
+    """bool `(B,)`: which images are mirrored left to right."""
+    offsets: Tensor | None
+    """int64 `(2, B)`: the row and the column of the padded image where the window begins."""
+    padding: int
+    """Zero pixels on every side of the padded image."""
+
+    def take(self, images: slice) -> "Changes":
+        """The changes of some of the images."""
+        return Changes(
+            None if self.mirrored is None else self.mirrored[images],
+            None if self.offsets is None else self.offsets[:, images],
+            self.padding,
+        )
+
+
+def draw_changes(augmentation: Augmentation, count: int, generator: torch.Generator) -> Changes:
+    """Changes to `count` images, drawn on the generator's device.
+
+    Draws one mirror per image, then a row and a column offset per image; the same generator state
+    gives the same result. Without changes to make, nothing is drawn.
     """
-    flip, padding = augmentation.flip, augmentation.crop_padding
-    if not flip and not padding:
+    mirrored = offsets = None
+    padding = augmentation.crop_padding
+    device = generator.device
+    if augmentation.flip:
+        mirrored = torch.rand(count, generator=generator, device=device) < 0.5
+    if padding:
+        offsets = torch.randint(0, 2 * padding + 1, (2, count), generator=generator, device=device)
+    return Changes(mirrored, offsets, padding)
+
+
+def augment(images: Tensor, changes: Changes) -> Tensor:
+    """Images `(B, C, H, W)`, some mirrored, then padded with zeros and cropped back.
+
+    dtype, device and memory format are kept. Without changes to make, the input itself is returned.
+    """
+    if len(images) == 0 or (changes.mirrored is None and changes.offsets is None):
         return images
     channels_last = not images.is_contiguous() and images.is_contiguous(
         memory_format=torch.channels_last
@@ -26,35 +65,31 @@ def augment(images: Tensor, augmentation: Augmentation, generator: torch.Generat
         pixels = images.permute(0, 2, 3, 1).unsqueeze(1)
     else:
         pixels = images.contiguous().unsqueeze(4)
-    if flip:
-        pixels = _flip(pixels, generator)
-    if padding:
-        pixels = _crop(pixels, padding, generator)
+    if changes.mirrored is not None:
+        pixels = _flip(pixels, changes.mirrored)
+    if changes.offsets is not None:
+        pixels = _crop(pixels, changes.padding, changes.offsets)
     return pixels.squeeze(1).permute(0, 3, 1, 2) if channels_last else pixels.squeeze(4)
 
 
-def _flip(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """Pixels `(B, P, H, W, S)`, about half of the images mirrored in W."""
+def _flip(pixels: Tensor, mirrored: Tensor) -> Tensor:
+    """Pixels `(B, P, H, W, S)`, those of the `mirrored` images mirrored in W."""
     batch = len(pixels)
-    mirrored = torch.rand(batch, generator=generator, device=generator.device) < 0.5
-    chosen = torch.arange(batch, device=generator.device) + batch * mirrored
+    chosen = torch.arange(batch, device=mirrored.device) + batch * mirrored
     both = torch.cat([pixels, pixels.flip(3)])
     return both.index_select(0, chosen.to(pixels.device, non_blocking=True))
 
 
-def _crop(pixels: Tensor, padding: int, generator: torch.Generator) -> Tensor:
-    """Pixels `(B, P, H, W, S)`, padded in H and W and cropped at random.
+def _crop(pixels: Tensor, padding: int, offsets: Tensor) -> Tensor:
+    """Pixels `(B, P, H, W, S)`, padded in H and W and cropped at each image's offset.
 
     A window of a padded image is a run of its flattened numbers: it begins at the offset, and its
     rows are one padded width apart. So one contiguous copy per image cuts every window.
     """
-    batch, planes, height, width, step = pixels.shape
+    _, planes, height, width, step = pixels.shape
     padded = F.pad(pixels, (0, 0, padding, padding, padding, padding)).flatten(1)
     row = (width + 2 * padding) * step
     plane = (height + 2 * padding) * row
-    offsets = torch.randint(
-        0, 2 * padding + 1, (2, batch), generator=generator, device=generator.device
-    )
     start = (offsets[0] * row + offsets[1] * step).to(pixels.device, non_blocking=True)
     run = (planes - 1) * plane + (height - 1) * row + width * step
     # On the CPU, selecting copies run by run, many times faster than indexing does; elsewhere it

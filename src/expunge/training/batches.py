@@ -1,7 +1,12 @@
 """A pass over samples as index batches."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
+
+from expunge.data.augment import augment, draw_changes
+from expunge.types import Context, Images
 
 
 def shuffled_batches(
@@ -17,3 +22,24 @@ def shuffled_batches(
     if len(batches) > 1 and len(batches[-1]) < least:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches
+
+
+def augmented_shares(
+    images: Images,
+    labels: Tensor,
+    batches: list[Tensor],
+    context: Context,
+    draws: torch.Generator,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """This process's share of every index batch: augmented images, and labels, on the device.
+
+    `images` are handed out there, `labels` are on the CPU. Process r of w gets samples r, r + w, …
+    of a batch.
+    """
+    own = slice(context.fabric.global_rank, None, context.fabric.world_size)
+    shares = [batch[own] for batch in batches]
+    labels = labels.to(context.device)
+    for batch, share, pixels in zip(batches, shares, images.batches(shares), strict=True):
+        # Every process draws for the whole batch: the images are the same for any number of them.
+        changes = draw_changes(context.augmentation, len(batch), draws).take(own)
+        yield augment(pixels, changes), labels[share.to(labels.device)]

@@ -9,12 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from expunge.data.augment import augment
 from expunge.errors import ConfigError, DivergedError
 from expunge.sparsity.l1 import GammaSchedule, add_l1_gradient, gamma_at, proximal_step
 from expunge.sparsity.mask import apply_mask
 from expunge.sparsity.masker import Masker
-from expunge.training.batches import shuffled_batches
+from expunge.training.batches import augmented_shares, shuffled_batches
 from expunge.training.layout import place_back, place_for_work
 from expunge.training.modes import mode
 from expunge.training.randomness import seeded_layers
@@ -63,7 +62,6 @@ def fit(
     fabric = context.fabric
     home = next(model.parameters()).device
     images = samples.images.to(context.device)
-    labels = samples.labels.to(context.device)
     index = index.cpu()
     place_for_work(model, context.device)
     if context.mask is not None:
@@ -73,8 +71,8 @@ def fit(
     keep_zeros = Masker(model, context.mask, optimizer) if context.mask is not None else None
     network, stepper = fabric.setup(model, optimizer)
     order = context.generator("order")
-    # Each process augments its own share of a batch, so each draws from a generator of its own.
-    draws = context.generator(f"augmentation:{fabric.global_rank}", context.device)
+    # One stream of draws for all processes.
+    draws = context.generator("augmentation:0", context.device)
     # Under `maximize` the gradient is climbed: the penalty must then point the other way.
     sign = -1.0 if ascend else 1.0
 
@@ -87,19 +85,14 @@ def fit(
             batches = shuffled_batches(
                 index, recipe.batch_size, order, least=max(2, fabric.world_size)
             )
-            shares = [batch[fabric.global_rank :: fabric.world_size] for batch in batches]
+            shares = augmented_shares(images, samples.labels, batches, context, draws)
             gamma = 0.0 if penalty is None else _gamma(penalty, epoch, recipe.epochs)
             total = torch.zeros((), device=context.device)
-            for batch, share, pixels in zip(batches, shares, images.batches(shares), strict=True):
+            for batch, (pixels, labels) in zip(batches, shares, strict=True):
                 lr = learning_rate(recipe, step, len(batches))
                 for group in optimizer.param_groups:
                     group["lr"] = lr
-                loss, _ = losses(
-                    network,
-                    augment(pixels, context.augmentation, draws),
-                    labels[share.to(labels.device)],
-                    recipe.label_smoothing,
-                )
+                loss, _ = losses(network, pixels, labels, recipe.label_smoothing)
                 # Data parallel averages gradients over processes: this makes it the batch's mean.
                 objective = loss.sum() * (fabric.world_size / len(batch))
                 fabric.backward(objective)
