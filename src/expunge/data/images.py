@@ -45,7 +45,9 @@ class ResidentImages:
     @property
     def tensor(self) -> Tensor:
         """All images `(N, C, H, W)`; a copy if this is a view."""
-        return self._tensor if self._rows is None else self._select(self._rows)
+        if self._rows is None:
+            return self._tensor
+        return self._tensor.index_select(0, self._rows.to(self._tensor.device))
 
     def __len__(self) -> int:
         """How many images there are."""
@@ -63,12 +65,20 @@ class ResidentImages:
         return ResidentImages(self._tensor, index if self._rows is None else self._rows[index])
 
     def batches(self, index: Iterable[Tensor]) -> Iterator[Tensor]:
-        """For each int64 index `(B,)`, images `(B, C, H, W)` on the device."""
-        for rows in index:
-            yield self._select(rows if self._rows is None else self._rows[rows.cpu()])
+        """For each int64 index `(B,)`, images `(B, C, H, W)` on the device.
 
-    def _select(self, rows: Tensor) -> Tensor:
-        return self._tensor.index_select(0, rows.to(self._tensor.device, non_blocking=True))
+        The indices of all batches go there at once: a copy for each would make the host wait for
+        the device at every batch.
+        """
+        parts = list(index)
+        if not parts:
+            return
+        rows = torch.cat(parts)
+        if self._rows is not None:
+            rows = self._rows[rows.cpu()]
+        rows = rows.to(self._tensor.device)
+        for some in rows.split([len(part) for part in parts]):
+            yield self._tensor.index_select(0, some)
 
 
 class StreamedImages:

@@ -38,8 +38,23 @@ def augmented_shares(
     """
     own = slice(context.fabric.global_rank, None, context.fabric.world_size)
     shares = [batch[own] for batch in batches]
-    labels = labels.to(context.device)
-    for batch, share, pixels in zip(batches, shares, images.batches(shares), strict=True):
+    labelled = with_labels(images, labels, shares, context.device)
+    for batch, (pixels, some) in zip(batches, labelled, strict=True):
         # Every process draws for the whole batch: the images are the same for any number of them.
         changes = draw_changes(context.augmentation, len(batch), draws).take(own)
-        yield augment(pixels, changes), labels[share.to(labels.device)]
+        yield augment(pixels, changes), some
+
+
+def with_labels(
+    images: Images, labels: Tensor, batches: list[Tensor], device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Images and labels `(B,)` of every index batch, on the device that `images` are handed out on.
+
+    Labels go there all at once: a copy for each batch would make the host wait for the device.
+    """
+    if not batches:
+        return
+    chosen = labels[torch.cat(batches)].to(device)
+    yield from zip(
+        images.batches(batches), chosen.split([len(batch) for batch in batches]), strict=True
+    )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from expunge.training.batches import with_labels
 from expunge.training.task import as_input
 from expunge.types import Context, Samples
 
@@ -23,18 +24,16 @@ def input_batches(
     """
     dtype = next(p.dtype for p in model.parameters() if p.is_floating_point())
     images = samples.images.to(context.device)
-    labels = samples.labels.to(context.device)
     batches = list(torch.split(index.cpu(), batch_size))
 
     def go() -> Iterator[tuple[Tensor, Tensor]]:
         seen = 0
-        for done, (batch, pixels) in enumerate(
-            zip(batches, images.batches(batches), strict=True), start=1
-        ):
+        labelled = with_labels(images, samples.labels, batches, context.device)
+        for done, (pixels, labels) in enumerate(labelled, start=1):
             # Rows in the usual order: per-sample products read each image's channels one by one.
             given = as_input(pixels).to(dtype, memory_format=torch.contiguous_format)
-            yield given, labels[batch.to(labels.device)]
-            seen += len(batch)
+            yield given, labels
+            seen += len(labels)
             context.progress(task, done, len(batches), seen)
 
     return go
