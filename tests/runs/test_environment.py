@@ -89,7 +89,6 @@ def test_what_cannot_be_found_out_is_null(tmp_path, monkeypatch):
     assert _memory_gib() is None
 
 
-def test_cores_without_affinity(monkeypatch):
-    monkeypatch.delattr("os.sched_getaffinity", raising=False)
-    monkeypatch.setattr("os.cpu_count", lambda: 3)
-    assert environment()["cores"] == 3
+def test_cores_are_those_that_this_process_may_use(monkeypatch):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    assert environment()["cores"] == 1

@@ -7,6 +7,7 @@ from expunge.bench.config import to_mapping
 from expunge.bench.experiment import Experiment
 from expunge.bench.stages import (
     Origin,
+    Stage,
     ensure,
     measure_stage,
     prune_stage,
@@ -43,8 +44,8 @@ def run_grid(workspace: Workspace, experiment: Experiment) -> list[dict[str, Any
     ]
 
 
-def bases_of_seed(workspace: Workspace, experiment: Experiment, seed: int) -> list[Base]:
-    """The dense original and every sparse one."""
+def original_stage(workspace: Workspace, experiment: Experiment, seed: int) -> Stage:
+    """The dense original of one seed."""
     origin = Origin(
         data=experiment.data,
         network=experiment.network,
@@ -52,7 +53,12 @@ def bases_of_seed(workspace: Workspace, experiment: Experiment, seed: int) -> li
         seed=seed,
         precision=precision_on(workspace.device, experiment.precision),
     )
-    dense = ensure(workspace, train_stage(workspace, origin))
+    return train_stage(workspace, origin)
+
+
+def bases_of_seed(workspace: Workspace, experiment: Experiment, seed: int) -> list[Base]:
+    """The dense original and every sparse one."""
+    dense = ensure(workspace, original_stage(workspace, experiment, seed))
     bases = [Base("none", 0.0, dense)]
     for pruner in experiment.pruners:
         for config in experiment.pruner_configs(pruner):

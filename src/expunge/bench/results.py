@@ -8,6 +8,7 @@ from expunge.bench.config import to_mapping
 from expunge.bench.experiment import Experiment
 from expunge.bench.grid import bases_of_seed, run_grid
 from expunge.bench.stages.model import MODEL, WEIGHTS
+from expunge.bench.workers import fill_store
 from expunge.bench.workspace import Workspace, precision_on
 from expunge.errors import StoreError
 from expunge.runs import environment, read_object, write_json
@@ -18,9 +19,11 @@ ORIGINAL_MODEL = "original"
 
 
 def run_experiment(
-    workspace: Workspace, experiment: Experiment, folder: Path, reproduce: str
+    workspace: Workspace, experiment: Experiment, folder: Path, reproduce: str, workers: int = 1
 ) -> dict[str, Any]:
     """Run what is not there yet, and leave `results.json` and the original model in `folder`.
+
+    Several `workers` make stages at the same time; run times are then those of a shared machine.
 
     Raises:
         StoreError: the folder holds an experiment with other settings.
@@ -28,6 +31,8 @@ def run_experiment(
     """
     if workspace.leads:
         claim(folder, experiment)
+    if workers > 1:
+        fill_store(workspace, experiment, workers)
     cells = run_grid(workspace, experiment)
     # Asked for by every process, as every stage is; only the leading one writes.
     original = bases_of_seed(workspace, experiment, experiment.seeds[0])[0]
@@ -38,6 +43,7 @@ def run_experiment(
             **environment(),
             "device": device_name(workspace),
             "precision": precision_on(workspace.device, experiment.precision),
+            "workers": workers,
         },
         "settings": plain(experiment),
         "reproduce": reproduce,

@@ -9,6 +9,7 @@ from expunge.cli.options import AsJson, Device, Devices, Strategy, show_json, wo
 
 if TYPE_CHECKING:
     from expunge.bench.experiment import Experiment
+    from expunge.bench.workspace import Workspace
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for results and report.", metavar="DIR")]
 Seeds = Annotated[
@@ -19,18 +20,31 @@ Seeds = Annotated[
 def demo(
     out: Out = Path("demo"),
     seeds: Seeds = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            help="How many processes make stages at the same time; default: one a core, at most 4.",
+            min=1,
+            metavar="N",
+        ),
+    ] = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Train, prune, forget a class and a random tenth, and report, in about a minute."""
     from importlib.resources import files
 
+    from joblib import cpu_count
+
     from expunge.bench.experiment import parse_experiment, with_overrides
 
     text = (files("expunge.bench") / "demo.toml").read_text(encoding="utf-8")
     experiment = with_overrides(parse_experiment(text, "demo.toml"), seeds=_first(seeds))
     words = f" --seeds {seeds}" if seeds is not None else ""
-    _run(experiment, out, None, device, 1, "auto", f"expunge demo --out demo{words}", as_json)
+    reproduce = f"expunge demo --out demo{words}"
+    space = workspace(out / "runs", device)
+    _run(space, experiment, out, reproduce, workers or min(4, cpu_count()), as_json)
 
 
 def bench(
@@ -47,6 +61,16 @@ def bench(
     data: Annotated[
         str | None, typer.Option("--data", help="Read the same data from here instead.")
     ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers",
+            help="How many processes make stages at the same time. Run times are then those of a "
+            "shared machine.",
+            min=1,
+            metavar="N",
+        ),
+    ] = 1,
     device: Device = "auto",
     devices: Devices = 1,
     strategy: Strategy = "auto",
@@ -57,16 +81,9 @@ def bench(
 
     experiment = with_overrides(read_experiment(recipe), seeds=_first(seeds), source=data)
     words = f" --seeds {seeds}" if seeds is not None else ""
-    _run(
-        experiment,
-        out if out is not None else Path(recipe.stem),
-        store,
-        device,
-        devices,
-        strategy,
-        f"expunge bench {recipe}{words}",
-        as_json,
-    )
+    out = out if out is not None else Path(recipe.stem)
+    space = workspace(store if store is not None else out / "runs", device, devices, strategy)
+    _run(space, experiment, out, f"expunge bench {recipe}{words}", workers, as_json)
 
 
 def _first(seeds: int | None) -> tuple[int, ...] | None:
@@ -74,21 +91,18 @@ def _first(seeds: int | None) -> tuple[int, ...] | None:
 
 
 def _run(
+    space: "Workspace",
     experiment: "Experiment",
     out: Path,
-    store: Path | None,
-    device: str,
-    devices: int,
-    strategy: str,
     reproduce: str,
+    workers: int,
     as_json: bool,
 ) -> None:
     from expunge.bench.results import run_experiment
     from expunge.cli.tables import print_tables
     from expunge.report import to_text
 
-    space = workspace(store if store is not None else out / "runs", device, devices, strategy)
-    results = run_experiment(space, experiment, out, reproduce)
+    results = run_experiment(space, experiment, out, reproduce, workers)
     if not space.leads:
         return
     path = out / "report.html"

@@ -42,10 +42,12 @@ def workspace(
     store: Path, device: str = "auto", devices: int = 1, strategy: str = "auto"
 ) -> "Workspace":
     """A workspace over `store` whose progress is shown on standard error."""
+    from expunge.bench.threads import share_processor
     from expunge.bench.workspace import Workspace
     from expunge.cli.progress import Terminal
     from expunge.runs import Store as RunStore
 
+    share_processor(devices)
     terminal = Terminal()
     space = Workspace(
         RunStore(store),

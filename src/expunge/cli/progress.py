@@ -14,36 +14,41 @@ from rich.progress import (
 
 
 class Terminal:
-    """Shows progress where somebody watches, and finished stages always."""
+    """Shows progress where somebody watches, and finished stages always.
+
+    Tasks that go on at the same time have a bar each.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, highlight=False)
-        self._bar: tuple[Progress, TaskID] | None = None
-        self._name = ""
-        self._start = 0.0
+        self._bars: Progress | None = None
+        self._tasks: dict[str, tuple[TaskID, float]] = {}
 
     def progress(self, task: str, done: int, total: int, images: int) -> None:
         """`done` of `total` steps of `task`, which saw `images` images so far."""
         if not self._console.is_terminal:
             return
-        if self._bar is None or task != self._name or done <= 1:
-            self._close()
-            self._bar = self._open(task, total)
-        bar, place = self._bar
-        rate = images / max(1e-9, time.perf_counter() - self._start)
-        bar.update(place, completed=done, rate=f"{rate:,.0f} images/s")
-        if done >= total:
+        if self._bars is None:
+            self._bars = self._open()
+        if task not in self._tasks or done <= 1:
+            self._remove(task)
+            added = self._bars.add_task(task, total=total, rate="")
+            self._tasks[task] = added, time.perf_counter()
+        bar, start = self._tasks[task]
+        rate = images / max(1e-9, time.perf_counter() - start)
+        self._bars.update(bar, completed=done, rate=f"{rate:,.0f} images/s")
+        if done >= total and len(self._tasks) > 1:
+            self._remove(task)
+        elif done >= total:
             self._close()
 
     def announce(self, run_id: str, label: str, seconds: float | None) -> None:
         """A stage is there: made in `seconds`, or found."""
-        self._close()
         took = "   found" if seconds is None else f"{seconds:7.1f}s"
         self._console.print(f"[dim]{took}[/dim]  {label}  [dim]{run_id}[/dim]", soft_wrap=True)
 
-    def _open(self, task: str, total: int) -> tuple[Progress, TaskID]:
-        self._name, self._start = task, time.perf_counter()
-        bar = Progress(
+    def _open(self) -> Progress:
+        bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.completed}/{task.total}  {task.fields[rate]}"),
@@ -53,10 +58,15 @@ class Terminal:
             console=self._console,
             transient=True,
         )
-        bar.start()
-        return bar, bar.add_task(task, total=total, rate="")
+        bars.start()
+        return bars
+
+    def _remove(self, task: str) -> None:
+        if self._bars is not None and task in self._tasks:
+            self._bars.remove_task(self._tasks.pop(task)[0])
 
     def _close(self) -> None:
-        if self._bar is not None:
-            self._bar[0].stop()
-            self._bar = None
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+            self._tasks.clear()

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from joblib import cpu_count
+
 from expunge.runs.files import JSON
 
 _PACKAGES = ("expunge", "torch", "numpy", "lightning-fabric", "scikit-learn")
@@ -23,7 +25,7 @@ def environment() -> dict[str, JSON]:
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cpu": _cpu_model(Path("/proc/cpuinfo")),
-        "cores": _cores(),
+        "cores": cpu_count(),
         "memory_gib": _memory_gib(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "commit": _commit(Path(__file__)),
@@ -48,12 +50,6 @@ def _cpu_model(listing: Path) -> str | None:
         if key.strip() == "model name":
             return value.strip()
     return platform.processor() or None
-
-
-def _cores() -> int | None:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
 
 
 def _memory_gib() -> float | None:
