@@ -83,7 +83,7 @@ def test_the_same_state_gives_the_same_images_and_the_next_state_others():
     assert not torch.equal(first, augmented(images, augmentation, generator))
 
 
-@pytest.mark.parametrize("world", [1, 2, 3, 7])
+@pytest.mark.parametrize("world", [1, 2, 5])
 @pytest.mark.parametrize(
     "augmentation",
     [

@@ -54,7 +54,7 @@ def augment(images: Tensor, changes: Changes) -> Tensor:
 
     dtype, device and memory format are kept. Without changes to make, the input itself is returned.
     """
-    if len(images) == 0 or (changes.mirrored is None and changes.offsets is None):
+    if changes.mirrored is None and changes.offsets is None:
         return images
     channels_last = not images.is_contiguous() and images.is_contiguous(
         memory_format=torch.channels_last

@@ -77,7 +77,7 @@ class ResidentImages:
         if self._rows is not None:
             rows = self._rows[rows.cpu()]
         rows = rows.to(self._tensor.device)
-        for some in rows.split([len(part) for part in parts]):
+        for some in torch.split(rows, [len(part) for part in parts]):
             yield self._tensor.index_select(0, some)
 
 

@@ -6,20 +6,18 @@ import torch
 from torch import Tensor
 
 from expunge.data.augment import augment, draw_changes
+from expunge.training.share import own_share
 from expunge.types import Context, Images
 
 
-def shuffled_batches(
-    index: Tensor, batch_size: int, generator: torch.Generator, least: int = 2
-) -> list[Tensor]:
+def shuffled_batches(index: Tensor, batch_size: int, generator: torch.Generator) -> list[Tensor]:
     """`index` in random order, cut into batches; every sample once.
 
-    A last batch of fewer than `least` samples joins the one before: batch normalisation needs two
-    samples, data-parallel training one a device.
+    A last batch of one sample joins the one before: batch normalisation needs two.
     """
     order = index[torch.randperm(len(index), generator=generator)]
     batches = list(torch.split(order, batch_size))
-    if len(batches) > 1 and len(batches[-1]) < least:
+    if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches
 
@@ -33,15 +31,14 @@ def augmented_shares(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """This process's share of every index batch: augmented images, and labels, on the device.
 
-    `images` are handed out there, `labels` are on the CPU. Process r of w gets samples r, r + w, …
-    of a batch.
+    `images` are handed out there, `labels` are on the CPU.
     """
-    own = slice(context.fabric.global_rank, None, context.fabric.world_size)
-    shares = [batch[own] for batch in batches]
+    own = [own_share(len(batch), context.fabric) for batch in batches]
+    shares = [batch[mine] for batch, mine in zip(batches, own, strict=True)]
     labelled = with_labels(images, labels, shares, context.device)
-    for batch, (pixels, some) in zip(batches, labelled, strict=True):
+    for batch, mine, (pixels, some) in zip(batches, own, labelled, strict=True):
         # Every process draws for the whole batch: the images are the same for any number of them.
-        changes = draw_changes(context.augmentation, len(batch), draws).take(own)
+        changes = draw_changes(context.augmentation, len(batch), draws).take(mine)
         yield augment(pixels, changes), some
 
 
@@ -55,6 +52,5 @@ def with_labels(
     if not batches:
         return
     chosen = labels[torch.cat(batches)].to(device)
-    yield from zip(
-        images.batches(batches), chosen.split([len(batch) for batch in batches]), strict=True
-    )
+    sizes = [len(batch) for batch in batches]
+    yield from zip(images.batches(batches), torch.split(chosen, sizes), strict=True)

@@ -18,7 +18,9 @@ from expunge.training.layout import place_back, place_for_work
 from expunge.training.modes import mode
 from expunge.training.randomness import seeded_layers
 from expunge.training.schedule import learning_rate
+from expunge.training.share import sum_over_processes
 from expunge.training.task import losses
+from expunge.training.whole_batch import whole_batch
 from expunge.types import Context, Recipe, Samples, derive_seed
 
 if TYPE_CHECKING:
@@ -50,7 +52,8 @@ def fit(
 
     Weights that `context.mask` prunes, and their momentum, are zero after every step. `ascend`
     climbs the loss instead. `after_epoch` is called with the number of epochs done, 0 included.
-    Modes, device and global random state are as before when it returns.
+    Modes, device and global random state are as before when it returns. Processes that share the
+    batches compute what one would, but for what layers such as dropout draw.
 
     Raises:
         ConfigError: the proximal ℓ1 step is asked for with an optimiser other than SGD, or a
@@ -82,9 +85,7 @@ def fit(
             after_epoch(0)
         step = seen = 0
         for epoch in range(recipe.epochs):
-            batches = shuffled_batches(
-                index, recipe.batch_size, order, least=max(2, fabric.world_size)
-            )
+            batches = shuffled_batches(index, recipe.batch_size, order)
             shares = augmented_shares(images, samples.labels, batches, context, draws)
             gamma = 0.0 if penalty is None else _gamma(penalty, epoch, recipe.epochs)
             total = torch.zeros((), device=context.device)
@@ -92,10 +93,7 @@ def fit(
                 lr = learning_rate(recipe, step, len(batches))
                 for group in optimizer.param_groups:
                     group["lr"] = lr
-                loss, _ = losses(network, pixels, labels, recipe.label_smoothing)
-                # Data parallel averages gradients over processes: this makes it the batch's mean.
-                objective = loss.sum() * (fabric.world_size / len(batch))
-                fabric.backward(objective)
+                total += _backward(network, pixels, labels, len(batch), recipe, fabric)
                 if penalty is not None and penalty.form == "subgradient":
                     add_l1_gradient(parameters, sign * gamma)
                 stepper.step()
@@ -104,12 +102,11 @@ def fit(
                 if keep_zeros is not None:
                     keep_zeros()
                 stepper.zero_grad()
-                total += objective.detach()
                 step += 1
                 seen += len(batch)
                 context.progress(task, step, len(batches) * recipe.epochs, seen)
             # One look at the loss an epoch: more would make the device wait for the host.
-            mean = float(total) / len(batches)
+            mean = float(sum_over_processes(total, fabric)) / len(batches)
             if not math.isfinite(mean):
                 raise DivergedError(
                     f"{task}: the loss of epoch {epoch + 1} of {recipe.epochs} is {mean}: expected "
@@ -119,6 +116,27 @@ def fit(
                 after_epoch(epoch + 1)
     place_back(model, home)
     check_finite(model, task)
+
+
+def _backward(
+    network: nn.Module,
+    pixels: Tensor,
+    labels: Tensor,
+    size: int,
+    recipe: Recipe,
+    fabric: "Fabric",
+) -> Tensor:
+    """Leave the gradients of a batch's mean loss, of which this process has a share of the samples.
+
+    Returns the part of the mean that comes from the share; `size` is that of the whole batch.
+    """
+    counts = fabric.global_rank < size
+    with whole_batch(fabric, counts=counts):
+        loss, _ = losses(network, pixels, labels, recipe.label_smoothing)
+        part = loss.sum() * (counts / size)
+        # Data parallel takes the mean of gradients over processes; theirs is to be the sum.
+        fabric.backward(part * fabric.world_size)
+    return part.detach()
 
 
 def check_finite(model: nn.Module, task: str) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from expunge.training.layout import place_back, place_for_work
 from expunge.training.modes import mode
 from expunge.training.precision import full_float32
+from expunge.training.share import own_share, sum_over_processes
 from expunge.training.task import as_input
 from expunge.types import Progress, Samples, silent
 
@@ -30,8 +31,8 @@ def predict(
     """
     home = next(model.parameters()).device
     images = samples.images.to(fabric.device)
-    index = torch.arange(len(samples))
-    share = index[fabric.global_rank :: fabric.world_size]
+    own = own_share(len(samples), fabric)
+    share = torch.arange(len(samples))[own]
     batches = list(torch.split(share, batch_size))
     logits: list[Tensor] = []
     place_for_work(model, fabric.device)
@@ -41,16 +42,8 @@ def predict(
             logits.append(model(as_input(pixels)).float())
             progress(task, done, len(batches), min(done * batch_size, len(share)))
     place_back(model, home)
-    mine = torch.cat(logits) if logits else torch.empty(0)
-    if fabric.world_size == 1:
-        return mine.cpu().clone()
-    return _gather(mine, len(samples), fabric).cpu()
-
-
-def _gather(mine: Tensor, total: int, fabric: "Fabric") -> Tensor:
-    """All processes' shares (sample i is on process i mod world), in the samples' order."""
-    longest = -(-total // fabric.world_size)
-    padded = mine.new_zeros((longest, mine.shape[1]))
-    padded[: len(mine)] = mine
-    shares = torch.as_tensor(fabric.all_gather(padded))
-    return shares.transpose(0, 1).reshape(-1, mine.shape[1])[:total]
+    mine = torch.cat(logits)
+    whole = mine.new_zeros((len(samples), mine.shape[1]))
+    if fabric.global_rank < len(samples):
+        whole[own] = mine
+    return sum_over_processes(whole, fabric).cpu()

@@ -1,0 +1,197 @@
+"""Everything that processes share, done by one or by two: `python -m ... FOLDER` does it by two."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from tests.conftest import small_network
+from torch import nn
+
+from expunge.data import as_samples
+from expunge.methods.fine_tuning import FineTuningConfig, fine_tuning
+from expunge.methods.fisher_forgetting import FisherForgettingConfig, fisher_forgetting
+from expunge.methods.gradient_ascent import GradientAscentConfig, gradient_ascent
+from expunge.methods.influence import InfluenceConfig, influence_unlearning
+from expunge.methods.l1_sparse import L1SparseConfig, l1_sparse
+from expunge.scenarios import by_class, make_split
+from expunge.training.fit import Penalty, fit
+from expunge.training.predict import predict
+from expunge.training.share import own_share, sum_over_processes
+from expunge.training.whole_batch import whole_batch
+from expunge.types import Augmentation, Context, Recipe
+
+GRADIENT = {"epochs": 2, "lr": 0.02, "batch_size": 16}
+"""Settings of the methods that take gradient steps."""
+
+
+def everything(fabric):
+    """All results, by name; every process gets all of them."""
+    return {
+        **normalisation(fabric),
+        **training(fabric),
+        **gradient_methods(fabric),
+        **curvature_methods(fabric),
+        **predictions(fabric),
+    }
+
+
+def normalisation(fabric):
+    """What comes out of batch normalisation, its gradients and its running statistics."""
+    found = {}
+    for name, norm, shape, count in (
+        ("1d", nn.BatchNorm1d(3), (3,), 7),
+        ("2d", nn.BatchNorm2d(3), (3, 4, 5), 7),
+        ("far from zero", nn.BatchNorm2d(3), (3, 4, 5), 7),
+        ("one sample", nn.BatchNorm2d(3), (3, 4, 5), 1),
+        ("cumulative", nn.BatchNorm2d(3, momentum=None), (3, 2, 2), 5),
+        ("no weights", nn.BatchNorm2d(3, affine=False), (3, 2, 2), 5),
+        ("no running statistics", nn.BatchNorm2d(3, track_running_stats=False), (3, 2, 2), 5),
+        ("bfloat16", nn.BatchNorm2d(3), (3, 4, 5), 7),
+    ):
+        draws = torch.Generator().manual_seed(1)
+        images = torch.randn((count, *shape), generator=draws, dtype=torch.float64)
+        images = images + 1e5 if name == "far from zero" else images
+        along = torch.randn(images.shape, generator=draws, dtype=torch.float64)
+        norm.double()
+        for p in norm.parameters():
+            nn.init.normal_(p, generator=draws)
+        own = own_share(count, fabric)
+        counts = fabric.global_rank < count
+        given = images[own].requires_grad_()
+        some = along[own] * counts
+        if name == "bfloat16":
+            norm.float()
+            given, some = given.detach().bfloat16().requires_grad_(), some.bfloat16()
+        # Twice: running statistics are of more than one batch.
+        for _ in range(2):
+            with whole_batch(fabric, counts=counts):
+                out = norm(given)
+                given.grad = None
+                norm.zero_grad()
+                (out * some).sum().backward()
+        assert out.dtype == given.dtype
+        shares = {"out": out.detach() * counts, "gradient": given.grad}
+        for what, share in shares.items():
+            whole = torch.zeros(images.shape, dtype=share.dtype)
+            whole[own] = share
+            found[f"normalised {name}, {what}"] = sum_over_processes(whole, fabric)
+        for what, p in norm.named_parameters():
+            found[f"normalised {name}, {what}"] = sum_over_processes(p.grad, fabric)
+        for what, buffer in norm.named_buffers():
+            found[f"normalised {name}, {what}"] = buffer
+    return found
+
+
+def training(fabric):
+    """Weights and running statistics after a few steps in float64, the last batch an odd one."""
+    index = torch.arange(6, 61)
+    crop_and_flip = Augmentation(crop_padding=2, flip=True)
+    recipe = Recipe(epochs=2, batch_size=16, lr=0.02, schedule="cosine", label_smoothing=0.1)
+    found = {}
+    for name, penalty, masked, changes, some in (
+        ("plain", None, False, Augmentation(), index),
+        ("augmented", None, False, crop_and_flip, index),
+        ("subgradient", Penalty(gamma=0.01, form="subgradient"), True, crop_and_flip, index),
+        ("proximal", Penalty(gamma=0.01, form="proximal"), True, crop_and_flip, index),
+        ("one sample", None, False, crop_and_flip, index[:1]),
+    ):
+        model = small_network().double()
+        mask = some_mask(model) if masked else None
+        context = Context(fabric=fabric, mask=mask, augmentation=changes)
+        fit(model, samples(61), some, recipe, context, penalty=penalty)
+        found |= {f"trained {name}, {k}": v for k, v in model.state_dict().items()}
+    return found
+
+
+def gradient_methods(fabric):
+    split = make_split(samples(61), by_class(1))
+    context = Context(fabric=fabric, augmentation=Augmentation(crop_padding=1, flip=True))
+    found = {}
+    for name, method, config in (
+        ("ft", fine_tuning, FineTuningConfig(**GRADIENT)),
+        ("ga", gradient_ascent, GradientAscentConfig(**GRADIENT)),
+        ("l1_sparse", l1_sparse, L1SparseConfig(**GRADIENT, gamma=0.01)),
+    ):
+        model = method(small_network().double(), split, config, context)
+        found |= {f"unlearned {name}, {k}": v for k, v in model.state_dict().items()}
+    return found
+
+
+def curvature_methods(fabric):
+    """The change of the weights: the whole of what is computed, and not a small part of a sum."""
+    split = make_split(samples(61), by_class(1))
+    solvers = InfluenceConfig(samples=30, batch_size=7, damping=0.05)
+    found = {}
+    for name, method, config in (
+        *(
+            (f"ff {kind} in {size}", fisher_forgetting, FisherForgettingConfig(**each))
+            for kind in ("per_sample", "sampled", "batch_mean")
+            for size in (7, 64)  # 64: one batch, of which the second process has none
+            for each in [{"fisher": kind, "batch_size": size, "alpha": 1e-4, "draws": 3}]
+        ),
+        *(
+            (f"iu {solver}", influence_unlearning, replace(solvers, solver=solver))
+            for solver in ("woodbury", "woodfisher", "cg", "rank1")
+        ),
+        ("iu cg in 64", influence_unlearning, replace(solvers, solver="cg", batch_size=64)),
+        (
+            "iu cg by fisher",
+            influence_unlearning,
+            replace(solvers, solver="cg", curvature="fisher"),
+        ),
+    ):
+        model = small_network().double()
+        mask = some_mask(model)
+        for kept_name, kept in mask.items():
+            model.get_parameter(kept_name).data.mul_(kept)
+        found |= {
+            f"unlearned {name}, {k}": after.detach() - model.get_parameter(k).detach()
+            for k, after in method(
+                model, split, config, Context(fabric=fabric, mask=mask)
+            ).named_parameters()
+        }
+    return found
+
+
+def predictions(fabric):
+    fabric = launched(fabric.world_size, "32-true")
+    return {
+        f"predicted {count}": predict(small_network(), samples(count), fabric, batch_size=7)
+        for count in (61, 2, 1)
+    }
+
+
+def samples(count):
+    """Noise of 3 classes, 1x8x8."""
+    images = np.random.default_rng(0).integers(0, 256, (count, 1, 8, 8)).astype(np.uint8)
+    return as_samples((images, np.arange(count) % 3), class_names="abc", name="noise")
+
+
+def some_mask(model):
+    generator = torch.Generator().manual_seed(5)
+    return {
+        f"{name}.weight": torch.rand(
+            model.get_parameter(f"{name}.weight").shape, generator=generator
+        )
+        < 0.6
+        for name in ("conv", "conv2")
+    }
+
+
+def launched(devices, precision="64-true"):
+    fabric = Fabric(
+        accelerator="cpu",
+        devices=devices,
+        strategy="auto" if devices == 1 else "ddp",
+        precision=precision,
+    )
+    fabric.launch()
+    return fabric
+
+
+if __name__ == "__main__":
+    fabric = launched(2)
+    torch.save(everything(fabric), Path(sys.argv[1]) / f"{fabric.global_rank}.pt")
