@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: setup demo test lint docs bench browser clean
+.PHONY: setup demo test lint docs bench bench-full browser clean
 
 setup: $(VENV)/.ready
 
@@ -24,7 +24,11 @@ docs: $(VENV)/.ready-docs
 	$(BIN)/mkdocs build --strict --site-dir build/site
 
 bench: $(VENV)/.ready
-	$(BIN)/python benchmarks/run.py --out build/bench.json
+	$(BIN)/python -m benchmarks.run --out build/bench.json
+
+# Larger sizes, the demo from a cold start, and how every method grows (also build/growth.json).
+bench-full: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.run --full --out build/bench-full.json
 
 # The report is tested in a browser; without one those tests are skipped, and say so.
 browser:

@@ -1,57 +1,60 @@
 """Curvature against loops over samples: gradients, the Fisher diagonal, influence unlearning."""
 
+from statistics import median
+
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks import floors
+from benchmarks.timing import Figure, figure, in_turn, over
+from benchmarks.workload import CLASSES, Workload
 from expunge.curvature.coordinates import Coordinates
 from expunge.curvature.fisher import exact_fisher
 from expunge.curvature.per_sample import per_sample_gradients
-from expunge.data import as_samples
 from expunge.methods.influence import InfluenceConfig, influence_unlearning
-from expunge.models import ModelSpec, build
 from expunge.scenarios import at_random, make_split
 from expunge.types import Context
-from timing import Figure, figure, ratios
 
-CLASSES = 10
-BATCH = 32
-
-
-def figures(rounds: int) -> list[Figure]:
-    return [_gradients(rounds), _fisher(rounds), _influence(min(rounds, 2))]
+RESNET20S = Workload("resnet20s", (3, 32, 32), 32)
+RESNET8 = Workload("resnet8", (3, 16, 16), 64, width=0.5)
 
 
-def _noise(count: int, size: int) -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (count, 3, size, size), generator=generator, dtype=torch.uint8)
-    return images, torch.randint(0, CLASSES, (count,), generator=generator)
+def figures(
+    rounds: int,
+    work: Workload = RESNET20S,
+    small: Workload = RESNET8,
+    drawn: int = 1000,
+    long_rounds: int = 2,
+) -> list[Figure]:
+    return [
+        _gradients(work, rounds),
+        _fisher(work, rounds),
+        _influence(small, drawn, min(rounds, long_rounds)),
+    ]
 
 
-def _resnet20s() -> nn.Module:
-    return build(ModelSpec(name="resnet20s", num_classes=CLASSES), seed=0).eval()
-
-
-def _gradients(rounds: int) -> Figure:
-    model = _resnet20s()
-    pixels, labels = _noise(2 * BATCH, 32)
+def _gradients(work: Workload, rounds: int) -> Figure:
+    model = work.build().eval()
+    pixels, labels = work.tensors(2 * work.batch)
     images = pixels.float() / 255
 
     def ours() -> None:
-        for part in range(0, len(images), BATCH):
-            per_sample_gradients(model, images[part : part + BATCH], labels[part : part + BATCH])
+        for part, named in zip(images.split(work.batch), labels.split(work.batch), strict=True):
+            per_sample_gradients(model, part, named)
 
+    times = in_turn({"ours": ours, "loop": lambda: _loop(model, images, labels)}, rounds)
     return figure(
-        "per-sample gradients over a loop: resnet20s, 32x32",
-        ratios(ours, lambda: _loop(model, images, labels), rounds),
+        f"per-sample gradients over a loop: {work.name}",
+        over(times["loop"], times["ours"]),
+        floor=median(times["loop"]) / floors.step_seconds(work, len(images)),
         target=4.0,
     )
 
 
-def _fisher(rounds: int) -> Figure:
-    model = _resnet20s()
-    pixels, labels = _noise(BATCH // 2, 32)
+def _fisher(work: Workload, rounds: int) -> Figure:
+    model = work.build().eval()
+    pixels, labels = work.tensors(max(2, work.batch // 2))
     images = pixels.float() / 255
     coordinates = Coordinates(model)
     parameters = list(model.parameters())
@@ -69,38 +72,48 @@ def _fisher(rounds: int) -> Figure:
                 for into, gradient in zip(total, found, strict=True):
                     into.addcmul_(gradient, gradient * weight)
 
+    times = in_turn({"ours": ours, "loop": loop}, rounds)
+    # The Fisher information of C classes has rank C - 1.
+    least = floors.forward_seconds(work, len(images))
+    least += (CLASSES - 1) * floors.backward_seconds(work, len(images))
     return figure(
-        "exact Fisher diagonal of 10 classes over a loop: resnet20s, 32x32",
-        ratios(ours, loop, rounds),
+        f"exact Fisher diagonal of {CLASSES} classes over a loop: {work.name}",
+        over(times["loop"], times["ours"]),
+        floor=median(times["loop"]) / least,
         target=4.0,
     )
 
 
-def _influence(rounds: int) -> Figure:
-    """Both sides in full: the gradients of all samples, then the inverse of 1,000 of them."""
-    pixels, labels = _noise(1100, 16)
-    samples = as_samples((pixels, labels), name="noise")
+def _influence(work: Workload, drawn: int, rounds: int) -> Figure:
+    """Both sides in full: the gradients of all samples, then the inverse of those drawn."""
+    samples = work.samples(drawn + drawn // 10)
     split = make_split(samples, at_random(0.05, seed=0))
-    model = build(ModelSpec(name="resnet8", num_classes=CLASSES, width=0.5), seed=0).eval()
-    context = Context(fabric=Fabric(accelerator="cpu", devices=1))
-    config = InfluenceConfig(samples=1000)
-    images = pixels.float() / 255
-
-    def ours() -> None:
-        influence_unlearning(model, split, config, context)
+    model = work.build().eval()
+    context = Context(fabric=work.fabric())
+    config = InfluenceConfig(samples=drawn)
+    images, labels = work.tensors(len(samples))
+    images = images.float() / 255
 
     def loop() -> None:
         forget, retain = len(split.forget), len(split.retain)
         vector = _total(model, images[split.forget], labels[split.forget]) / len(samples)
         kept = _total(model, images[split.retain], labels[split.retain])
         vector -= forget / (len(samples) * retain) * kept
-        drawn = split.retain[: config.samples]
-        gradients = _loop(model, images[drawn], labels[drawn])
+        chosen = split.retain[:drawn]
+        gradients = _loop(model, images[chosen], labels[chosen])
         _recursion(gradients, vector, config.damping)
 
+    times = in_turn(
+        {"ours": lambda: influence_unlearning(model, split, config, context), "loop": loop}, rounds
+    )
+    # A pass over all samples and two over those drawn; their gradients' products, each once.
+    weights = sum(p.numel() for p in model.parameters())
+    least = floors.step_seconds(work, len(samples) + 2 * drawn)
+    least += floors.product_seconds(drawn**2 * weights)
     return figure(
-        "influence unlearning over the recursion sample by sample: 1,000 samples, resnet8, 16x16",
-        ratios(ours, loop, rounds),
+        f"influence unlearning over the recursion sample by sample, {drawn:,} samples: {work.name}",
+        over(times["loop"], times["ours"]),
+        floor=median(times["loop"]) / least,
         target=5.0,
     )
 
@@ -118,7 +131,7 @@ def _loop(model: nn.Module, images: Tensor, labels: Tensor) -> list[Tensor]:
 def _total(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
     parameters = list(model.parameters())
     total = torch.zeros(sum(p.numel() for p in parameters))
-    for part, named in zip(images.split(BATCH), labels.split(BATCH), strict=True):
+    for part, named in zip(images.split(64), labels.split(64), strict=True):
         loss = F.cross_entropy(model(part), named, reduction="sum")
         gradients = torch.autograd.grad(loss, parameters)
         total += torch.cat([each.flatten() for each in gradients])
@@ -137,8 +150,3 @@ def _recursion(gradients: list[Tensor], vector: Tensor, damping: float) -> Tenso
         scales[n] = 1 / (count + g @ steps[n])
         found = found - (g @ found) * scales[n] * steps[n]
     return found
-
-
-if __name__ == "__main__":
-    for item in figures(3):
-        print(item)

@@ -1,41 +1,95 @@
-"""Measure speed as ratios, all in this run, and write them as JSON."""
+"""Measure speed and memory, all in this run, and write the figures as JSON.
+
+`python -m benchmarks.run` takes a few minutes, with `--full` some more.
+"""
 
 import argparse
-import json
 import sys
+import traceback
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
-import attacks
-import curvature
-import training_loop
-from expunge.runs import environment
+from benchmarks import (
+    attacks,
+    curvature,
+    demo,
+    floors,
+    growth,
+    loading,
+    overheads,
+    prediction,
+    results,
+    training_loop,
+)
+from benchmarks.timing import Figure
+
+Room = Callable[[int], list[Figure]]
+
+QUICK: Mapping[str, Room] = {
+    "floors": floors.figures,
+    "training_loop": partial(training_loop.figures, steps=2),
+    "overheads": overheads.figures,
+    "prediction": prediction.figures,
+    "loading": loading.figures,
+    "curvature": curvature.figures,
+    "attacks": partial(attacks.figures, count=5000),
+}
+FULL: Mapping[str, Room] = {
+    **QUICK,
+    "training_loop": training_loop.figures,
+    "attacks": attacks.figures,
+    "demo": demo.figures,
+    "growth": growth.figures,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("rooms", nargs="*", metavar="ROOM", help=f"of {', '.join(FULL)}; or all")
+    parser.add_argument("--full", action="store_true", help="larger sizes, the demo, and growth")
+    parser.add_argument("--out", type=Path, help="default: build/bench.json or bench-full.json")
+    parser.add_argument("--rounds", type=int, help="default: 3, and 5 with --full")
     options = parser.parse_args()
-    figures = []
-    for room in (training_loop, attacks, curvature):
-        print(f"measuring {room.__name__} ...", file=sys.stderr)
-        for item in room.figures(options.rounds):
-            low, high = item.spread
-            verdict = {True: "met", False: "NOT met", None: ""}[item.met]
-            print(
-                f"{item.name}: {item.value:.3f} {item.unit} ({low:.3f}-{high:.3f}, n={item.n}; "
-                f"target {item.target}) {verdict}",
-                flush=True,
-            )
-            figures.append(item)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    document = {
-        "schema": 1,
-        "env": environment(),
-        "figures": [asdict(item) for item in figures],
-    }
-    options.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    known = FULL if options.full else QUICK
+    if strange := sorted(set(options.rooms) - set(known)):
+        parser.error(f"no room {', '.join(strange)}: expected some of {', '.join(known)}")
+    out = options.out or Path("build/bench-full.json" if options.full else "build/bench.json")
+    rooms = {name: known[name] for name in options.rooms or known}
+    failed = measure(rooms, options.rounds or (5 if options.full else 3), out)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}; the other figures are in {out}")
+
+
+def measure(rooms: Mapping[str, Room], rounds: int, out: Path) -> list[str]:
+    """Write the figures of all rooms, after each of them; the names of rooms that failed."""
+    found: list[Figure] = []
+    failed = []
+    for name, room in rooms.items():
+        print(f"measuring {name} ...", file=sys.stderr)
+        try:
+            figures = room(rounds)
+        except Exception:
+            traceback.print_exc()
+            failed.append(name)
+            continue
+        for item in figures:
+            print(line(item), flush=True)
+        found += figures
+        results.write(out, figures=[asdict(item) for item in found])
+    return failed
+
+
+def line(item: Figure) -> str:
+    low, high = item.spread
+    floor = "" if item.floor is None else f", floor {item.floor:.4g}"
+    verdict = {True: "met", False: "NOT met", None: "no target"}[item.met]
+    target = "" if item.target is None else f" {item.target:g}"
+    return (
+        f"{item.name}: {item.value:.4g} {item.unit} ({low:.4g}-{high:.4g}, n={item.n}{floor}); "
+        f"{verdict}{target}"
+    )
 
 
 if __name__ == "__main__":

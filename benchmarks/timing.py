@@ -1,9 +1,13 @@
-"""Ratios that mean something on a noisy machine: both sides in turn, in one process."""
+"""Times that mean something on a noisy machine: all sides in turn, in one process."""
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Side: TypeAlias = Callable[[], object]
+"""One side of a comparison: it does the whole of the work each time it is called."""
 
 
 @dataclass(frozen=True)
@@ -12,38 +16,47 @@ class Figure:
 
     name: str
     value: float
+    """The median."""
     unit: str
-    better: str
+    better: Literal["higher", "lower"]
     floor: float | None
+    """The value that the machine's own rates, or the work beside it, would give."""
     target: float | None
     met: bool | None
     n: int
     spread: tuple[float, float]
+    """The smallest and the largest value."""
 
 
-def seconds(function: Callable[[], object]) -> float:
+def seconds(side: Side) -> float:
     start = time.perf_counter()
-    function()
+    side()
     return time.perf_counter() - start
 
 
-def ratios(
-    ours: Callable[[], object], other: Callable[[], object], rounds: int, warmup: int = 1
-) -> list[float]:
-    """Seconds of `other` over seconds of `ours`, pair by pair, in turn, after a warm-up."""
+def in_turn(sides: Mapping[str, Side], rounds: int, warmup: int = 1) -> dict[str, list[float]]:
+    """Seconds of every side in every round, after a warm-up.
+
+    Every other round goes backwards, so that a machine that grows slower or faster favours none.
+    """
     for _ in range(warmup):
-        ours()
-        other()
-    found = []
+        for side in sides.values():
+            side()
+    found: dict[str, list[float]] = {name: [] for name in sides}
     for index in range(rounds):
-        if index % 2:
-            slow = seconds(other)
-            fast = seconds(ours)
-        else:
-            fast = seconds(ours)
-            slow = seconds(other)
-        found.append(slow / fast)
+        for name in reversed(list(sides)) if index % 2 else sides:
+            found[name].append(seconds(sides[name]))
     return found
+
+
+def over(slow: list[float], fast: list[float]) -> list[float]:
+    """How many times longer `slow` took than `fast`, round by round."""
+    return [one / other for one, other in zip(slow, fast, strict=True)]
+
+
+def rates(amount: float, times: list[float]) -> list[float]:
+    """How much was done a second, round by round."""
+    return [amount / time for time in times]
 
 
 def figure(
@@ -51,7 +64,7 @@ def figure(
     values: list[float],
     *,
     unit: str = "x",
-    better: str = "higher",
+    better: Literal["higher", "lower"] = "higher",
     floor: float | None = None,
     target: float | None = None,
 ) -> Figure:

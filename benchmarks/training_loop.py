@@ -1,75 +1,118 @@
-"""The training loop against a bare forward, backward and step on one resident batch."""
+"""The training loop against a bare forward, backward and step, and against a usual pipeline."""
+
+import os
+from dataclasses import replace
+from statistics import median
 
 import torch
-from lightning_fabric import Fabric
 from torch.nn import functional as F
 
-from expunge.bench.workspace import precision_on
-from expunge.data import as_samples
-from expunge.models import ModelSpec, build
+from benchmarks import floors, per_image
+from benchmarks.timing import Figure, Side, figure, in_turn, over, rates
+from benchmarks.workload import Workload, native_precisions
 from expunge.training.fit import fit
 from expunge.types import Context, Recipe
-from timing import Figure, figure, ratios
 
-BATCH = 256
-STEPS = 4
+RESNET20S = Workload("resnet20s", (3, 32, 32), 256)
+RESNET8 = Workload("resnet8", (1, 8, 8), 256)
 
 
-def figures(rounds: int) -> list[Figure]:
-    # Emulated, bf16 is ten times slower than float32, and nobody would train so.
-    precisions = {"32-true", precision_on("cpu", "auto")}
+def figures(
+    rounds: int,
+    work: Workload = RESNET20S,
+    steps: int = 4,
+    small: Workload = RESNET8,
+    small_steps: int = 40,
+) -> list[Figure]:
+    found = []
+    for precision in native_precisions():
+        found += _with_images(replace(work, precision=precision), steps, rounds)
+    loop = in_turn({"ours": ours(small, small_steps), "bare": bare(small, small_steps)}, rounds)
+    return [*found, _over_bare(small, loop)]
+
+
+def _with_images(work: Workload, steps: int, rounds: int) -> list[Figure]:
+    """Of a workload with colour images, as a per-image pipeline takes them."""
+    plain = {f"{count} workers": usual(work, steps, count) for count in worker_counts()}
+    times = in_turn({"ours": ours(work, steps), "bare": bare(work, steps), **plain}, rounds)
+    images = work.batch * steps
+    least = floors.step_seconds(work, images)
+    compared = [
+        figure(
+            f"training loop over a DataLoader of single images, {workers}: {work.name}",
+            over(times[workers], times["ours"]),
+            floor=median(times[workers]) / least,
+            target=2.0,
+        )
+        for workers in plain
+    ]
     return [
-        *(
-            _loop(f"resnet20s, 32x32, {precision}", "resnet20s", (3, 32, 32), precision, rounds)
-            for precision in sorted(precisions)
+        figure(
+            f"training loop: {work.name}",
+            rates(images, times["ours"]),
+            unit="images/s",
+            floor=images / least,
         ),
-        _loop("resnet8, 8x8, float32", "resnet8", (1, 8, 8), "32-true", rounds, steps=40),
+        _over_bare(work, times),
+        *compared,
     ]
 
 
-def _loop(
-    name: str,
-    network: str,
-    shape: tuple[int, int, int],
-    precision: str,
-    rounds: int,
-    steps: int = STEPS,
-) -> Figure:
-    generator = torch.Generator().manual_seed(0)
-    count = BATCH * steps
-    images = torch.randint(0, 256, (count, *shape), generator=generator, dtype=torch.uint8)
-    labels = torch.randint(0, 10, (count,), generator=generator)
-    samples = as_samples((images, labels), name="noise")
-    spec = ModelSpec(name=network, num_classes=10, in_channels=shape[0])
-    fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
-    crop = {"crop_padding": 4, "flip": True} if shape[1] == 32 else {}
-    recipe = Recipe(epochs=1, batch_size=BATCH, lr=1e-3, schedule="constant", **crop)
-    context = Context(fabric=fabric, augmentation=recipe.augmentation)
-    model = build(spec, seed=0)
-    everything = torch.arange(count)
-
-    bare = build(spec, seed=0).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(
-        bare.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4, fused=True
+def _over_bare(work: Workload, times: dict[str, list[float]]) -> Figure:
+    return figure(
+        f"training loop over the bare step: {work.name}",
+        over(times["bare"], times["ours"]),
+        unit="of the bare step's images per second",
+        floor=1.0,
+        target=0.95,
     )
-    pixels = (images[:BATCH].float() / 255).contiguous(memory_format=torch.channels_last)
 
-    def ours() -> None:
-        fit(model, samples, everything, recipe, context)
 
-    def floor() -> None:
-        bare.train()
+def worker_counts() -> list[int]:
+    """None, and two where there are cores for them."""
+    return [0, 2] if (os.cpu_count() or 1) > 1 else [0]
+
+
+def ours(work: Workload, steps: int) -> Side:
+    samples = work.samples(work.batch * steps)
+    colour = work.shape[0] == 3
+    recipe = Recipe(
+        epochs=1,
+        batch_size=work.batch,
+        lr=1e-3,
+        schedule="constant",
+        crop_padding=per_image.PADDING if colour else 0,
+        flip=colour,
+    )
+    context = Context(fabric=work.fabric(), augmentation=recipe.augmentation)
+    model = work.build()
+    everything = torch.arange(len(samples))
+    return lambda: fit(model, samples, everything, recipe, context)
+
+
+def bare(work: Workload, steps: int) -> Side:
+    """No images are loaded: one batch lies there as the network takes it."""
+    images, labels = work.tensors(work.batch)
+    pixels = (images.float() / 255).contiguous(memory_format=torch.channels_last)
+    model = work.build().to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4, fused=True
+    )
+
+    def run() -> None:
         for _ in range(steps):
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16-mixed"):
-                loss = F.cross_entropy(bare(pixels), labels[:BATCH])
+            with work.autocast():
+                loss = F.cross_entropy(model(pixels), labels)
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()
 
-    return figure(
-        f"training loop over the bare step: {name}",
-        ratios(ours, floor, rounds),
-        unit="of the bare step's images per second",
-        floor=1.0,
-        target=0.9,
-    )
+    return run
+
+
+def usual(work: Workload, steps: int, workers: int) -> Side:
+    """The same network and steps as a short script has them, with the defaults of PyTorch."""
+    batches = per_image.loader(*work.tensors(work.batch * steps), work.batch, workers)
+    model = work.build()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
+    return lambda: per_image.train(model, batches, optimizer, work.autocast())

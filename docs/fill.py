@@ -25,10 +25,12 @@ def filled(text: str) -> str:
 
 
 def table(path: Path) -> str:
-    """What a file of results holds, as Markdown: cells of a grid, figures of speed, searches."""
+    """What a file of results holds, as Markdown: cells of a grid, figures, growth, searches."""
     document = json.loads(path.read_text(encoding="utf-8"))
     if "figures" in document:
         body = figures(document)
+    elif "exponents" in document:
+        body = growth(document)
     elif "tuning" in document.get("settings", {}):
         body = searches(document)
     else:
@@ -49,6 +51,23 @@ def figures(document: dict) -> str:
             f"| {item['name']} | {shown(item['value'])} {item['unit']} | "
             f"{shown(low)}-{shown(high)} | {item['n']} | {floor} | {target} | {met} |"
         )
+    return "\n".join(lines)
+
+
+def growth(document: dict) -> str:
+    """A row for each method: the exponents of its time and memory, and its peak in MiB."""
+    along = ("samples", "forget", "parameters")
+    names = ("D", "D_f", "parameters")
+    heads = [f"{quantity} in {name}" for quantity in ("time", "memory") for name in names]
+    lines = [
+        f"| method | {' | '.join(heads)} | MiB of its own | MiB of the process |",
+        "|---|" + "---:|" * (len(heads) + 2),
+    ]
+    for row in document["exponents"]:
+        powers = [row[quantity][key] for quantity in ("time", "memory") for key in along]
+        peaks = [row[key] / 2**20 for key in ("held_bytes", "peak_bytes")]
+        cells = [*(f"{power:.2f}" for power in powers), *(f"{peak:,.0f}" for peak in peaks)]
+        lines.append(f"| {row['method']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -1,0 +1,57 @@
+"""The whole small grid as a user starts it: `expunge demo`, cold, in a folder of its own."""
+
+import os
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import floors
+from benchmarks.timing import Figure, figure, seconds
+from benchmarks.workload import Workload
+from expunge.bench.experiment import Experiment, parse_experiment
+from expunge.bench.grid import run_grid
+from expunge.bench.workspace import Workspace
+from expunge.runs import Store
+
+ROUNDS = 2
+DIGITS = (1, 8, 8)
+
+
+def figures(rounds: int) -> list[Figure]:
+    """There is no warm-up: it is the cold start that counts."""
+    recipe = (files("expunge.bench") / "demo.toml").read_text(encoding="utf-8")
+    experiment = parse_experiment(recipe, "demo.toml")
+    work = Workload(experiment.network.name, DIGITS, experiment.training.batch_size)
+    return [
+        figure(
+            "demo, cold",
+            [seconds(demo) for _ in range(min(rounds, ROUNDS))],
+            unit="s",
+            better="lower",
+            floor=operations(experiment) / max(floors.convolution_rates(work)),
+            target=60.0,
+        )
+    ]
+
+
+def demo() -> None:
+    with TemporaryDirectory(prefix="expunge-demo-") as folder:
+        subprocess.run(
+            [sys.executable, "-m", "expunge", "demo", "--out", "demo"],
+            cwd=folder,
+            env={**os.environ, "EXPUNGE_CACHE": str(Path(folder) / "cache")},
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+
+def operations(experiment: Experiment) -> int:
+    """What the convolutions and products of a grid add up to: it is run once more, counted."""
+    with TemporaryDirectory() as folder, FlopCounterMode(display=False) as counter:
+        run_grid(Workspace(Store(Path(folder)), device="cpu"), experiment)
+    return int(counter.get_total_flops())

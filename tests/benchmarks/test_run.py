@@ -1,0 +1,91 @@
+import json
+from functools import partial
+
+import pytest
+from benchmarks.run import FULL, QUICK, line, measure
+from benchmarks.timing import figure
+from benchmarks.workload import Workload
+from torch import ones
+
+from benchmarks import (
+    attacks,
+    curvature,
+    demo,
+    floors,
+    loading,
+    overheads,
+    prediction,
+    training_loop,
+)
+
+TINY = Workload("resnet8", (3, 8, 8), 4, width=0.25)
+GREY = Workload("resnet8", (1, 6, 6), 4, width=0.25)
+SMALL_ROOMS = {
+    "floors": partial(floors.figures, work=TINY),
+    "training_loop": partial(training_loop.figures, work=TINY, steps=1, small=GREY, small_steps=1),
+    "overheads": partial(overheads.figures, work=TINY, steps=1),
+    "prediction": partial(prediction.figures, work=TINY, batches=2),
+    "loading": partial(loading.figures, count=8, small=2, large=2, large_size=40),
+    "curvature": partial(curvature.figures, work=TINY, small=GREY, drawn=20),
+    "attacks": partial(attacks.figures, count=60),
+}
+KEYS = {"name", "value", "unit", "better", "floor", "target", "met", "n", "spread"}
+
+
+def test_each_room_has_a_small_form_here():
+    assert SMALL_ROOMS.keys() == QUICK.keys()
+    assert FULL.keys() == QUICK.keys() | {"demo", "growth"}
+
+
+@pytest.mark.parametrize("name", SMALL_ROOMS)
+def test_a_room_measures_and_writes_what_the_schema_asks_for(
+    name, tmp_path, monkeypatch, small_floors
+):
+    for room in (training_loop, loading):
+        monkeypatch.setattr(room, "worker_counts", lambda: [0])
+    out = tmp_path / "bench.json"
+    assert measure({name: SMALL_ROOMS[name]}, 2, out) == []
+    document = json.loads(out.read_text(encoding="utf-8"))
+    assert document.keys() == {"schema", "env", "figures"}
+    assert document["schema"] == 1
+    assert document["env"]["threads"] >= 1
+    assert document["figures"]
+    for item in document["figures"]:
+        assert item.keys() == KEYS
+        low, high = item["spread"]
+        assert low <= item["value"] <= high
+        assert item["better"] in ("higher", "lower")
+        assert (item["met"] is None) == (item["target"] is None)
+        assert item["floor"] is not None or name == "floors"
+    names = [item["name"] for item in document["figures"]]
+    assert len(set(names)) == len(names)
+
+
+def test_a_room_that_fails_loses_nothing_of_the_others(tmp_path, capsys):
+    def broken(rounds):
+        raise RuntimeError("no measurement today")
+
+    rooms = {
+        "first": lambda rounds: [figure("a", [1.0] * rounds)],
+        "second": broken,
+        "third": lambda rounds: [figure("b", [2.0], target=3.0)],
+    }
+    out = tmp_path / "deep" / "bench.json"
+    assert measure(rooms, 2, out) == ["second"]
+    found = json.loads(out.read_text(encoding="utf-8"))["figures"]
+    assert [(item["name"], item["n"], item["met"]) for item in found] == [
+        ("a", 2, None),
+        ("b", 1, False),
+    ]
+    printed = capsys.readouterr()
+    assert "no measurement today" in printed.err
+    assert "b: 2 x (2-2, n=1); NOT met 3" in printed.out
+
+
+def test_a_printed_line_has_the_floor():
+    assert "floor 1.5); met 1" in line(figure("a", [1.2], floor=1.5, target=1.0))
+
+
+def test_the_operations_of_a_grid_are_counted(monkeypatch):
+    monkeypatch.setattr(demo, "run_grid", lambda space, experiment: ones(3, 4) @ ones(4, 5))
+    assert demo.operations(None) == 2 * 3 * 4 * 5
