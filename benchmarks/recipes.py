@@ -1,0 +1,76 @@
+"""Two training recipes side by side: the test accuracy and the time of their original models.
+
+The stages are kept, as those of any experiment: what was trained once is read.
+"""
+
+import argparse
+import statistics
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from benchmarks.timing import Figure, figure
+from expunge.bench.experiment import Experiment, read_experiment
+from expunge.bench.grid import original_stage
+from expunge.bench.stages import ensure, predict_stage
+from expunge.bench.stages.predict import load_predictions
+from expunge.bench.stages.train import RECORD
+from expunge.bench.workspace import Workspace
+from expunge.cli.options import workspace
+from expunge.metrics import accuracy
+from expunge.runs import environment, read_object, write_json
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("slow", type=Path)
+    parser.add_argument("fast", type=Path)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=Path("build/recipes.json"))
+    parser.add_argument("--store", type=Path, default=Path("build/recipes"))
+    options = parser.parse_args()
+    place = workspace(options.store)
+    figures = compared(
+        place, read_experiment(options.slow), read_experiment(options.fast), options.seeds
+    )
+    for item in figures:
+        print(f"{item.name}: {item.value:.3f} {item.unit} ({item.spread}, n={item.n})")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    write_json(
+        options.out,
+        {"schema": 1, "env": environment(), "figures": [asdict(item) for item in figures]},
+    )
+
+
+def compared(place: Workspace, slow: Experiment, fast: Experiment, seeds: int) -> list[Figure]:
+    """Test accuracy and seconds of both, and the ratios of epochs and of seconds."""
+    found = {name: _trained(place, each, seeds) for name, each in (("slow", slow), ("fast", fast))}
+    slow_accuracy = statistics.median(found["slow"][0])
+    ratios = [a / b for a, b in zip(found["slow"][1], found["fast"][1], strict=True)]
+    return [
+        figure(f"{slow.title}: test accuracy", found["slow"][0], unit="%"),
+        figure(f"{fast.title}: test accuracy", found["fast"][0], unit="%", target=slow_accuracy),
+        figure(
+            "epochs of the fast recipe over those of the slow one",
+            [fast.training.epochs / slow.training.epochs],
+            better="lower",
+            target=0.1,
+        ),
+        figure("time of the slow recipe over that of the fast one", ratios),
+    ]
+
+
+def _trained(
+    place: Workspace, experiment: Experiment, seeds: int
+) -> tuple[list[float], list[float]]:
+    """Test accuracies and seconds of the original models of each seed."""
+    accuracies, seconds = [], []
+    for seed in range(seeds):
+        model = ensure(place, original_stage(place, replace(experiment, pruners={}), seed))
+        found = load_predictions(place, ensure(place, predict_stage(place, model)))
+        accuracies.append(accuracy(found.test_logits, found.test_labels))
+        seconds.append(read_object(place.store.path(model) / RECORD)["seconds"])
+    return accuracies, seconds
+
+
+if __name__ == "__main__":
+    main()
