@@ -223,6 +223,8 @@ class Context:
     """How the original model was trained."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """Random changes to training images."""
+    compiled: bool = False
+    """Whether training steps are compiled, where they can be."""
     progress: Progress = silent
 
     @property

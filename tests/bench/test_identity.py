@@ -117,9 +117,11 @@ def test_what_a_stage_runs_is_part_of_what_it_is(workspace, origin, monkeypatch)
 
     before = ids()
     assert ids() == before
-    # Several processes augment by draws of their own, and batch norms see a share of a batch.
-    monkeypatch.setattr(space, "devices", 2)
-    assert all(found != before[kind] for kind, found in ids().items())
+    # Several processes, and compiled steps, take sums in another order.
+    for name, value in (("devices", 2), ("compiled", True)):
+        with monkeypatch.context() as patch:
+            patch.setattr(space, name, value)
+            assert all(found != before[kind] for kind, found in ids().items())
 
 
 @pytest.mark.parametrize("file", ["train", "model", "prune", "unlearn", "predict"])

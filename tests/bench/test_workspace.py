@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from expunge.bench.workspace import device_kind, precision_on
+from expunge.bench.workspace import Workspace, device_kind, precision_on
 from expunge.errors import ConfigError
+from expunge.runs import Store
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,8 @@ def test_auto_is_bf16_only_where_the_processor_multiplies_it(monkeypatch, has, e
 def test_a_device_that_is_not_here_is_refused():
     with pytest.raises(ConfigError, match="device 'tpu' is not here: expected auto, cpu"):
         device_kind("tpu")
+
+
+def test_compiled_training_is_of_one_device(tmp_path):
+    with pytest.raises(ConfigError, match="compile and devices=2 cannot be had together"):
+        Workspace(Store(tmp_path), device="cpu", devices=2, compiled=True)

@@ -161,7 +161,13 @@ class _Pool:
     @cached_property
     def _executor(self) -> ProcessPoolExecutor:
         space = self.workspace
-        place = space.store.root, space.device, space.cache_dir, space.budget_bytes
+        place = (
+            space.store.root,
+            space.device,
+            space.compiled,
+            space.cache_dir,
+            space.budget_bytes,
+        )
         return ProcessPoolExecutor(
             self.workers,
             mp_context=self._spawning,
@@ -218,7 +224,14 @@ _workspace: Workspace
 """Of this worker process."""
 
 
-def _begin(root: Path, device: str, cache_dir: Path | None, budget_bytes: int, news: _News) -> None:
+def _begin(
+    root: Path,
+    device: str,
+    compiled: bool,
+    cache_dir: Path | None,
+    budget_bytes: int,
+    news: _News,
+) -> None:
     global _workspace  # noqa: PLW0603
     # Ctrl-C is the parent's affair: it ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -236,6 +249,7 @@ def _begin(root: Path, device: str, cache_dir: Path | None, budget_bytes: int, n
     _workspace = Workspace(
         Store(root),
         device=device,
+        compiled=compiled,
         cache_dir=cache_dir,
         budget_bytes=budget_bytes,
         progress=progress,

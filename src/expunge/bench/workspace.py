@@ -34,6 +34,7 @@ class Workspace:
         device: str = "auto",
         devices: int = 1,
         strategy: str = "auto",
+        compiled: bool = False,
         cache_dir: Path | None = None,
         budget_bytes: int = DEFAULT_BUDGET_BYTES,
         progress: Progress = silent,
@@ -41,13 +42,22 @@ class Workspace:
     ) -> None:
         """`device` is a kind that Lightning Fabric knows, or `auto`.
 
+        `compiled` has `torch.compile` make training steps; it takes a minute and pays on GPUs.
         `announce` is told once of every stage that is there: its id, what it is, and the seconds
         that it took, or None when it was there already.
+
+        Raises:
+            ConfigError: there is no such device, or training is to be compiled on several.
         """
+        if compiled and devices > 1:
+            raise ConfigError(
+                f"compile and devices={devices} cannot be had together: leave one of them out"
+            )
         self.store = store
         self.device = device_kind(device)
         self.devices = devices
         self.strategy = strategy
+        self.compiled = compiled
         self.cache_dir = cache_dir
         self.budget_bytes = budget_bytes
         self._progress = progress

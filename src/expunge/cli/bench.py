@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from expunge.cli.options import AsJson, Device, Devices, Strategy, show_json, workspace
+from expunge.cli.options import AsJson, Compiled, Device, Devices, Strategy, show_json, workspace
 
 if TYPE_CHECKING:
     from expunge.bench.experiment import Experiment
@@ -74,6 +74,7 @@ def bench(
     device: Device = "auto",
     devices: Devices = 1,
     strategy: Strategy = "auto",
+    compiled: Compiled = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the experiment of a recipe: what is not in the store yet; then report."""
@@ -82,7 +83,9 @@ def bench(
     experiment = with_overrides(read_experiment(recipe), seeds=_first(seeds), source=data)
     words = f" --seeds {seeds}" if seeds is not None else ""
     out = out if out is not None else Path(recipe.stem)
-    space = workspace(store if store is not None else out / "runs", device, devices, strategy)
+    space = workspace(
+        store if store is not None else out / "runs", device, devices, strategy, compiled
+    )
     _run(space, experiment, out, f"expunge bench {recipe}{words}", workers, as_json)
 
 

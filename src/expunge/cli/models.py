@@ -9,6 +9,7 @@ import typer
 from expunge.cli.options import (
     DEFAULT_STORE,
     AsJson,
+    Compiled,
     Device,
     Devices,
     Precision,
@@ -66,6 +67,7 @@ def train(
     device: Device = "auto",
     devices: Devices = 1,
     strategy: Strategy = "auto",
+    compiled: Compiled = False,
     as_json: AsJson = False,
 ) -> None:
     """Train an original model, or adopt one. Further words set the recipe: --epochs 20 --lr 0.1.
@@ -82,7 +84,7 @@ def train(
 
     given = parse_flags(Recipe, context.args, "train")
     recipe = from_mapping(Recipe, {**to_mapping(recipe_for(model)), **given}, "train")
-    space = workspace(store, device, devices, strategy)
+    space = workspace(store, device, devices, strategy, compiled)
     origin = Origin(
         data=DataSpec(
             source=data,
@@ -136,6 +138,7 @@ def prune(
     device: Device = "auto",
     devices: Devices = 1,
     strategy: Strategy = "auto",
+    compiled: Compiled = False,
     as_json: AsJson = False,
 ) -> None:
     """Prune a model and train it again under the mask. Further words are the pruner's settings."""
@@ -143,7 +146,7 @@ def prune(
     from expunge.bench.stages.prune import load_record
 
     config = _pruner_config(method, sparsity, context.args)
-    space = workspace(store, device, devices, strategy)
+    space = workspace(store, device, devices, strategy, compiled)
     stage = prune_stage(space, space.store.find(run), method, config)
     layers = load_record(space, ensure(space, stage))["layers"]
     if not as_json and space.leads:
@@ -170,6 +173,7 @@ def unlearn(
     device: Device = "auto",
     devices: Devices = 1,
     strategy: Strategy = "auto",
+    compiled: Compiled = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a model forget. Further words are the method's settings: --epochs 5 --lr 0.01."""
@@ -187,7 +191,7 @@ def unlearn(
         raise ConfigError(f"--out {out}: expected a name that ends in .safetensors")
     if out is not None and out.exists():
         raise StoreError(f"{out} exists already: expected a new file; choose another --out")
-    space = workspace(store, device, devices, strategy)
+    space = workspace(store, device, devices, strategy, compiled)
     base = space.store.find(run)
     if pruner is not None:
         pruning = _pruner_config(pruner, sparsity, pruner_words)

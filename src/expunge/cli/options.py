@@ -28,6 +28,13 @@ Strategy = Annotated[
 Precision = Annotated[
     str, typer.Option("--precision", help="Of training: 32-true, bf16-mixed, auto.")
 ]
+Compiled = Annotated[
+    bool,
+    typer.Option(
+        "--compile",
+        help="Compile training steps (CUDA graphs on CUDA). Takes a minute; pays on GPUs.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs to read.")]
 
 DEFAULT_STORE = Path("expunge-runs")
@@ -39,7 +46,11 @@ def show_json(value: Any) -> None:
 
 
 def workspace(
-    store: Path, device: str = "auto", devices: int = 1, strategy: str = "auto"
+    store: Path,
+    device: str = "auto",
+    devices: int = 1,
+    strategy: str = "auto",
+    compiled: bool = False,
 ) -> "Workspace":
     """A workspace over `store` whose progress is shown on standard error."""
     from expunge.bench.threads import share_processor
@@ -54,6 +65,7 @@ def workspace(
         device=device,
         devices=devices,
         strategy=strategy,
+        compiled=compiled,
         progress=terminal.progress,
         announce=terminal.announce,
     )

@@ -14,6 +14,7 @@ from expunge.sparsity.l1 import GammaSchedule, add_l1_gradient, gamma_at, proxim
 from expunge.sparsity.mask import apply_mask
 from expunge.sparsity.masker import Masker
 from expunge.training.batches import augmented_shares, shuffled_batches
+from expunge.training.compiled import compiled, uncompiled
 from expunge.training.layout import place_back, place_for_work
 from expunge.training.modes import mode
 from expunge.training.randomness import seeded_layers
@@ -72,7 +73,11 @@ def fit(
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = _optimizer(parameters, recipe, ascend)
     keep_zeros = Masker(model, context.mask, optimizer) if context.mask is not None else None
-    network, stepper = fabric.setup(model, optimizer)
+    # Batches of another size run as the network is written: each size would be compiled anew.
+    usual = recipe.batch_size if context.compiled and len(index) >= recipe.batch_size else None
+    network, stepper = fabric.setup(
+        model if usual is None else compiled(model, (usual, *images.shape), context), optimizer
+    )
     order = context.generator("order")
     # One stream of draws for all processes.
     draws = context.generator("augmentation:0", context.device)
@@ -93,7 +98,8 @@ def fit(
                 lr = learning_rate(recipe, step, len(batches))
                 for group in optimizer.param_groups:
                     group["lr"] = lr
-                total += _backward(network, pixels, labels, len(batch), recipe, fabric)
+                with uncompiled(usual is not None and len(batch) != usual):
+                    total += _backward(network, pixels, labels, len(batch), recipe, fabric)
                 if penalty is not None and penalty.form == "subgradient":
                     add_l1_gradient(parameters, sign * gamma)
                 stepper.step()

@@ -127,9 +127,11 @@ def surroundings(workspace: Workspace, origin: Origin) -> dict[str, Any]:
         ModelError: the network's configuration cannot be read.
     """
     found: dict[str, Any] = {"device": workspace.device}
-    # Batch norms see a share of each batch, and each process augments by draws of its own.
+    # The same mathematics, but sums are taken in another order.
     if workspace.devices > 1:
         found |= {"devices": workspace.devices, "strategy": workspace.strategy}
+    if workspace.compiled:
+        found["compiled"] = True
     if (network := _network_digest(origin.network.name)) is not None:
         found["network_digest"] = network
     return found
@@ -167,6 +169,7 @@ def context_for(workspace: Workspace, origin: Origin, spec: ModelSpec, seed: int
         rebuild=lambda seed: build(spec, seed=seed),
         recipe=origin.training,
         augmentation=origin.training.augmentation,
+        compiled=workspace.compiled,
         progress=workspace.progress,
     )
 
