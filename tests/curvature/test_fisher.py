@@ -18,6 +18,10 @@ from expunge.curvature.fisher import (
 from expunge.errors import ModelError
 
 
+def uniforms(*shape):
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
 def test_exact_over_classes(model, data, batches):
     found = exact_fisher(model, Coordinates(model), batches)
     torch.testing.assert_close(flat(found, model), oracle.fisher_diagonal(model, data[0]))
@@ -35,8 +39,7 @@ def test_the_sampled_estimate_tends_to_the_exact_one(convolutions, batches):
     exact = flat(exact_fisher(convolutions, coordinates, batches), convolutions)
 
     def error(draws):
-        generator = torch.Generator().manual_seed(0)
-        found = sampled_fisher(convolutions, coordinates, batches, draws, generator)
+        found = sampled_fisher(convolutions, coordinates, batches, uniforms(11, draws))
         return float((flat(found, convolutions) - exact).norm() / exact.norm())
 
     assert error(300) < 0.08
@@ -45,15 +48,49 @@ def test_the_sampled_estimate_tends_to_the_exact_one(convolutions, batches):
 
 def test_the_sampled_estimate_is_a_mean_over_draws(convolutions, data, batches):
     """Against the squared gradients of the very labels that were drawn."""
-    coordinates = Coordinates(convolutions)
-    found = sampled_fisher(convolutions, coordinates, batches, 3, torch.Generator().manual_seed(5))
-    generator = torch.Generator().manual_seed(5)
+    numbers = uniforms(11, 3)
+    found = sampled_fisher(convolutions, Coordinates(convolutions), batches, numbers)
+    images = data[0]
+    predicted = convolutions(images).detach().softmax(1)
     total = 0.0
-    for images, _ in batches():
-        p = convolutions(images).detach().softmax(1)
-        for labels in torch.multinomial(p, 3, replacement=True, generator=generator).T:
-            total = total + oracle.gradients(convolutions, images, labels).square().sum(0) / 3
-    torch.testing.assert_close(flat(found, convolutions), total / len(data[0]))
+    for drawn in numbers.T:
+        labels = [first_beyond(p, u) for p, u in zip(predicted.tolist(), drawn, strict=True)]
+        rows = oracle.gradients(convolutions, images, torch.tensor(labels))
+        total = total + rows.square().sum(0) / 3
+    torch.testing.assert_close(flat(found, convolutions), total / len(images))
+
+
+def first_beyond(probabilities, uniform):
+    below = 0.0
+    for label, p in enumerate(probabilities):
+        below += p
+        if uniform < below:
+            return label
+    return len(probabilities) - 1
+
+
+def test_no_label_without_probability_is_drawn():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(1, 3))
+    nn.init.zeros_(model[1].weight)
+    model[1].bias.data = torch.tensor([-200.0, 1.0, 1.0])
+    image = torch.zeros(1, 1, 1, 1)
+    found = sampled_fisher(
+        model, Coordinates(model), lambda: iter([(image, torch.zeros(1))]), torch.zeros(1, 1)
+    )
+    torch.testing.assert_close(found["1.bias"], torch.tensor([0.0, 0.25, 0.25]))
+
+
+def test_no_label_is_drawn_beyond_the_last():
+    """Of float32 probabilities whose sum is rounded to less than one."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(1, 1000))
+    images = torch.linspace(-1, 1, 50).view(50, 1, 1, 1)
+    sums = model(images).softmax(1).cumsum(1)[:, -1]
+    assert bool((sums < 1).any())
+    largest = torch.full((50, 1), 1 - 2**-24)
+    found = sampled_fisher(
+        model, Coordinates(model), lambda: iter([(images, torch.zeros(50))]), largest
+    )
+    assert all(bool(torch.isfinite(each).all()) for each in found.values())
 
 
 def test_the_published_variant(model, data, batches):

@@ -6,3 +6,11 @@ from torch import Tensor
 
 Batches = Callable[[], Iterator[tuple[Tensor, Tensor]]]
 """Each call gives the same batches: images as the network takes them, labels int64 `(B,)`."""
+
+Combine = Callable[[Tensor], Tensor]
+"""Sums a tensor over the processes that share the batches; it may write over what it is given."""
+
+
+def alone(tensor: Tensor) -> Tensor:
+    """The sum over one process, which has all batches."""
+    return tensor

@@ -1,18 +1,19 @@
 """The diagonal of the Fisher information, F = E_x E_{y∼p(y|x)} (∂ log p(y|x) / ∂θ)².
 
 The expectation is over the model's own predictions, not over the labels; for cross-entropy it is
-then the diagonal of the generalised Gauss-Newton matrix too (Martens 2020, section 9).
+then the diagonal of the generalised Gauss-Newton matrix too (Martens 2020, section 9). Where
+processes share the batches, `combine` makes every one's result that of all; some may have none.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
-from expunge.curvature.batches import Batches
+from expunge.curvature.batches import Batches, Combine, alone
 from expunge.curvature.coordinates import Coordinates
 from expunge.curvature.per_sample import Network
 
@@ -20,13 +21,15 @@ _AT_ONCE = 10
 """Functions of a sample whose gradients are held at the same time."""
 
 
-def exact_fisher(model: nn.Module, coordinates: Coordinates, batches: Batches) -> dict[str, Tensor]:
+def exact_fisher(
+    model: nn.Module, coordinates: Coordinates, batches: Batches, combine: Combine = alone
+) -> dict[str, Tensor]:
     """The mean over samples of Σ_y p(y|x) (∂ log p(y|x) / ∂θ)², by parameter name.
 
     Pruned coordinates are zero. The model is in evaluation mode. It takes one backward pass less
     than there are classes.
     """
-    return _mean_squares(model, coordinates, batches, covariance_root)
+    return _mean_squares(model, coordinates, batches, lambda p, _: covariance_root(p), combine)
 
 
 def covariance_root(probabilities: Tensor) -> Tensor:
@@ -52,27 +55,30 @@ def sampled_fisher(
     model: nn.Module,
     coordinates: Coordinates,
     batches: Batches,
-    draws: int,
-    generator: torch.Generator,
+    uniforms: Tensor,
+    combine: Combine = alone,
 ) -> dict[str, Tensor]:
-    """The same, with `draws` labels of every sample drawn from p(y|x) in place of all classes.
+    """The same, with some labels of every sample drawn from p(y|x) in place of all classes.
 
-    Unbiased, at the price of `draws` backward passes however many classes there are. `generator`
-    is on the CPU: the draws do not depend on the device.
+    Unbiased, at the price of one backward pass a draw however many classes there are. `uniforms`
+    `(M, draws)` are uniform in [0, 1), for the samples of `batches` in their order: a label is the
+    first whose cumulative probability is more. So draws depend neither on the device nor on how
+    samples are batched and shared.
     """
 
-    def directions(probabilities: Tensor) -> Tensor:
-        labels = torch.multinomial(
-            probabilities.cpu(), draws, replacement=True, generator=generator
-        ).to(probabilities.device)
+    def directions(probabilities: Tensor, start: int) -> Tensor:
+        drawn = uniforms[start : start + len(probabilities)].to(probabilities)
+        labels = torch.searchsorted(probabilities.cumsum(1), drawn, right=True)
+        # The sum of all probabilities may be rounded to less than one.
+        labels = labels.clamp(max=probabilities.shape[1] - 1)
         unit = nn.functional.one_hot(labels, probabilities.shape[1]).to(probabilities.dtype)
-        return (unit - probabilities[:, None]) / math.sqrt(draws)
+        return (unit - probabilities[:, None]) / math.sqrt(uniforms.shape[1])
 
-    return _mean_squares(model, coordinates, batches, directions)
+    return _mean_squares(model, coordinates, batches, directions, combine)
 
 
 def batch_mean_fisher(
-    model: nn.Module, coordinates: Coordinates, batches: Batches
+    model: nn.Module, coordinates: Coordinates, batches: Batches, combine: Combine = alone
 ) -> dict[str, Tensor]:
     """The published variant: the mean over batches of Σ_y p̄_y (∇ mean_i ℓ(x_i, y))².
 
@@ -94,19 +100,21 @@ def batch_mean_fisher(
             for into, gradient in zip(total, gradients, strict=True):
                 into.add_(weight * gradient.square())
         count += 1
-    return {
-        name: coordinates.restrict(name, sums / count)
-        for name, sums in zip(coordinates.parameters, total, strict=True)
-    }
+    by_name = dict(zip(coordinates.parameters, total, strict=True))
+    return _mean(coordinates, by_name, count, combine)
 
 
 def _mean_squares(
     model: nn.Module,
     coordinates: Coordinates,
     batches: Batches,
-    directions: Callable[[Tensor], Tensor],
+    directions: Callable[[Tensor, int], Tensor],
+    combine: Combine,
 ) -> dict[str, Tensor]:
-    """The mean over samples of Σ_k (∂ d_k · logits / ∂θ)², d_k the directions of its prediction."""
+    """The mean over samples of Σ_k (∂ d_k · logits / ∂θ)².
+
+    `directions` gives the d_k `(B, K, classes)` of a batch, from its predictions and its start.
+    """
     total = {name: torch.zeros_like(p) for name, p in coordinates.parameters.items()}
     network: Network | None = None
     count = 0
@@ -115,8 +123,18 @@ def _mean_squares(
             network = Network(model, coordinates.parameters, images)
         done = network.run(images)
         # Large numbers of classes in parts: memory stays that of one part.
-        for part in torch.split(directions(done.logits.detach().softmax(1)), _AT_ONCE, 1):
+        predicted = done.logits.detach().softmax(1)
+        for part in torch.split(directions(predicted, count), _AT_ONCE, 1):
             for name, gradients in done.gradients(part):
                 total[name] += gradients.square().sum((0, 1))
         count += len(images)
-    return {name: coordinates.restrict(name, sums / count) for name, sums in total.items()}
+    return _mean(coordinates, total, count, combine)
+
+
+def _mean(
+    coordinates: Coordinates, total: Mapping[str, Tensor], count: int, combine: Combine
+) -> dict[str, Tensor]:
+    """Every process's sums by parameter name, of `count` terms, as the mean over all terms."""
+    device = next(iter(total.values())).device
+    terms = combine(torch.tensor(count, device=device))
+    return {name: coordinates.restrict(name, combine(sums) / terms) for name, sums in total.items()}

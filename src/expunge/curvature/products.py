@@ -1,4 +1,8 @@
-"""Products with Jacobians: what solvers need of a network, without a matrix of its size."""
+"""Products with Jacobians: what solvers need of a network, without a matrix of its size.
+
+Where processes share the batches, `combine` makes every one's result that of all; some may have
+none.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from expunge.curvature.batches import Batches
+from expunge.curvature.batches import Batches, Combine, alone
 from expunge.curvature.coordinates import Coordinates
 from expunge.curvature.per_sample import loss_cotangents
 
@@ -52,21 +56,33 @@ def gradient_products(
 
 
 def weighted_gradient(
-    model: nn.Module, coordinates: Coordinates, batches: Batches, weights: Tensor
+    model: nn.Module,
+    coordinates: Coordinates,
+    batches: Batches,
+    weights: Tensor,
+    combine: Combine = alone,
 ) -> Tensor:
-    """Σ_i w_i g_i over all samples, for weights `(M,)`: one ordinary backward pass."""
+    """Σ_i w_i g_i over all samples: one ordinary backward pass.
+
+    `weights` `(M,)` are those of the samples of `batches`, in their order.
+    """
     total = torch.zeros_like(coordinates.flatten(coordinates.parameters))
+    weights = weights.to(total)
     start = 0
     for images, labels in batches():
-        share = weights[start : start + len(labels)].to(total)
+        share = weights[start : start + len(labels)]
         start += len(labels)
         logits = with_graph(model, images)
         total += _pull_back(coordinates, logits, loss_cotangents(logits, labels) * share[:, None])
-    return total
+    return combine(total)
 
 
 def curvature_product(
-    model: nn.Module, coordinates: Coordinates, batches: Batches, curvature: Curvature
+    model: nn.Module,
+    coordinates: Coordinates,
+    batches: Batches,
+    curvature: Curvature,
+    combine: Combine = alone,
 ) -> Callable[[Tensor], Tensor]:
     """The map from a vector to (1/M) Σ_i J_iᵀ S_i J_i · vector.
 
@@ -87,7 +103,7 @@ def curvature_product(
                 inner = residual * (residual * along).sum(1, keepdim=True)
             total += _pull_back(coordinates, logits, inner)
             count += len(labels)
-        return total / count
+        return combine(total) / combine(torch.tensor(count, device=total.device))
 
     return product
 

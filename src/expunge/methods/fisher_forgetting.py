@@ -3,12 +3,12 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from expunge.curvature.batches import Batches
 from expunge.curvature.coordinates import Coordinates
 from expunge.curvature.fisher import batch_mean_fisher, exact_fisher, sampled_fisher
 from expunge.curvature.head import head_parameters
@@ -18,6 +18,7 @@ from expunge.training.inputs import input_batches
 from expunge.training.layout import place_back
 from expunge.training.modes import mode
 from expunge.training.precision import full_float32
+from expunge.training.share import own_batches, sum_over_processes
 from expunge.types import Context, Split, check_choice, check_range
 
 Fisher = Literal["per_sample", "sampled", "batch_mean"]
@@ -67,17 +68,15 @@ def fisher_forgetting(
     home = next(student.parameters()).device
     student.to(context.device)
     coordinates = Coordinates(student, context.mask)
-    batches = input_batches(
-        student, split.train, split.retain, config.batch_size, context, "ff: Fisher information"
-    )
     published = config.fisher == "batch_mean"
     with mode(student, training=False), full_float32():
-        fisher = _fisher(student, coordinates, batches, config, context)
+        fisher = _fisher(student, coordinates, split, config, context)
         # Only what needs the head asks for one.
         head: tuple[str, ...] = ()
         if published or split.classes:
-            images, _ = next(batches())
-            head = head_parameters(student, images[:1])
+            one = input_batches(student, split.train, split.retain[:1], 1, context, "ff: head")
+            image, _ = next(one())
+            head = head_parameters(student, image)
     generator = context.generator("noise")
     with torch.no_grad():
         for name, p in coordinates.parameters.items():
@@ -97,16 +96,23 @@ def fisher_forgetting(
 def _fisher(
     model: nn.Module,
     coordinates: Coordinates,
-    batches: Batches,
+    split: Split,
     config: FisherForgettingConfig,
     context: Context,
 ) -> Mapping[str, Tensor]:
+    """The Fisher information of the retained samples; processes share them by whole batches."""
+    fabric, size = context.fabric, config.batch_size
+    retain = own_batches(split.retain, size, fabric)
+    batches = input_batches(model, split.train, retain, size, context, "ff: Fisher information")
+    combine = partial(sum_over_processes, fabric=fabric)
     if config.fisher == "per_sample":
-        return exact_fisher(model, coordinates, batches)
+        return exact_fisher(model, coordinates, batches, combine)
     if config.fisher == "sampled":
-        draws = context.generator("labels")
-        return sampled_fisher(model, coordinates, batches, config.draws, draws)
-    return batch_mean_fisher(model, coordinates, batches)
+        # Every process draws for all samples: the draws do not depend on how many processes share.
+        draws = torch.rand((len(split.retain), config.draws), generator=context.generator("labels"))
+        uniforms = own_batches(draws, size, fabric).to(context.device)
+        return sampled_fisher(model, coordinates, batches, uniforms, combine)
+    return batch_mean_fisher(model, coordinates, batches, combine)
 
 
 def _variance(fisher: Tensor, in_head: bool, config: FisherForgettingConfig) -> Tensor:

@@ -2,12 +2,12 @@
 
 import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from expunge.curvature.batches import Batches
 from expunge.curvature.coordinates import Coordinates
 from expunge.curvature.gram import gram_matrix
 from expunge.curvature.inverse import conjugate_gradient, rank_one, woodbury, woodfisher
@@ -23,7 +23,8 @@ from expunge.training.inputs import input_batches
 from expunge.training.layout import place_back
 from expunge.training.modes import mode
 from expunge.training.precision import full_float32
-from expunge.types import Context, Split, check_choice, check_range
+from expunge.training.share import own_batches, sum_over_processes
+from expunge.types import Context, Samples, Split, check_choice, check_range
 
 Solver = Literal["woodbury", "woodfisher", "cg", "rank1"]
 """How the inverse curvature is applied."""
@@ -89,10 +90,8 @@ def influence_unlearning(
         vector = _forget_direction(student, coordinates, split, config, context)
         order = torch.randperm(len(split.retain), generator=context.generator("curvature"))
         drawn = split.retain[order[: config.samples]]
-        batches = input_batches(
-            student, split.train, drawn, config.batch_size, context, "iu: curvature"
-        )
-        step = config.alpha * _solve(student, coordinates, batches, vector, len(drawn), config)
+        solved = _solve(student, coordinates, split.train, drawn, vector, config, context)
+        step = config.alpha * solved
     if not bool(torch.isfinite(step).all()):
         raise DivergedError(
             f"iu: the step is not finite with alpha={config.alpha} and damping={config.damping}: "
@@ -114,36 +113,49 @@ def _forget_direction(
     config: InfluenceConfig,
     context: Context,
 ) -> Tensor:
-    """v, from one pass over all samples."""
+    """v, from one pass over all samples, which processes share."""
     forget, retain = len(split.forget), len(split.retain)
     total = forget + retain
-    batches = input_batches(
-        model,
-        split.train,
-        torch.cat([split.forget, split.retain]),
-        config.batch_size,
-        context,
-        "iu: gradients",
-    )
     weights = torch.full((total,), -forget / (total * retain), dtype=torch.float64)
     weights[:forget] = 1 / total
-    return weighted_gradient(model, coordinates, batches, weights)
+    size, fabric = config.batch_size, context.fabric
+    index = own_batches(torch.cat([split.forget, split.retain]), size, fabric)
+    batches = input_batches(model, split.train, index, size, context, "iu: gradients")
+    return weighted_gradient(
+        model,
+        coordinates,
+        batches,
+        own_batches(weights, size, fabric),
+        partial(sum_over_processes, fabric=fabric),
+    )
 
 
 def _solve(
     model: nn.Module,
     coordinates: Coordinates,
-    batches: Batches,
+    samples: Samples,
+    drawn: Tensor,
     vector: Tensor,
-    count: int,
     config: InfluenceConfig,
+    context: Context,
 ) -> Tensor:
-    """H⁻¹v by the solver that is asked for, from the `count` samples in `batches`."""
+    """H⁻¹v by the solver that is asked for, from the samples that are `drawn`."""
+    size, task = config.batch_size, "iu: curvature"
     if config.solver == "cg":
-        product = curvature_product(model, coordinates, batches, config.curvature)
+        own = own_batches(drawn, size, context.fabric)
+        product = curvature_product(
+            model,
+            coordinates,
+            input_batches(model, samples, own, size, context, task),
+            config.curvature,
+            partial(sum_over_processes, fabric=context.fabric),
+        )
         return conjugate_gradient(
             product, vector, config.damping, config.iterations, config.tolerance
         )
+    # Each process goes through all of the drawn samples: their number does not grow with the data,
+    # and products of their gradients are of pairs, which have no shares.
+    batches = input_batches(model, samples, drawn, size, context, task)
     if config.solver == "rank1":
         products = gradient_products(model, coordinates, batches, vector).double().cpu()
         images, labels = next(batches())
@@ -152,7 +164,7 @@ def _solve(
         along = gradient_products(model, coordinates, batches, first).double().cpu()
         return vector - rank_one(along, products).to(vector) * first
     memory = config.memory_gib * 2**30
-    gram, products = gram_matrix(model, coordinates, batches, vector, count, memory)
+    gram, products = gram_matrix(model, coordinates, batches, vector, len(drawn), memory)
     solve = woodfisher if config.solver == "woodfisher" else woodbury
     coefficients = solve(gram, products, config.damping)
     correction = weighted_gradient(model, coordinates, batches, coefficients)

@@ -24,7 +24,8 @@ def input_batches(
     """
     dtype = next(p.dtype for p in model.parameters() if p.is_floating_point())
     images = samples.images.to(context.device)
-    batches = list(torch.split(index.cpu(), batch_size))
+    # Of a share that has no samples, torch.split would make an empty batch.
+    batches = list(torch.split(index.cpu(), batch_size)) if len(index) else []
 
     def go() -> Iterator[tuple[Tensor, Tensor]]:
         seen = 0
