@@ -1,9 +1,10 @@
-"""Data parallelism: two processes on the CPU do what one does."""
+"""Data parallelism: a bench by two processes of the CPU makes the stages that one makes."""
 
 import json
 import os
 import subprocess
 import sys
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -24,24 +25,15 @@ width = 0.25
 epochs = 2
 batch_size = 40
 rewind_epoch = 1
+crop_padding = 1
 [methods.ft]
 epochs = 1
 batch_size = 40
+[methods.ff]
+[methods.iu]
+samples = 20
 """
-ADOPT = [
-    "--data",
-    "digits",
-    "--model",
-    "resnet8",
-    "--width",
-    "0.25",
-    "--train-limit",
-    "121",
-    "--test-limit",
-    "61",
-    "--device",
-    "cpu",
-]
+CELLS = ["original", "ft", "ff", "iu"]
 
 
 def expunge(*words):
@@ -57,36 +49,39 @@ def expunge(*words):
     return done.stdout
 
 
-def logits(store, run_id):
-    """The predictions in the store that were made with `run_id`."""
-    store = Store(store)
-    (found,) = [
-        summary.id
-        for summary in store.list()
-        if summary.kind == "predict" and store.open(summary.id).spec.parents["model"] == run_id
-    ]
-    return read_arrays(store.path(found) / "predictions.safetensors")
+def predictions(store):
+    """What is predicted in the store, by the method that made the model."""
+    found = {}
+    for summary in store.list():
+        if summary.kind == "predict":
+            model = store.open(store.open(summary.id).spec.parents["model"]).spec
+            made = model.settings.get("method", "original")
+            found[made] = read_arrays(store.path(summary.id) / "predictions.safetensors")
+    return found
 
 
 @pytest.mark.slow
-def test_two_processes_train_one_model_and_predict_as_one_process(tmp_path):
-    recipe, out, alone = tmp_path / "tiny.toml", tmp_path / "out", tmp_path / "alone"
+def test_two_processes_make_every_stage_once_and_as_one_process_does(tmp_path):
+    recipe = tmp_path / "tiny.toml"
     recipe.write_text(RECIPE)
-    two = ["--device", "cpu", "--devices", "2", "--strategy", "ddp", "--json"]
-    results = json.loads(expunge("bench", recipe, "--out", out, *two))
-    assert [cell["method"] for cell in results["cells"]] == ["original", "ft"]
-    shared = out / "runs"
-    kinds = sorted(path.name.partition("-")[0] for path in shared.glob("[a-z]*"))
-    assert kinds == ["measure", "measure", "predict", "predict", "train", "unlearn"]
-    assert not list(shared.glob(".tmp-*"))
-    (run,) = (path.name for path in shared.glob("train-*"))
-    # The same weights, predicted by one process: every sample once, in the same order.
-    weights = shared / run / "model.safetensors"
-    (adopted,) = expunge("train", *ADOPT, "--weights", weights, "--store", alone).split()
-    expunge("evaluate", adopted, "--forget", "class:3", "--device", "cpu", "--store", alone)
-    ours, theirs = logits(shared, run), logits(alone, adopted)
-    assert {name: len(values) for name, values in ours.items()} == {
-        "train_logits": 121, "train_labels": 121, "test_logits": 61, "test_labels": 61,
-    }  # fmt: skip
-    for name, values in ours.items():
-        np.testing.assert_allclose(values, theirs[name], rtol=1e-4, atol=1e-5, err_msg=name)
+    found = []
+    for devices in (["--devices", "2", "--strategy", "ddp"], []):
+        out = tmp_path / f"by {len(devices)}"
+        results = json.loads(
+            expunge("bench", recipe, "--out", out, "--device", "cpu", *devices, "--json")
+        )
+        assert [cell["method"] for cell in results["cells"]] == CELLS
+        kinds = Counter(path.name.partition("-")[0] for path in (out / "runs").glob("[a-z]*"))
+        assert kinds == {"train": 1, "unlearn": 3, "predict": 4, "measure": 4}
+        assert not list((out / "runs").glob(".tmp-*"))
+        found.append(predictions(Store(out / "runs")))
+    by_two, by_one = found
+    assert by_two.keys() == by_one.keys() == set(CELLS)
+    for made, arrays in by_one.items():
+        assert {name: len(values) for name, values in arrays.items()} == {
+            "train_logits": 121, "train_labels": 121, "test_logits": 61, "test_labels": 61,
+        }  # fmt: skip
+        for name, values in arrays.items():
+            np.testing.assert_allclose(
+                by_two[made][name], values, rtol=1e-4, atol=1e-4, err_msg=f"{made}: {name}"
+            )
