@@ -36,6 +36,7 @@ def test_batches_are_shared_whole(count, world):
     assert max(lengths) - min(lengths) <= 4
 
 
+@pytest.mark.slow
 def test_two_processes_do_what_one_does(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "tests.training.shared_work", tmp_path],
