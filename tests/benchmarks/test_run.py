@@ -5,7 +5,7 @@ import pytest
 from benchmarks.run import FULL, QUICK, line, measure
 from benchmarks.timing import figure
 from benchmarks.workload import Workload
-from torch import ones
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import (
     attacks,
@@ -61,6 +61,34 @@ def test_a_room_measures_and_writes_what_the_schema_asks_for(
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.parametrize(
+    ("name", "start", "value"),
+    [
+        ("training_loop", "training loop over the bare step", 1 / 2),
+        ("training_loop", "training loop over a DataLoader", 7 / 2),
+        ("overheads", "ℓ1 step over a fine-tuning step, subgradient", 5 / 4),
+        ("overheads", "ℓ1 step over a fine-tuning step, proximal", 6 / 4),
+        ("overheads", "step under a mask over a step without", 3 / 4),
+        ("prediction", "prediction over training's forward pass", 8 / 2),
+        ("loading", "loading over a DataLoader", 7 / 9),
+        ("curvature", "per-sample gradients over a loop", 10 / 2),
+        ("curvature", "exact Fisher diagonal", 10 / 2),
+        ("curvature", "influence unlearning", 10 / 2),
+    ],
+)
+def test_ratios_have_the_right_side_below(name, start, value, tmp_path, monkeypatch, small_floors):
+    seconds = {"ours": 2.0, "bare": 1.0, "0 workers": 7.0, "plain": 4.0, "subgradient": 5.0}
+    seconds |= {"proximal": 6.0, "mask": 3.0, "forward": 8.0, "given": 9.0, "loop": 10.0}
+    seconds |= {"selected": 1.0, "alone": 1.0}
+    for room in (training_loop, overheads, prediction, loading, curvature):
+        monkeypatch.setattr(room, "in_turn", lambda sides, rounds: {k: [seconds[k]] for k in sides})
+    for room in (training_loop, loading):
+        monkeypatch.setattr(room, "worker_counts", lambda: [0])
+    found = [item for item in SMALL_ROOMS[name](1) if item.name.startswith(start)]
+    assert found
+    assert {item.value for item in found} == {value}
+
+
 def test_a_room_that_fails_loses_nothing_of_the_others(tmp_path, capsys):
     def broken(rounds):
         raise RuntimeError("no measurement today")
@@ -87,5 +115,9 @@ def test_a_printed_line_has_the_floor():
 
 
 def test_the_operations_of_a_grid_are_counted(monkeypatch):
-    monkeypatch.setattr(demo, "run_grid", lambda space, experiment: ones(3, 4) @ ones(4, 5))
-    assert demo.operations(None) == 2 * 3 * 4 * 5
+    """As PyTorch's own counter counts those of training."""
+    epoch = training_loop.ours(TINY, steps=2)
+    with FlopCounterMode(display=False) as counter:
+        epoch()
+    monkeypatch.setattr(demo, "run_grid", lambda space, experiment: epoch())
+    assert demo.operations(None) == counter.get_total_flops() > 0
