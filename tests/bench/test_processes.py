@@ -85,3 +85,11 @@ def test_two_processes_make_every_stage_once_and_as_one_process_does(tmp_path):
             np.testing.assert_allclose(
                 by_two[made][name], values, rtol=1e-4, atol=1e-4, err_msg=f"{made}: {name}"
             )
+
+
+@pytest.mark.slow
+def test_two_processes_train_in_another_precision_than_they_evaluate_in(tmp_path):
+    words = ["--data", "digits", "--model", "resnet8", "--width", "0.25", "--train-limit", "121"]
+    words += ["--epochs", "1", "--device", "cpu", "--devices", "2", "--strategy", "ddp"]
+    out = expunge("train", *words, "--precision", "bf16-mixed", "--store", tmp_path)
+    assert Store(tmp_path).has(out.split()[-1])

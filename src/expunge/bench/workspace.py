@@ -93,8 +93,7 @@ class Workspace:
                 )
             except (ValueError, RuntimeError) as error:
                 raise ConfigError(" ".join(str(error).split())) from None
-            if not self._fabrics:
-                fabric.launch()
+            fabric.launch()
             self._fabrics[precision] = fabric
         return self._fabrics[precision]
 
