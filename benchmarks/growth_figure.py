@@ -65,7 +65,7 @@ def _lines(
             label=method_label(method),
         )
         sizes |= set(at)
-    axes.set(xscale="log", yscale="log")
+    axes.set(xscale="log", yscale="log", xmargin=0.1)
     axes.set_xticks(sorted(sizes), [f"{size:,}" for size in sorted(sizes)])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}"))
