@@ -11,7 +11,7 @@ from expunge.sparsity import prunable
 from expunge.training.fit import Penalty, fit
 from expunge.types import Context, Mask, Recipe
 
-RESNET20S = Workload("resnet20s", (3, 32, 32), 256)
+RESNET20S = Workload("resnet20s", (3, 32, 32), 64)
 NUMBER = 4
 """Bytes of a float32."""
 
@@ -27,7 +27,7 @@ def figures(rounds: int, work: Workload = RESNET20S, steps: int = 2) -> list[Fig
             "mask": _fit(work, steps, mask=mask),
         },
         # A few percent take more rounds to tell than a factor does.
-        2 * rounds,
+        6 * rounds,
     )
     weights = sum(p.numel() for p in model.parameters())
     masked = sum(kept.numel() for kept in mask.values())

@@ -21,6 +21,7 @@ from benchmarks import (
     overheads,
     prediction,
     results,
+    seeds,
     training_loop,
 )
 from benchmarks.timing import Figure
@@ -40,6 +41,7 @@ FULL: Mapping[str, Room] = {
     **QUICK,
     "training_loop": training_loop.figures,
     "attacks": attacks.figures,
+    "seeds": seeds.figures,
     "demo": demo.figures,
     "growth": growth.figures,
 }

@@ -184,6 +184,12 @@ class _Pool:
         """
         missing = [job for job in jobs if not self._is_done(job)]
         at_once = min(self.workers, len(missing))
+        if at_once == 1:
+            # One job alone is this process's, with all threads; others wake up for those after it.
+            for _ in range(self.workers):
+                self._executor.submit(_wake_up)
+            _make(self.workspace, missing[0])
+            return
         try:
             futures = [self._executor.submit(_work, job, at_once) for job in missing]
             for future in as_completed(futures):
@@ -265,7 +271,15 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+def _wake_up() -> None:
+    """Nothing: a process is there once it has been asked for something."""
+
+
 def _work(job: _Job, at_once: int) -> None:
     share_processor(at_once)
-    for stage in job.stages(_workspace):
-        ensure(_workspace, stage)
+    _make(_workspace, job)
+
+
+def _make(workspace: Workspace, job: _Job) -> None:
+    for stage in job.stages(workspace):
+        ensure(workspace, stage)

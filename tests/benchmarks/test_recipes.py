@@ -1,0 +1,36 @@
+"""Two recipes side by side: accuracy, epochs and time of what they train."""
+
+from benchmarks.recipes import compared
+from expunge.bench.experiment import parse_experiment
+from expunge.bench.workspace import Workspace
+from expunge.runs import Store
+
+RECIPE = """
+title = "{epochs} epochs"
+scenarios = ["class:3"]
+[data]
+source = "digits"
+train_limit = 60
+test_limit = 40
+[network]
+name = "resnet8"
+width = 0.25
+[training]
+epochs = {epochs}
+rewind_epoch = 0
+[methods.ft]
+"""
+
+
+def test_two_recipes_are_compared_at_their_test_accuracy(tmp_path):
+    slow, fast = (
+        parse_experiment(RECIPE.format(epochs=epochs), "recipe.toml") for epochs in (20, 1)
+    )
+    found = compared(Workspace(Store(tmp_path), device="cpu"), slow, fast, 2)
+    slow_accuracy, fast_accuracy, epochs, times = found
+    assert [item.n for item in found] == [2, 2, 1, 2]
+    assert fast_accuracy.target == slow_accuracy.value
+    assert fast_accuracy.met == (fast_accuracy.value >= slow_accuracy.value)
+    assert epochs.value == 0.05
+    assert epochs.met
+    assert times.value > 1
