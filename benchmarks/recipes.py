@@ -5,7 +5,7 @@ The stages are kept, as those of any experiment: what was trained once is read.
 
 import argparse
 import statistics
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.timing import Figure, figure
@@ -65,7 +65,7 @@ def _trained(
     """Test accuracies and seconds of the original models of each seed."""
     accuracies, seconds = [], []
     for seed in range(seeds):
-        model = ensure(place, original_stage(place, replace(experiment, pruners={}), seed))
+        model = ensure(place, original_stage(place, experiment, seed))
         found = load_predictions(place, ensure(place, predict_stage(place, model)))
         accuracies.append(accuracy(found.test_logits, found.test_labels))
         seconds.append(read_object(place.store.path(model) / RECORD)["seconds"])

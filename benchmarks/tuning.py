@@ -16,8 +16,9 @@ from scipy.stats import spearmanr
 
 from expunge.bench.config import to_mapping
 from expunge.bench.experiment import Experiment, read_experiment
-from expunge.bench.grid import bases_of_seed
+from expunge.bench.grid import original_stage
 from expunge.bench.results import device_name, plain
+from expunge.bench.stages import ensure
 from expunge.bench.tuning.objectives import Case, NoOracle, Oracle, measured
 from expunge.bench.tuning.space import space_of
 from expunge.bench.tuning.study import COMPLETE, Tuning
@@ -77,9 +78,9 @@ def compared(
     """A row for each seed, scenario and method; with it the cells of what was chosen."""
     searches.mkdir(parents=True, exist_ok=True)
     for seed in experiment.seeds:
-        dense = bases_of_seed(place, replace(experiment, pruners={}), seed)[0]
+        dense = ensure(place, original_stage(place, experiment, seed))
         for scenario in experiment.scenarios:
-            case = Case(dense.run_id, scenario)
+            case = Case(dense, scenario)
             for name in experiment.methods:
                 if get_method(name).search:
                     yield _row(place, experiment, case, name, seed, tuning, searches)

@@ -149,8 +149,10 @@ def test_what_ends_one_process_ends_all_and_keeps_what_is_whole(
 def test_what_is_there_starts_no_process(tmp_path, monkeypatch):
     experiment = parse_experiment(RECIPE.format(epochs=1, lr=0.01), "tiny.toml")
     run_grid(Workspace(Store(tmp_path), device="cpu"), experiment)
-    monkeypatch.setattr("expunge.bench.workers.ProcessPoolExecutor", None)
+    started = []
+    monkeypatch.setattr("expunge.bench.workers.ProcessPoolExecutor", started.append)
     fill_store(Workspace(Store(tmp_path), device="cpu"), experiment, 2)
+    assert not started
 
 
 def test_workers_and_devices_are_not_both_several(tmp_path):

@@ -215,8 +215,10 @@ class _Pool:
                 process.terminate()
         if "_executor" in vars(self):
             self._executor.shutdown(cancel_futures=True)
-        self._news.put(None)
-        self._listener.join()
+        # A process that was ended may hold the queue's lock: then nothing is put, nor waited for.
+        if kind is None:
+            self._news.put(None)
+            self._listener.join()
 
     def _listen(self) -> None:
         while (news := self._news.get()) is not None:
