@@ -1,0 +1,119 @@
+"""What is computed on a device, done on the second one: `python -m tests.devices.work FOLDER`."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from tests.conftest import small_network
+from tests.training import shared_work
+
+from expunge.bench.experiment import parse_experiment
+from expunge.bench.grid import run_grid
+from expunge.bench.theory_grid import run_theory
+from expunge.bench.workspace import Workspace
+from expunge.data import StreamedImages
+from expunge.methods import METHODS, get_method
+from expunge.runs import Store
+from expunge.sparsity import PRUNERS, get_pruner
+from expunge.theory import HessianConfig
+from expunge.training.fit import fit
+from expunge.training.predict import predict
+from expunge.types import Augmentation, Context, Recipe
+
+FLOAT64 = "64-true"
+SETTINGS = """
+title = "Tiny"
+scenarios = ["random:0.1"]
+[data]
+source = "digits"
+train_limit = 60
+test_limit = 30
+validation_fraction = 0.1
+[network]
+name = "resnet8"
+width = 0.25
+[training]
+epochs = 2
+batch_size = 20
+lr = 0.01
+momentum = 0.0
+weight_decay = 0.0
+schedule = "constant"
+rewind_epoch = 1
+[methods.retrain]
+"""
+QUICK = {"epochs": 1, "samples": 20}
+"""What of a method's settings makes it short, where it has them."""
+
+
+def experiment(methods, pruners):
+    return replace(
+        parse_experiment(SETTINGS, "tiny"),
+        pruners={pruner.name: {"sparsity": 0.5} for pruner in pruners},
+        methods={
+            method.name: {k: v for k, v in QUICK.items() if hasattr(method.config(), k)}
+            for method in methods
+        },
+    )
+
+
+def grid(workspace, folder):
+    """Every method on a dense and on a sparse model, and what every pruner made."""
+    methods = experiment(METHODS, [get_pruner("omp")])
+    pruners = experiment([get_method("retrain")], PRUNERS)
+    return {
+        f"{cell['pruner']}, {cell['method']}": cell["metrics"]
+        for each in (methods, pruners)
+        for cell in run_grid(workspace, each)
+    }
+
+
+def theory(workspace, folder):
+    tiny = experiment([get_method("ft")], [get_pruner("omp")])
+    hessian = HessianConfig(samples=10, tolerance=1e-2)
+    found = run_theory(workspace, tiny, hessian, folder / "theory", "")
+    # The id of a run holds where it was trained.
+    return {point["pruner"]: {**point, "run": None} for point in found["points"]}
+
+
+def streaming(workspace, folder):
+    """Training and predicting where the images are not on the device."""
+    samples = shared_work.samples(61)
+    images = StreamedImages(samples.images.tensor.numpy())
+    streamed = replace(samples, images=images)
+    model = small_network()
+    context = Context(
+        fabric=workspace.evaluator, augmentation=Augmentation(crop_padding=2, flip=True)
+    )
+    fit(model, streamed, torch.arange(61), Recipe(epochs=2, batch_size=16, lr=0.02), context)
+    logits = predict(model, streamed, workspace.evaluator, batch_size=7)
+    return {**model.state_dict(), "logits": logits}
+
+
+PARTS = {
+    "training": lambda workspace, _: shared_work.training(workspace.fabric(FLOAT64)),
+    "gradient methods": lambda workspace, _: shared_work.gradient_methods(
+        workspace.fabric(FLOAT64)
+    ),
+    "curvature": lambda workspace, _: shared_work.curvature_methods(workspace.fabric(FLOAT64)),
+    "streaming": streaming,
+    "grid": grid,
+    "theory": theory,
+}
+
+
+def results(part, folder, device):
+    """What a part finds on `device`."""
+    return PARTS[part](Workspace(Store(folder / "runs"), device=device), folder)
+
+
+def main(part, folder):
+    from tests.devices.second import on_second_device
+
+    with on_second_device():
+        torch.save(results(part, folder, "auto"), folder / "results.pt")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
