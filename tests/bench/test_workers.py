@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -65,16 +66,15 @@ def artefacts(out):
 
 
 def workers_of(process):
-    """Process ids of those that were spawned to work, without the resource tracker."""
-    found = []
+    """Process ids of those that work: children of the process that all of them are forks of."""
+    parents = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            status, line = ((folder / name).read_text() for name in ("status", "cmdline"))
+            status = (folder / "status").read_text()
         except OSError:
             continue
-        if f"PPid:\t{process.pid}\n" in status and "spawn_main" in line:
-            found.append(int(folder.name))
-    return found
+        parents[int(folder.name)] = int(re.search(r"^PPid:\s+(\d+)$", status, re.M)[1])
+    return [pid for pid, parent in parents.items() if parents.get(parent) == process.pid]
 
 
 def wait_for(what, seconds=60):

@@ -8,17 +8,17 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from expunge.bench.experiment import Experiment
-from expunge.bench.grid import REFERENCE, bases_of_seed, original_stage
+from expunge.bench.grid import REFERENCE, original_stage
 from expunge.bench.stages import (
     Stage,
     ensure,
@@ -59,23 +59,6 @@ def fill_store(workspace: Workspace, experiment: Experiment, workers: int) -> No
         )
     with _Pool(workspace, workers) as pool:
         pool.run([_Original(experiment, seed) for seed in experiment.seeds])
-        pool.run(list(_sparse_ones(workspace, experiment)))
-        measured = [
-            _Measured(experiment, scenario, base.run_id)
-            for seed in experiment.seeds
-            for base in bases_of_seed(workspace, experiment, seed)
-            for scenario in experiment.scenarios
-        ]
-        pool.run([model for one in measured for model in one.models()])
-        pool.run(measured)
-
-
-def _sparse_ones(workspace: Workspace, experiment: Experiment) -> Iterator["_Sparse"]:
-    for seed in experiment.seeds:
-        dense = ensure(workspace, original_stage(workspace, experiment, seed))
-        for pruner in experiment.pruners:
-            for config in experiment.pruner_configs(pruner):
-                yield _Sparse(dense, pruner, config)
 
 
 class _Job(Protocol):
@@ -85,6 +68,10 @@ class _Job(Protocol):
         """Each is asked for when those before it are in the store."""
         ...
 
+    def next(self, workspace: Workspace) -> Iterator["_Job"]:
+        """The jobs that can begin now that this one's stages are in the store."""
+        ...
+
 
 @dataclass(frozen=True)
 class _Original:
@@ -92,32 +79,54 @@ class _Original:
     seed: int
 
     def stages(self, workspace: Workspace) -> Iterator[Stage]:
-        yield original_stage(workspace, self.experiment, self.seed)
+        stage = original_stage(workspace, self.experiment, self.seed)
+        yield stage
+        yield predict_stage(workspace, stage.spec.id)
+
+    def next(self, workspace: Workspace) -> Iterator[_Job]:
+        dense_id = next(self.stages(workspace)).spec.id
+        # Sparse models come first: more waits for them.
+        for pruner in self.experiment.pruners:
+            for config in self.experiment.pruner_configs(pruner):
+                yield _Sparse(self.experiment, dense_id, pruner, config)
+        yield from _models(self.experiment, dense_id)
 
 
 @dataclass(frozen=True)
 class _Sparse:
+    experiment: Experiment
     dense_id: str
     pruner: str
     config: PruneConfig
 
     def stages(self, workspace: Workspace) -> Iterator[Stage]:
-        yield prune_stage(workspace, self.dense_id, self.pruner, self.config)
+        stage = prune_stage(workspace, self.dense_id, self.pruner, self.config)
+        yield stage
+        yield predict_stage(workspace, stage.spec.id)
+
+    def next(self, workspace: Workspace) -> Iterator[_Job]:
+        yield from _models(self.experiment, next(self.stages(workspace)).spec.id)
 
 
 @dataclass(frozen=True)
 class _Unlearned:
     """A model and what it predicts."""
 
+    experiment: Experiment
     base_id: str
     scenario: str
     method: str
-    config: Any
 
     def stages(self, workspace: Workspace) -> Iterator[Stage]:
-        stage = unlearn_stage(workspace, self.base_id, self.scenario, self.method, self.config)
+        config = self.experiment.method_config(self.method, self.scenario)
+        stage = unlearn_stage(workspace, self.base_id, self.scenario, self.method, config)
         yield stage
         yield predict_stage(workspace, stage.spec.id)
+
+    def next(self, workspace: Workspace) -> Iterator[_Job]:
+        measured = _Measured(self.experiment, self.base_id, self.scenario)
+        if all(_is_done(workspace, model) for model in measured.models()):
+            yield measured
 
 
 @dataclass(frozen=True)
@@ -125,25 +134,33 @@ class _Measured:
     """All that is measured of one base in one scenario."""
 
     experiment: Experiment
-    scenario: str
     base_id: str
+    scenario: str
 
-    def models(self) -> Iterator[_Unlearned]:
-        for name in self.experiment.methods:
-            config = self.experiment.method_config(name, self.scenario)
-            yield _Unlearned(self.base_id, self.scenario, name, config)
+    def models(self) -> list[_Unlearned]:
+        return [
+            _Unlearned(self.experiment, self.base_id, self.scenario, name)
+            for name in self.experiment.methods
+        ]
 
     def stages(self, workspace: Workspace) -> Iterator[Stage]:
-        models = {
-            one.method: unlearn_stage(
-                workspace, one.base_id, one.scenario, one.method, one.config
-            ).spec.id
-            for one in self.models()
-        }
+        models = {one.method: next(one.stages(workspace)).spec.id for one in self.models()}
         for model_id in (self.base_id, *models.values()):
             yield measure_stage(
                 workspace, model_id, self.base_id, self.scenario, models.get(REFERENCE)
             )
+
+    def next(self, workspace: Workspace) -> Iterator[_Job]:
+        yield from ()
+
+
+def _is_done(workspace: Workspace, job: _Job) -> bool:
+    return all(workspace.store.has(stage.spec.id) for stage in job.stages(workspace))
+
+
+def _models(experiment: Experiment, base_id: str) -> Iterator[_Unlearned]:
+    for scenario in experiment.scenarios:
+        yield from _Measured(experiment, base_id, scenario).models()
 
 
 class _Pool:
@@ -152,9 +169,11 @@ class _Pool:
     def __init__(self, workspace: Workspace, workers: int) -> None:
         self.workspace = workspace
         self.workers = workers
-        # Spawned, not forked: a fork of a process with threads may wait for ever.
-        self._spawning = multiprocessing.get_context("spawn")
-        self._news: _News = self._spawning.SimpleQueue()
+        # A fork of a process with threads may wait for ever: they are forks of one without, which
+        # has loaded what all of them need.
+        self._processes = multiprocessing.get_context("forkserver")
+        self._processes.set_forkserver_preload([__name__, "lightning_fabric", "sklearn.svm"])
+        self._news: _News = self._processes.SimpleQueue()
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._before = set(multiprocessing.active_children())
 
@@ -170,39 +189,61 @@ class _Pool:
         )
         return ProcessPoolExecutor(
             self.workers,
-            mp_context=self._spawning,
+            mp_context=self._processes,
             initializer=_begin,
             initargs=(*place, self._news),
         )
 
     def run(self, jobs: Sequence[_Job]) -> None:
-        """Run jobs that do not wait for each other, but for those that are done already.
+        """Run jobs, and those that can begin after them, but for what is done already.
 
         Raises:
             ConfigError: a process ended without an answer.
             ExpungeError: a job fails; those that have not begun are left.
         """
-        missing = [job for job in jobs if not self._is_done(job)]
+        known: list[_Job] = []
+        running: dict[Future[None], _Job] = {}
+        missing = self._missing(jobs, known)
+        if len(missing) == 1:
+            (alone,) = missing
+            self._make_here(alone)
+            missing = self._missing(alone.next(self.workspace), known)
         at_once = min(self.workers, len(missing))
-        if at_once == 1:
-            # One job alone is this process's, with all threads; others wake up for those after it.
-            for _ in range(self.workers):
-                self._executor.submit(_wake_up)
-            _make(self.workspace, missing[0])
-            return
         try:
-            futures = [self._executor.submit(_work, job, at_once) for job in missing]
-            for future in as_completed(futures):
-                future.result()
+            while missing or running:
+                running |= {self._executor.submit(_work, job, at_once): job for job in missing}
+                # From now on all are at work: a model is not to depend on when others were ready.
+                at_once = self.workers
+                missing = []
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    future.result()
+                    missing += self._missing(running.pop(future).next(self.workspace), known)
         except BrokenProcessPool:
             raise ConfigError(
                 f"one of {self.workers} worker processes was ended from outside, which the system "
                 "does where memory is short: run again with fewer --workers"
             ) from None
 
-    def _is_done(self, job: _Job) -> bool:
-        has = self.workspace.store.has
-        return all(has(stage.spec.id) for stage in job.stages(self.workspace))
+    def _missing(self, jobs: Iterable[_Job], known: list[_Job]) -> list[_Job]:
+        """What is to be made of jobs and of those after them; `known` grows by what was seen."""
+        missing: list[_Job] = []
+        for job in jobs:
+            if job in known:
+                continue
+            known.append(job)
+            if _is_done(self.workspace, job):
+                missing += self._missing(job.next(self.workspace), known)
+            else:
+                missing.append(job)
+        return missing
+
+    def _make_here(self, job: _Job) -> None:
+        """One job alone is this process's, with all threads."""
+        if isinstance(job, _Original):
+            # Others wake up for what comes after it.
+            for _ in range(self.workers):
+                self._executor.submit(_wake_up)
+        _make(self.workspace, job)
 
     def __enter__(self) -> "_Pool":
         self._listener.start()

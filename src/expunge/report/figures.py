@@ -190,11 +190,6 @@ def _confidence(groups: list[Group], color: str) -> Figure:
         for axes, part in zip(row, ("forget", "retain", "test"), strict=True):
             _stairs(axes, group.confidence["after", part], color, fill=True)
             _stairs(axes, group.confidence["before", part], INK, fill=False)
-            axes.set_yscale("function", functions=(_root, _square))
-            axes.set_ylim(0, 100)
-            axes.set_xlim(0, 1)
-            axes.set_yticks([0, 10, 50, 100])
-            axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
             if group is groups[0]:
                 axes.set_title(part.capitalize(), loc="left")
         row[0].set_ylabel(
@@ -205,6 +200,13 @@ def _confidence(groups: list[Group], color: str) -> Figure:
             labelpad=14,
             fontweight="bold",
         )
+    # Panels share their axes: one that is set is all of them.
+    shared = panels[0][0]
+    shared.set_yscale("function", functions=(_root, _square))
+    shared.set_ylim(0, 100)
+    shared.set_xlim(0, 1)
+    shared.set_yticks([0, 10, 50, 100])
+    shared.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     panels[-1][1].set_xlabel("probability of the true class")
     figure.supylabel("share of samples, %", fontsize=12)
     return figure
