@@ -4,6 +4,7 @@ Work of many operations per byte is bounded by the rate of convolutions and prod
 the bandwidth of the memory. A floor takes the best rate of all rounds.
 """
 
+from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
@@ -46,20 +47,34 @@ class Convolution(NamedTuple):
 def figures(rounds: int, work: Workload | None = None) -> list[Figure]:
     """The rates themselves; they have no floor."""
     work = work or Workload("resnet20s", (3, 32, 32), 256)
-    found = [figure("memory copied, read and written", scaled(copy_rates()), unit="GB/s")]
-    for precision in native_precisions():
-        cases = Workload(work.network, work.shape, work.batch, precision)
-        kind = str(cases.dtype).removeprefix("torch.")
-        products = scaled(product_rates(cases.dtype))
-        found += [
-            figure(f"matrix product, {SIDE}x{SIDE}, {kind}", products, unit="GFLOP/s"),
-            figure(
-                f"convolutions, channels-last, batches of {work.batch}: {cases.name}",
-                scaled(convolution_rates(cases)),
-                unit="GFLOP/s",
-            ),
-        ]
-    return found
+    by_precision = [replace(work, precision=each) for each in native_precisions()]
+    return [
+        memory_figure(work),
+        *(each for one in by_precision for each in rate_figures(one, SIDE)),
+    ]
+
+
+def memory_figure(work: Workload) -> Figure:
+    place = "memory" if work.device == "cpu" else f"memory of {work.device}"
+    return figure(f"{place} copied, read and written", scaled(copy_rates(work.device)), unit="GB/s")
+
+
+def rate_figures(work: Workload, side: int) -> list[Figure]:
+    """Of products of matrices of `side` rows, and of the network's convolutions."""
+    place = "" if work.device == "cpu" else f", {work.device}"
+    kind = str(work.dtype).removeprefix("torch.")
+    return [
+        figure(
+            f"matrix product, {side}x{side}, {kind}{place}",
+            scaled(product_rates(work.dtype, work.device, side)),
+            unit="GFLOP/s",
+        ),
+        figure(
+            f"convolutions, channels-last, batches of {work.batch}: {work.name}",
+            scaled(convolution_rates(work)),
+            unit="GFLOP/s",
+        ),
+    ]
 
 
 def scaled(values: list[float]) -> list[float]:
@@ -101,25 +116,25 @@ def backward_seconds(work: Workload, images: int) -> float:
 
 def product_seconds(operations: float) -> float:
     """The least for products of matrices in float32."""
-    return operations / max(product_rates(torch.float32))
+    return operations / max(product_rates(torch.float32, "cpu", SIDE))
 
 
-def memory_seconds(moved: float) -> float:
+def memory_seconds(moved: float, device: str = "cpu") -> float:
     """The least for so many bytes, read or written."""
-    return moved / max(copy_rates())
+    return moved / max(copy_rates(device))
 
 
 @cache
-def product_rates(dtype: torch.dtype) -> list[float]:
-    """Operations a second of one large product of matrices."""
-    left, right = (torch.rand(SIDE, SIDE).to(dtype) for _ in range(2))
-    return _rates(2 * SIDE**3, lambda: left @ right)
+def product_rates(dtype: torch.dtype, device: str, side: int) -> list[float]:
+    """Operations a second of one product of large square matrices."""
+    left, right = (torch.rand(side, side, device=device).to(dtype) for _ in range(2))
+    return _rates(2 * side**3, lambda: left @ right)
 
 
 @cache
-def copy_rates() -> list[float]:
+def copy_rates(device: str) -> list[float]:
     """Bytes a second, read and written, of a large copy."""
-    source = torch.rand(COPIED)
+    source = torch.rand(COPIED, device=device)
     target = torch.empty_like(source)
     return _rates(2 * source.nbytes, lambda: target.copy_(source))
 
@@ -130,7 +145,9 @@ def convolution_rates(work: Workload) -> list[float]:
     calls = convolutions(work.build(), torch.rand(1, *work.shape))
 
     def tensor(shape: tuple[int, ...]) -> Tensor:
-        return torch.rand(shape).to(work.dtype, memory_format=torch.channels_last)
+        return torch.rand(shape, device=work.device).to(
+            work.dtype, memory_format=torch.channels_last
+        )
 
     inputs = {call.images: tensor((work.batch, *call.images[1:])) for call in calls}
     weights = {call.weight: tensor(call.weight) for call in calls}

@@ -50,7 +50,7 @@ def figures(rounds: int, work: Workload = RESNET20S, steps: int = 2) -> list[Fig
             over(times[side], times["plain"]),
             unit="of the time",
             better="lower",
-            floor=1 + floors.memory_seconds(moved[side]) / step,
+            floor=1 + floors.memory_seconds(moved[side], work.device) / step,
             target=1.03,
         )
         for side, label in labels.items()

@@ -18,17 +18,17 @@ def figures(rounds: int, work: Workload = RESNET20S, batches: int = 8) -> list[F
     return [
         item
         for precision in native_precisions()
-        for item in _predicted(replace(work, precision=precision), batches, rounds)
+        for item in predicted(replace(work, precision=precision), batches, rounds)
     ]
 
 
-def _predicted(work: Workload, batches: int, rounds: int) -> list[Figure]:
+def predicted(work: Workload, batches: int, rounds: int) -> list[Figure]:
     count = work.batch * batches
     samples = work.samples(count)
     fabric = work.fabric()
     model = work.build()
-    trained = work.build().to(memory_format=torch.channels_last).train()
-    images, labels = work.tensors(work.batch)
+    trained = work.build().to(work.device, memory_format=torch.channels_last).train()
+    images, labels = (each.to(work.device) for each in work.tensors(work.batch))
     pixels = (images.float() / 255).contiguous(memory_format=torch.channels_last)
 
     def forward() -> None:

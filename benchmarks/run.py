@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import (
+    accelerator,
     attacks,
     curvature,
     demo,
@@ -41,6 +42,7 @@ FULL: Mapping[str, Room] = {
     **QUICK,
     "training_loop": training_loop.figures,
     "attacks": attacks.figures,
+    "accelerator": accelerator.figures,
     "seeds": seeds.figures,
     "demo": demo.figures,
     "growth": growth.figures,

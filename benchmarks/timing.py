@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import torch
+
 Side: TypeAlias = Callable[[], object]
 """One side of a comparison: it does the whole of the work each time it is called."""
 
@@ -29,9 +31,16 @@ class Figure:
 
 
 def seconds(side: Side) -> float:
-    start = time.perf_counter()
+    start = now()
     side()
-    return time.perf_counter() - start
+    return now() - start
+
+
+def now() -> float:
+    """Seconds on a clock, when the accelerator, if there is one, has done what it was given."""
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()
+    return time.perf_counter()
 
 
 def in_turn(sides: Mapping[str, Side], rounds: int, warmup: int = 1) -> dict[str, list[float]]:

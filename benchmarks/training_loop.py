@@ -73,36 +73,42 @@ def worker_counts() -> list[int]:
     return [0, 2] if (os.cpu_count() or 1) > 1 else [0]
 
 
-def ours(work: Workload, steps: int) -> Side:
-    samples = work.samples(work.batch * steps)
+def recipe_of(work: Workload, epochs: int = 1) -> Recipe:
+    """Plain SGD; colour images are cropped and mirrored."""
     colour = work.shape[0] == 3
-    recipe = Recipe(
-        epochs=1,
+    return Recipe(
+        epochs=epochs,
         batch_size=work.batch,
         lr=1e-3,
         schedule="constant",
         crop_padding=per_image.PADDING if colour else 0,
         flip=colour,
     )
+
+
+def ours(work: Workload, steps: int) -> Side:
+    samples = work.samples(work.batch * steps)
+    recipe = recipe_of(work)
     context = Context(fabric=work.fabric(), augmentation=recipe.augmentation)
     model = work.build()
     everything = torch.arange(len(samples))
     return lambda: fit(model, samples, everything, recipe, context)
 
 
-def bare(work: Workload, steps: int) -> Side:
+def bare(work: Workload, steps: int, *, compiled: bool = False) -> Side:
     """No images are loaded: one batch lies there as the network takes it."""
-    images, labels = work.tensors(work.batch)
+    images, labels = (each.to(work.device) for each in work.tensors(work.batch))
     pixels = (images.float() / 255).contiguous(memory_format=torch.channels_last)
-    model = work.build().to(memory_format=torch.channels_last).train()
+    model = work.build().to(work.device, memory_format=torch.channels_last).train()
     optimizer = torch.optim.SGD(
         model.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4, fused=True
     )
+    network = torch.compile(model, mode="max-autotune") if compiled else model
 
     def run() -> None:
         for _ in range(steps):
             with work.autocast():
-                loss = F.cross_entropy(model(pixels), labels)
+                loss = F.cross_entropy(network(pixels), labels)
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()

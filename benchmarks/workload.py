@@ -24,11 +24,13 @@ class Workload:
     batch: int
     precision: str = FLOAT32
     width: float = 1.0
+    device: str = "cpu"
 
     @property
     def name(self) -> str:
         kind = "float32" if self.precision == FLOAT32 else "bf16"
-        return f"{self.network}, {self.shape[1]}x{self.shape[2]}, {kind}"
+        place = "" if self.device == "cpu" else f", {self.device}"
+        return f"{self.network}, {self.shape[1]}x{self.shape[2]}, {kind}{place}"
 
     @property
     def dtype(self) -> torch.dtype:
@@ -42,14 +44,14 @@ class Workload:
         return build(spec, seed=0)
 
     def fabric(self) -> Fabric:
-        return Fabric(accelerator="cpu", devices=1, precision=self.precision)
+        return Fabric(accelerator=self.device, devices=1, precision=self.precision)
 
     def autocast(self) -> torch.autocast:
         """What PyTorch itself offers for the precision."""
-        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.precision != FLOAT32)
+        return torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.precision != FLOAT32)
 
     def tensors(self, count: int) -> tuple[Tensor, Tensor]:
-        """Noise: uint8 images `(count, C, H, W)` and labels."""
+        """Noise, on the CPU: uint8 images `(count, C, H, W)` and labels."""
         generator = torch.Generator().manual_seed(0)
         images = torch.randint(0, 256, (count, *self.shape), generator=generator, dtype=torch.uint8)
         return images, torch.randint(0, CLASSES, (count,), generator=generator)

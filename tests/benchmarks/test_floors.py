@@ -38,11 +38,13 @@ def test_all_convolutions_of_a_network_are_found(small_floors):
 
 
 def test_rates_and_floors_are_positive_and_in_proportion(small_floors):
-    assert min(floors.copy_rates()) > 0
-    assert min(floors.product_rates(torch.float32)) > 0
+    assert min(floors.copy_rates("cpu")) > 0
+    assert min(floors.product_rates(torch.float32, "cpu", floors.SIDE)) > 0
     assert min(floors.convolution_rates(WORK)) > 0
-    assert floors.memory_seconds(2e9) == 2e9 / max(floors.copy_rates())
-    assert floors.product_seconds(3e9) == 3e9 / max(floors.product_rates(torch.float32))
+    assert floors.memory_seconds(2e9) == 2e9 / max(floors.copy_rates("cpu"))
+    assert floors.product_seconds(3e9) == 3e9 / max(
+        floors.product_rates(torch.float32, "cpu", floors.SIDE)
+    )
     forward = floors.forward_seconds(WORK, 10)
     assert forward == 10 * floors.flops(WORK).forward / max(floors.convolution_rates(WORK))
     parts = forward + floors.backward_seconds(WORK, 10)
@@ -52,7 +54,7 @@ def test_rates_and_floors_are_positive_and_in_proportion(small_floors):
 def test_the_rates_count_what_is_done(small_floors, monkeypatch):
     """In one second for all, a rate is the number of operations, or of bytes."""
     monkeypatch.setattr(floors, "in_turn", lambda sides, rounds: {name: [1.0] for name in sides})
-    assert floors.product_rates(torch.float32) == [2 * floors.SIDE**3]
-    assert floors.copy_rates() == [2 * 4 * floors.COPIED]
+    assert floors.product_rates(torch.float32, "cpu", floors.SIDE) == [2 * floors.SIDE**3]
+    assert floors.copy_rates("cpu") == [2 * 4 * floors.COPIED]
     head = 2 * WORK.build().fc.weight.numel()
     assert floors.convolution_rates(WORK) == [WORK.batch * (floors.flops(WORK).forward - head)]

@@ -34,7 +34,7 @@ KEYS = {"name", "value", "unit", "better", "floor", "target", "met", "n", "sprea
 
 def test_each_room_has_a_small_form_here():
     assert SMALL_ROOMS.keys() == QUICK.keys()
-    assert FULL.keys() == QUICK.keys() | {"seeds", "demo", "growth"}
+    assert FULL.keys() == QUICK.keys() | {"accelerator", "seeds", "demo", "growth"}
 
 
 @pytest.mark.parametrize("name", SMALL_ROOMS)
