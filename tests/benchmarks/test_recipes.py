@@ -27,9 +27,9 @@ def test_two_recipes_are_compared_at_their_test_accuracy(tmp_path):
     slow, fast = (
         parse_experiment(RECIPE.format(epochs=epochs), "recipe.toml") for epochs in (20, 1)
     )
-    found = compared(Workspace(Store(tmp_path), device="cpu"), slow, fast, 2)
+    found = compared(Workspace(Store(tmp_path), device="cpu"), slow, fast, {"slow": 1, "fast": 2})
     slow_accuracy, fast_accuracy, epochs, times = found
-    assert [item.n for item in found] == [2, 2, 1, 2]
+    assert [item.n for item in found] == [1, 2, 1, 1]
     assert fast_accuracy.target == slow_accuracy.value
     assert fast_accuracy.met == (fast_accuracy.value >= slow_accuracy.value)
     assert epochs.value == 0.05
