@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.timing import Figure, figure
-from expunge.bench.experiment import Experiment, read_experiment
+from expunge.bench.experiment import Experiment, read_experiment, with_overrides
 from expunge.bench.grid import original_stage
 from expunge.bench.stages import ensure, predict_stage
 from expunge.bench.stages.predict import load_predictions
@@ -29,10 +29,16 @@ def main() -> None:
     parser.add_argument("--slow-seeds", type=int, help="of the slow recipe; default: as many")
     parser.add_argument("--out", type=Path, default=Path("build/recipes.json"))
     parser.add_argument("--store", type=Path, default=Path("build/recipes"))
+    parser.add_argument("--data", help="read the same data from here instead")
+    parser.add_argument("--compile", action="store_true", help="as `expunge train --compile`")
     options = parser.parse_args()
-    place = workspace(options.store)
+    place = workspace(options.store, compiled=options.compile)
+    slow, fast = (
+        with_overrides(read_experiment(path), source=options.data)
+        for path in (options.slow, options.fast)
+    )
     seeds = {"slow": options.slow_seeds or options.seeds, "fast": options.seeds}
-    figures = compared(place, read_experiment(options.slow), read_experiment(options.fast), seeds)
+    figures = compared(place, slow, fast, seeds)
     for item in figures:
         print(f"{item.name}: {item.value:.3f} {item.unit} ({item.spread}, n={item.n})")
     options.out.parent.mkdir(parents=True, exist_ok=True)
