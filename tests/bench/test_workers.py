@@ -155,6 +155,21 @@ def test_what_is_there_starts_no_process(tmp_path, monkeypatch):
     assert not started
 
 
+def test_a_chain_of_single_jobs_starts_no_process(tmp_path, monkeypatch):
+    """A method that was not there: its one model, and then what is measured of it."""
+    text = RECIPE.format(epochs=1, lr=0.01).replace(', "random:0.1"', "")
+    text = text.replace("[pruners.omp]\nsparsity = 0.5\n", "")
+    before, after = (
+        parse_experiment(each, "tiny.toml") for each in (text, text + "[methods.ga]\n")
+    )
+    run_grid(Workspace(Store(tmp_path), device="cpu"), before)
+    monkeypatch.setattr("expunge.bench.workers.ProcessPoolExecutor", None)
+    fill_store(Workspace(Store(tmp_path), device="cpu"), after, 2)
+    made = len(Store(tmp_path).list())
+    run_grid(Workspace(Store(tmp_path), device="cpu"), after)
+    assert len(Store(tmp_path).list()) == made
+
+
 def test_workers_and_devices_are_not_both_several(tmp_path):
     experiment = parse_experiment(RECIPE.format(epochs=1, lr=0.01), "tiny.toml")
     space = Workspace(Store(tmp_path), device="cpu")

@@ -204,7 +204,7 @@ class _Pool:
         known: list[_Job] = []
         running: dict[Future[None], _Job] = {}
         missing = self._missing(jobs, known)
-        if len(missing) == 1:
+        while len(missing) == 1:
             (alone,) = missing
             self._make_here(alone)
             missing = self._missing(alone.next(self.workspace), known)
