@@ -1,13 +1,11 @@
 """Data parallelism: a bench by two processes of the CPU makes the stages that one makes."""
 
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 
 import numpy as np
 import pytest
+from tests.conftest import in_new_process
 
 from expunge.runs import Store, read_arrays
 
@@ -37,16 +35,7 @@ CELLS = ["original", "ft", "ff", "iu"]
 
 
 def expunge(*words):
-    done = subprocess.run(
-        [sys.executable, "-m", "expunge", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return in_new_process("expunge", *words)
 
 
 def predictions(store):

@@ -1,28 +1,18 @@
 """A device whose tensors do not mix with the processor's, as a GPU's, gives the same to the bit."""
 
-import os
 import subprocess
 import sys
 
 import pytest
 import torch
-from tests.conftest import ROOT
+from tests.conftest import ROOT, in_new_process
 from tests.devices.work import PARTS, results
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_another_device_gives_what_the_processor_gives(part, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.devices.work", part, tmp_path],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    in_new_process("tests.devices.work", part, tmp_path)
     there = torch.load(tmp_path / "results.pt", weights_only=False)
     here = results(part, tmp_path / "here", "cpu")
     assert here

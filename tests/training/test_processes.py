@@ -1,12 +1,8 @@
 """Data parallelism on two processes of the CPU: all that they share is as one process does it."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
-from tests.conftest import ROOT
+from tests.conftest import in_new_process
 from tests.training.shared_work import everything, launched
 
 from expunge.training.share import own_batches, own_share
@@ -38,16 +34,7 @@ def test_batches_are_shared_whole(count, world):
 
 @pytest.mark.slow
 def test_two_processes_do_what_one_does(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.training.shared_work", tmp_path],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    in_new_process("tests.training.shared_work", tmp_path)
     alone = everything(launched(1))
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
     assert first.keys() == second.keys() == alone.keys()
