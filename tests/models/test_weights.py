@@ -90,10 +90,11 @@ def test_pytorch_files_of_many_shapes(model, tmp_path, wrap, suffix):
 
 
 def test_a_prefix_that_is_the_networks_own_is_kept(tmp_path):
-    outer = nn.Module()
-    outer.module = nn.Linear(2, 2)
-    torch.save(outer.state_dict(), tmp_path / "outer.pt")
-    load_weights(outer, tmp_path / "outer.pt")
+    saved, loaded = nn.Module(), nn.Module()
+    saved.module, loaded.module = nn.Linear(2, 2), nn.Linear(2, 2)
+    torch.save(saved.state_dict(), tmp_path / "outer.pt")
+    load_weights(loaded, tmp_path / "outer.pt")
+    assert same(saved.state_dict(), loaded.state_dict())
 
 
 class Hostile:
