@@ -11,7 +11,8 @@ from expunge.methods.method import Method
 from expunge.methods.run import run_method
 from expunge.runs import JSON
 from expunge.scenarios import at_random, make_split
-from expunge.types import Context, Recipe, Split
+from expunge.settings import Recipe
+from expunge.types import Context, Split
 
 SHAPE = (3, 8, 8)
 WARMUP = 64

@@ -18,9 +18,10 @@ from benchmarks.timing import Figure, Side, figure, in_turn, over, rates
 from benchmarks.training_loop import worker_counts
 from benchmarks.workload import Workload
 from expunge.data.decode import Encoded, decode_into, find_format
+from expunge.settings import Augmentation
 from expunge.training.batches import augmented_shares, shuffled_batches
 from expunge.training.task import as_input
-from expunge.types import Augmentation, Context
+from expunge.types import Context
 
 COLOUR = Workload("resnet20s", (3, 32, 32), 256)
 CROP_AND_FLIP = Augmentation(crop_padding=per_image.PADDING, flip=True)
@@ -46,7 +47,7 @@ def epochs(work: Workload, count: int, augmentation: Augmentation = CROP_AND_FLI
 
     def go() -> Iterator[tuple[Tensor, Tensor]]:
         index = shuffled_batches(torch.arange(count), work.batch, order)
-        return augmented_shares(samples.images, samples.labels, index, context, draws)
+        return augmented_shares(samples.inputs, samples.labels, index, context, draws)
 
     return go
 

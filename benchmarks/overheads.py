@@ -7,9 +7,10 @@ import torch
 from benchmarks import floors
 from benchmarks.timing import Figure, Side, figure, in_turn, over
 from benchmarks.workload import Workload
-from expunge.sparsity import prunable
+from expunge.settings import Recipe
+from expunge.sparsity.mask import prunable
 from expunge.training.fit import Penalty, fit
-from expunge.types import Context, Mask, Recipe
+from expunge.types import Context, Mask
 
 RESNET20S = Workload("resnet20s", (3, 32, 32), 64)
 NUMBER = 4

@@ -17,7 +17,7 @@ from expunge.bench.stages.predict import load_predictions
 from expunge.bench.stages.train import RECORD
 from expunge.bench.workspace import Workspace
 from expunge.cli.options import workspace
-from expunge.metrics import accuracy
+from expunge.metrics.accuracy import accuracy
 from expunge.runs import environment, read_object, write_json
 
 

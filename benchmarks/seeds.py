@@ -16,7 +16,8 @@ from torch.nn import functional as F
 
 from benchmarks.timing import Figure, figure, in_turn, over
 from expunge.bench.threads import share_processor
-from expunge.models import ModelSpec, build
+from expunge.models.build import build
+from expunge.models.spec import ModelSpec
 
 SEEDS = 4
 CLASSES = 10

@@ -10,8 +10,9 @@ from torch.nn import functional as F
 from benchmarks import floors, per_image
 from benchmarks.timing import Figure, Side, figure, in_turn, over, rates
 from benchmarks.workload import Workload, native_precisions
+from expunge.settings import Recipe
 from expunge.training.fit import fit
-from expunge.types import Context, Recipe
+from expunge.types import Context
 
 RESNET20S = Workload("resnet20s", (3, 32, 32), 256)
 RESNET8 = Workload("resnet8", (1, 8, 8), 256)

@@ -14,7 +14,6 @@ from typing import Any
 
 from scipy.stats import spearmanr
 
-from expunge.bench.config import to_mapping
 from expunge.bench.experiment import Experiment, read_experiment
 from expunge.bench.grid import original_stage
 from expunge.bench.results import device_name, plain
@@ -25,8 +24,9 @@ from expunge.bench.tuning.study import COMPLETE, Tuning
 from expunge.bench.tuning.tune import tune
 from expunge.bench.workspace import Workspace, precision_on
 from expunge.cli.options import workspace
+from expunge.config import to_mapping
 from expunge.methods import get_method
-from expunge.metrics import gap
+from expunge.metrics.gap import gap
 from expunge.runs import environment, write_json
 
 

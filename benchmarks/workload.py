@@ -7,8 +7,9 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from expunge.bench.workspace import FLOAT32, precision_on
-from expunge.data import as_samples
-from expunge.models import ModelSpec, build
+from expunge.data.arrays import as_samples
+from expunge.models.build import build
+from expunge.models.spec import ModelSpec
 from expunge.types import Samples
 
 CLASSES = 10

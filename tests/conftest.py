@@ -11,7 +11,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from expunge.data import as_samples
+from expunge.data.arrays import as_samples
 from expunge.types import Context, Samples
 
 ROOT = Path(__file__).parent.parent

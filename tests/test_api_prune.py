@@ -5,7 +5,8 @@ import torch
 
 import expunge
 from expunge.errors import ConfigError, MaskError, ModelError
-from expunge.sparsity import PRUNERS, get_pruner, mask_sparsity
+from expunge.sparsity import PRUNERS, get_pruner
+from expunge.sparsity.mask import mask_sparsity
 from tests.conftest import small_network
 
 RECIPE = expunge.Recipe(epochs=1, batch_size=16, lr=0.01, schedule="constant")

@@ -11,7 +11,8 @@ import pytest
 import expunge
 from expunge.bench.experiment import parse_experiment, read_experiment
 from expunge.bench.stages.model import save_model
-from expunge.models import ModelSpec, build
+from expunge.models.build import build
+from expunge.models.spec import ModelSpec
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "expunge"
-BASE = {"errors", "types"}
+BASE = {"errors", "settings", "types"}
 ROOMS = {
     "errors": set(),
-    "types": {"errors"},
+    "settings": {"errors"},
+    "config": {"errors"},
+    "types": {"errors", "settings"},
     "data": BASE,
     "models": BASE,
     "sparsity": BASE,
@@ -23,13 +25,33 @@ ROOMS = {
     "methods": BASE | {"training", "sparsity", "curvature"},
     "theory": BASE | {"training", "sparsity"},
     "bench": BASE
-    | {"data", "models", "sparsity", "metrics", "training", "scenarios", "methods", "theory"}
+    | {
+        "config",
+        "data",
+        "models",
+        "sparsity",
+        "metrics",
+        "training",
+        "scenarios",
+        "methods",
+        "theory",
+    }
     | {"runs"},
     "report": {"runs", "errors"},
     "api": BASE
-    | {"data", "models", "sparsity", "metrics", "training", "scenarios", "methods", "bench"},
+    | {
+        "config",
+        "data",
+        "models",
+        "sparsity",
+        "metrics",
+        "training",
+        "scenarios",
+        "methods",
+        "bench",
+    },
 }
-ROOMS["cli"] = set(ROOMS) | {"api"}
+ROOMS["cli"] = set(ROOMS)
 
 
 def imports(path):

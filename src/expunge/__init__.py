@@ -20,7 +20,7 @@ _HOME = {
     "ExpungeError": "expunge.errors",
     "Method": "expunge.methods.method",
     "METHODS": "expunge.methods",
-    "build": "expunge.models",
+    "build": "expunge.models.build",
     "at_random": "expunge.scenarios",
     "by_class": "expunge.scenarios",
     "by_ids": "expunge.scenarios",
@@ -28,7 +28,7 @@ _HOME = {
     "Context": "expunge.types",
     "Dataset": "expunge.types",
     "Mask": "expunge.types",
-    "Recipe": "expunge.types",
+    "Recipe": "expunge.settings",
     "Samples": "expunge.types",
     "Split": "expunge.types",
 }
@@ -49,10 +49,11 @@ if TYPE_CHECKING:
     from expunge.errors import ExpungeError
     from expunge.methods import METHODS
     from expunge.methods.method import Method
-    from expunge.models import build
+    from expunge.models.build import build
     from expunge.scenarios import at_random, by_class, by_ids
+    from expunge.settings import Recipe
     from expunge.sparsity import PRUNERS
-    from expunge.types import Context, Dataset, Mask, Recipe, Samples, Split
+    from expunge.types import Context, Dataset, Mask, Samples, Split
 
 __all__ = [
     "METHODS",

@@ -9,30 +9,24 @@ import torch
 from torch import Tensor, nn
 
 from expunge.bench.workspace import device_kind
-from expunge.data import DataSpec, as_samples
-from expunge.data import load as load_dataset
+from expunge.data.arrays import as_samples
+from expunge.data.sources import load as load_dataset
+from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, DataError
 from expunge.methods import get_method
 from expunge.methods.run import run_method
-from expunge.metrics import Predictions, gap, weight_distance
-from expunge.metrics import evaluate as evaluate_predictions
-from expunge.models import check_outputs
+from expunge.metrics.distance import weight_distance
+from expunge.metrics.gap import gap
+from expunge.metrics.summary import Predictions
+from expunge.metrics.summary import evaluate as evaluate_predictions
+from expunge.models.check import check_outputs
 from expunge.scenarios import Scenario, make_split
+from expunge.settings import Augmentation, Progress, Recipe, derive_seed, silent
 from expunge.sparsity import get_pruner
 from expunge.training.fit import fit
 from expunge.training.predict import predict
 from expunge.training.sparsify import sparsify
-from expunge.types import (
-    Augmentation,
-    Context,
-    Dataset,
-    Mask,
-    Progress,
-    Recipe,
-    Split,
-    derive_seed,
-    silent,
-)
+from expunge.types import Context, Dataset, Mask, Split
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -171,7 +165,7 @@ def prune(
         MaskError: a whole layer would be pruned away, or `model` is sparser already.
         ModelError: the model does not fit the data, or `rebuild` is missing.
     """
-    from expunge.bench.config import from_mapping, to_mapping
+    from expunge.config import from_mapping, to_mapping
 
     pruner = get_pruner(method)
     config = {} if config is None else config
@@ -184,7 +178,7 @@ def prune(
         settings["sparsity"] = sparsity
     config = from_mapping(pruner.config, settings, f"pruner {method}")
     mask, model = (model.mask, model.model) if isinstance(model, Sparse) else (None, model)
-    check_outputs(model, split.train.images.shape, split.train.num_classes)
+    check_outputs(model, split.train.inputs.shape, split.train.num_classes)
     context = _context(model, seed, device, recipe=recipe, precision=precision, progress=progress)
     context = replace(context, mask=mask, rebuild=rebuild)
     return Sparse(*sparsify(model, split.train, pruner, config, context, rewind))
@@ -213,7 +207,7 @@ def unlearn(
         DivergedError: a loss or a weight is no longer finite.
         ModelError: the model does not fit the data.
     """
-    from expunge.bench.config import from_mapping
+    from expunge.config import from_mapping
 
     chosen = get_method(method)
     if config is None or isinstance(config, Mapping):
@@ -221,7 +215,7 @@ def unlearn(
     mask: Mask | None = None
     if isinstance(model, Sparse):
         mask, model = model.mask, model.model
-    check_outputs(model, split.train.images.shape, split.train.num_classes)
+    check_outputs(model, split.train.inputs.shape, split.train.num_classes)
     context = _context(model, seed, device, recipe=recipe, precision=precision, progress=progress)
     context = replace(context, mask=mask, rebuild=rebuild)
     unlearned, seconds = run_method(chosen, model, split, config, context)
@@ -260,7 +254,7 @@ def evaluate(
 def _metrics(
     model: nn.Module, split: Split, test: Any, seed: int, device: str
 ) -> dict[str, float | None]:
-    check_outputs(model, split.train.images.shape, split.train.num_classes)
+    check_outputs(model, split.train.inputs.shape, split.train.num_classes)
     fabric = _fabric(device, "32-true")
     predictions = Predictions(
         train_logits=predict(model, split.train, fabric).numpy(),

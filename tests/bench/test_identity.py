@@ -17,12 +17,12 @@ from expunge.bench.stages import (
     unlearn_stage,
 )
 from expunge.bench.workspace import Workspace
-from expunge.data import DataSpec
+from expunge.data.spec import DataSpec
 from expunge.errors import DataError
 from expunge.methods import get_method
 from expunge.runs import Store
+from expunge.settings import Recipe
 from expunge.sparsity import get_pruner
-from expunge.types import Recipe
 
 NETWORK = """
 from torch import nn

@@ -13,10 +13,10 @@ from expunge.bench.theory_grid import run_theory, summarise, trends
 from expunge.bench.workspace import Workspace
 from expunge.errors import ConfigError, ModelError
 from expunge.methods import get_method
-from expunge.models import read_tensors
+from expunge.models.weights import read_tensors
 from expunge.runs import Store
 from expunge.sparsity import get_pruner
-from expunge.theory import HessianConfig
+from expunge.theory.config import HessianConfig
 
 RECIPE = """
 title = "Tiny"

@@ -16,13 +16,13 @@ from expunge.bench.tuning.space import space_of
 from expunge.bench.tuning.study import Tuning
 from expunge.bench.tuning.tune import as_toml, tune
 from expunge.bench.workspace import Workspace
-from expunge.data import DataSpec
+from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, DivergedError, StoreError
 from expunge.methods import get_method
 from expunge.methods.method import Range
-from expunge.metrics import gap
+from expunge.metrics.gap import gap
 from expunge.runs import Store
-from expunge.types import Recipe
+from expunge.settings import Recipe
 
 ORIGIN = Origin(
     data=DataSpec(source="digits", train_limit=200, test_limit=100, validation_fraction=0.2),

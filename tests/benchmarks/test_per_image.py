@@ -6,8 +6,8 @@ from benchmarks.workload import Workload
 
 from benchmarks import per_image
 from expunge.data.augment import Changes, augment
+from expunge.settings import Augmentation
 from expunge.training.task import as_input
-from expunge.types import Augmentation
 
 WORK = Workload("resnet8", (3, 8, 8), 4)
 COUNT = 12

@@ -83,7 +83,8 @@ def test_from_data_to_verdict(command, store, original, tmp_path):
 
 
 def test_a_list_of_ids_is_forgotten(command, store, original, tmp_path):
-    from expunge.data import DataSpec, load
+    from expunge.data.sources import load
+    from expunge.data.spec import DataSpec
 
     ids = tmp_path / "delete.csv"
     train = load(DataSpec(source="digits")).train

@@ -7,7 +7,7 @@ import pytest
 from transformers import ViTConfig
 
 from expunge.bench.experiment import parse_experiment
-from expunge.models import recipe_for
+from expunge.models.recipes import recipe_for
 
 QUICK = ["--epochs", "1", "--warmup_epochs", "0", "--rewind_epoch", "0"]
 

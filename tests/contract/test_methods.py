@@ -9,14 +9,15 @@ import pytest
 import torch
 from tests.conftest import small_network
 
-from expunge.bench.config import from_flags, from_mapping, to_mapping
+from expunge.config import from_flags, from_mapping, to_mapping
 from expunge.errors import ConfigError
 from expunge.methods import METHODS, all_methods, get_method
 from expunge.methods.run import run_method
-from expunge.models import ModelSpec, build
+from expunge.models.build import build
+from expunge.models.spec import ModelSpec
 from expunge.scenarios import at_random, by_class, make_split
+from expunge.settings import Recipe
 from expunge.training.fit import fit
-from expunge.types import Recipe
 
 RECIPE = Recipe(epochs=2, batch_size=16, lr=0.05, schedule="constant")
 RESNET = ModelSpec(name="resnet8", num_classes=3, in_channels=1, width=0.25)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from expunge.errors import ConfigError, DataError
-from expunge.metrics import ATTACKS, DEFAULT_ATTACKS, get_attack, run_attacks
+from expunge.metrics.membership.attacks import ATTACKS, DEFAULT_ATTACKS, get_attack
+from expunge.metrics.membership.audit import run_attacks
 
 KEYS = {
     *("efficacy", "privacy", "auc", "tpr_at_1", "tpr_at_01"),

@@ -8,22 +8,18 @@ import pytest
 import torch
 from transformers import ViTConfig
 
-from expunge.bench.config import from_mapping, to_mapping
+from expunge.config import from_mapping, to_mapping
 from expunge.curvature.head import head_parameters
-from expunge.data import as_samples
+from expunge.data.arrays import as_samples
 from expunge.methods import METHODS
 from expunge.methods.run import run_method
-from expunge.models import (
-    MODELS,
-    ModelSpec,
-    build,
-    check_outputs,
-    load_weights,
-    recipe_for,
-    save_weights,
-)
+from expunge.models.build import MODELS, build
+from expunge.models.check import check_outputs
+from expunge.models.recipes import recipe_for
+from expunge.models.spec import ModelSpec
+from expunge.models.weights import load_weights, save_weights
 from expunge.scenarios import at_random, by_class, make_split
-from expunge.sparsity import prunable, sparsity_of
+from expunge.sparsity.mask import prunable, sparsity_of
 from expunge.training.fit import fit
 
 SHAPE = (3, 32, 32)

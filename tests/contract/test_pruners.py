@@ -8,19 +8,16 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from expunge.bench.config import from_flags, from_mapping, to_mapping
+from expunge.config import from_flags, from_mapping, to_mapping
 from expunge.errors import ConfigError, MaskError, ModelError
-from expunge.models import ModelSpec, build
-from expunge.sparsity import (
-    PRUNERS,
-    TrainedPruneConfig,
-    check_mask,
-    get_pruner,
-    mask_sparsity,
-    prunable,
-)
+from expunge.models.build import build
+from expunge.models.spec import ModelSpec
+from expunge.settings import Recipe
+from expunge.sparsity import PRUNERS, get_pruner
+from expunge.sparsity.mask import check_mask, mask_sparsity, prunable
+from expunge.sparsity.pruner import TrainedPruneConfig
 from expunge.training.sparsify import sparsify
-from expunge.types import Context, Recipe, Samples
+from expunge.types import Context, Samples
 
 RECIPE = Recipe(epochs=1, batch_size=8, lr=0.01, schedule="constant")
 
@@ -48,7 +45,7 @@ class BlankImages:
 @pytest.fixture(scope="module")
 def samples():
     return Samples(
-        images=BlankImages(),
+        inputs=BlankImages(),
         labels=torch.arange(16) % 4,
         ids=tuple(str(i) for i in range(16)),
         class_names=("a", "b", "c", "d"),
@@ -148,7 +145,7 @@ def test_exactly_what_was_asked_is_pruned(model, run, sparsity, layers):
 
 
 def test_samples_do_not_matter_where_it_reads_none(model, run, pruner, samples, fabric):
-    others = dataclasses.replace(samples, images=BlankImages(seed=2), labels=samples.labels.flip(0))
+    others = dataclasses.replace(samples, inputs=BlankImages(seed=2), labels=samples.labels.flip(0))
     context, config = Context(fabric=fabric), pruner.config(sparsity=0.5)
     mask, expected = pruner.run(model, others, config, context), run(model, sparsity=0.5)
     same = all(torch.equal(mask[name], expected[name]) for name in expected)

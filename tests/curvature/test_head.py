@@ -6,7 +6,8 @@ from torch import nn
 
 from expunge.curvature.head import head_parameters
 from expunge.errors import ModelError
-from expunge.models import MODELS, ModelSpec, build
+from expunge.models.build import MODELS, build
+from expunge.models.spec import ModelSpec
 
 IMAGES = torch.zeros((1, 3, 8, 8))
 

@@ -10,7 +10,8 @@ from torch import nn
 
 from expunge.curvature.layers import layer_gradients
 from expunge.curvature.per_sample import Network, per_sample_gradients
-from expunge.models import ModelSpec, build
+from expunge.models.build import build
+from expunge.models.spec import ModelSpec
 
 
 def test_they_are_those_of_a_loop(model, data):

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch.utils.data import TensorDataset
 
-from expunge.data import StreamedImages, as_samples
+from expunge.data.arrays import as_samples
+from expunge.data.images import StreamedImages
 from expunge.errors import DataError
 
 LABELS = [1, 0, 2, 1]
@@ -45,20 +46,20 @@ def test_every_way_to_give_the_same_images_gives_the_same_samples(noise):
         list(zip(array, LABELS, strict=True)),
     ]
     first = as_samples(given[0])
-    assert first.images.shape == (3, 5, 6)
+    assert first.inputs.shape == (3, 5, 6)
     assert first.labels.tolist() == LABELS
     assert first.class_names == ("0", "1", "2")
     for data in given:
         samples = as_samples(data)
         assert samples.fingerprint == first.fingerprint
         assert samples.ids == first.ids
-        np.testing.assert_array_equal(samples.images.tensor.numpy(), array)
+        np.testing.assert_array_equal(samples.inputs.tensor.numpy(), array)
 
 
 def test_grey_images_need_no_channel_axis(noise):
     array = noise(4, (5, 6))
     samples = as_samples((array, LABELS))
-    assert samples.images.shape == (1, 5, 6)
+    assert samples.inputs.shape == (1, 5, 6)
     pictures = Listed([(Image.fromarray(image), 0) for image in array])
     assert as_samples(pictures).ids == samples.ids
     assert as_samples((array[..., None], LABELS)).ids == samples.ids
@@ -67,7 +68,7 @@ def test_grey_images_need_no_channel_axis(noise):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
 def test_floats_are_kept_as_float32(noise, dtype):
     array = (noise(4, (3, 5, 6)) / 64 - 2).astype(dtype)
-    images = as_samples((array, LABELS)).images.tensor
+    images = as_samples((array, LABELS)).inputs.tensor
     assert images.dtype == torch.float32
     np.testing.assert_array_equal(images.numpy(), array.astype(np.float32))
 
@@ -75,7 +76,7 @@ def test_floats_are_kept_as_float32(noise, dtype):
 def test_arrays_are_shared_not_copied(noise):
     array = noise(4, (3, 5, 6))
     array.flags.writeable = False
-    images = as_samples((array, LABELS)).images.tensor
+    images = as_samples((array, LABELS)).inputs.tensor
     assert images.data_ptr() == array.ctypes.data
 
 
@@ -83,7 +84,7 @@ def test_a_memory_map_is_not_read_into_memory(noise, tmp_path):
     np.save(tmp_path / "x.npy", noise(4, (3, 5, 6)))
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     samples = as_samples((mapped, LABELS))
-    assert isinstance(samples.images, StreamedImages)
+    assert isinstance(samples.inputs, StreamedImages)
     assert samples.ids == as_samples((np.array(mapped), LABELS)).ids
 
 

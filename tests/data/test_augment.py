@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge.data.augment import _index_runs, _select_runs, augment, draw_changes
-from expunge.types import Augmentation
+from expunge.settings import Augmentation
 
 
 def one_by_one(images, augmentation, generator):

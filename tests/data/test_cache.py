@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from expunge.data import StreamedImages, as_samples
+from expunge.data.arrays import as_samples
 from expunge.data.cache import cached, default_cache, files_digest
+from expunge.data.images import StreamedImages
 from expunge.errors import DataError
 
 
@@ -21,8 +22,8 @@ def build(samples):
 
     def make(folder):
         make.calls += 1
-        array = samples.images.tensor.numpy()
-        np.save(folder / "train.images.npy", array)
+        array = samples.inputs.tensor.numpy()
+        np.save(folder / "train.inputs.npy", array)
         return {"train": samples}
 
     make.calls = 0
@@ -33,8 +34,8 @@ def test_what_was_built_once_is_read_the_next_time(tmp_path, samples, build):
     for _ in range(2):
         parts = cached(tmp_path / "new", {"of": 1}, "set", build)
         found = parts["train"]
-        assert isinstance(found.images, StreamedImages)
-        assert torch.equal(found.images.tensor, samples.images.tensor)
+        assert isinstance(found.inputs, StreamedImages)
+        assert torch.equal(found.inputs.tensor, samples.inputs.tensor)
         assert torch.equal(found.labels, samples.labels)
         assert (found.ids, found.class_names) == (samples.ids, samples.class_names)
         assert (found.fingerprint, found.name) == (samples.fingerprint, "set")
@@ -48,7 +49,7 @@ def test_another_key_is_built_anew(tmp_path, build):
     assert build.calls == 2
 
 
-@pytest.mark.parametrize("file", ["samples.json", "train.images.npy", "train.labels.npy"])
+@pytest.mark.parametrize("file", ["samples.json", "train.inputs.npy", "train.labels.npy"])
 @pytest.mark.parametrize("broken", [b"", b"{}", b"[]", "cut", None])
 def test_a_broken_folder_is_built_anew(tmp_path, samples, build, file, broken):
     cached(tmp_path, {}, "set", build)
@@ -61,7 +62,7 @@ def test_a_broken_folder_is_built_anew(tmp_path, samples, build, file, broken):
         path.write_bytes(content[: len(content) * 2 // 3] if broken == "cut" else broken)
     parts = cached(tmp_path, {}, "set", build)
     assert build.calls == 2
-    assert torch.equal(parts["train"].images.tensor, samples.images.tensor)
+    assert torch.equal(parts["train"].inputs.tensor, samples.inputs.tensor)
 
 
 def test_a_folder_of_another_length_is_built_anew(tmp_path, build):

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from expunge.data import DataSpec, ResidentImages, as_samples, load
+from expunge.data.arrays import as_samples
 from expunge.data.huggingface import choose_splits, find_columns
+from expunge.data.images import ResidentImages
+from expunge.data.sources import load
+from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, DataError
 
 datasets = pytest.importorskip("datasets")
@@ -38,9 +41,9 @@ IMAGE, LABEL, INT = datasets.Image(), datasets.ClassLabel(names=["a"]), datasets
 
 def test_a_split_is_taken_as_samples(pictures, noise):
     samples = as_samples(pictures, name="set")
-    assert isinstance(samples.images, ResidentImages)
+    assert isinstance(samples.inputs, ResidentImages)
     np.testing.assert_array_equal(
-        samples.images.tensor.numpy(), noise(4, (4, 5, 3)).transpose(0, 3, 1, 2)
+        samples.inputs.tensor.numpy(), noise(4, (4, 5, 3)).transpose(0, 3, 1, 2)
     )
     assert samples.labels.tolist() == [1, 0, 1, 1]
     assert samples.class_names == ("cat", "dog")

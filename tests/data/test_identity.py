@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from expunge.data import ResidentImages, StreamedImages
 from expunge.data.identity import content_ids, fingerprint, given_ids
+from expunge.data.images import ResidentImages, StreamedImages
 from expunge.errors import DataError
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from expunge.data import ResidentImages, StreamedImages, place, place_dataset
+from expunge.data.images import ResidentImages, StreamedImages, place, place_dataset
 from expunge.errors import DataError
 from expunge.types import Dataset, Samples
 
@@ -18,7 +18,7 @@ def array(noise):
 
 @pytest.fixture
 def mapped(array, tmp_path):
-    path = tmp_path / "images.npy"
+    path = tmp_path / "inputs.npy"
     np.save(path, array)
     return np.load(path, mmap_mode="r")
 
@@ -163,7 +163,7 @@ def test_other_kinds_of_images_go_to_the_device_themselves():
 def test_a_dataset_shares_one_budget(array):
     def samples(count):
         return Samples(
-            images=StreamedImages(array[:count]),
+            inputs=StreamedImages(array[:count]),
             labels=torch.zeros(count, dtype=torch.int64),
             ids=tuple(map(str, range(count))),
             class_names=("all",),
@@ -173,9 +173,9 @@ def test_a_dataset_shares_one_budget(array):
 
     dataset = Dataset(train=samples(10), test=samples(12), validation=samples(5))
     placed = place_dataset(dataset, CPU, budget_bytes=15 * 60)
-    assert isinstance(placed.train.images, ResidentImages)
-    assert isinstance(placed.test.images, StreamedImages)
-    assert isinstance(placed.validation.images, ResidentImages)
+    assert isinstance(placed.train.inputs, ResidentImages)
+    assert isinstance(placed.test.inputs, StreamedImages)
+    assert isinstance(placed.validation.inputs, ResidentImages)
     assert placed.train.ids == dataset.train.ids
     assert place_dataset(Dataset(train=samples(1), test=samples(1)), CPU).validation is None
 

@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from expunge.data import DataSpec, StreamedImages, as_samples, load, place_dataset
+from expunge.data.arrays import as_samples
+from expunge.data.images import StreamedImages, place_dataset
+from expunge.data.sources import load
+from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, DataError
 from expunge.types import Dataset
 
@@ -56,7 +59,7 @@ def test_digits_are_divided_class_by_class():
     assert len(train) + len(test) + len(validation) == 1797
     assert dataset.held_out == ("test", "validation")
     assert train.name == "digits"
-    assert train.images.shape == (1, 8, 8)
+    assert train.inputs.shape == (1, 8, 8)
     assert train.class_names == tuple("0123456789")
     assert not {*train.ids} & {*test.ids}
     assert not {*train.ids} & {*validation.ids}
@@ -66,7 +69,7 @@ def test_digits_are_divided_class_by_class():
         + torch.bincount(validation.labels)
     )
     torch.testing.assert_close(share, torch.full((10,), 0.2), atol=0.005, rtol=0)
-    pixels = train.images.tensor
+    pixels = train.inputs.tensor
     assert (pixels.min(), pixels.max()) == (0, 255)
     assert pixels.dtype == torch.uint8
 
@@ -74,7 +77,7 @@ def test_digits_are_divided_class_by_class():
 def test_ids_do_not_depend_on_the_seed_of_the_split():
     def image_of(dataset):
         samples = dataset.train
-        return dict(zip(samples.ids, samples.images.tensor, strict=True))
+        return dict(zip(samples.ids, samples.inputs.tensor, strict=True))
 
     one, other = (load(DataSpec(source="digits", seed=seed)) for seed in (0, 1))
     assert one.train.ids != other.train.ids
@@ -95,8 +98,8 @@ def test_limits_keep_the_numbers_asked_for():
 
 def test_digits_take_any_size_and_colour():
     dataset = load(DataSpec(source="digits", image_size=12, channels=3, train_limit=20))
-    assert dataset.train.images.shape == (3, 12, 12)
-    grey = dataset.train.images.tensor
+    assert dataset.train.inputs.shape == (3, 12, 12)
+    grey = dataset.train.inputs.tensor
     assert torch.equal(grey[:, 0], grey[:, 2])
 
 
@@ -122,11 +125,11 @@ def test_a_folder_of_images_is_read_decoded_once_and_left_alone(image_folder, no
     assert dataset.train.name == "photos"
     assert dataset.train.class_names == ("cat", "dog")
     assert (len(dataset.train), len(dataset.test)) == (4, 2)
-    assert isinstance(dataset.train.images, StreamedImages)
+    assert isinstance(dataset.train.inputs, StreamedImages)
     whole = {
         row.tobytes() for seed in (0, 1) for row in noise(3, (6, 5, 3), seed).transpose(0, 3, 1, 2)
     }
-    found = torch.cat([part.images.tensor for part in (dataset.train, dataset.test)])
+    found = torch.cat([part.inputs.tensor for part in (dataset.train, dataset.test)])
     assert {row.numpy().tobytes() for row in found} == whole
     assert load(spec).train.fingerprint == dataset.train.fingerprint
     assert len(list(cache.iterdir())) == 1
@@ -165,9 +168,9 @@ def test_parquet_with_class_names_and_a_test_split(write_parquet, noise, tmp_pat
     assert dataset.train.ids == ("a", "b", "c", "d", "e")
     assert dataset.test.ids == ("a", "b")
     assert dataset.train.name == "mine"
-    np.testing.assert_array_equal(dataset.train.images.tensor.numpy(), images.transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(dataset.train.inputs.tensor.numpy(), images.transpose(0, 3, 1, 2))
     placed = place_dataset(dataset, torch.device("cpu"))
-    assert torch.equal(placed.train.images.tensor, dataset.train.images.tensor)
+    assert torch.equal(placed.train.inputs.tensor, dataset.train.inputs.tensor)
 
 
 def test_numbers_with_gaps_and_texts_are_counted_over_all_splits(write_parquet, noise):
@@ -185,8 +188,8 @@ def test_colour_anywhere_makes_all_splits_colour(write_parquet, noise):
     grey, colour = noise(2, (4, 4)), noise(2, (4, 4, 3))
     folder = write_parquet({"train": (grey, [0, 1]), "test": (colour, [0, 1])})
     dataset = load(DataSpec(source=str(folder)))
-    assert dataset.train.images.shape == dataset.test.images.shape == (3, 4, 4)
-    assert load(DataSpec(source=str(folder), channels=1)).test.images.shape == (1, 4, 4)
+    assert dataset.train.inputs.shape == dataset.test.inputs.shape == (3, 4, 4)
+    assert load(DataSpec(source=str(folder), channels=1)).test.inputs.shape == (1, 4, 4)
 
 
 def test_different_sizes_are_brought_to_one_where_asked(write_parquet, noise):
@@ -195,7 +198,7 @@ def test_different_sizes_are_brought_to_one_where_asked(write_parquet, noise):
         load(DataSpec(source=str(folder)))
     images = [*noise(9, (4, 4)), noise(1, (9, 6))[0]]
     folder = write_parquet({"train": (images, [0, 1] * 5)})
-    assert load(DataSpec(source=str(folder), image_size=5)).train.images.shape == (1, 5, 5)
+    assert load(DataSpec(source=str(folder), image_size=5)).train.inputs.shape == (1, 5, 5)
 
 
 @pytest.mark.parametrize(
@@ -276,9 +279,9 @@ def test_an_npz_file_with_its_own_test_set_and_ids(write_npz, noise):
     assert dataset.train.class_names == ("5", "9")
     assert dataset.train.labels.tolist() == [0, 1, 0, 1]
     assert dataset.test.labels.tolist() == [1, 1]
-    np.testing.assert_array_equal(dataset.train.images.tensor.numpy(), x.transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(dataset.train.inputs.tensor.numpy(), x.transpose(0, 3, 1, 2))
     smaller = load(DataSpec(source=source, image_size=4, channels=1))
-    assert smaller.train.images.shape == (1, 4, 4)
+    assert smaller.train.inputs.shape == (1, 4, 4)
 
 
 def test_an_npz_file_without_test_set_is_divided(write_npz, noise):
@@ -406,7 +409,7 @@ def test_real_images_are_decoded_once_and_then_read_at_once(shared_data):
     spec = DataSpec(source=str(source), train_split="test", name="cifar10-jpeg")
     dataset = load(spec)
     assert (len(dataset.train), len(dataset.test)) == (8_000, 2_000)
-    assert dataset.train.images.shape == (3, 32, 32)
+    assert dataset.train.inputs.shape == (3, 32, 32)
     assert dataset.train.class_names[3] == "cat"
     start = time.perf_counter()
     assert load(spec).train.fingerprint == dataset.train.fingerprint

@@ -1,6 +1,6 @@
 import pytest
 
-from expunge.data import DataSpec
+from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError
 
 

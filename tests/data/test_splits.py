@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge.data import as_samples, stratified, subset
-from expunge.data.splits import limited
+from expunge.data.arrays import as_samples
+from expunge.data.splits import limited, stratified, subset
 from expunge.errors import DataError
 
 labels_of = st.lists(st.integers(0, 4), min_size=1, max_size=60).map(torch.tensor)
@@ -47,7 +47,7 @@ def test_a_subset_has_the_images_labels_and_ids_of_its_rows(samples):
     assert len(part) == 3
     assert part.ids == tuple(samples.ids[i] for i in (7, 2, 50))
     assert torch.equal(part.labels, samples.labels[index])
-    assert torch.equal(part.images.tensor, samples.images.tensor[index])
+    assert torch.equal(part.inputs.tensor, samples.inputs.tensor[index])
     assert part.class_names == samples.class_names
 
 
@@ -67,13 +67,13 @@ def test_images_without_views_have_no_subset(samples):
         pass
 
     with pytest.raises(DataError, match="images of type Other"):
-        subset(replace(samples, images=Other()), torch.tensor([1]))
+        subset(replace(samples, inputs=Other()), torch.tensor([1]))
 
 
 def test_a_subset_of_streamed_images(noise):
-    from expunge.data import StreamedImages
+    from expunge.data.images import StreamedImages
 
     samples = as_samples((noise(5, (3, 4, 4)), [0, 1, 0, 1, 1]))
-    streamed = replace(samples, images=StreamedImages(samples.images.tensor.numpy()))
+    streamed = replace(samples, inputs=StreamedImages(samples.inputs.tensor.numpy()))
     part = subset(streamed, torch.tensor([4, 0]))
-    assert torch.equal(part.images.tensor, samples.images.tensor[[4, 0]])
+    assert torch.equal(part.inputs.tensor, samples.inputs.tensor[[4, 0]])

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from expunge.data import as_samples, channel_statistics
+from expunge.data.arrays import as_samples
+from expunge.data.statistics import channel_statistics
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])

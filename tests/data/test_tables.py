@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from expunge.data import StreamedImages
+from expunge.data.images import StreamedImages
 from expunge.data.tables import Table, check_labels, shared_classes, to_samples
 from expunge.errors import DataError
 

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_a
 from torch.utils._pytree import tree_flatten, tree_map
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
-from expunge.types import derive_seed
+from expunge.settings import derive_seed
 
 _setup_privateuseone_for_python_backend("twin")
 DEVICE = torch.device("twin", 0)

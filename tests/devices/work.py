@@ -12,14 +12,15 @@ from expunge.bench.experiment import parse_experiment
 from expunge.bench.grid import run_grid
 from expunge.bench.theory_grid import run_theory
 from expunge.bench.workspace import Workspace
-from expunge.data import StreamedImages
+from expunge.data.images import StreamedImages
 from expunge.methods import METHODS, get_method
 from expunge.runs import Store
+from expunge.settings import Augmentation, Recipe
 from expunge.sparsity import PRUNERS, get_pruner
-from expunge.theory import HessianConfig
+from expunge.theory.config import HessianConfig
 from expunge.training.fit import fit
 from expunge.training.predict import predict
-from expunge.types import Augmentation, Context, Recipe
+from expunge.types import Context
 
 FLOAT64 = "64-true"
 SETTINGS = """
@@ -80,8 +81,8 @@ def theory(workspace, folder):
 def streaming(workspace, folder):
     """Training and predicting where the images are not on the device."""
     samples = shared_work.samples(61)
-    images = StreamedImages(samples.images.tensor.numpy())
-    streamed = replace(samples, images=images)
+    images = StreamedImages(samples.inputs.tensor.numpy())
+    streamed = replace(samples, inputs=images)
     model = small_network()
     context = Context(
         fabric=workspace.evaluator, augmentation=Augmentation(crop_padding=2, flip=True)

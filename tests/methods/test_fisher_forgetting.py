@@ -27,7 +27,7 @@ def split(request, samples):
 
 
 def retained(samples, split):
-    pixels = next(iter(samples.images.batches([split.retain])))
+    pixels = next(iter(samples.inputs.batches([split.retain])))
     return (pixels.float() / 255).double()
 
 

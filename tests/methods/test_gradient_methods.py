@@ -15,8 +15,8 @@ from expunge.methods.gradient_ascent import GradientAscentConfig, gradient_ascen
 from expunge.methods.l1_sparse import L1SparseConfig, l1_sparse
 from expunge.methods.retrain import RetrainConfig, retrain
 from expunge.scenarios import at_random, by_class, make_split
+from expunge.settings import Recipe
 from expunge.training.batches import shuffled_batches
-from expunge.types import Recipe
 
 SETTINGS = {"epochs": 3, "lr": 0.02, "momentum": 0.8, "weight_decay": 1e-3, "batch_size": 16}
 
@@ -39,7 +39,7 @@ def split(request, samples):
 @pytest.fixture
 def expected(samples, exact):
     """SGD on the samples at `index`, in the order that the context draws."""
-    pixels = next(iter(samples.images.batches([torch.arange(len(samples))])))
+    pixels = next(iter(samples.inputs.batches([torch.arange(len(samples))])))
 
     def expected(model, index, lr=0.02, sign=1.0, gammas=(0.0, 0.0, 0.0), proximal=False):
         order = exact.generator("order")

@@ -52,7 +52,7 @@ def expected(model, samples, split, context, kept, solve, count=20):
     frozen = [p for p in model.parameters() if not p.requires_grad]
     for p in frozen:
         p.requires_grad_(True)
-    pixels = next(iter(samples.images.batches([torch.arange(len(samples))])))
+    pixels = next(iter(samples.inputs.batches([torch.arange(len(samples))])))
     images = (pixels.float() / 255).double()
     rows = oracle.gradients(model, images, samples.labels) * kept
     order = torch.randperm(len(split.retain), generator=context.generator("curvature"))
@@ -130,7 +130,7 @@ def test_memory_changes_nothing(model, split, context):
 def test_it_moves_the_loss_of_the_forgotten_up(split, samples, context):
     """The direction of the step: away from what is forgotten."""
     model = small_network(2)
-    pixels = next(iter(samples.images.batches([split.forget]))).float() / 255
+    pixels = next(iter(samples.inputs.batches([split.forget]))).float() / 255
     ours = influence_unlearning(model, split, InfluenceConfig(alpha=0.1), context)
     with torch.no_grad():
         before, after = (

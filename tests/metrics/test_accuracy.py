@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from expunge.errors import DataError
-from expunge.metrics import accuracy, true_class_confidence, unlearning_accuracy
+from expunge.metrics.accuracy import accuracy, unlearning_accuracy
+from expunge.metrics.membership.features import true_class_confidence
 
 LOGITS = hnp.arrays(
     np.float32,

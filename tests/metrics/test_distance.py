@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from expunge.errors import DivergedError, MaskError, ModelError
-from expunge.metrics import weight_distance
+from expunge.metrics.distance import weight_distance
 
 
 def states():

@@ -1,7 +1,7 @@
 import pytest
 
 from expunge.errors import DataError
-from expunge.metrics import gap
+from expunge.metrics.gap import gap
 
 RETRAIN = {"ua": 5.41, "mia_efficacy": 13.12, "ra": 100.0, "ta": 94.42}
 

@@ -8,7 +8,8 @@ from hypothesis.extra import numpy as hnp
 from sklearn.svm import SVC
 
 from expunge.errors import DataError
-from expunge.metrics import mia_efficacy, mia_privacy, true_class_confidence
+from expunge.metrics.membership.features import true_class_confidence
+from expunge.metrics.membership.protocol import mia_efficacy, mia_privacy
 
 
 def confidence_by_loop(logits, labels):

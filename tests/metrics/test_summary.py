@@ -2,16 +2,10 @@ import numpy as np
 import pytest
 
 from expunge.errors import DataError, ForgetError
-from expunge.metrics import (
-    DEFAULT_ATTACKS,
-    Predictions,
-    attack_results,
-    confidence_histograms,
-    evaluate,
-    mia_efficacy,
-    mia_privacy,
-    run_attacks,
-)
+from expunge.metrics.membership.attacks import DEFAULT_ATTACKS
+from expunge.metrics.membership.audit import run_attacks
+from expunge.metrics.membership.protocol import mia_efficacy, mia_privacy
+from expunge.metrics.summary import Predictions, attack_results, confidence_histograms, evaluate
 
 
 def make(seed=0, n=90, m=60, classes=3, sure=2.0):

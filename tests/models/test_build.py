@@ -9,7 +9,8 @@ from torch import nn
 from torch.testing import assert_close
 
 from expunge.errors import ModelError
-from expunge.models import MODELS, ModelSpec, build
+from expunge.models.build import MODELS, build
+from expunge.models.spec import ModelSpec
 
 
 class Own(nn.Module):

@@ -3,7 +3,9 @@ import torch
 from torch import nn
 
 from expunge.errors import ModelError
-from expunge.models import ModelSpec, build, check_outputs
+from expunge.models.build import build
+from expunge.models.check import check_outputs
+from expunge.models.spec import ModelSpec
 
 SHAPE = (3, 8, 8)
 

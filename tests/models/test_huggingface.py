@@ -16,16 +16,12 @@ from transformers import (
 
 from expunge.curvature.head import head_parameters
 from expunge.errors import MaskError, ModelError
-from expunge.models import (
-    ModelSpec,
-    build,
-    check_outputs,
-    configuration_digest,
-    load_weights,
-    save_weights,
-)
-from expunge.models.huggingface import Logits
-from expunge.sparsity import prunable
+from expunge.models.build import build
+from expunge.models.check import check_outputs
+from expunge.models.huggingface import Logits, configuration_digest
+from expunge.models.spec import ModelSpec
+from expunge.models.weights import load_weights, save_weights
+from expunge.sparsity.mask import prunable
 
 VIT = ViTConfig(
     image_size=24,

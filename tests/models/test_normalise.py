@@ -1,7 +1,7 @@
 import torch
 from torch.testing import assert_close
 
-from expunge.models import Normalise
+from expunge.models.normalise import Normalise
 
 
 def test_each_channel_has_its_own_mean_and_std():

@@ -1,9 +1,8 @@
 import pytest
 
-from expunge.models import MODELS, recipe_for
-from expunge.models.build import ADAPTERS
-from expunge.models.recipes import RECIPES
-from expunge.types import Recipe
+from expunge.models.build import ADAPTERS, MODELS
+from expunge.models.recipes import RECIPES, recipe_for
+from expunge.settings import Recipe
 
 
 def test_networks_of_convolutions_have_the_papers_recipe():

@@ -3,8 +3,7 @@ import torch
 from torch.testing import assert_close
 
 from expunge.errors import ModelError
-from expunge.models import resnet8, resnet18, resnet20s, resnet50
-from expunge.models.resnet import _PadChannels
+from expunge.models.resnet import _PadChannels, resnet8, resnet18, resnet20s, resnet50
 
 
 def count(network):

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from expunge.errors import ConfigError
-from expunge.models import ModelSpec
+from expunge.models.spec import ModelSpec
 
 
 def test_round_trips_through_a_dictionary():

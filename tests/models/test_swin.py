@@ -3,7 +3,9 @@ import torch
 from torch.testing import assert_close
 from transformers import SwinConfig, SwinForImageClassification
 
-from expunge.models import ModelSpec, build, swin_t
+from expunge.models.build import build
+from expunge.models.spec import ModelSpec
+from expunge.models.swin import swin_t
 
 
 def parameters(model):

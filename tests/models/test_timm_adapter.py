@@ -9,7 +9,9 @@ from torch import nn
 
 from expunge.curvature.head import head_parameters
 from expunge.errors import ModelError
-from expunge.models import ModelSpec, build, check_outputs
+from expunge.models.build import build
+from expunge.models.check import check_outputs
+from expunge.models.spec import ModelSpec
 
 
 class Network(nn.Module):

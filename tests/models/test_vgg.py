@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from expunge.models import vgg16_bn
+from expunge.models.vgg import vgg16_bn
 
 
 @pytest.mark.parametrize(

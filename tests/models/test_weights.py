@@ -7,14 +7,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from expunge.errors import CheckpointError
-from expunge.models import (
-    ModelSpec,
-    build,
-    load_state,
-    load_weights,
-    read_tensors,
-    save_weights,
-)
+from expunge.models.build import build
+from expunge.models.spec import ModelSpec
+from expunge.models.weights import load_state, load_weights, read_tensors, save_weights
 
 SPEC = ModelSpec(name="resnet8", num_classes=4, width=0.125)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from expunge.data import as_samples
+from expunge.data.arrays import as_samples
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from expunge.data import as_samples
+from expunge.data.arrays import as_samples
 from expunge.errors import ConfigError, ForgetError
 from expunge.scenarios import by_class, make_split
 

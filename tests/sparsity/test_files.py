@@ -3,7 +3,7 @@ import torch
 from safetensors.torch import save_file
 
 from expunge.errors import CheckpointError, MaskError
-from expunge.sparsity import load_mask, save_mask
+from expunge.sparsity.files import load_mask, save_mask
 
 
 @pytest.fixture

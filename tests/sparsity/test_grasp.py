@@ -30,7 +30,7 @@ def loss_function(tiny, samples, config, context):
         }
         total = vector.new_zeros(())
         for batch in batches:
-            pixels = as_input(next(samples.images.batches([batch]))).double()
+            pixels = as_input(next(samples.inputs.batches([batch]))).double()
             logits = functional_call(tiny, given, (pixels,)) / config.temperature
             share = len(batch) / len(index)
             total = total + share * F.cross_entropy(logits, samples.labels[batch])

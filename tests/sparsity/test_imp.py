@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from expunge.errors import ConfigError
-from expunge.sparsity import apply_mask, get_pruner
+from expunge.sparsity import get_pruner
+from expunge.sparsity.mask import apply_mask
 from expunge.types import Context
 
 IMP = get_pruner("imp")

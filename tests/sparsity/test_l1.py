@@ -6,7 +6,8 @@ from torch import nn
 from torch.testing import assert_close
 
 from expunge.errors import ConfigError
-from expunge.sparsity import add_l1_gradient, gamma_at, proximal_step
+from expunge.sparsity.gamma import gamma_at
+from expunge.sparsity.l1 import add_l1_gradient, proximal_step
 
 T = 10
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from expunge.errors import ConfigError, MaskError
-from expunge.sparsity import (
+from expunge.sparsity.mask import (
     apply_mask,
     check_mask,
     check_not_collapsed,

@@ -6,7 +6,8 @@ from torch import nn
 from torch.testing import assert_close
 
 from expunge.errors import MaskError
-from expunge.sparsity import Masker, apply_mask, prunable
+from expunge.sparsity.mask import apply_mask, prunable
+from expunge.sparsity.masker import Masker
 
 
 @pytest.fixture

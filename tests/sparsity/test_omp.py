@@ -4,7 +4,9 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from expunge.errors import DivergedError, MaskError
-from expunge.sparsity import TrainedPruneConfig, apply_mask, get_pruner, mask_sparsity
+from expunge.sparsity import get_pruner
+from expunge.sparsity.mask import apply_mask, mask_sparsity
+from expunge.sparsity.pruner import TrainedPruneConfig
 from expunge.types import Context
 
 

@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 
 from expunge.errors import ConfigError
-from expunge.sparsity import PRUNERS, PruneConfig, TrainedPruneConfig, get_pruner
+from expunge.sparsity import PRUNERS, get_pruner
+from expunge.sparsity.pruner import PruneConfig, TrainedPruneConfig
 
 
 def test_defaults_are_the_papers():

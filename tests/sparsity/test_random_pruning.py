@@ -3,7 +3,9 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from expunge.sparsity import TrainedPruneConfig, get_pruner, layer_report
+from expunge.sparsity import get_pruner
+from expunge.sparsity.mask import layer_report
+from expunge.sparsity.pruner import TrainedPruneConfig
 from expunge.types import Context
 
 

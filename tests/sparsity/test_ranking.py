@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from expunge.errors import DivergedError, MaskError
-from expunge.sparsity import keep_highest
+from expunge.sparsity.ranking import keep_highest
 
 
 def oracle(scores, sparsity):

@@ -19,7 +19,7 @@ def loss_of(network, samples, config, context):
     total = 0.0
     with torch.no_grad():
         for batch in even_batches(index, config.batch_size):
-            logits = network(next(samples.images.batches([batch])).double() / 255)
+            logits = network(next(samples.inputs.batches([batch])).double() / 255)
             total += float(F.cross_entropy(logits, samples.labels[batch], reduction="sum"))
     return total / len(index)
 

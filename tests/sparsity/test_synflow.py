@@ -4,8 +4,10 @@ import torch
 from torch import nn
 
 from expunge.errors import ConfigError, MaskError, ModelError
-from expunge.models import ModelSpec, build
-from expunge.sparsity import PRUNERS, get_pruner, layer_report
+from expunge.models.build import build
+from expunge.models.spec import ModelSpec
+from expunge.sparsity import PRUNERS, get_pruner
+from expunge.sparsity.mask import layer_report
 from expunge.sparsity.synflow import flow_scores, make_positive
 from expunge.sparsity.working_copy import working_copy
 from expunge.types import Context
@@ -18,7 +20,7 @@ class Shape:
     """Samples of which a pruner may know no more than the shape."""
 
     def __init__(self, *shape):
-        self.images = type("Images", (), {"shape": shape})
+        self.inputs = type("Images", (), {"shape": shape})
 
 
 def scores_of(model, shape, layers=("conv",), mask=None):

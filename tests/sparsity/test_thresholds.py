@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from expunge.errors import MaskError
-from expunge.sparsity import THRESHOLDS, counted_weights, sparsity_at
+from expunge.sparsity.thresholds import THRESHOLDS, counted_weights, sparsity_at
 
 
 def test_against_counting_by_hand():

@@ -31,8 +31,8 @@ class Float64Images:
 @pytest.fixture
 def exact(samples):
     """The small samples, in float64."""
-    (pixels,) = samples.images.batches([torch.arange(len(samples))])
-    return replace(samples, images=Float64Images(pixels.to(torch.float64) / 255))
+    (pixels,) = samples.inputs.batches([torch.arange(len(samples))])
+    return replace(samples, inputs=Float64Images(pixels.to(torch.float64) / 255))
 
 
 class Tiny(nn.Module):

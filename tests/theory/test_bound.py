@@ -1,14 +1,14 @@
 import pytest
 
 from expunge.errors import ConfigError
-from expunge.theory import (
+from expunge.settings import Recipe
+from expunge.theory.bound import (
     check_plain_sgd,
     departures_from_theorem,
-    path_batches,
     steps_of,
     unlearning_error_bound,
 )
-from expunge.types import Recipe
+from expunge.theory.paths import path_batches
 
 PLAIN = {"momentum": 0.0, "weight_decay": 0.0, "schedule": "constant"}
 

@@ -9,11 +9,11 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from expunge.data import as_samples
+from expunge.data.arrays import as_samples
 from expunge.errors import ConfigError, DivergedError, MaskError
 from expunge.sparsity.mask import apply_mask
-from expunge.theory import HessianConfig, MaskedHessian, largest_singular_value
-from expunge.theory.hessian import _lanczos
+from expunge.theory.config import HessianConfig
+from expunge.theory.hessian import MaskedHessian, _lanczos, largest_singular_value
 
 SHARP = HessianConfig(samples=60, tolerance=1e-10, precision="float64", batch_size=25)
 
@@ -48,7 +48,7 @@ def test_it_is_the_largest_eigenvalue_of_the_dense_hessian(
     if sparse:
         apply_mask(exact_network, mask)
         context = replace(context, mask=mask)
-    dense = dense_hessian(exact_network, exact.images.pixels, exact.labels)
+    dense = dense_hessian(exact_network, exact.inputs.pixels, exact.labels)
     left = kept(exact_network, mask)
     dense = dense[left][:, left]
     expected = torch.linalg.eigvalsh(dense).abs().max().item()
@@ -78,11 +78,11 @@ class Quadratic(nn.Module):
 
 def test_one_coordinate_and_the_magnitude_of_a_negative_eigenvalue(exact, context):
     model = Quadratic()
-    (expected,) = dense_hessian(model, exact.images.pixels, exact.labels).flatten().tolist()
+    (expected,) = dense_hessian(model, exact.inputs.pixels, exact.labels).flatten().tolist()
     found = largest_singular_value(model, exact, SHARP, context)
     assert found == pytest.approx(abs(expected), rel=1e-9)
     flipped = replace(exact, labels=torch.zeros(60, dtype=torch.int64))
-    (negative,) = dense_hessian(model, flipped.images.pixels, flipped.labels).flatten().tolist()
+    (negative,) = dense_hessian(model, flipped.inputs.pixels, flipped.labels).flatten().tolist()
     assert largest_singular_value(model, flipped, SHARP, context) == pytest.approx(abs(negative))
 
 

@@ -4,12 +4,12 @@ import torch
 from tests.conftest import small_network
 from torch import nn
 
-from expunge.theory import fix_normalisation, set_statistics
+from expunge.theory.normalisation import fix_normalisation, set_statistics
 from expunge.training.task import as_input
 
 
 def test_statistics_are_those_of_all_samples(samples, network):
-    (pixels,) = samples.images.batches([torch.arange(60)])
+    (pixels,) = samples.inputs.batches([torch.arange(60)])
     state = torch.get_rng_state()
     network.eval()
     set_statistics(network, samples, torch.device("cpu"))
@@ -22,7 +22,7 @@ def test_statistics_are_those_of_all_samples(samples, network):
 
 
 def test_a_fixed_network_is_the_evaluated_one_in_train_mode_too(samples, network):
-    (pixels,) = samples.images.batches([torch.arange(60)])
+    (pixels,) = samples.inputs.batches([torch.arange(60)])
     set_statistics(network, samples, torch.device("cpu"))
     fixed = copy.deepcopy(network)
     fix_normalisation(fixed)

@@ -8,9 +8,10 @@ import torch
 from torch.nn import functional as F
 
 from expunge.errors import DivergedError, MaskError
-from expunge.theory import add_back, fix_normalisation, path_batches, walk
+from expunge.settings import Recipe
+from expunge.theory.normalisation import fix_normalisation
+from expunge.theory.paths import add_back, path_batches, walk
 from expunge.training.fit import fit
-from expunge.types import Recipe
 
 PLAIN = Recipe(
     epochs=3, batch_size=16, lr=0.05, momentum=0.0, weight_decay=0.0, schedule="constant"
@@ -29,7 +30,7 @@ def distance(one, other):
 
 def gradient(model, samples, sample):
     loss = F.cross_entropy(
-        model(samples.images.pixels[sample : sample + 1]), samples.labels[sample : sample + 1]
+        model(samples.inputs.pixels[sample : sample + 1]), samples.labels[sample : sample + 1]
     )
     return torch.autograd.grad(loss, list(model.parameters()))
 

@@ -10,18 +10,19 @@ from lightning_fabric import Fabric
 from tests.conftest import small_network
 from torch import nn
 
-from expunge.data import as_samples
+from expunge.data.arrays import as_samples
 from expunge.methods.fine_tuning import FineTuningConfig, fine_tuning
 from expunge.methods.fisher_forgetting import FisherForgettingConfig, fisher_forgetting
 from expunge.methods.gradient_ascent import GradientAscentConfig, gradient_ascent
 from expunge.methods.influence import InfluenceConfig, influence_unlearning
 from expunge.methods.l1_sparse import L1SparseConfig, l1_sparse
 from expunge.scenarios import by_class, make_split
+from expunge.settings import Augmentation, Recipe
 from expunge.training.fit import Penalty, fit
 from expunge.training.predict import predict
 from expunge.training.share import own_share, sum_over_processes
 from expunge.training.whole_batch import whole_batch
-from expunge.types import Augmentation, Context, Recipe
+from expunge.types import Context
 
 GRADIENT = {"epochs": 2, "lr": 0.02, "batch_size": 16}
 """Settings of the methods that take gradient steps."""

@@ -8,10 +8,10 @@ from tests.conftest import small_network
 from tests.oracles.adamw import adamw
 
 from expunge.errors import ConfigError
+from expunge.settings import Recipe
 from expunge.training.batches import shuffled_batches
 from expunge.training.fit import Penalty, fit
 from expunge.training.schedule import learning_rate
-from expunge.types import Recipe
 
 RECIPE = Recipe(
     epochs=3,
@@ -57,7 +57,7 @@ def test_fit_is_adamw_as_the_equations_have_it(samples, exact, ascend, masked, g
     epochs = [shuffled_batches(index, 16, order) for _ in range(3)]
     batches = [batch for epoch in epochs for batch in epoch]
     lrs = [learning_rate(RECIPE, step, len(epochs[0])) for step in range(len(batches))]
-    pixels = next(iter(samples.images.batches([torch.arange(60)])))
+    pixels = next(iter(samples.inputs.batches([torch.arange(60)])))
     # The penalty is of the loss that is descended, so it does not climb with it.
     adamw(
         oracle,

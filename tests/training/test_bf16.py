@@ -4,11 +4,14 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
-from expunge.data import DataSpec, load
-from expunge.models import ModelSpec, build
+from expunge.data.sources import load
+from expunge.data.spec import DataSpec
+from expunge.models.build import build
+from expunge.models.spec import ModelSpec
+from expunge.settings import Recipe
 from expunge.training.fit import fit
 from expunge.training.predict import predict
-from expunge.types import Context, Recipe
+from expunge.types import Context
 
 RECIPE = Recipe(epochs=8, batch_size=64, lr=0.2, schedule="one_cycle", warmup_epochs=2)
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from tests.conftest import small_network
 
+from expunge.settings import Recipe
 from expunge.training.fit import Penalty, fit
-from expunge.types import Recipe
 
 # Of 40 samples: two batches of the usual size, and one of 8.
 RECIPE = Recipe(epochs=3, batch_size=16, lr=0.05, schedule="constant", crop_padding=1)

@@ -9,9 +9,9 @@ from tests.conftest import small_network
 from tests.oracles.sgd import sgd
 
 from expunge.errors import ConfigError, DivergedError, MaskError
+from expunge.settings import Augmentation, Recipe
 from expunge.training.batches import shuffled_batches
 from expunge.training.fit import Penalty, fit
-from expunge.types import Augmentation, Recipe
 
 RECIPE = Recipe(epochs=3, batch_size=16, lr=0.05, schedule="constant")
 
@@ -29,7 +29,7 @@ def steps_of(context, index, recipe=RECIPE):
 
 
 def data_of(samples):
-    pixels = next(iter(samples.images.batches([torch.arange(len(samples))])))
+    pixels = next(iter(samples.inputs.batches([torch.arange(len(samples))])))
     # Networks see pixels in float32 whatever the precision of the weights.
     return (pixels.float() / 255).double(), samples.labels
 

@@ -6,7 +6,9 @@ import torch
 from expunge.methods.fisher_forgetting import FisherForgettingConfig, fisher_forgetting
 from expunge.methods.influence import InfluenceConfig, influence_unlearning
 from expunge.scenarios import by_class, make_split
-from expunge.theory import HessianConfig, add_back, largest_singular_value, walk
+from expunge.theory.config import HessianConfig
+from expunge.theory.hessian import largest_singular_value
+from expunge.theory.paths import add_back, walk
 from expunge.training.precision import full_float32
 from expunge.training.predict import predict
 

@@ -8,7 +8,7 @@ def test_predictions_equal_one_sample_at_a_time(samples, fabric, network):
     logits = predict(network, samples, fabric, batch_size=7)
     network.eval()
     for i in range(len(samples)):
-        pixels = next(iter(samples.images.batches([torch.tensor([i])])))
+        pixels = next(iter(samples.inputs.batches([torch.tensor([i])])))
         with torch.no_grad():
             torch.testing.assert_close(network(pixels.float() / 255)[0], logits[i])
 

@@ -3,9 +3,9 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from expunge.settings import Recipe
 from expunge.training.fit import fit
 from expunge.training.randomness import seeded_layers
-from expunge.types import Recipe
 
 RECIPE = Recipe(epochs=2, batch_size=16, lr=0.05, schedule="constant")
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from expunge.settings import Recipe
 from expunge.training.schedule import learning_rate
-from expunge.types import Recipe
 
 
 def test_milestones_are_the_papers():

@@ -5,10 +5,10 @@ import torch
 from tests.conftest import small_network
 
 from expunge.errors import ConfigError
+from expunge.settings import Recipe
 from expunge.sparsity import get_pruner
 from expunge.training.fit import fit
 from expunge.training.sparsify import sparsify
-from expunge.types import Recipe
 
 RECIPE = Recipe(epochs=2, batch_size=16, lr=0.05, schedule="constant")
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 from tests.conftest import small_network
 
-from expunge.data import StreamedImages
+from expunge.data.images import StreamedImages
 from expunge.methods.fisher_forgetting import FisherForgettingConfig, fisher_forgetting
 from expunge.methods.influence import InfluenceConfig, influence_unlearning
 from expunge.scenarios import by_class, make_split
+from expunge.settings import Augmentation, Recipe
 from expunge.training.fit import fit
 from expunge.training.predict import predict
-from expunge.types import Augmentation, Recipe
 
 RECIPE = Recipe(epochs=2, batch_size=16, lr=0.05)
 CHANGES = Augmentation(crop_padding=1, flip=True)
@@ -22,13 +22,13 @@ CHANGES = Augmentation(crop_padding=1, flip=True)
 @pytest.fixture(params=[False, True], ids=["whole", "view"])
 def both(request, samples, tmp_path):
     """The same samples in memory and in a file."""
-    path = tmp_path / "images.npy"
-    np.save(path, samples.images.tensor.numpy())
-    kept, streamed = samples.images, StreamedImages(np.load(path, mmap_mode="r"))
+    path = tmp_path / "inputs.npy"
+    np.save(path, samples.inputs.tensor.numpy())
+    kept, streamed = samples.inputs, StreamedImages(np.load(path, mmap_mode="r"))
     if request.param:
         order = torch.randperm(60, generator=torch.Generator().manual_seed(0))
         kept, streamed = kept.take(order), streamed.take(order)
-    return replace(samples, images=kept), replace(samples, images=streamed)
+    return replace(samples, inputs=kept), replace(samples, inputs=streamed)
 
 
 def trained(samples, context):

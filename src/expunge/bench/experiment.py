@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from expunge.bench.config import from_mapping, to_mapping
-from expunge.data import DataSpec
+from expunge.config import from_mapping, to_mapping
+from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, unknown
 from expunge.methods import get_method
-from expunge.models import recipe_for
+from expunge.models.recipes import recipe_for
 from expunge.scenarios import parse
+from expunge.settings import Recipe
 from expunge.sparsity import get_pruner
-from expunge.types import Recipe
 
 CHOSEN_BY = "chosen_by"
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from expunge.bench.config import to_mapping
 from expunge.bench.experiment import Experiment
 from expunge.bench.stages import (
     Origin,
@@ -17,7 +16,8 @@ from expunge.bench.stages import (
 from expunge.bench.stages.measure import load_measured
 from expunge.bench.stages.train import RECORD
 from expunge.bench.workspace import Workspace, precision_on
-from expunge.metrics import gap
+from expunge.config import to_mapping
+from expunge.metrics.gap import gap
 from expunge.runs import read_object
 
 REFERENCE = "retrain"

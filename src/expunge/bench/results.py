@@ -4,12 +4,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from expunge.bench.config import to_mapping
 from expunge.bench.experiment import Experiment
 from expunge.bench.grid import bases_of_seed, run_grid
 from expunge.bench.stages.model import MODEL, WEIGHTS
 from expunge.bench.workers import fill_store
 from expunge.bench.workspace import Workspace, precision_on
+from expunge.config import to_mapping
 from expunge.errors import StoreError
 from expunge.runs import environment, read_object, write_json
 

@@ -6,15 +6,16 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from expunge.bench.config import to_mapping
 from expunge.bench.experiment import Experiment
 from expunge.bench.grid import bases_of_seed
 from expunge.bench.results import claim, device_name, keep, plain
 from expunge.bench.stages import ensure
 from expunge.bench.stages.theory import load_facts, path_stage, sharpness_stage, theorem_stage
 from expunge.bench.workspace import Workspace
+from expunge.config import to_mapping
 from expunge.runs import environment
-from expunge.theory import HessianConfig, check_plain_sgd
+from expunge.theory.bound import check_plain_sgd
+from expunge.theory.config import HessianConfig
 
 THEORY = "theory.json"
 _EXPLAINING = ("bound", "moved", "sigma", "sigma_start", "sparsity")

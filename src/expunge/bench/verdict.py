@@ -6,7 +6,7 @@ from expunge.bench.stages import ensure, measure_stage
 from expunge.bench.stages.measure import load_measured
 from expunge.bench.workspace import Workspace
 from expunge.errors import ConfigError
-from expunge.metrics import gap
+from expunge.metrics.gap import gap
 from expunge.runs import Spec
 
 MODELS = ("train", "prune", "unlearn")

@@ -31,7 +31,7 @@ from expunge.bench.threads import share_processor
 from expunge.bench.workspace import Workspace
 from expunge.errors import ConfigError
 from expunge.runs import Store
-from expunge.sparsity import PruneConfig
+from expunge.sparsity.pruner import PruneConfig
 
 _Finished: TypeAlias = tuple[str, str, float | None]
 """What is announced of a stage: its id, its label, its seconds."""

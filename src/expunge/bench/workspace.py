@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from expunge.data import DEFAULT_BUDGET_BYTES, DataSpec, load, place_dataset
+from expunge.data.images import DEFAULT_BUDGET_BYTES, place_dataset
+from expunge.data.sources import load
+from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError
 from expunge.runs import Spec, Store
-from expunge.types import Dataset, Progress, silent
+from expunge.settings import Progress, silent
+from expunge.types import Dataset
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

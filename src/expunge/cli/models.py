@@ -74,13 +74,13 @@ def train(
 
     What they do not set is as the architecture's recipe has it.
     """
-    from expunge.bench.config import from_mapping, parse_flags, to_mapping
     from expunge.bench.experiment import Network
     from expunge.bench.stages import Origin, train_stage
     from expunge.bench.workspace import precision_on
-    from expunge.data import DataSpec
-    from expunge.models import recipe_for
-    from expunge.types import Recipe
+    from expunge.config import from_mapping, parse_flags, to_mapping
+    from expunge.data.spec import DataSpec
+    from expunge.models.recipes import recipe_for
+    from expunge.settings import Recipe
 
     given = parse_flags(Recipe, context.args, "train")
     recipe = from_mapping(Recipe, {**to_mapping(recipe_for(model)), **given}, "train")
@@ -177,9 +177,9 @@ def unlearn(
     as_json: AsJson = False,
 ) -> None:
     """Make a model forget. Further words are the method's settings: --epochs 5 --lr 0.01."""
-    from expunge.bench.config import from_flags
     from expunge.bench.stages import ensure, prune_stage, unlearn_stage
     from expunge.bench.stages.unlearn import split_for
+    from expunge.config import from_flags
     from expunge.errors import ConfigError, StoreError
     from expunge.methods import get_method
 
@@ -220,7 +220,7 @@ def _divided(words: list[str]) -> tuple[list[str], list[str]]:
 
 def _pruner_config(pruner: str, sparsity: float | None, words: list[str]) -> Any:
     """The pruner's settings from the command line."""
-    from expunge.bench.config import from_mapping, parse_flags
+    from expunge.config import from_mapping, parse_flags
     from expunge.sparsity import get_pruner
 
     cls = get_pruner(pruner).config

@@ -38,11 +38,11 @@ def theory(
     Further words are the settings of σ(m): --samples 500 --tolerance 1e-4 --iterations 300
     --batch-size 250 --precision float64.
     """
-    from expunge.bench.config import from_flags
     from expunge.bench.experiment import read_experiment, with_overrides
     from expunge.bench.theory_grid import THEORY, run_theory
+    from expunge.config import from_flags
     from expunge.report.theory import load_theory, theory_tables, write_theory_figures
-    from expunge.theory import HessianConfig
+    from expunge.theory.config import HessianConfig
 
     config = from_flags(HessianConfig, context.args, "theory")
     chosen = None if seeds is None else tuple(range(seeds))
@@ -74,10 +74,10 @@ def theory_run(
     Further words are the settings of σ(m): --samples 500 --tolerance 1e-4 --iterations 300
     --batch-size 250 --precision float64.
     """
-    from expunge.bench.config import from_flags
     from expunge.bench.stages import ensure
     from expunge.bench.stages.theory import load_facts, sharpness_stage
-    from expunge.theory import HessianConfig
+    from expunge.config import from_flags
+    from expunge.theory.config import HessianConfig
 
     config = from_flags(HessianConfig, context.args, "theory-run")
     space = workspace(store, device)

@@ -39,12 +39,12 @@ def tune(
     as_json: AsJson = False,
 ) -> None:
     """Choose a method's settings. Further words are settings that stay fixed: --batch-size 64."""
-    from expunge.bench.config import parse_flags
     from expunge.bench.tuning.objectives import Case
     from expunge.bench.tuning.space import parse_range, space_of
     from expunge.bench.tuning.study import Tuning
     from expunge.bench.tuning.tune import as_toml
     from expunge.bench.tuning.tune import tune as search
+    from expunge.config import parse_flags
     from expunge.methods import get_method
 
     tuning = Tuning(objective=objective, budget=budget, trials=trials, seed=seed)

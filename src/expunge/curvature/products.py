@@ -7,18 +7,15 @@ none.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from expunge.curvature import Curvature
 from expunge.curvature.batches import Batches, Combine, alone
 from expunge.curvature.coordinates import Coordinates
 from expunge.curvature.per_sample import loss_cotangents
-
-Curvature = Literal["ggn", "fisher"]
-"""`ggn` is Jᵀ(diag(p) − ppᵀ)J, also the expected Fisher; `fisher` the empirical one, g gᵀ."""
 
 
 def push_forward(coordinates: Coordinates, logits: Tensor, vector: Tensor) -> Tensor:

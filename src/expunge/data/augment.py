@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from expunge.types import Augmentation
+from expunge.settings import Augmentation
 
 
 @dataclass(frozen=True, eq=False)

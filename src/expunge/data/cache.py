@@ -15,7 +15,7 @@ from expunge.data.images import StreamedImages
 from expunge.errors import DataError
 from expunge.types import Samples
 
-_FORMAT = 1
+_FORMAT = 2
 """Part of every key: to be raised when what is stored, or how it is decoded, changes."""
 _BROKEN = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError)
 """What reading a folder raises that is cut short or was meddled with."""
@@ -35,7 +35,7 @@ def cached(
 ) -> dict[str, Samples]:
     """The samples stored under `key`, or what `build` makes and leaves in the folder it is given.
 
-    `build` must write the images of each role to `ROLE.images.npy` there. The folder is written
+    `build` must write the images of each role to `ROLE.inputs.npy` there. The folder is written
     aside and renamed when whole; a broken one is replaced.
 
     Raises:
@@ -99,12 +99,12 @@ def _write(folder: Path, parts: Mapping[str, Samples]) -> None:
 def _read(folder: Path, name: str) -> dict[str, Samples]:
     parts = {}
     for role, each in json.loads((folder / "samples.json").read_text("utf-8")).items():
-        array = np.load(folder / f"{role}.images.npy", mmap_mode="r", allow_pickle=False)
+        array = np.load(folder / f"{role}.inputs.npy", mmap_mode="r", allow_pickle=False)
         labels = np.load(folder / f"{role}.labels.npy", allow_pickle=False)
         if not len(array) == len(labels) == len(each["ids"]):
             raise ValueError(f"{folder} is not whole")
         parts[role] = Samples(
-            images=StreamedImages(array),
+            inputs=StreamedImages(array),
             labels=torch.from_numpy(labels),
             ids=tuple(each["ids"]),
             class_names=tuple(each["class_names"]),

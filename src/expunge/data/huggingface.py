@@ -110,7 +110,7 @@ def choose_splits(names: Sequence[str], spec: DataSpec) -> dict[str, str]:
 
 
 def decode_splits(splits: dict[str, HfDataset], spec: DataSpec, folder: Path) -> dict[str, Table]:
-    """Tables of the splits by role; images become files `ROLE.images.npy` in `folder`.
+    """Tables of the splits by role; images become files `ROLE.inputs.npy` in `folder`.
 
     All splits get one format: RGB if any image in any of them has colour.
 
@@ -133,7 +133,7 @@ def decode_splits(splits: dict[str, HfDataset], spec: DataSpec, folder: Path) ->
     tables = {}
     for role, split in splits.items():
         out = np.lib.format.open_memmap(
-            folder / f"{role}.images.npy",
+            folder / f"{role}.inputs.npy",
             mode="w+",
             dtype=np.uint8,
             shape=(len(split), wanted.channels, wanted.height, wanted.width),

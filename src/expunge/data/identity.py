@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from expunge.errors import DataError, some
-from expunge.types import Images
+from expunge.types import Inputs
 
 _BATCH = 1024
 
 
-def content_ids(images: Images) -> tuple[str, ...]:
+def content_ids(images: Inputs) -> tuple[str, ...]:
     """An id of every image: 16 hex digits of the hash of its shape and bytes.
 
     The second of several identical images gets `-1` after it, the third `-2`, and so on.
@@ -48,7 +48,7 @@ def given_ids(values: Sequence[object], where: str) -> tuple[str, ...]:
 
 
 def fingerprint(
-    images: Images, labels: Tensor, ids: Iterable[str], class_names: Iterable[str]
+    images: Inputs, labels: Tensor, ids: Iterable[str], class_names: Iterable[str]
 ) -> str:
     """Hex digest of all that samples are: images, labels, ids and class names."""
     digest = hashlib.blake2b(repr(images.shape).encode(), digest_size=16)
@@ -61,6 +61,6 @@ def fingerprint(
     return digest.hexdigest()
 
 
-def _in_order(images: Images) -> Iterable[Tensor]:
+def _in_order(images: Inputs) -> Iterable[Tensor]:
     for batch in images.batches(torch.split(torch.arange(len(images)), _BATCH)):
         yield batch.cpu().contiguous()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from expunge.errors import DataError
-from expunge.types import Dataset, Images, Samples
+from expunge.types import Dataset, Inputs, Samples
 
 DEFAULT_BUDGET_BYTES = 4 * 2**30
 """Images up to this size live on the device; larger sets are streamed to it."""
@@ -162,10 +162,10 @@ class StreamedImages:
 
 
 def place(
-    images: Images | np.ndarray[Any, Any],
+    images: Inputs | np.ndarray[Any, Any],
     device: torch.device,
     budget_bytes: int = DEFAULT_BUDGET_BYTES,
-) -> Images:
+) -> Inputs:
     """Images handed out on `device`: resident there if they fit the budget, else streamed.
 
     Raises:
@@ -192,10 +192,10 @@ def place_dataset(
 
     def placed(samples: Samples) -> Samples:
         nonlocal left
-        images = place(samples.images, device, left)
+        images = place(samples.inputs, device, left)
         if isinstance(images, ResidentImages):
             left -= images.nbytes
-        return replace(samples, images=images)
+        return replace(samples, inputs=images)
 
     return replace(
         dataset,

@@ -25,7 +25,8 @@ from expunge.data.spec import DataSpec
 from expunge.data.splits import limited, stratified, subset
 from expunge.data.tables import Table, check_labels, shared_classes, to_samples
 from expunge.errors import ConfigError, DataError
-from expunge.types import Dataset, Samples, derive_seed
+from expunge.settings import derive_seed
+from expunge.types import Dataset, Samples
 
 _CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _HUB_ID = re.compile(r"\w[\w.-]*(/[\w.-]+)?")
@@ -76,7 +77,7 @@ def _digits(spec: DataSpec, cache: Path) -> dict[str, Samples]:
         digits = load_digits()
         grey = np.rint(digits.images * (255 / 16)).astype(np.uint8)
         images = _conform(as_images(grey, "digits"), spec)
-        np.save(aside / "train.images.npy", images.tensor.numpy())
+        np.save(aside / "train.inputs.npy", images.tensor.numpy())
         return _join({"train": Table(images, digits.target, where="digits")}, name)
 
     # Kept like other data: importing scikit-learn takes longer than reading the images.
@@ -193,10 +194,10 @@ def _divide(parts: Mapping[str, Samples], spec: DataSpec) -> Dataset:
     for other in (test, validation):
         if other is None:
             continue
-        if other.class_names != train.class_names or other.images.shape != train.images.shape:
+        if other.class_names != train.class_names or other.inputs.shape != train.inputs.shape:
             raise DataError(
-                f"{spec.source}: training images {train.images.shape} of {train.num_classes} "
-                f"classes do not fit {other.images.shape} of {other.num_classes} classes: "
+                f"{spec.source}: training images {train.inputs.shape} of {train.num_classes} "
+                f"classes do not fit {other.inputs.shape} of {other.num_classes} classes: "
                 "both need the same shape and class names"
             )
     held_out = []

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from expunge.errors import ConfigError
-from expunge.types import check_range
+from expunge.settings import check_range
 
 
 @dataclass(frozen=True, kw_only=True)

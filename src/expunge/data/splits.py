@@ -44,7 +44,7 @@ def subset(samples: Samples, index: Tensor) -> Samples:
     """
     if torch.equal(index, torch.arange(len(samples))):
         return samples
-    images = samples.images
+    images = samples.inputs
     if not isinstance(images, ResidentImages | StreamedImages):
         raise DataError(
             f"cannot take a part of images of type {type(images).__name__}: "
@@ -54,7 +54,7 @@ def subset(samples: Samples, index: Tensor) -> Samples:
     digest.update(index.numpy().tobytes())
     return replace(
         samples,
-        images=images.take(index),
+        inputs=images.take(index),
         labels=samples.labels[index],
         ids=tuple(samples.ids[row] for row in index.tolist()),
         fingerprint=digest.hexdigest(),

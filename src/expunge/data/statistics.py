@@ -14,10 +14,10 @@ def channel_statistics(samples: Samples) -> tuple[tuple[float, ...], tuple[float
     On the scale that a network sees: uint8 pixels divided by 255, float32 as they are. A channel
     without variation gets the standard deviation 1, so that dividing by it is safe.
     """
-    total = torch.zeros(samples.images.shape[0], dtype=torch.float64)
+    total = torch.zeros(samples.inputs.shape[0], dtype=torch.float64)
     squares = torch.zeros_like(total)
     counts = torch.zeros(len(total), 256, dtype=torch.int64)
-    for batch in samples.images.batches(torch.split(torch.arange(len(samples)), _BATCH)):
+    for batch in samples.inputs.batches(torch.split(torch.arange(len(samples)), _BATCH)):
         if batch.dtype == torch.uint8:
             for channel, pixels in enumerate(batch.cpu().unbind(1)):
                 counts[channel] += torch.bincount(pixels.flatten(), minlength=256)
@@ -27,7 +27,7 @@ def channel_statistics(samples: Samples) -> tuple[tuple[float, ...], tuple[float
             squares += pixels.square().sum(1)
     total += counts.double() @ _LEVELS
     squares += counts.double() @ _LEVELS.square()
-    _, height, width = samples.images.shape
+    _, height, width = samples.inputs.shape
     count = len(samples) * height * width
     mean = total / count
     # Rounding may leave a constant channel with a variance of about 1e-17 instead of 0.

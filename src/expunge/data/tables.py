@@ -9,7 +9,7 @@ import torch
 
 from expunge.data.identity import content_ids, fingerprint
 from expunge.errors import DataError, some
-from expunge.types import Images, Samples
+from expunge.types import Inputs, Samples
 
 Labels = np.ndarray[Any, np.dtype[Any]]
 """int64 numbers of 0 or more, or texts; `(N,)`."""
@@ -23,7 +23,7 @@ class Table:
         DataError: it is empty, or labels and images differ in number.
     """
 
-    images: Images
+    images: Inputs
     labels: Labels
     where: str
     """What messages call it."""
@@ -125,7 +125,7 @@ def to_samples(table: Table, classes: Labels, class_names: tuple[str, ...], name
         )
     labels = torch.from_numpy(position.astype(np.int64))
     return Samples(
-        images=table.images,
+        inputs=table.images,
         labels=labels,
         ids=table.ids,
         class_names=class_names,

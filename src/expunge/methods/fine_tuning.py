@@ -1,14 +1,18 @@
 """Fine-tuning (FT): keep training on the retained samples, and let the rest fade."""
 
+from __future__ import annotations
+
 import copy
 from dataclasses import dataclass
-from typing import Literal
-
-from torch import nn
+from typing import TYPE_CHECKING, Literal
 
 from expunge.methods.method import Method, Range
-from expunge.training.fit import fit
-from expunge.types import Context, Recipe, Split, check_choice
+from expunge.settings import Recipe, check_choice
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from expunge.types import Context, Split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +56,8 @@ def fine_tuning(
     Raises:
         DivergedError: the loss is no longer finite.
     """
+    from expunge.training.fit import fit
+
     student = copy.deepcopy(model)
     fit(student, split.train, split.retain, config.recipe(), context, task="ft")
     return student

@@ -1,25 +1,22 @@
 """Fisher forgetting (FF): noise on every weight, the more the less the retained samples need it."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-import torch
-from torch import Tensor, nn
-
-from expunge.curvature.coordinates import Coordinates
-from expunge.curvature.fisher import batch_mean_fisher, exact_fisher, sampled_fisher
-from expunge.curvature.head import head_parameters
 from expunge.methods.method import Method, Range
-from expunge.training.fit import check_finite
-from expunge.training.inputs import input_batches
-from expunge.training.layout import place_back
-from expunge.training.modes import mode
-from expunge.training.precision import full_float32
-from expunge.training.share import own_batches, sum_over_processes
-from expunge.types import Context, Split, check_choice, check_range
+from expunge.settings import check_choice, check_range
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from expunge.curvature.coordinates import Coordinates
+    from expunge.types import Context, Split
+
 
 Fisher = Literal["per_sample", "sampled", "batch_mean"]
 """How the Fisher information is computed."""
@@ -64,6 +61,16 @@ def fisher_forgetting(
         DivergedError: a weight is no longer finite.
         ModelError: there is no weight to change, or, where classes are forgotten, no head.
     """
+    import torch
+
+    from expunge.curvature.coordinates import Coordinates
+    from expunge.curvature.head import head_parameters
+    from expunge.training.fit import check_finite
+    from expunge.training.inputs import input_batches
+    from expunge.training.layout import place_back
+    from expunge.training.modes import mode
+    from expunge.training.precision import full_float32
+
     student = copy.deepcopy(model)
     home = next(student.parameters()).device
     student.to(context.device)
@@ -101,6 +108,12 @@ def _fisher(
     context: Context,
 ) -> Mapping[str, Tensor]:
     """The Fisher information of the retained samples; processes share them by whole batches."""
+    import torch
+
+    from expunge.curvature.fisher import batch_mean_fisher, exact_fisher, sampled_fisher
+    from expunge.training.inputs import input_batches
+    from expunge.training.share import own_batches, sum_over_processes
+
     fabric, size = context.fabric, config.batch_size
     retain = own_batches(split.retain, size, fabric)
     batches = input_batches(model, split.train, retain, size, context, "ff: Fisher information")

@@ -1,13 +1,18 @@
 """Gradient ascent (GA): climb the loss of the samples to forget."""
 
+from __future__ import annotations
+
 import copy
 from dataclasses import dataclass
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from expunge.methods.method import Method, Range
-from expunge.training.fit import fit
-from expunge.types import Context, Recipe, Split
+from expunge.settings import Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from expunge.types import Context, Split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +55,8 @@ def gradient_ascent(
     Raises:
         DivergedError: the loss is no longer finite.
     """
+    from expunge.training.fit import fit
+
     student = copy.deepcopy(model)
     fit(student, split.train, split.forget, config.recipe(), context, task="ga", ascend=True)
     return student

@@ -1,30 +1,23 @@
 """Influence unlearning (IU): one Newton-like step to where training without the forget set ends."""
 
+from __future__ import annotations
+
 import copy
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-import torch
-from torch import Tensor, nn
-
-from expunge.curvature.coordinates import Coordinates
-from expunge.curvature.gram import gram_matrix
-from expunge.curvature.inverse import conjugate_gradient, rank_one, woodbury, woodfisher
-from expunge.curvature.products import (
-    Curvature,
-    curvature_product,
-    gradient_products,
-    weighted_gradient,
-)
+from expunge.curvature import Curvature
 from expunge.errors import ConfigError, DivergedError
 from expunge.methods.method import Method, Range
-from expunge.training.inputs import input_batches
-from expunge.training.layout import place_back
-from expunge.training.modes import mode
-from expunge.training.precision import full_float32
-from expunge.training.share import own_batches, sum_over_processes
-from expunge.types import Context, Samples, Split, check_choice, check_range
+from expunge.settings import check_choice, check_range
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from expunge.curvature.coordinates import Coordinates
+    from expunge.types import Context, Samples, Split
+
 
 Solver = Literal["woodbury", "woodfisher", "cg", "rank1"]
 """How the inverse curvature is applied."""
@@ -82,6 +75,13 @@ def influence_unlearning(
         DivergedError: the curvature is singular, or the step is not finite.
         ModelError: there is no weight to change.
     """
+    import torch
+
+    from expunge.curvature.coordinates import Coordinates
+    from expunge.training.layout import place_back
+    from expunge.training.modes import mode
+    from expunge.training.precision import full_float32
+
     student = copy.deepcopy(model)
     home = next(student.parameters()).device
     student.to(context.device)
@@ -114,6 +114,12 @@ def _forget_direction(
     context: Context,
 ) -> Tensor:
     """v, from one pass over all samples, which processes share."""
+    import torch
+
+    from expunge.curvature.products import weighted_gradient
+    from expunge.training.inputs import input_batches
+    from expunge.training.share import own_batches, sum_over_processes
+
     forget, retain = len(split.forget), len(split.retain)
     total = forget + retain
     weights = torch.full((total,), -forget / (total * retain), dtype=torch.float64)
@@ -140,6 +146,14 @@ def _solve(
     context: Context,
 ) -> Tensor:
     """H⁻¹v by the solver that is asked for, from the samples that are `drawn`."""
+    import torch
+
+    from expunge.curvature.gram import gram_matrix
+    from expunge.curvature.inverse import conjugate_gradient, rank_one, woodbury, woodfisher
+    from expunge.curvature.products import curvature_product, gradient_products, weighted_gradient
+    from expunge.training.inputs import input_batches
+    from expunge.training.share import own_batches, sum_over_processes
+
     size, task = config.batch_size, "iu: curvature"
     if config.solver == "cg":
         own = own_batches(drawn, size, context.fabric)

@@ -1,15 +1,20 @@
 """ℓ1-sparse unlearning: fine-tune on the retained samples with γ‖θ‖₁, γ falling to zero."""
 
+from __future__ import annotations
+
 import copy
 from dataclasses import dataclass
-from typing import Literal
-
-from torch import nn
+from typing import TYPE_CHECKING, Literal
 
 from expunge.methods.method import Method, Range
-from expunge.sparsity.l1 import GammaSchedule
-from expunge.training.fit import Penalty, fit
-from expunge.types import Context, Recipe, Split, check_choice, check_range
+from expunge.settings import Recipe, check_choice, check_range
+from expunge.sparsity.gamma import GammaSchedule
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from expunge.training.fit import Penalty
+    from expunge.types import Context, Split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +60,8 @@ class L1SparseConfig:
 
     def penalty(self) -> Penalty:
         """The ℓ1 term as the training loop takes it."""
+        from expunge.training.fit import Penalty
+
         return Penalty(gamma=self.gamma, schedule=self.schedule, form=self.form)
 
 
@@ -66,6 +73,8 @@ def l1_sparse(
     Raises:
         DivergedError: the loss is no longer finite.
     """
+    from expunge.training.fit import fit
+
     student = copy.deepcopy(model)
     fit(
         student,

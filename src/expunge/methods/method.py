@@ -1,13 +1,18 @@
 """What an unlearning method is: a function, its settings and where it comes from."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
-
-from torch import nn
+from typing import TYPE_CHECKING, Any, Literal
 
 from expunge.errors import ConfigError
-from expunge.types import Context, Split, check_range
+from expunge.settings import check_range
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from expunge.types import Context, Split
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class Method:
     """What it needs from the context besides a device."""
     search: Mapping[str, Range] = field(default_factory=dict)
     """Between which values `expunge tune` searches its settings; empty: nothing to tune."""
+    version: int = 1
+    """Raised when its numbers change; part of the id of every model that it made."""
     summary: str
     """One line for lists."""
     cite: str

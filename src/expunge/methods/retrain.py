@@ -1,12 +1,17 @@
 """Exact unlearning: train a new network on the retained samples alone."""
 
-from dataclasses import dataclass, replace
+from __future__ import annotations
 
-from torch import nn
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from expunge.methods.method import Method
-from expunge.training.fit import fit
-from expunge.types import Context, Split, check_range
+from expunge.settings import check_range
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from expunge.types import Context, Split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +35,8 @@ def retrain(model: nn.Module, split: Split, config: RetrainConfig, context: Cont
         ConfigError: the context has no training recipe.
         ModelError: the context cannot build a fresh network.
     """
+    from expunge.training.fit import fit
+
     recipe = context.training_recipe()
     if config.epochs is not None:
         recipe = replace(recipe, epochs=config.epochs)

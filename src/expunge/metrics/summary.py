@@ -9,14 +9,10 @@ import numpy.typing as npt
 from expunge.errors import DataError, ForgetError, some
 from expunge.metrics.accuracy import accuracy, unlearning_accuracy
 from expunge.metrics.arrays import FloatArray, LabelArray, LogitArray, check_predictions
-from expunge.metrics.membership import (
-    DEFAULT_ATTACKS,
-    Attack,
-    mia_efficacy,
-    mia_privacy,
-    run_attacks,
-    true_class_confidence,
-)
+from expunge.metrics.membership.attacks import DEFAULT_ATTACKS, Attack
+from expunge.metrics.membership.audit import run_attacks
+from expunge.metrics.membership.features import true_class_confidence
+from expunge.metrics.membership.protocol import mia_efficacy, mia_privacy
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from expunge.types import Recipe
+from expunge.settings import Recipe
 
 TRANSFORMER = Recipe(
     optimizer="adamw",

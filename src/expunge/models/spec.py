@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from expunge.errors import ConfigError
-from expunge.types import check_choice, check_range
+from expunge.settings import check_choice, check_range
 
 Stem = Literal["cifar", "imagenet"]
 """How a network begins: for small images at full resolution, or for large ones reduced at once."""

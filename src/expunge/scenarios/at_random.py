@@ -1,12 +1,17 @@
 """Forget samples drawn at random."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from expunge.errors import ConfigError
-from expunge.types import Samples, check_range, derive_seed
+from expunge.settings import check_range, derive_seed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from expunge.types import Samples
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class AtRandom:
 
     def select(self, samples: Samples) -> tuple[Tensor, tuple[int, ...]]:
         """`round(fraction * N)` of N samples, and no classes."""
+        import torch
+
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "random forget set"))
         order = torch.randperm(len(samples), generator=generator)
         return order[: round(self.fraction * len(samples))].sort().values, ()

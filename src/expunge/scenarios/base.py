@@ -1,10 +1,13 @@
 """What a scenario is."""
 
-from typing import Protocol
+from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING, Protocol
 
-from expunge.types import Samples
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from expunge.types import Samples
 
 
 class Scenario(Protocol):

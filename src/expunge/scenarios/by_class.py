@@ -1,12 +1,16 @@
 """Forget whole classes."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from expunge.errors import ConfigError, ForgetError, some
-from expunge.types import Samples
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from expunge.types import Samples
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class ByClass:
         Raises:
             ForgetError: there is no such class.
         """
+        import torch
+
         classes = sorted({_index(given, samples.class_names) for given in self.classes})
         return torch.isin(samples.labels, torch.tensor(classes)).nonzero().flatten(), tuple(classes)
 

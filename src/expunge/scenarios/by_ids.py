@@ -1,16 +1,20 @@
 """Forget samples that are named: a deletion list."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from expunge.errors import ForgetError, some
 from expunge.scenarios.id_file import read_ids
-from expunge.types import Samples
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from expunge.types import Samples
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class ByIds:
         Raises:
             ForgetError: ids that no training sample has, or that are given more than once.
         """
+        import torch
+
         row = {name: index for index, name in enumerate(samples.ids)}
         counts = Counter(self.ids)
         problems = []

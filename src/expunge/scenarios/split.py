@@ -1,7 +1,13 @@
 """Training samples and a scenario make a split."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from expunge.scenarios.base import Scenario
-from expunge.types import Samples, Split
+
+if TYPE_CHECKING:
+    from expunge.types import Samples, Split
 
 
 def make_split(train: Samples, scenario: Scenario) -> Split:
@@ -10,5 +16,7 @@ def make_split(train: Samples, scenario: Scenario) -> Split:
     Raises:
         ForgetError: the scenario does not fit the samples, or leaves one of the two sets empty.
     """
+    from expunge.types import Split
+
     forget, classes = scenario.select(train)
     return Split(train=train, forget=forget, scenario=scenario.name, classes=classes)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
+from typing import TYPE_CHECKING
 
 from expunge.errors import ConfigError
+from expunge.settings import check_range
 from expunge.sparsity.pruner import Pruner
-from expunge.sparsity.ranking import keep_highest
 from expunge.sparsity.saliency import SaliencyConfig, mean_loss
-from expunge.sparsity.working_copy import working_copy
-from expunge.types import Context, Mask, Samples, check_range
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from expunge.types import Context, Mask, Samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,8 @@ def grasp(model: nn.Module, samples: Samples, config: GraspConfig, context: Cont
         DivergedError: a score is not finite.
         MaskError: a layer would lose all its weights, or there is nothing to prune.
     """
+    from expunge.sparsity.ranking import keep_highest
+
     scores = gradient_flow_scores(model, samples, config, context)
     # The highest go: removing them leaves the most gradient, or even adds to it.
     kept_by = {name: -score for name, score in scores.items()}
@@ -58,6 +60,11 @@ def gradient_flow_scores(
     Raises:
         MaskError: there is nothing to prune.
     """
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    from expunge.sparsity.working_copy import working_copy
+
     network, weights = working_copy(model, config.layers, context.mask, context.device)
     variables = list(weights.values())
     gradients = [torch.zeros_like(weight) for weight in variables]

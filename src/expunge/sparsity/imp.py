@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from expunge.errors import ConfigError
+from expunge.settings import check_range
 from expunge.sparsity.omp import one_shot_magnitude
 from expunge.sparsity.pruner import Pruner, TrainedPruneConfig
-from expunge.types import Context, Mask, Samples, check_range
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from expunge.types import Context, Mask, Samples
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,41 +8,9 @@ p.requires_grad]`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
-
-from expunge.types import check_choice, check_range
-
-GammaSchedule = Literal["linear_decay", "constant", "linear_growth"]
-"""How the strength of the penalty changes from epoch to epoch."""
-
-
-def gamma_at(schedule: GammaSchedule, gamma: float, epoch: int, epochs: int) -> float:
-    """The strength of the penalty in `epoch`, 0 to `epochs` - 1, of a peak `gamma`.
-
-    With t the epoch and T the epochs: `linear_decay` is γ(1 − t/T), from γ to γ/T, the paper's
-    choice; `constant` is γ; `linear_growth` is γ(t + 1)/T, the decay run backwards, from γ/T to γ.
-    The paper names growth without a formula; so defined, both sum to the same penalty.
-
-    >>> [gamma_at("linear_decay", 1.0, epoch, 4) for epoch in range(4)]
-    [1.0, 0.75, 0.5, 0.25]
-    >>> [gamma_at("linear_growth", 1.0, epoch, 4) for epoch in range(4)]
-    [0.25, 0.5, 0.75, 1.0]
-
-    Raises:
-        ConfigError: the schedule is unknown, gamma is negative, or the epoch is not of the run.
-    """
-    check_choice("schedule", schedule, get_args(GammaSchedule))
-    check_range("gamma", gamma, 0, None)
-    check_range("epochs", epochs, 1, None)
-    check_range("epoch", epoch, 0, epochs - 1)
-    if schedule == "linear_decay":
-        return gamma * (1 - epoch / epochs)
-    if schedule == "linear_growth":
-        return gamma * ((epoch + 1) / epochs)
-    return gamma
 
 
 @torch.no_grad()

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
 from expunge.errors import MaskError, some
-from expunge.types import Mask, check_choice
-
-Layer = Literal["conv", "linear"]
-"""Kinds of layers whose weights can be pruned."""
+from expunge.settings import check_choice
+from expunge.sparsity.pruner import Layer
+from expunge.types import Mask
 
 _TYPES: dict[str, type[nn.Module]] = {"conv": nn.Conv2d, "linear": nn.Linear}
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from torch import nn
+from typing import TYPE_CHECKING
 
-from expunge.sparsity.mask import prunable
 from expunge.sparsity.pruner import Pruner, TrainedPruneConfig
-from expunge.sparsity.ranking import keep_highest
-from expunge.types import Context, Mask, Samples
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from expunge.types import Context, Mask, Samples
 
 
 def one_shot_magnitude(
@@ -19,6 +21,9 @@ def one_shot_magnitude(
         DivergedError: a weight is not finite.
         MaskError: a layer would lose all its weights, or there is nothing to prune.
     """
+    from expunge.sparsity.mask import prunable
+    from expunge.sparsity.ranking import keep_highest
+
     weights = prunable(model, config.layers)
     magnitudes = {name: weight.detach().abs() for name, weight in weights.items()}
     return keep_highest(magnitudes, config.sparsity, within=context.mask)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
-
-from torch import nn
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from expunge.errors import ConfigError
-from expunge.sparsity.mask import Layer
-from expunge.types import Context, Mask, Samples, check_choice, check_range
+from expunge.settings import check_choice, check_range
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from expunge.types import Context, Mask, Samples
+
+Layer = Literal["conv", "linear"]
+"""Kinds of layers whose weights can be pruned."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +71,8 @@ class Pruner:
     """What it does, in half a line."""
     cite: str
     """Where it was published."""
+    version: int = 1
+    """Raised when its numbers change; part of the id of every model that it pruned."""
     when: Literal["trained", "initial"] = "trained"
     """Which weights it is given: after training, or as they were initialised."""
     rounds: Callable[[Any], tuple[float, ...]] = one_round

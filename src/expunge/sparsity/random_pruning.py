@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
-from expunge.sparsity.mask import prunable
 from expunge.sparsity.pruner import Pruner, TrainedPruneConfig
-from expunge.sparsity.ranking import keep_highest
-from expunge.types import Context, Mask, Samples
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from expunge.types import Context, Mask, Samples
 
 
 def random_pruning(
@@ -19,6 +20,11 @@ def random_pruning(
     Raises:
         MaskError: a layer would lose all its weights, or there is nothing to prune.
     """
+    import torch
+
+    from expunge.sparsity.mask import prunable
+    from expunge.sparsity.ranking import keep_highest
+
     generator = context.generator("pruning")
     scores = {
         # Drawn on the CPU: the same seed gives the same mask on every device. In float64 ties,

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.nn.modules.batchnorm import _BatchNorm
-
+from expunge.settings import check_range
 from expunge.sparsity.pruner import PruneConfig
-from expunge.types import Context, Samples, check_range
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from expunge.types import Context, Samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,8 @@ class SaliencyConfig(PruneConfig):
 
 def balanced_draw(samples: Samples, per_class: int, generator: torch.Generator) -> Tensor:
     """Indices of up to `per_class` samples of each class, in random order; int64, on the CPU."""
+    import torch
+
     labels = samples.labels.cpu()
     drawn = []
     for label in range(samples.num_classes):
@@ -47,6 +51,8 @@ def even_batches(index: Tensor, size: int) -> list[Tensor]:
 
     A batch of one sample, which batch norms do not take, is not made: one of three is.
     """
+    import torch
+
     count = min(math.ceil(len(index) / size), max(1, len(index) // 2))
     return list(torch.tensor_split(index, count))
 
@@ -64,6 +70,10 @@ def mean_loss(
     the statistics of the batch, as training will: in a new network the running ones hold nothing
     yet. All else is in evaluation mode, so that dropout does nothing. The network is left so.
     """
+    import torch
+    from torch.nn import functional as F
+    from torch.nn.modules.batchnorm import _BatchNorm
+
     network.eval()
     for module in network.modules():
         if isinstance(module, _BatchNorm):
@@ -72,7 +82,7 @@ def mean_loss(
     batches = even_batches(index, config.batch_size)
     labels = samples.labels.to(context.device)
     dtype = next(network.parameters()).dtype
-    images = samples.images.to(context.device).batches(batches)
+    images = samples.inputs.to(context.device).batches(batches)
     for batch, stored in zip(batches, images, strict=True):
         # What training gives the network too: bytes are 0 to 1.
         pixels = stored.to(dtype).div(255) if stored.dtype == torch.uint8 else stored.to(dtype)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
 from expunge.sparsity.pruner import Pruner
-from expunge.sparsity.ranking import keep_highest
 from expunge.sparsity.saliency import SaliencyConfig, mean_loss
-from expunge.sparsity.working_copy import working_copy
-from expunge.types import Context, Mask, Samples
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from expunge.types import Context, Mask, Samples
 
 
 def snip(model: nn.Module, samples: Samples, config: SaliencyConfig, context: Context) -> Mask:
@@ -19,6 +20,8 @@ def snip(model: nn.Module, samples: Samples, config: SaliencyConfig, context: Co
         DivergedError: a score is not finite.
         MaskError: a layer would lose all its weights, or there is nothing to prune.
     """
+    from expunge.sparsity.ranking import keep_highest
+
     scores = connection_sensitivity(model, samples, config, context)
     return keep_highest(scores, config.sparsity, within=context.mask)
 
@@ -34,6 +37,10 @@ def connection_sensitivity(
     Raises:
         MaskError: there is nothing to prune.
     """
+    import torch
+
+    from expunge.sparsity.working_copy import working_copy
+
     network, weights = working_copy(model, config.layers, context.mask, context.device)
     gradients = [torch.zeros_like(weight) for weight in weights.values()]
     for loss in mean_loss(network, samples, config, context):

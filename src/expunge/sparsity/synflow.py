@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from typing import TYPE_CHECKING
 
 from expunge.errors import ModelError
-from expunge.sparsity.mask import apply_mask, mask_sparsity
+from expunge.settings import check_range
 from expunge.sparsity.pruner import PruneConfig, Pruner
-from expunge.sparsity.ranking import keep_highest
-from expunge.sparsity.working_copy import working_copy
-from expunge.types import Context, Mask, Samples, check_range
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from expunge.types import Context, Mask, Samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +38,12 @@ def synflow(model: nn.Module, samples: Samples, config: SynFlowConfig, context: 
         MaskError: a layer would lose all its weights, or there is nothing to prune.
         ModelError: nothing flows through the network.
     """
+    import torch
+
+    from expunge.sparsity.mask import apply_mask, mask_sparsity
+    from expunge.sparsity.ranking import keep_highest
+    from expunge.sparsity.working_copy import working_copy
+
     # R is a product over layers: float32 overflows in networks of fifty. Where there is no
     # float64, the CPU has it.
     device = torch.device("cpu") if context.device.type == "mps" else context.device
@@ -52,7 +57,7 @@ def synflow(model: nn.Module, samples: Samples, config: SynFlowConfig, context: 
     for done in range(1, config.rounds + 1):
         kept = before * (after / before) ** (done / config.rounds)
         sparsity = config.sparsity if done == config.rounds else 1 - kept
-        scores = flow_scores(network, weights, samples.images.shape)
+        scores = flow_scores(network, weights, samples.inputs.shape)
         mask = keep_highest(scores, sparsity, within=mask)
         apply_mask(network, mask)
         context.progress("synflow", done, config.rounds, 0)
@@ -60,7 +65,6 @@ def synflow(model: nn.Module, samples: Samples, config: SynFlowConfig, context: 
     return {name: kept.to(home) for name, kept in mask.items()}
 
 
-@torch.no_grad()
 def make_positive(network: nn.Module) -> None:
     """Make every parameter its absolute value, in float64, in place.
 
@@ -68,9 +72,11 @@ def make_positive(network: nn.Module) -> None:
     evaluation mode is to scale and shift. With those of an image they would divide the flow by
     itself, and nothing would be left to measure.
     """
+    from torch.nn.modules.batchnorm import _BatchNorm
+
     network.double()
     for parameter in network.parameters():
-        parameter.abs_()
+        parameter.data.abs_()
     for module in network.modules():
         if isinstance(module, _BatchNorm):
             module.reset_running_stats()
@@ -86,6 +92,8 @@ def flow_scores(
     Raises:
         ModelError: nothing flows through the network.
     """
+    import torch
+
     some_weight = next(iter(weights.values()))
     flow = network(some_weight.new_ones((1, *shape))).sum()
     if not bool(flow > 0):

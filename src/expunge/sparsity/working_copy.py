@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from expunge.sparsity.mask import Layer, apply_mask, prunable
+from expunge.sparsity.mask import apply_mask, prunable
+from expunge.sparsity.pruner import Layer
 from expunge.types import Mask
 
 

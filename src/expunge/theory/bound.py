@@ -1,10 +1,9 @@
 """The bound of the theorem, and whether a recipe is one that it speaks of."""
 
-import torch
+from __future__ import annotations
 
 from expunge.errors import ConfigError
-from expunge.training.batches import shuffled_batches
-from expunge.types import Recipe, check_range
+from expunge.settings import Recipe, check_range
 
 
 def unlearning_error_bound(lr: float, steps: int, moved: float, sigma: float) -> float:
@@ -29,6 +28,10 @@ def unlearning_error_bound(lr: float, steps: int, moved: float, sigma: float) ->
 
 def steps_of(recipe: Recipe, samples: int) -> int:
     """How many SGD steps `recipe` takes over that many samples."""
+    import torch
+
+    from expunge.training.batches import shuffled_batches
+
     one_pass = shuffled_batches(torch.arange(samples), recipe.batch_size, torch.Generator())
     return recipe.epochs * len(one_pass)
 

@@ -6,8 +6,7 @@ iteration finds the largest from Hessian-vector products alone; the Hessian is n
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,37 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from expunge.errors import ConfigError, DivergedError, MaskError
+from expunge.errors import DivergedError, MaskError
 from expunge.sparsity.mask import check_mask
+from expunge.theory.config import HessianConfig
 from expunge.training.modes import mode
 from expunge.training.precision import full_float32
 from expunge.training.task import as_input
-from expunge.types import Context, Mask, Samples, check_choice, check_range
-
-
-@dataclass(frozen=True, kw_only=True)
-class HessianConfig:
-    """Settings of σ(m)."""
-
-    samples: int = 500
-    """Training samples whose mean loss the Hessian is of, drawn by the seed; all, if fewer."""
-    batch_size: int = 250
-    """Samples in one product; bounds the memory and does not change the result."""
-    tolerance: float = 1e-4
-    """Relative accuracy of the singular value."""
-    iterations: int = 300
-    """Lanczos restarts before giving up."""
-    precision: Literal["float32", "float64"] = "float32"
-    """Of the Hessian-vector products."""
-
-    def __post_init__(self) -> None:
-        check_range("samples", self.samples, 1, None)
-        check_range("batch_size", self.batch_size, 1, None)
-        check_range("tolerance", self.tolerance, 0, 1)
-        if self.tolerance == 0:
-            raise ConfigError("tolerance must be more than 0, got 0: no iteration would end")
-        check_range("iterations", self.iterations, 1, None)
-        check_choice("precision", self.precision, ("float32", "float64"))
+from expunge.types import Context, Mask, Samples
 
 
 class MaskedHessian:
@@ -89,7 +64,7 @@ class MaskedHessian:
                 f"no weight is left of {self._total}: expected at least one that is trainable and "
                 "unmasked; ask for less sparsity"
             )
-        self._images = samples.images.to(device)
+        self._images = samples.inputs.to(device)
         self._labels = samples.labels.to(device)
         self._batches = torch.split(index, batch_size)
         self._count = len(index)

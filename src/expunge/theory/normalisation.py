@@ -68,7 +68,7 @@ def set_statistics(
             layer.train()
             layer.reset_running_stats()
             layer.momentum = None  # the mean of all batches
-        for pixels in samples.images.to(device).batches(batches):
+        for pixels in samples.inputs.to(device).batches(batches):
             model(as_input(pixels))
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum

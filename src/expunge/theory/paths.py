@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from expunge.settings import Recipe
 from expunge.sparsity.mask import apply_mask
 from expunge.sparsity.masker import Masker
 from expunge.training.batches import shuffled_batches
@@ -19,7 +20,7 @@ from expunge.training.fit import check_finite
 from expunge.training.modes import mode
 from expunge.training.precision import full_float32
 from expunge.training.task import losses
-from expunge.types import Context, Recipe, Samples
+from expunge.types import Context, Samples
 
 
 def path_batches(samples: int, recipe: Recipe, context: Context) -> list[Tensor]:
@@ -120,4 +121,4 @@ def add_back(
 
 
 def _pixels(samples: Samples, shares: Sequence[Tensor], context: Context) -> Iterator[Tensor]:
-    return samples.images.to(context.device).batches(shares)
+    return samples.inputs.to(context.device).batches(shares)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from expunge.data.augment import augment, draw_changes
 from expunge.training.share import own_share
-from expunge.types import Context, Images
+from expunge.types import Context, Inputs
 
 
 def shuffled_batches(index: Tensor, batch_size: int, generator: torch.Generator) -> list[Tensor]:
@@ -23,7 +23,7 @@ def shuffled_batches(index: Tensor, batch_size: int, generator: torch.Generator)
 
 
 def augmented_shares(
-    images: Images,
+    images: Inputs,
     labels: Tensor,
     batches: list[Tensor],
     context: Context,
@@ -43,7 +43,7 @@ def augmented_shares(
 
 
 def with_labels(
-    images: Images, labels: Tensor, batches: list[Tensor], device: torch.device
+    images: Inputs, labels: Tensor, batches: list[Tensor], device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Images and labels `(B,)` of every index batch, on the device that `images` are handed out on.
 

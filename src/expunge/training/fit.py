@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from expunge.errors import ConfigError, DivergedError
-from expunge.sparsity.l1 import GammaSchedule, add_l1_gradient, gamma_at, proximal_step
+from expunge.settings import Recipe, derive_seed
+from expunge.sparsity.gamma import GammaSchedule, gamma_at
+from expunge.sparsity.l1 import add_l1_gradient, proximal_step
 from expunge.sparsity.mask import apply_mask
 from expunge.sparsity.masker import Masker
 from expunge.training.batches import augmented_shares, shuffled_batches
@@ -22,7 +24,7 @@ from expunge.training.schedule import learning_rate
 from expunge.training.share import sum_over_processes
 from expunge.training.task import losses
 from expunge.training.whole_batch import whole_batch
-from expunge.types import Context, Recipe, Samples, derive_seed
+from expunge.types import Context, Samples
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -65,7 +67,7 @@ def fit(
     _check_penalty(penalty, recipe, context.fabric)
     fabric = context.fabric
     home = next(model.parameters()).device
-    images = samples.images.to(context.device)
+    images = samples.inputs.to(context.device)
     index = index.cpu()
     place_for_work(model, context.device)
     if context.mask is not None:

@@ -23,7 +23,7 @@ def input_batches(
     Images are on the device and in the dtype of `model`. Every pass is told of as `task`.
     """
     dtype = next(p.dtype for p in model.parameters() if p.is_floating_point())
-    images = samples.images.to(context.device)
+    images = samples.inputs.to(context.device)
     # Of a share that has no samples, torch.split would make an empty batch.
     batches = list(torch.split(index.cpu(), batch_size)) if len(index) else []
 

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from expunge.settings import Progress, silent
 from expunge.training.layout import place_back, place_for_work
 from expunge.training.modes import mode
 from expunge.training.precision import full_float32
 from expunge.training.share import own_share, sum_over_processes
 from expunge.training.task import as_input
-from expunge.types import Progress, Samples, silent
+from expunge.types import Samples
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -31,7 +32,7 @@ def predict(
     Batches are of `batch_size`, or of the size that suits the device.
     """
     home = next(model.parameters()).device
-    images = samples.images.to(fabric.device)
+    images = samples.inputs.to(fabric.device)
     own = own_share(len(samples), fabric)
     share = torch.arange(len(samples))[own]
     # On a CPU the activations of larger batches leave its caches: half as fast at 500.

@@ -2,7 +2,7 @@
 
 import math
 
-from expunge.types import Recipe
+from expunge.settings import Recipe
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:

@@ -9,12 +9,14 @@ from expunge.bench.stages.stage import Stage, ensure
 from expunge.bench.stages.train import origin_of
 from expunge.bench.stages.unlearn import forget_digest, split_for
 from expunge.bench.workspace import Workspace
-from expunge.metrics import attack_results, confidence_histograms, evaluate, weight_distance
-from expunge.models import read_tensors
+from expunge.metrics.distance import weight_distance
+from expunge.metrics.summary import attack_results, confidence_histograms, evaluate
+from expunge.models.weights import read_tensors
 from expunge.runs import Spec, code_version, read_object, write_json
+from expunge.settings import derive_seed
 from expunge.sparsity.mask import sparsity_of
 from expunge.sparsity.thresholds import counted_weights, sparsity_at
-from expunge.types import Split, derive_seed
+from expunge.types import Split
 
 MEASURED = "measured.json"
 

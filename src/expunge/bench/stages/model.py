@@ -4,8 +4,10 @@ from pathlib import Path
 
 from torch import nn
 
-from expunge.bench.config import from_mapping, to_mapping
-from expunge.models import ModelSpec, build, load_weights, save_weights
+from expunge.config import from_mapping, to_mapping
+from expunge.models.build import build
+from expunge.models.spec import ModelSpec
+from expunge.models.weights import load_weights, save_weights
 from expunge.runs import read_object, write_json
 from expunge.sparsity.files import load_mask, save_mask
 from expunge.types import Mask

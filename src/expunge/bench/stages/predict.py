@@ -6,7 +6,7 @@ from expunge.bench.stages.model import load_model
 from expunge.bench.stages.stage import Stage
 from expunge.bench.stages.train import STAGE_CODE, dataset_of, origin_of, surroundings
 from expunge.bench.workspace import Workspace
-from expunge.metrics import Predictions
+from expunge.metrics.summary import Predictions
 from expunge.runs import Spec, code_version, read_arrays, write_arrays
 from expunge.training.predict import predict
 

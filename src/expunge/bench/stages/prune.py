@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from expunge.bench.config import to_mapping
 from expunge.bench.stages.model import load_model, save_model
 from expunge.bench.stages.stage import Stage
 from expunge.bench.stages.train import (
@@ -18,12 +17,14 @@ from expunge.bench.stages.train import (
     surroundings,
 )
 from expunge.bench.workspace import Workspace
-from expunge.models import read_tensors
+from expunge.config import to_mapping
+from expunge.models.weights import read_tensors
 from expunge.runs import JSON, Spec, code_version, read_object, write_json
-from expunge.sparsity import PruneConfig, get_pruner
+from expunge.settings import derive_seed
+from expunge.sparsity import get_pruner
 from expunge.sparsity.mask import layer_report, mask_sparsity
+from expunge.sparsity.pruner import PruneConfig
 from expunge.training.sparsify import sparsify
-from expunge.types import derive_seed
 
 
 def prune_stage(workspace: Workspace, model_id: str, pruner: str, config: PruneConfig) -> Stage:

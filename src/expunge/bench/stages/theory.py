@@ -8,35 +8,35 @@ from typing import Any
 import torch
 from torch import nn
 
-from expunge.bench.config import to_mapping
 from expunge.bench.stages.model import load_model, save_model
 from expunge.bench.stages.stage import Stage
 from expunge.bench.stages.train import STAGE_CODE, context_for, dataset_of, origin_of, surroundings
 from expunge.bench.stages.unlearn import forget_digest, split_for
 from expunge.bench.workspace import Workspace
+from expunge.config import to_mapping
 from expunge.errors import ConfigError, ModelError
 from expunge.methods import get_method
 from expunge.methods.run import run_method
-from expunge.metrics import accuracy, weight_distance
-from expunge.models import build, load_weights, save_weights
+from expunge.metrics.accuracy import accuracy
+from expunge.metrics.distance import weight_distance
+from expunge.models.build import build
+from expunge.models.weights import load_weights, save_weights
 from expunge.runs import Spec, code_version, read_object, write_json
+from expunge.settings import Recipe, derive_seed
 from expunge.sparsity import get_pruner
 from expunge.sparsity.mask import apply_mask, mask_sparsity
-from expunge.theory import (
-    HessianConfig,
-    add_back,
+from expunge.theory.bound import (
     check_plain_sgd,
     departures_from_theorem,
-    fix_normalisation,
-    largest_singular_value,
-    path_batches,
-    set_statistics,
     steps_of,
     unlearning_error_bound,
-    walk,
 )
+from expunge.theory.config import HessianConfig
+from expunge.theory.hessian import largest_singular_value
+from expunge.theory.normalisation import fix_normalisation, set_statistics
+from expunge.theory.paths import add_back, path_batches, walk
 from expunge.training.predict import predict
-from expunge.types import Context, Mask, Recipe, Split, derive_seed
+from expunge.types import Context, Mask, Split
 
 PATH = "sgd_path"
 START = "start.safetensors"

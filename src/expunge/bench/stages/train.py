@@ -9,27 +9,25 @@ from typing import Any
 import torch
 from torch import nn
 
-from expunge.bench.config import from_mapping, to_mapping
 from expunge.bench.experiment import Network
 from expunge.bench.stages.model import save_model
 from expunge.bench.stages.stage import Stage
 from expunge.bench.workspace import Workspace
-from expunge.data import DataSpec, channel_statistics
+from expunge.config import from_mapping, to_mapping
+from expunge.data.spec import DataSpec
+from expunge.data.statistics import channel_statistics
 from expunge.errors import CheckpointError, ConfigError, DataError
-from expunge.metrics import accuracy
-from expunge.models import (
-    ModelSpec,
-    build,
-    check_outputs,
-    configuration_digest,
-    is_own,
-    load_weights,
-    save_weights,
-)
+from expunge.metrics.accuracy import accuracy
+from expunge.models.build import build, is_own
+from expunge.models.check import check_outputs
+from expunge.models.huggingface import configuration_digest
+from expunge.models.spec import ModelSpec
+from expunge.models.weights import load_weights, save_weights
 from expunge.runs import Spec, code_version, write_json
+from expunge.settings import Recipe
 from expunge.training.fit import fit
 from expunge.training.predict import predict
-from expunge.types import Context, Dataset, Recipe
+from expunge.types import Context, Dataset
 
 REWIND = "rewind.safetensors"
 RECORD = "record.json"
@@ -154,8 +152,8 @@ def model_spec(origin: Origin, dataset: Dataset) -> ModelSpec:
         stem=origin.network.stem,  # type: ignore[arg-type]
         width=origin.network.width,
         num_classes=dataset.train.num_classes,
-        in_channels=dataset.train.images.shape[0],
-        image_size=dataset.train.images.shape[1:],
+        in_channels=dataset.train.inputs.shape[0],
+        image_size=dataset.train.inputs.shape[1:],
         mean=mean,
         std=std,
     )
@@ -179,7 +177,7 @@ def _make(workspace: Workspace, origin: Origin, folder: Path) -> None:
     spec = model_spec(origin, dataset)
     context = context_for(workspace, origin, spec, origin.seed)
     model = context.fresh_model()
-    check_outputs(model, dataset.train.images.shape, spec.num_classes)
+    check_outputs(model, dataset.train.inputs.shape, spec.num_classes)
     record: dict[str, Any] = {}
     if origin.weights is None:
         record = _train(workspace, origin, dataset, model, context, folder)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from expunge.bench.config import to_mapping
 from expunge.bench.stages.model import load_model, save_model
 from expunge.bench.stages.stage import Stage
 from expunge.bench.stages.train import (
@@ -18,11 +17,13 @@ from expunge.bench.stages.train import (
     surroundings,
 )
 from expunge.bench.workspace import Workspace
+from expunge.config import to_mapping
 from expunge.methods import get_method
 from expunge.methods.run import run_method
 from expunge.runs import Spec, code_version, write_json
 from expunge.scenarios import make_split, parse
-from expunge.types import Split, derive_seed
+from expunge.settings import derive_seed
+from expunge.types import Split
 
 
 def unlearn_stage(

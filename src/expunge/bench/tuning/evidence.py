@@ -12,9 +12,9 @@ import numpy.typing as npt
 from scipy.stats import wasserstein_distance
 
 from expunge.errors import DataError, some
-from expunge.metrics import accuracy
+from expunge.metrics.accuracy import accuracy
 from expunge.metrics.arrays import FloatArray, LabelArray, LogitArray
-from expunge.metrics.membership import true_class_confidence
+from expunge.metrics.membership.features import true_class_confidence
 
 Flags = npt.NDArray[np.bool_]
 

@@ -15,7 +15,7 @@ from expunge.bench.tuning.held_out import held_out_stage, load_held_out
 from expunge.bench.workspace import Workspace
 from expunge.errors import ConfigError, unknown
 from expunge.methods import get_method
-from expunge.metrics import gap
+from expunge.metrics.gap import gap
 
 
 @dataclass(frozen=True)

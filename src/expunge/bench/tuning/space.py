@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-from expunge.bench.config import from_mapping
+from expunge.config import from_mapping
 from expunge.errors import ConfigError, unknown
 from expunge.methods.method import Method, Range
 

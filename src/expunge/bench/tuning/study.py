@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from expunge.bench.config import to_mapping
 from expunge.bench.stages import ensure, origin_of, unlearn_stage
 from expunge.bench.stages.train import RECORD
 from expunge.bench.tuning.objectives import OBJECTIVES, Case, Objective, measured
 from expunge.bench.tuning.space import Space
 from expunge.bench.workspace import Workspace
+from expunge.config import to_mapping
 from expunge.errors import ConfigError, DataError, DivergedError, unknown
 from expunge.runs import read_object
-from expunge.types import check_range
+from expunge.settings import check_range
 
 COMPLETE, DIVERGED = "complete", "diverged"
 ORIGINALS = ("train", "prune")

@@ -6,7 +6,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from expunge.bench.config import to_mapping
 from expunge.bench.experiment import CHOSEN_BY
 from expunge.bench.results import device_name
 from expunge.bench.stages import origin_of
@@ -16,6 +15,7 @@ from expunge.bench.tuning.objectives import Case, Objective, make_objective, mea
 from expunge.bench.tuning.space import Space
 from expunge.bench.tuning.study import COMPLETE, Tuning, check_original, run_trials
 from expunge.bench.workspace import Workspace
+from expunge.config import to_mapping
 from expunge.errors import DivergedError, StoreError
 from expunge.runs import environment, read_json, write_json
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge.bench.config import from_flags, from_mapping, to_mapping
+from expunge.config import from_flags, from_mapping, to_mapping
 from expunge.errors import ConfigError
 
 

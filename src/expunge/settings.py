@@ -1,0 +1,137 @@
+"""Settings that rooms share, and how values of theirs are checked; nothing here loads PyTorch."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from expunge.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """Random changes to training images; evaluation never augments."""
+
+    crop_padding: int = 0
+    """Zero pixels added on every side before a random crop back to the original size."""
+    flip: bool = False
+    """Mirror left to right with probability one half."""
+
+    def __post_init__(self) -> None:
+        if self.crop_padding < 0:
+            raise ConfigError(f"crop_padding must be 0 or more, got {self.crop_padding}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a network is trained: optimiser and schedule. Defaults are the paper's for CIFAR."""
+
+    epochs: int = 182
+    """Passes over the samples."""
+    batch_size: int = 256
+    """Samples in one step, over all devices together."""
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    """`sgd` for networks of convolutions, `adamw` for transformers."""
+    lr: float = 0.1
+    """Peak learning rate."""
+    momentum: float = 0.9
+    """SGD momentum; AdamW's beta 1 (its beta 2 is 0.999)."""
+    nesterov: bool = False
+    """Nesterov's form of momentum; SGD only."""
+    weight_decay: float = 5e-4
+    """SGD: L2 penalty on every parameter. AdamW: decoupled, times the learning rate."""
+    schedule: Literal["milestones", "cosine", "one_cycle", "constant"] = "milestones"
+    """How the learning rate changes, step by step."""
+    milestones: tuple[int, ...] = (91, 136)
+    """Epochs at which `milestones` multiplies the learning rate by 0.1."""
+    warmup_epochs: float = 0.0
+    """Epochs of linear growth from zero; for `one_cycle`, the rise of the triangle."""
+    label_smoothing: float = 0.0
+    """Share of the target spread evenly over the classes."""
+    crop_padding: int = 0
+    """Augmentation: zero pixels around the image before a random crop."""
+    flip: bool = False
+    """Augmentation: mirror left to right at random."""
+    rewind_epoch: int = 8
+    """The epoch whose weights are kept for pruners that rewind."""
+
+    def __post_init__(self) -> None:
+        check_range("epochs", self.epochs, 0, None)
+        check_range("batch_size", self.batch_size, 1, None)
+        check_range("lr", self.lr, 0, None)
+        check_range("momentum", self.momentum, 0, 1)
+        check_range("weight_decay", self.weight_decay, 0, None)
+        check_range("warmup_epochs", self.warmup_epochs, 0, None)
+        check_range("label_smoothing", self.label_smoothing, 0, 1)
+        check_range("rewind_epoch", self.rewind_epoch, 0, None)
+        check_choice("schedule", self.schedule, ("milestones", "cosine", "one_cycle", "constant"))
+        check_choice("optimizer", self.optimizer, ("sgd", "adamw"))
+        if 0 < self.epochs <= self.warmup_epochs:
+            raise ConfigError(
+                f"warmup_epochs must be less than epochs, got {self.warmup_epochs:g} of "
+                f"{self.epochs}: the learning rate would never come down"
+            )
+        if self.optimizer == "adamw" and (self.nesterov or self.momentum == 1):
+            raise ConfigError(
+                "adamw takes nesterov=false and a momentum (its beta 1) of less than 1, "
+                f"got nesterov={self.nesterov} and momentum={self.momentum}"
+            )
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ConfigError(f"milestones must ascend, got {self.milestones}")
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """The random changes to training images."""
+        return Augmentation(crop_padding=self.crop_padding, flip=self.flip)
+
+
+class Progress(Protocol):
+    """Told how far long work has come; must not touch what it is told about."""
+
+    def __call__(self, task: str, done: int, total: int, images: int) -> None:
+        """`done` of `total` steps of `task`, which saw `images` images so far."""
+        ...
+
+
+def silent(task: str, done: int, total: int, images: int) -> None:
+    """The progress callback that says nothing."""
+
+
+def derive_seed(seed: int, purpose: str) -> int:
+    """A 63-bit seed that depends on `seed` and `purpose` alone.
+
+    >>> derive_seed(0, "order") == derive_seed(0, "order") != derive_seed(0, "crop")
+    True
+    """
+    digest = hashlib.blake2b(f"{seed}:{purpose}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def check_range(name: str, value: float, low: float | None, high: float | None) -> None:
+    """Refuse a value outside `[low, high]`, or not finite.
+
+    Raises:
+        ConfigError: names the setting, the range and the value.
+    """
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and (low is None or value >= low)
+        and (high is None or value <= high)
+    ):
+        return
+    span = f"{'' if low is None else low}..{'' if high is None else high}"
+    raise ConfigError(f"{name} must be a finite number in {span}, got {value!r}")
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse a value that is not one of `choices`.
+
+    Raises:
+        ConfigError: names the setting, the choices and the value.
+    """
+    if value not in choices:
+        raise ConfigError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
