@@ -91,8 +91,10 @@ class Split:
     """How the forget set was chosen: `class:3`, `random:0.1`, `ids:FILE`."""
     classes: tuple[int, ...] = ()
     """The forgotten classes where the scenario is by class, else empty."""
+    forgotten: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
+    """int64 indices into `train`: what an earlier request has forgotten, and nobody trains on."""
     retain: Tensor = field(init=False)
-    """int64 indices into `train`: all that are not in `forget`, ascending."""
+    """int64 indices into `train`: all that are in neither of the two, ascending."""
 
     def __post_init__(self) -> None:
         n = len(self.train)
@@ -107,12 +109,13 @@ class Split:
         unique = torch.unique(forget)
         if len(unique) < len(forget):
             raise ForgetError(f"{len(forget) - len(unique)} forget indices are given twice")
-        if len(unique) == n:
+        kept = torch.ones(n, dtype=torch.bool)
+        kept[unique] = False
+        kept[self.forgotten.cpu()] = False
+        if not kept.any():
             raise ForgetError(
                 f"{self.scenario!r} forgets all {n} training samples: nothing is left to retain"
             )
-        kept = torch.ones(n, dtype=torch.bool)
-        kept[unique] = False
         object.__setattr__(self, "forget", unique)
         object.__setattr__(self, "retain", kept.nonzero().flatten())
 

@@ -37,7 +37,17 @@ _OF_DECODING = ("image_size", "channels")
 
 
 def load(spec: DataSpec, cache_dir: Path | None = None) -> Dataset:
-    """The dataset of `spec`, its images on the CPU: in memory, or mapped from the cache's files.
+    """The dataset of `spec`, divided into training, validation and test samples.
+
+    Raises:
+        DataError: the source is not there, cannot be read, or does not fit together.
+        ConfigError: a setting does not apply to this source.
+    """
+    return divide(read_parts(spec, cache_dir), spec)
+
+
+def read_parts(spec: DataSpec, cache_dir: Path | None = None) -> dict[str, Samples]:
+    """What the source holds, by role, on the CPU: in memory, or mapped from the cache's files.
 
     Decoded images are kept in `cache_dir`, otherwise in the folder that `EXPUNGE_CACHE` names,
     otherwise in `~/.cache/expunge/data`. The source's own files are only read.
@@ -63,7 +73,7 @@ def load(spec: DataSpec, cache_dir: Path | None = None) -> Dataset:
             f"unknown dataset {spec.source!r}: expected digits, an existing folder of parquet "
             "files or images, an .npz file, package.module:callable or a hub id"
         )
-    return _divide(parts, spec)
+    return parts
 
 
 def _digits(spec: DataSpec, cache: Path) -> dict[str, Samples]:
@@ -188,7 +198,7 @@ def _join(tables: Mapping[str, Table], name: str) -> dict[str, Samples]:
     return {role: to_samples(table, classes, class_names, name) for role, table in tables.items()}
 
 
-def _divide(parts: Mapping[str, Samples], spec: DataSpec) -> Dataset:
+def divide(parts: Mapping[str, Samples], spec: DataSpec) -> Dataset:
     """Holds out what is asked for and not there, then keeps the numbers asked for."""
     train, test, validation = parts["train"], parts.get("test"), parts.get("validation")
     for other in (test, validation):

@@ -13,6 +13,7 @@ from torch import nn
 
 from expunge.errors import ModelError, unknown
 from expunge.models import huggingface, timm_adapter
+from expunge.models.networks import is_own
 from expunge.models.normalise import Normalise
 from expunge.models.resnet import resnet8, resnet18, resnet20s, resnet50
 from expunge.models.spec import ModelSpec, Stem
@@ -77,12 +78,6 @@ def build(spec: ModelSpec, seed: int = 0) -> nn.Module:
             spec.num_classes, in_channels=spec.in_channels, stem=spec.stem, width=spec.width
         )
         return _normalised(spec, dict(network.named_children()))
-
-
-def is_own(name: str) -> bool:
-    """Whether this is a network of one's own, which normalises images itself if it wants to."""
-    adapter, colon, _ = name.partition(":")
-    return bool(colon) and adapter not in ADAPTERS
 
 
 def _build_by_adapter(spec: ModelSpec) -> nn.Module:

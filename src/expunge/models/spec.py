@@ -67,6 +67,24 @@ class ModelSpec:
             raise ConfigError(f"std must be more than 0, got {self.std}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class NetworkSettings:
+    """Which network to build; classes and the shape of inputs come from the data."""
+
+    name: str
+    """`resnet18`, ..., `hf:FOLDER`, `timm:NAME` or `package.module:callable`."""
+    stem: str = "cifar"
+    """`cifar` for small images, `imagenet` for large ones."""
+    width: float = 1.0
+    """Multiplies the number of channels."""
+    threads: int | None = None
+    """Threads of the processor to train with; otherwise as the network's entry has it."""
+
+    def __post_init__(self) -> None:
+        if self.threads is not None:
+            check_range("threads", self.threads, 1, None)
+
+
 def scaled(channels: int, width: float) -> int:
     """`channels` times `width`, rounded, at least one.
 

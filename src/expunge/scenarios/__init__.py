@@ -1,20 +1,25 @@
 """Which samples are to be forgotten."""
 
 from expunge.scenarios.at_random import AtRandom, at_random
-from expunge.scenarios.base import Scenario
+from expunge.scenarios.base import Listed, Scenario
 from expunge.scenarios.by_class import ByClass, by_class
+from expunge.scenarios.by_edit import ByEdit, by_edit
 from expunge.scenarios.by_ids import ByIds, by_ids
 from expunge.scenarios.parse import parse
-from expunge.scenarios.split import make_split
+from expunge.scenarios.split import check_scenario, make_split
 
 __all__ = [
     "AtRandom",
     "ByClass",
+    "ByEdit",
     "ByIds",
+    "Listed",
     "Scenario",
     "at_random",
     "by_class",
+    "by_edit",
     "by_ids",
+    "check_scenario",
     "make_split",
     "parse",
 ]

@@ -9,9 +9,7 @@ from expunge.errors import ConfigError
 from expunge.settings import check_range, derive_seed
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from expunge.types import Samples
+    from expunge.scenarios.base import Listed, Rows
 
 
 @dataclass(frozen=True)
@@ -40,13 +38,17 @@ class AtRandom:
         """The text form, for example `random:0.1`; the seed is not part of it."""
         return f"random:{self.fraction}"
 
-    def select(self, samples: Samples) -> tuple[Tensor, tuple[int, ...]]:
+    def select(self, samples: Listed) -> tuple[Rows, tuple[int, ...]]:
         """`round(fraction * N)` of N samples, and no classes."""
         import torch
 
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "random forget set"))
-        order = torch.randperm(len(samples), generator=generator)
-        return order[: round(self.fraction * len(samples))].sort().values, ()
+        order = torch.randperm(len(samples.ids), generator=generator)
+        return order[: self.count(samples)].sort().values.numpy(), ()
+
+    def count(self, samples: Listed) -> int:
+        """`round(fraction * N)`."""
+        return round(self.fraction * len(samples.ids))
 
 
 def at_random(fraction: float, seed: int = 0) -> AtRandom:

@@ -1,13 +1,34 @@
-"""What a scenario is."""
+"""What a scenario is, and what it chooses from."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import numpy as np
+    import numpy.typing as npt
 
-    from expunge.types import Samples
+    Rows = npt.NDArray[np.int64]
+
+
+class Listed(Protocol):
+    """Training samples as a list: enough to choose from without loading them."""
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The id of every sample."""
+        ...
+
+    @property
+    def labels(self) -> Any:
+        """Its class, an array or a tensor of int64 `(N,)`."""
+        ...
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of all classes."""
+        ...
 
 
 class Scenario(Protocol):
@@ -18,10 +39,23 @@ class Scenario(Protocol):
         """The text form, as in tables and commands: `class:3`, `random:0.1`, `ids:FILE`."""
         ...
 
-    def select(self, samples: Samples) -> tuple[Tensor, tuple[int, ...]]:
-        """int64 indices of the samples to forget, and the classes that go as a whole.
+    def select(self, samples: Listed) -> tuple[Rows, tuple[int, ...]]:
+        """Ascending int64 rows of the samples to forget, and the classes that go as a whole.
 
         Raises:
             ForgetError: the rule does not fit these samples.
         """
         ...
+
+    def count(self, samples: Listed) -> int:
+        """How many samples `select` chooses, without drawing any.
+
+        Raises:
+            ForgetError: the rule does not fit these samples.
+        """
+        ...
+
+
+def touched_by(samples: Listed) -> Mapping[str, Sequence[str]]:
+    """The ids that each edit of the data touched, where `samples` know of any."""
+    return getattr(samples, "touched", {})

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from expunge.errors import ConfigError, ForgetError, some
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from expunge.types import Samples
+    from expunge.scenarios.base import Listed, Rows
 
 
 @dataclass(frozen=True)
@@ -36,16 +34,20 @@ class ByClass:
         """The text form, for example `class:3,cat`."""
         return "class:" + ",".join(map(str, self.classes))
 
-    def select(self, samples: Samples) -> tuple[Tensor, tuple[int, ...]]:
+    def select(self, samples: Listed) -> tuple[Rows, tuple[int, ...]]:
         """All samples of the classes, and the indices of the classes.
 
         Raises:
             ForgetError: there is no such class.
         """
-        import torch
+        import numpy as np
 
         classes = sorted({_index(given, samples.class_names) for given in self.classes})
-        return torch.isin(samples.labels, torch.tensor(classes)).nonzero().flatten(), tuple(classes)
+        return np.flatnonzero(np.isin(np.asarray(samples.labels), classes)), tuple(classes)
+
+    def count(self, samples: Listed) -> int:
+        """How many samples are of the classes."""
+        return len(self.select(samples)[0])
 
 
 def by_class(*classes: int | str) -> ByClass:

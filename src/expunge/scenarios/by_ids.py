@@ -12,9 +12,7 @@ from expunge.errors import ForgetError, some
 from expunge.scenarios.id_file import read_ids
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from expunge.types import Samples
+    from expunge.scenarios.base import Listed, Rows
 
 
 @dataclass(frozen=True)
@@ -42,13 +40,13 @@ class ByIds:
         """The text form, for example `ids:deletions.csv`."""
         return f"ids:{self.source}"
 
-    def select(self, samples: Samples) -> tuple[Tensor, tuple[int, ...]]:
+    def select(self, samples: Listed) -> tuple[Rows, tuple[int, ...]]:
         """The samples with these ids, and no classes.
 
         Raises:
             ForgetError: ids that no training sample has, or that are given more than once.
         """
-        import torch
+        import numpy as np
 
         row = {name: index for index, name in enumerate(samples.ids)}
         counts = Counter(self.ids)
@@ -64,7 +62,11 @@ class ByIds:
                 f"of the {len(self.ids)} ids in {self.source!r}, {' and '.join(problems)}: "
                 f"expected ids of training samples, each once{self._hint(strange)}"
             )
-        return torch.tensor(sorted(row[name] for name in self.ids)), ()
+        return np.array(sorted(row[name] for name in self.ids), dtype=np.int64), ()
+
+    def count(self, samples: Listed) -> int:
+        """How many ids there are, all of which must be those of samples."""
+        return len(self.select(samples)[0])
 
     def _hint(self, strange: list[str]) -> str:
         """What to look at where the first line of a CSV file is no id."""

@@ -4,9 +4,10 @@ from expunge.errors import ConfigError
 from expunge.scenarios.at_random import at_random
 from expunge.scenarios.base import Scenario
 from expunge.scenarios.by_class import by_class
+from expunge.scenarios.by_edit import by_edit
 from expunge.scenarios.by_ids import by_ids
 
-_EXPECTED = "class:3, class:cat, class:3,5, random:0.1 or ids:FILE"
+_EXPECTED = "class:3, class:cat, class:3,5, random:0.1, ids:FILE or edited:EDIT"
 
 
 def parse(text: str, seed: int = 0) -> Scenario:
@@ -34,4 +35,6 @@ def parse(text: str, seed: int = 0) -> Scenario:
         return at_random(fraction, seed)
     if kind == "ids" and value:
         return by_ids(value)
+    if kind == "edited" and value:
+        return by_edit(value)
     raise ConfigError(f"unknown scenario {text!r}: expected {_EXPECTED}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from expunge.scenarios.base import Scenario
+from expunge.errors import ForgetError
+from expunge.scenarios.base import Listed, Scenario
 
 if TYPE_CHECKING:
     from expunge.types import Samples, Split
@@ -16,7 +17,28 @@ def make_split(train: Samples, scenario: Scenario) -> Split:
     Raises:
         ForgetError: the scenario does not fit the samples, or leaves one of the two sets empty.
     """
+    import torch
+
     from expunge.types import Split
 
     forget, classes = scenario.select(train)
-    return Split(train=train, forget=forget, scenario=scenario.name, classes=classes)
+    return Split(
+        train=train, forget=torch.from_numpy(forget), scenario=scenario.name, classes=classes
+    )
+
+
+def check_scenario(scenario: Scenario, samples: Listed) -> None:
+    """Refuse a scenario that does not fit the samples, before anything is loaded or drawn.
+
+    Raises:
+        ForgetError: it does not fit, or leaves nothing to forget or nothing to retain.
+    """
+    chosen, there = scenario.count(samples), len(samples.ids)
+    if chosen == 0:
+        raise ForgetError(
+            f"the forget set of {scenario.name!r} is empty: expected 1 to {there - 1} samples"
+        )
+    if chosen >= there:
+        raise ForgetError(
+            f"{scenario.name!r} forgets all {there} training samples: nothing is left to retain"
+        )

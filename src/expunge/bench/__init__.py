@@ -1,1 +1,0 @@
-"""A grid of stages from a recipe, and the engine that runs it."""

@@ -1,0 +1,214 @@
+"""What is known of a dataset without loading it: ids, labels, classes, shape, and its content.
+
+Planning needs no more than this, and a model's data is frozen as this: what was held out, drawn or
+forgotten stays what it was when samples are gone later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expunge.atomic import replacing
+from expunge.config import to_mapping
+from expunge.data.spec import DataSpec
+from expunge.errors import DataError
+
+if TYPE_CHECKING:
+    from expunge.types import Dataset, Samples
+
+ROLES = ("train", "validation", "test")
+_FORMAT = 1
+"""Part of every key: to be raised when what is kept, or how data are read, changes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """The samples of one role, in order."""
+
+    ids: tuple[str, ...]
+    labels: tuple[int, ...]
+    """The class of every sample."""
+    digests: tuple[str, ...]
+    """Hex digest of every sample's input and label."""
+    class_names: tuple[str, ...]
+    touched: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By edit: the ids that it touched."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """A dataset, without its inputs."""
+
+    name: str
+    """What tables call it."""
+    kind: str
+    """`images`, `vectors` or `tokens`."""
+    shape: tuple[int, ...]
+    """Of one input."""
+    fingerprint: str
+    """Hex digest of all content and of how it is divided; no paths, no times."""
+    parts: Mapping[str, Part]
+    """By role: `train`, `test` and perhaps `validation`."""
+    held_out: tuple[str, ...] = ()
+    """The roles that were taken from the training data."""
+    mean: tuple[float, ...] | None = None
+    """Of each channel or feature of the training inputs; None where there is no such thing."""
+    std: tuple[float, ...] | None = None
+
+    @property
+    def train(self) -> Part:
+        """The training samples."""
+        return self.parts["train"]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of all classes."""
+        return self.train.class_names
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        parts = {
+            role: {
+                "ids": list(part.ids),
+                "labels": list(part.labels),
+                "digests": list(part.digests),
+                "touched": {edit: list(ids) for edit, ids in part.touched.items()},
+            }
+            for role, part in self.parts.items()
+        }
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "shape": list(self.shape),
+            "fingerprint": self.fingerprint,
+            "class_names": list(self.class_names),
+            "held_out": list(self.held_out),
+            "mean": None if self.mean is None else list(self.mean),
+            "std": None if self.std is None else list(self.std),
+            "parts": parts,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Facts:
+        """What `to_json` gave.
+
+        Raises:
+            KeyError, TypeError: the value is something else.
+        """
+        names = tuple(value["class_names"])
+        parts = {
+            role: Part(
+                ids=tuple(part["ids"]),
+                labels=tuple(part["labels"]),
+                digests=tuple(part["digests"]),
+                class_names=names,
+                touched={edit: tuple(ids) for edit, ids in part["touched"].items()},
+            )
+            for role, part in value["parts"].items()
+        }
+        return cls(
+            name=value["name"],
+            kind=value["kind"],
+            shape=tuple(value["shape"]),
+            fingerprint=value["fingerprint"],
+            parts=parts,
+            held_out=tuple(value["held_out"]),
+            mean=None if value["mean"] is None else tuple(value["mean"]),
+            std=None if value["std"] is None else tuple(value["std"]),
+        )
+
+
+def facts_of(dataset: Dataset, name: str | None = None) -> Facts:
+    """The facts of a loaded dataset, before any edit."""
+    from expunge.data.statistics import channel_statistics
+
+    parts = {
+        role: samples for role in ROLES if (samples := getattr(dataset, role, None)) is not None
+    }
+    train = dataset.train
+    statistics = channel_statistics(train)
+    return Facts(
+        name=name or train.name,
+        kind="images",
+        shape=tuple(train.inputs.shape),
+        fingerprint=dataset_fingerprint(dataset),
+        parts={role: _part(samples) for role, samples in parts.items()},
+        held_out=dataset.held_out,
+        mean=None if statistics is None else statistics[0],
+        std=None if statistics is None else statistics[1],
+    )
+
+
+def dataset_fingerprint(dataset: Dataset) -> str:
+    """Hex digest of all that a run trains, selects and tests on."""
+    parts = (dataset.train, dataset.validation, dataset.test)
+    text = " ".join("-" if part is None else part.fingerprint for part in parts)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def resolve(spec: DataSpec, cache: Path) -> Facts:
+    """The facts of the dataset that `spec` names: from the cache, or else by loading it.
+
+    Only what has not been seen before loads libraries: a source is known again by its files' sizes
+    and times of change, or by its name on the hub.
+
+    Raises:
+        DataError: the data cannot be read, or its cache cannot be written.
+    """
+    key = _key(spec)
+    path = None if key is None else cache / "facts" / f"{key}.json"
+    if path is not None and path.is_file():
+        try:
+            return Facts.from_json(json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # cut short or meddled with: read the data again
+    from expunge.data.sources import load
+
+    facts = facts_of(load(spec, cache_dir=cache))
+    if path is not None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as aside:
+                aside.write_text(json.dumps(facts.to_json()), encoding="utf-8")
+        except OSError as error:
+            raise DataError(
+                f"cannot write what is known of {spec.source} to {path.parent} "
+                f"({error.strerror}): name another folder in EXPUNGE_CACHE"
+            ) from error
+    return facts
+
+
+def _key(spec: DataSpec) -> str | None:
+    """What the facts of `spec` are kept under; None where only a look at the data can tell."""
+    path = Path(spec.source).expanduser()
+    if path.is_dir():
+        from expunge.data.cache import files_digest
+
+        source = f"files {files_digest(path)}"
+    elif path.is_file():
+        stat = path.stat()
+        source = f"file {path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
+    elif ":" in spec.source:
+        return None  # a callable may return anything
+    else:
+        source = f"name {spec.source} {version('scikit-learn')}"
+    settings = {key: value for key, value in to_mapping(spec).items() if key != "edits"}
+    text = json.dumps([_FORMAT, source, settings], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _part(samples: Samples) -> Part:
+    from expunge.data.identity import sample_digests
+
+    return Part(
+        ids=samples.ids,
+        labels=tuple(samples.labels.tolist()),
+        digests=sample_digests(samples.inputs, samples.labels),
+        class_names=samples.class_names,
+    )

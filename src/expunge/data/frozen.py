@@ -1,0 +1,100 @@
+"""A dataset as it was frozen: the same samples in the same order, whatever happened to the source.
+
+Samples that were forgotten may be gone from the source by now. Every other sample must still be
+there, unchanged.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from expunge.data.facts import Facts, Part, dataset_fingerprint
+from expunge.data.identity import sample_digests
+from expunge.data.sources import divide, read_parts
+from expunge.data.spec import DataSpec
+from expunge.data.splits import subset
+from expunge.errors import DataError, some
+from expunge.types import Dataset, Samples
+
+
+def load_frozen(
+    spec: DataSpec, facts: Facts, forgotten: Collection[str], cache: Path | None
+) -> Dataset:
+    """The dataset that `facts` describes, from where `spec` says, before any edit.
+
+    Of `forgotten`, ids of training samples, some may be gone; the result then lacks them.
+
+    Raises:
+        DataError: a sample is missing or changed that nobody has forgotten.
+    """
+    parts = read_parts(spec, cache)
+    try:
+        dataset = divide(parts, spec)
+    except DataError:
+        dataset = None  # too few are left to divide; the frozen division may hold all the same
+    if dataset is not None and dataset_fingerprint(dataset) == facts.fingerprint:
+        return dataset
+    gone = set(forgotten)
+    found = {
+        role: _restored(part, parts, role, gone if role == "train" else set(), spec)
+        for role, part in facts.parts.items()
+    }
+    return Dataset(
+        train=found["train"],
+        test=found["test"],
+        validation=found.get("validation"),
+        held_out=facts.held_out,
+    )
+
+
+def rows_of(part: Part, ids: Collection[str]) -> list[int]:
+    """The frozen rows of these ids, ascending."""
+    wanted = set(ids)
+    return [row for row, name in enumerate(part.ids) if name in wanted]
+
+
+def _restored(
+    part: Part, parts: Mapping[str, Samples], role: str, gone: set[str], spec: DataSpec
+) -> Samples:
+    """The samples of one role, by id, from whichever part of the source they lie in now."""
+    # What was held out of the training data lies in the source's training part.
+    for source in (role, "train"):
+        if source not in parts:
+            continue
+        samples = _by_digest(parts[source], part)
+        there = set(samples.ids)
+        missing = [name for name in part.ids if name not in there and name not in gone]
+        if not missing:
+            return samples
+    raise DataError(
+        f"the data at {spec.source} has changed: {len(missing)} of {len(part.ids)} {role} samples "
+        f"are missing or changed that nobody has forgotten ({some(missing)}): put them back, or "
+        "train again"
+    )
+
+
+def _by_digest(samples: Samples, part: Part) -> Samples:
+    """Those of `samples` that the part holds unchanged, in its order, with its class numbers."""
+    place = {name: row for row, name in enumerate(samples.ids)}
+    names = {name: number for number, name in enumerate(part.class_names)}
+    # A class whose samples are all gone shifts the numbers of those after it.
+    classes = torch.tensor([names.get(name, -1) for name in samples.class_names])
+    labels = classes[samples.labels]
+    digests = sample_digests(samples.inputs, labels)
+    rows: dict[str, int] = {}
+    for name, digest in zip(part.ids, part.digests, strict=True):
+        if name in place and digests[place[name]] == digest:
+            rows[name] = place[name]
+    # Ids that are hashes of content number equal samples: when one is gone, another has its id.
+    spare: dict[str, list[int]] = {}
+    for row in sorted(set(range(len(samples))) - set(rows.values())):
+        spare.setdefault(digests[row], []).append(row)
+    for name, digest in zip(part.ids, part.digests, strict=True):
+        if name not in rows and spare.get(digest):
+            rows[name] = spare[digest].pop(0)
+    kept = [name for name in part.ids if name in rows]
+    renamed = replace(samples, labels=labels, class_names=part.class_names)
+    chosen = subset(renamed, torch.tensor([rows[name] for name in kept], dtype=torch.int64))
+    return replace(chosen, ids=tuple(kept))

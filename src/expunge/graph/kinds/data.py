@@ -1,0 +1,68 @@
+"""The kind `data`: freezes ids, roles, classes and shape, with the edits that come before training.
+
+Its identity is its content. Where the content lies is beside it, and may change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expunge.config import from_mapping, to_mapping
+from expunge.data.facts import Facts, facts_of
+from expunge.data.spec import DataSpec
+from expunge.errors import DataError
+from expunge.graph.kind import Inputs, Kind
+from expunge.runs import write_json
+
+if TYPE_CHECKING:
+    from expunge.graph.graph import Graph
+    from expunge.graph.runtime import Runtime
+    from expunge.runs import Node
+
+FACTS = "facts.json"
+
+
+def add_data(graph: Graph, spec: DataSpec, facts: Facts) -> str:
+    """The data that `spec` names, whose content `facts` describes."""
+    params: dict[str, Any] = {"fingerprint": facts.fingerprint}
+    if spec.edits:
+        from expunge.data.edits import edit_params
+
+        params["edits"] = edit_params(spec)
+    return graph.add("data", params, where=to_mapping(spec), label=f"data {facts.name}")
+
+
+def spec_at(where: Mapping[str, Any]) -> DataSpec:
+    """The description of the data that a node keeps beside its identity."""
+    return from_mapping(DataSpec, where, "data")
+
+
+def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
+    """Look at the data once, and write down what it is."""
+    from expunge.data.sources import load
+
+    spec = spec_at(runtime.where(node))
+    dataset = load(spec, cache_dir=runtime.place.cache_dir)
+    facts = facts_of(dataset)
+    if facts.fingerprint != node.params["fingerprint"]:
+        raise DataError(
+            f"the data at {spec.source} has changed since this was planned (fingerprint "
+            f"{node.params['fingerprint']} then, {facts.fingerprint} now): run the command again"
+        )
+    if spec.edits:
+        from expunge.data.edits import apply_edits
+
+        dataset, touched = apply_edits(dataset, spec)
+        edited = facts_of(dataset)
+        # Digests stay those of the source: that is what is looked for when it is read again.
+        train = replace(facts.train, labels=edited.train.labels, touched=touched)
+        facts = replace(
+            facts, parts={**facts.parts, "train": train}, mean=edited.mean, std=edited.std
+        )
+    write_json(out / FACTS, facts.to_json())
+
+
+KIND = Kind(name="data", version=1, run=run)

@@ -1,0 +1,155 @@
+"""The kind `measure`: one metric of one model in one scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expunge.graph.kind import Inputs, Kind
+from expunge.graph.kinds.forget import load_forget
+from expunge.graph.kinds.predict import add_predict, load_predictions
+from expunge.graph.kinds.train import Together
+from expunge.graph.lineage import forgotten_by
+from expunge.graph.model_files import WEIGHTS, load_model
+from expunge.metrics import get_metric
+from expunge.runs import checked, read_object, write_json
+from expunge.settings import derive_seed
+
+if TYPE_CHECKING:
+    from expunge.graph.graph import Graph
+    from expunge.graph.runtime import Runtime
+    from expunge.metrics.evidence import Evidence, Predictions
+    from expunge.runs import Node
+
+MEASURED = "measured.json"
+_ROLES = {"base": "base", "reference": "reference"}
+
+
+def add_measure(
+    graph: Graph,
+    metric: str,
+    model_id: str,
+    base_id: str,
+    forget_id: str,
+    reference_id: str | None = None,
+    together: Together | None = None,
+) -> str:
+    """Metric `metric` of `model_id`, unlearned from `base_id`, on the forget set `forget_id`.
+
+    `reference_id` is the retrained model that weights are compared with.
+
+    Raises:
+        ConfigError: there is no such metric, or an id is no model's.
+    """
+    entry = get_metric(metric)
+    parents = {
+        "model": model_id,
+        "data": graph.data_of(base_id),
+        "forget": forget_id,
+    }
+    for need in sorted(entry.needs):
+        if need == "base":
+            parents["base"] = base_id
+        elif need == "reference":
+            if reference_id is not None:
+                parents["reference"] = reference_id
+        elif need.startswith("base_"):
+            parents[need] = add_predict(graph, base_id, need.removeprefix("base_"), together)
+        elif need != "model":
+            parents[need] = add_predict(graph, model_id, need, together)
+    params = {
+        "metric": metric,
+        "version": entry.version,
+        "seed": derive_seed(graph.seed_of(base_id), "attack"),
+    }
+    return graph.add("measure", params, parents, label=f"measure {metric} of {model_id}")
+
+
+def load_measured(folder: Path) -> dict[str, Any]:
+    """`value` of the measurement in this folder, or null and the `reason`."""
+    return read_object(checked(folder, MEASURED))
+
+
+def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
+    """Give the metric what it needs, and write down what it finds."""
+    from expunge.metrics.metric import measure
+
+    metric = get_metric(node.params["metric"])
+    found = measure(metric, _evidence(node, inputs, runtime, metric.needs))
+    write_json(out / MEASURED, {"value": found.value, "reason": found.reason})
+
+
+def _evidence(
+    node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str]
+) -> Evidence:
+    import numpy as np
+
+    from expunge.metrics.evidence import Evidence, Predictions
+    from expunge.models.weights import read_tensors
+
+    facts = runtime.facts(inputs["data"])
+    chosen = load_forget(inputs["forget"])
+    missing: dict[str, str] = {}
+    predictions: dict[str, Predictions] = {}
+    rows = None
+    for need in sorted(needs):
+        if need not in inputs or need in ("model", "base", "reference"):
+            continue
+        arrays = load_predictions(inputs[need])
+        predictions[need] = Predictions(arrays["logits"], arrays["labels"])
+        if need in ("train", "base_train"):
+            rows = arrays["rows"]
+    forget = retain = None
+    if rows is not None:
+        there = [facts.train.ids[row] for row in rows.tolist()]
+        now = set(chosen["ids"])
+        before = set(forgotten_by(inputs["model"])) - now
+        forget = np.array([name in now for name in there])
+        retain = np.array([name not in now and name not in before for name in there])
+        if gone := len(now) - int(forget.sum()):
+            reason = f"{gone} of {len(now)} samples to forget are no longer in the data"
+            missing |= dict.fromkeys(("train", "base_train"), reason)
+    if "reference" in needs and "reference" not in inputs:
+        missing["reference"] = "there is no retrained model to compare with"
+    weights = {
+        role: partial(read_tensors, checked(inputs[role], WEIGHTS))
+        for role in ("base", "reference")
+        if role in inputs and role in needs
+    }
+    mask = None
+    counted: tuple[str, ...] = ()
+    if "model" in needs:
+        from expunge.sparsity.thresholds import counted_weights
+
+        model, _, mask = load_model(inputs["model"])
+        own = {name: p.detach() for name, p in model.named_parameters()}
+        weights["model"] = lambda: own
+        counted = tuple(counted_weights(model, mask))
+    return Evidence(
+        predictions={} if missing.keys() & {"train"} else predictions,
+        forget=None if "train" in missing else forget,
+        retain=None if "train" in missing else retain,
+        classes=tuple(chosen["classes"]),
+        seed=node.params["seed"],
+        target=_target(inputs),
+        weights=weights,
+        mask=mask,
+        counted=counted,
+        missing=missing,
+    )
+
+
+def _target(inputs: Inputs) -> int | None:
+    """The class that the data's edits want triggered samples to be taken for, if they have one."""
+    from expunge.graph.runtime import params_of
+
+    edits: Mapping[str, Any] = params_of(inputs["data"]).get("edits", {})
+    for edit in edits.values():
+        if "target" in edit["config"]:
+            return int(edit["config"]["target"])
+    return None
+
+
+KIND = Kind(name="measure", version=1, run=run)

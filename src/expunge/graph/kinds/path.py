@@ -1,0 +1,149 @@
+"""The kind `sgd_path`: θ_t by plain SGD from θ_0, under a model's mask, and θ_0 beside it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expunge.config import from_mapping
+from expunge.errors import ModelError
+from expunge.graph.kind import Inputs, Kind
+from expunge.graph.kinds.prune import origin_seed
+from expunge.graph.kinds.train import context_for
+from expunge.graph.model_files import load_model, save_model
+from expunge.runs import checked, read_artefact, read_object, write_json
+from expunge.settings import Recipe, derive_seed
+from expunge.sparsity import get_pruner
+from expunge.theory.bound import check_plain_sgd
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from expunge.graph.graph import Graph
+    from expunge.graph.runtime import Runtime
+    from expunge.runs import Node
+    from expunge.types import Mask
+
+START = "start.safetensors"
+FACTS = "facts.json"
+
+
+def add_path(graph: Graph, base_id: str) -> str:
+    """θ_t: plain SGD from θ_0, the initialisation of the model `base_id`, under that model's mask.
+
+    Of `base_id` nothing but the mask is used. Its file of weights is θ_t; θ_0 is beside it. Batch
+    normalisation is fixed at θ_0.
+
+    Raises:
+        ConfigError: the recipe of `base_id` is not plain SGD with a constant learning rate.
+        ModelError: `base_id` descends from adopted weights, whose initialisation is not known.
+    """
+    graph.model(base_id)
+    origin = graph.node(graph.origin_of(base_id))
+    check_plain_sgd(from_mapping(Recipe, origin.params["recipe"], "recipe"))
+    start = add_start(graph, base_id)
+    parents = {
+        "model": base_id,
+        "data": graph.data_of(base_id),
+        "origin": origin.id,
+    }
+    params = {"start": start, "threads": origin.params["threads"]}
+    return graph.add(
+        "sgd_path", params, parents, label=f"walk from the start of {base_id}, seed "
+        f"{graph.seed_of(base_id)}",
+    )
+
+
+def add_start(graph: Graph, model_id: str) -> str:
+    """Which initialisation the training of a model began from: the purpose of its seed.
+
+    `original`, `prune` (a pruner of new networks began there), or `unlearn` (a method that makes a
+    network of its own did).
+
+    Raises:
+        ModelError: it descends from adopted weights, whose initialisation is not known.
+    """
+    from expunge.methods import get_method
+
+    origin = graph.node(graph.origin_of(model_id))
+    if "weights" in origin.params:
+        name = Path(str(origin.where.get("weights", "a file"))).name
+        raise ModelError(
+            f"{model_id} descends from adopted weights ({name}), and their initialisation θ_0 is "
+            "not known: train a model with expunge train"
+        )
+    node = graph.node(model_id)
+    while node.kind == "unlearn":
+        if "rebuild" in get_method(node.params["method"]).needs:
+            return "unlearn"
+        # Any other method moved what it was given.
+        node = graph.node(node.parents["model"])
+    if node.kind == "prune" and get_pruner(node.params["pruner"]).when == "initial":
+        return "prune"
+    return "original"
+
+
+def start_model(node: Node, inputs: Inputs, runtime: Runtime) -> nn.Module:
+    """The network that the training of the model `inputs["model"]` began from, dense."""
+    _, spec, _ = load_model(inputs["model"])
+    seed, start = origin_seed(inputs), str(node.params["start"])
+    seed = seed if start == "original" else derive_seed(seed, start)
+    return context_for(runtime, inputs["origin"], spec, seed).fresh_model()
+
+
+def load_path(folder: Path) -> tuple[nn.Module, nn.Module, Mask | None]:
+    """θ_t, θ_0 and the mask of a path, batch normalisation fixed."""
+    from expunge.models.build import build
+    from expunge.models.weights import load_weights
+    from expunge.theory.normalisation import fix_normalisation
+
+    model, spec, mask = load_model(folder)
+    start = build(spec)
+    load_weights(start, checked(folder, START))
+    fix_normalisation(model)
+    fix_normalisation(start)
+    return model, start, mask
+
+
+def load_facts(folder: Path) -> dict[str, Any]:
+    """The numbers of one of the theorem's nodes."""
+    return read_object(checked(folder, FACTS))
+
+
+def is_path(folder: Path) -> bool:
+    """Whether the artefact in `folder` is such a path."""
+    return read_artefact(folder).node.kind == "sgd_path"
+
+
+def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
+    """Walk from θ_0 by plain SGD."""
+    from expunge.metrics.accuracy import accuracy
+    from expunge.models.weights import save_weights
+    from expunge.sparsity.mask import apply_mask, mask_sparsity
+    from expunge.theory.normalisation import fix_normalisation, set_statistics
+    from expunge.theory.paths import path_batches, walk
+    from expunge.training.predict import predict
+
+    dataset = runtime.dataset(inputs["data"])
+    _, spec, mask = load_model(inputs["model"])
+    seed = origin_seed(inputs)
+    context = replace(context_for(runtime, inputs["origin"], spec, seed), mask=mask)
+    recipe = context.training_recipe()
+    model = start_model(node, inputs, runtime)
+    if mask is not None:
+        apply_mask(model, mask)
+    set_statistics(model, dataset.train, context.device)
+    fix_normalisation(model)
+    save_weights(model, out / START)
+    batches = path_batches(len(dataset.train), recipe, context)
+    walk(model, dataset.train, batches, recipe.lr, context)
+    save_model(out, model, spec, mask)
+    facts: dict[str, Any] = {"sparsity_measured": 0.0 if mask is None else mask_sparsity(mask)}
+    for name, samples in (("train", dataset.train), ("test", dataset.test)):
+        logits = predict(model, samples, runtime.evaluator)
+        facts[f"{name}_accuracy"] = accuracy(logits.numpy(), samples.labels.numpy())
+    write_json(out / FACTS, facts)
+
+
+KIND = Kind(name="sgd_path", version=1, run=run, is_model=True)

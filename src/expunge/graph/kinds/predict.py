@@ -1,0 +1,78 @@
+"""The kind `predict`: logits of one model on one population, so that metrics need no model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expunge.graph.kind import Inputs, Kind
+from expunge.graph.kinds.train import Together
+from expunge.graph.lineage import forgotten_by
+from expunge.graph.model_files import load_model
+from expunge.runs import checked, read_arrays, write_arrays
+
+if TYPE_CHECKING:
+    from expunge.graph.graph import Graph
+    from expunge.graph.runtime import Runtime
+    from expunge.runs import Node
+
+PREDICTIONS = "predictions.safetensors"
+
+
+def add_predict(
+    graph: Graph, model_id: str, population: str, together: Together | None = None
+) -> str:
+    """The logits of `model_id` on `population`: `train`, `test`, `validation` or `triggered`.
+
+    Raises:
+        ConfigError: `model_id` is no model.
+    """
+    graph.model(model_id)
+    origin = graph.node(graph.origin_of(model_id))
+    # Evaluation is never compiled.
+    devices = {
+        name: value for name, value in (together or Together()).params().items()
+        if name != "compiled"
+    }
+    params = {"population": population, "threads": origin.params["threads"], **devices}
+    parents = {"model": model_id, "data": graph.data_of(model_id)}
+    return graph.add("predict", params, parents, label=f"predict {population} with {model_id}")
+
+
+def load_predictions(folder: Path) -> dict[str, Any]:
+    """`logits` `(N, classes)`, `labels` `(N,)` and `rows` `(N,)` of the predictions in a folder.
+
+    `rows` are places in the data node's list of ids, ascending: what is gone from the data has
+    none.
+    """
+    return dict(read_arrays(checked(folder, PREDICTIONS)))
+
+
+def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
+    """Every sample of the population once, without augmentation, in float32."""
+    import numpy as np
+
+    from expunge.data.populations import population_of
+    from expunge.graph.kinds.data import spec_at
+    from expunge.runs import read_artefact
+    from expunge.training.predict import predict
+
+    population = str(node.params["population"])
+    forgotten = forgotten_by(inputs["model"])
+    dataset = runtime.dataset(inputs["data"], forgotten)
+    spec = spec_at(runtime.where(read_artefact(inputs["data"]).node))
+    samples = population_of(dataset, population, spec)
+    part = runtime.facts(inputs["data"]).parts["test" if population == "triggered" else population]
+    place = {name: row for row, name in enumerate(part.ids)}
+    model, _, _ = load_model(inputs["model"])
+    task = f"predict {population}"
+    logits = predict(model, samples, runtime.evaluator, task=task, progress=runtime.progress)
+    arrays = {
+        "logits": logits.numpy(),
+        "labels": samples.labels.numpy(),
+        "rows": np.array([place[name] for name in samples.ids], dtype=np.int64),
+    }
+    write_arrays(out / PREDICTIONS, arrays)
+
+
+KIND = Kind(name="predict", version=1, run=run)

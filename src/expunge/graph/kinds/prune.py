@@ -1,0 +1,90 @@
+"""The kind `prune`: a sparse original, trained again under a pruner's mask."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expunge.config import from_mapping, to_mapping
+from expunge.graph.kind import Inputs, Kind
+from expunge.graph.kinds.train import RECORD, REWIND, Together, context_for
+from expunge.graph.lineage import forgotten_by, training_samples, write_forgotten
+from expunge.graph.model_files import load_model, save_model
+from expunge.runs import JSON, checked, write_json
+from expunge.settings import derive_seed
+from expunge.sparsity import get_pruner
+
+if TYPE_CHECKING:
+    from expunge.graph.graph import Graph
+    from expunge.graph.runtime import Runtime
+    from expunge.runs import Node
+    from expunge.sparsity.pruner import PruneConfig
+
+
+def add_prune(
+    graph: Graph,
+    model_id: str,
+    pruner: str,
+    config: PruneConfig,
+    together: Together | None = None,
+) -> str:
+    """The model `model_id`, pruned and trained again.
+
+    Raises:
+        ConfigError: `model_id` is no model, or there is no such pruner.
+    """
+    graph.model(model_id)
+    origin = graph.origin_of(model_id)
+    params = {
+        "pruner": pruner,
+        "version": get_pruner(pruner).version,
+        "config": to_mapping(config),
+        "threads": graph.node(origin).params["threads"],
+        **(together or Together()).params(),
+    }
+    parents = {"model": model_id, "data": graph.data_of(model_id), "origin": origin}
+    label = f"prune {config.sparsity:.0%} by {pruner}, seed {graph.seed_of(model_id)}"
+    return graph.add("prune", params, parents, label=label)
+
+
+def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
+    """Choose a mask, and train under it on what the model's line has not forgotten."""
+    from expunge.models.weights import read_tensors
+    from expunge.sparsity.mask import layer_report, mask_sparsity
+    from expunge.training.sparsify import sparsify
+
+    source = inputs["model"]
+    model, spec, mask = load_model(source)
+    forgotten = forgotten_by(source)
+    rewind = read_tensors(checked(source, REWIND)) if (source / REWIND).exists() else None
+    pruner = get_pruner(node.params["pruner"])
+    config: Any = from_mapping(pruner.config, node.params["config"], pruner.name)
+    seed = derive_seed(origin_seed(inputs), "prune")
+    context = replace(context_for(runtime, inputs["origin"], spec, seed), mask=mask)
+    context = replace(context, compiled=node.params.get("compiled", False))
+    samples = training_samples(runtime.dataset(inputs["data"], forgotten).train, forgotten)
+    start = time.perf_counter()
+    sparse, mask = sparsify(model, samples, pruner, config, context, rewind)
+    seconds = time.perf_counter() - start
+    save_model(out, sparse, spec, mask)
+    write_forgotten(out, forgotten)
+    layers: list[JSON] = [
+        {"name": layer.name, "kept": layer.kept, "total": layer.total, "sparsity": layer.sparsity}
+        for layer in layer_report(mask)
+    ]
+    write_json(
+        out / RECORD,
+        {"seconds": seconds, "sparsity_measured": mask_sparsity(mask), "layers": layers},
+    )
+
+
+def origin_seed(inputs: Inputs) -> int:
+    """The seed of the training that a node's models descend from."""
+    from expunge.graph.runtime import params_of
+
+    return int(params_of(inputs["origin"])["seed"])
+
+
+KIND = Kind(name="prune", version=1, run=run, is_model=True)

@@ -1,0 +1,108 @@
+"""The kind `theorem`: distances of unlearned models to Retrain from the same start and order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expunge.config import from_mapping, to_mapping
+from expunge.errors import ConfigError
+from expunge.graph.kind import Inputs, Kind
+from expunge.graph.kinds.forget import load_forget
+from expunge.graph.kinds.path import FACTS, load_path
+from expunge.graph.kinds.prune import origin_seed
+from expunge.graph.kinds.train import context_for
+from expunge.graph.lineage import forgotten_by, training_split
+from expunge.graph.model_files import load_model
+from expunge.methods import get_method
+from expunge.runs import write_json
+from expunge.settings import derive_seed
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from expunge.graph.graph import Graph
+    from expunge.graph.runtime import Runtime
+    from expunge.runs import Node
+
+
+def add_theorem(graph: Graph, path_id: str, forget_id: str, methods: Mapping[str, Any]) -> str:
+    """Distances to Retrain of what the path and `methods`, settings by name, unlearn.
+
+    Raises:
+        ConfigError: a method begins from another initialisation.
+    """
+    for name in methods:
+        if "rebuild" in get_method(name).needs:
+            raise ConfigError(
+                f"method {name} begins from another initialisation than the theorem's Retrain, "
+                "which is always measured: leave it out of the recipe"
+            )
+    origin = graph.node(graph.origin_of(path_id))
+    params: dict[str, Any] = {
+        "methods": {
+            name: {"version": get_method(name).version, "config": to_mapping(config)}
+            for name, config in methods.items()
+        },
+        "threads": origin.params["threads"],
+    }
+    parents = {
+        "model": path_id,
+        "data": graph.data_of(path_id),
+        "origin": origin.id,
+        "forget": forget_id,
+    }
+    scenario = graph.node(forget_id).where["scenario"]
+    label = f"distances to Retrain of {path_id} on {scenario}"
+    return graph.add("theorem", params, parents, label=label)
+
+
+def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
+    """Walk the path again without the forget set, and measure how far others end from there."""
+    from expunge.methods.run import run_method
+    from expunge.metrics.distance import weight_distance
+    from expunge.theory.paths import add_back, path_batches, walk
+
+    source = inputs["model"]
+    model, start, mask = load_path(source)
+    _, spec, _ = load_model(source)
+    seed = origin_seed(inputs)
+    context = replace(
+        context_for(runtime, inputs["origin"], spec, seed), mask=mask, rebuild=None
+    )
+    recipe = context.training_recipe()
+    chosen, forgotten = load_forget(inputs["forget"]), forgotten_by(source)
+    split = training_split(
+        runtime.dataset(inputs["data"], forgotten).train,
+        chosen["ids"],
+        forgotten,
+        chosen["scenario"],
+        tuple(chosen["classes"]),
+    )
+    batches = path_batches(len(split.train), recipe, context)
+    _, retrained, _ = load_path(source)
+    walk(
+        retrained, split.train, batches, recipe.lr, context, without=split.forget, task="retrain"
+    )
+    reference = _weights(retrained)
+    unlearned = add_back(model, start, split.train, batches, recipe.lr, split.forget, context)
+    unlearning = replace(context, seed=derive_seed(seed, "unlearn"))
+    distances = {
+        "add_back": weight_distance(_weights(unlearned), reference),
+        "original": weight_distance(_weights(model), reference),
+    }
+    for name, settings in node.params["methods"].items():
+        method = get_method(name)
+        config: Any = from_mapping(method.config, settings["config"], name)
+        unlearned, _ = run_method(method, model, split, config, unlearning)
+        distances[name] = weight_distance(_weights(unlearned), reference)
+    write_json(out / FACTS, {"distances": distances})
+
+
+def _weights(model: nn.Module) -> dict[str, Tensor]:
+    return {name: parameter.detach() for name, parameter in model.named_parameters()}
+
+
+KIND = Kind(name="theorem", version=1, run=run)

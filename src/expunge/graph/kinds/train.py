@@ -1,0 +1,213 @@
+"""The kind `train`: an original model, trained here or adopted from a file of weights."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expunge.config import from_mapping, to_mapping
+from expunge.data.facts import Facts
+from expunge.errors import CheckpointError
+from expunge.graph.kind import Inputs, Kind
+from expunge.graph.model_files import save_model
+from expunge.graph.runtime import Runtime, params_of, precision_on
+from expunge.models.networks import is_adapter, is_own, network_entry
+from expunge.models.spec import ModelSpec, NetworkSettings
+from expunge.runs import syntax_digest, write_json
+from expunge.settings import Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from expunge.graph.graph import Graph
+    from expunge.runs import Node
+    from expunge.types import Context, Dataset
+
+REWIND = "rewind.safetensors"
+RECORD = "record.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How an original model comes about; every kind after it finds network and recipe here."""
+
+    network: NetworkSettings
+    recipe: Recipe
+    seed: int = 0
+    precision: str = "32-true"
+    """Lightning Fabric's name, or `auto`: bf16 where the hardware has it."""
+    weights: str | None = None
+    """A file of weights to adopt instead of training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Together:
+    """How steps are taken, where that changes the order of sums."""
+
+    devices: int = 1
+    """How many devices train together."""
+    strategy: str = "auto"
+    """How they do: Lightning Fabric's name."""
+    compiled: bool = False
+    """Whether training steps are compiled."""
+
+    def params(self) -> dict[str, Any]:
+        """What of it is part of a node's identity."""
+        found: dict[str, Any] = {}
+        if self.devices > 1:
+            found |= {"devices": self.devices, "strategy": self.strategy}
+        if self.compiled:
+            found["compiled"] = True
+        return found
+
+
+def add_train(
+    graph: Graph,
+    data_id: str,
+    training: Training,
+    together: Together | None = None,
+    data_name: str = "",
+) -> str:
+    """The original model of `training` on the data node `data_id`.
+
+    Raises:
+        CheckpointError: the file of weights cannot be read.
+        ModelError: the network's configuration cannot be read.
+    """
+    together = together or Together()
+    params: dict[str, Any] = {
+        "network": network_params(training.network),
+        "recipe": to_mapping(training.recipe),
+        "seed": training.seed,
+        "precision": training.precision,
+        "threads": threads_of(training.network),
+        **together.params(),
+    }
+    where = {}
+    verb = "train"
+    if training.weights is not None:
+        params["weights"] = _digest(Path(training.weights))
+        where["weights"] = training.weights
+        verb = "adopt"
+    label = f"{verb} {training.network.name} on {data_name or 'data'}, seed {training.seed}"
+    return graph.add("train", params, {"data": data_id}, where=where, label=label)
+
+
+def network_params(network: NetworkSettings) -> dict[str, Any]:
+    """What decides a network: its name and sizes, its version, and what stands behind its name."""
+    name = network.name
+    params = {**to_mapping(network), "version": network_entry(name).version}
+    params.pop("threads", None)
+    if is_own(name):
+        params["code"] = syntax_digest(name)
+    elif is_adapter(name):
+        from expunge.models.huggingface import configuration_digest
+
+        digest = configuration_digest(name)
+        if digest is not None:
+            params["code"] = digest
+    return params
+
+
+def threads_of(network: NetworkSettings) -> int:
+    """Threads that a network is trained with: as it is told, or as its entry has it."""
+    return network.threads if network.threads is not None else network_entry(network.name).threads
+
+
+def model_spec(network: dict[str, Any], facts: Facts) -> ModelSpec:
+    """A network as its data needs it: classes, channels, normalisation."""
+    # A network of one's own sees inputs as they are and normalises them itself, if it wants to.
+    own = is_own(network["name"])
+    return ModelSpec(
+        name=network["name"],
+        stem=network["stem"],
+        width=network["width"],
+        num_classes=len(facts.class_names),
+        in_channels=facts.shape[0],
+        image_size=(facts.shape[1], facts.shape[2]),
+        mean=None if own else facts.mean,
+        std=None if own else facts.std,
+    )
+
+
+def context_for(runtime: Runtime, origin: Path | Node, spec: ModelSpec, seed: int) -> Context:
+    """What a computation on a model of the training `origin` runs in."""
+    from expunge.models.build import build
+    from expunge.types import Context
+
+    params = params_of(origin) if isinstance(origin, Path) else origin.params
+    recipe = from_mapping(Recipe, params["recipe"], "recipe")
+    return Context(
+        fabric=runtime.fabric(precision_on(runtime.device, params["precision"])),
+        seed=seed,
+        rebuild=lambda seed: build(spec, seed=seed),
+        recipe=recipe,
+        augmentation=recipe.augmentation,
+        compiled=params.get("compiled", False),
+        progress=runtime.progress,
+    )
+
+
+def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
+    """Train a network from its initialisation, or adopt weights."""
+    from expunge.models.check import check_outputs
+    from expunge.models.weights import load_weights
+
+    facts = runtime.facts(inputs["data"])
+    dataset = runtime.dataset(inputs["data"])
+    spec = model_spec(dict(node.params["network"]), facts)
+    context = context_for(runtime, node, spec, node.params["seed"])
+    model = context.fresh_model()
+    check_outputs(model, dataset.train.inputs.shape, spec.num_classes)
+    record: dict[str, Any] = {}
+    if "weights" in node.params:
+        path = Path(str(runtime.where(node)["weights"]))
+        if _digest(path) != node.params["weights"]:
+            raise CheckpointError(
+                f"the weights {path} have changed since this was planned: run the command again"
+            )
+        load_weights(model, path)
+    else:
+        record = _train(runtime, dataset, model, context, out)
+    save_model(out, model, spec, None)
+    write_json(out / RECORD, record)
+
+
+def _train(
+    runtime: Runtime, dataset: Dataset, model: nn.Module, context: Context, out: Path
+) -> dict[str, Any]:
+    import torch
+
+    from expunge.metrics.accuracy import accuracy
+    from expunge.models.weights import save_weights
+    from expunge.training.fit import fit
+    from expunge.training.predict import predict
+
+    recipe = context.training_recipe()
+    validation: list[float] = []
+
+    def after_epoch(done: int) -> None:
+        if done == min(recipe.rewind_epoch, recipe.epochs):
+            save_weights(model, out / REWIND)
+        if dataset.validation is not None and done:
+            logits = predict(model, dataset.validation, runtime.evaluator)
+            validation.append(accuracy(logits.numpy(), dataset.validation.labels.numpy()))
+
+    start = time.perf_counter()
+    everything = torch.arange(len(dataset.train))
+    fit(model, dataset.train, everything, recipe, context, after_epoch=after_epoch)
+    return {"seconds": time.perf_counter() - start, "validation_accuracy": validation}
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
+    except OSError as error:
+        raise CheckpointError(f"cannot read the weights {path}: {error.strerror}") from None
+
+
+KIND = Kind(name="train", version=1, run=run, is_model=True)

@@ -1,0 +1,84 @@
+"""The kind `unlearn`: a model from which a method has removed the forget set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expunge.config import from_mapping, to_mapping
+from expunge.graph.kind import Inputs, Kind
+from expunge.graph.kinds.forget import load_forget
+from expunge.graph.kinds.prune import origin_seed
+from expunge.graph.kinds.train import RECORD, Together, context_for
+from expunge.graph.lineage import forgotten_by, training_split, write_forgotten
+from expunge.graph.model_files import load_model, save_model
+from expunge.methods import get_method
+from expunge.runs import write_json
+from expunge.settings import derive_seed
+
+if TYPE_CHECKING:
+    from expunge.graph.graph import Graph
+    from expunge.graph.runtime import Runtime
+    from expunge.runs import Node
+
+
+def add_unlearn(
+    graph: Graph,
+    model_id: str,
+    forget_id: str,
+    method: str,
+    config: Any,
+    together: Together | None = None,
+) -> str:
+    """The model `model_id` after `method` has unlearned the forget set `forget_id`.
+
+    Raises:
+        ConfigError: `model_id` is no model, or there is no such method.
+    """
+    model = graph.model(model_id)
+    origin = graph.origin_of(model_id)
+    params = {
+        "method": method,
+        "version": get_method(method).version,
+        "config": to_mapping(config),
+        "threads": graph.node(origin).params["threads"],
+        **(together or Together()).params(),
+    }
+    parents = {
+        "model": model_id,
+        "data": graph.data_of(model_id),
+        "origin": origin,
+        "forget": forget_id,
+    }
+    what = "dense"
+    if model.kind == "prune":
+        what = f"{model.params['config']['sparsity']:.0%} {model.params['pruner']}"
+    scenario = graph.node(forget_id).where["scenario"]
+    label = f"unlearn {scenario} by {method}, {what}, seed {graph.seed_of(model_id)}"
+    return graph.add("unlearn", params, parents, label=label)
+
+
+def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
+    """Run the method on a copy of the model; nothing that was forgotten before is retained."""
+    from expunge.methods.run import run_method
+
+    model, spec, mask = load_model(inputs["model"])
+    forgotten = forgotten_by(inputs["model"])
+    chosen = load_forget(inputs["forget"])
+    dataset = runtime.dataset(inputs["data"], forgotten)
+    split = training_split(
+        dataset.train, chosen["ids"], forgotten, chosen["scenario"], tuple(chosen["classes"])
+    )
+    method = get_method(node.params["method"])
+    config: Any = from_mapping(method.config, node.params["config"], method.name)
+    seed = derive_seed(origin_seed(inputs), "unlearn")
+    context = replace(context_for(runtime, inputs["origin"], spec, seed), mask=mask)
+    context = replace(context, compiled=node.params.get("compiled", False))
+    unlearned, seconds = run_method(method, model, split, config, context)
+    save_model(out, unlearned, spec, mask)
+    write_forgotten(out, (*forgotten, *chosen["ids"]))
+    write_json(out / RECORD, {"seconds": seconds})
+
+
+KIND = Kind(name="unlearn", version=1, run=run, is_model=True)

@@ -1,0 +1,68 @@
+"""A model as an artefact's files: weights, how to build it, and its mask if it is sparse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from expunge.config import from_mapping, to_mapping
+from expunge.runs import checked, read_object, write_json
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from expunge.models.spec import ModelSpec
+    from expunge.types import Mask
+
+WEIGHTS = "model.safetensors"
+MASK = "mask.safetensors"
+MODEL = "model.json"
+
+
+def save_model(folder: Path, model: nn.Module, spec: ModelSpec, mask: Mask | None) -> None:
+    """Write a model and what is needed to build it again into `folder`."""
+    from expunge.models.weights import save_weights
+    from expunge.sparsity.files import save_mask
+
+    save_weights(model, folder / WEIGHTS)
+    write_json(folder / MODEL, to_mapping(spec))
+    if mask is not None:
+        save_mask(mask, folder / MASK)
+
+
+def load_model(folder: Path) -> tuple[nn.Module, ModelSpec, Mask | None]:
+    """The model that `save_model` wrote into an artefact's folder, its spec, and its mask.
+
+    Raises:
+        StoreError: a file is damaged.
+        CheckpointError: the weights are not those of the network.
+    """
+    return _load(checked(folder, MODEL), checked(folder, WEIGHTS), _mask_in(folder))
+
+
+def load_plain_model(folder: Path) -> tuple[nn.Module, ModelSpec, Mask | None]:
+    """As `load_model`, from any folder with its files.
+
+    Raises:
+        CheckpointError: the weights are not those of the network.
+    """
+    mask = folder / MASK
+    return _load(folder / MODEL, folder / WEIGHTS, mask if mask.exists() else None)
+
+
+def _mask_in(folder: Path) -> Path | None:
+    return checked(folder, MASK) if (folder / MASK).exists() else None
+
+
+def _load(
+    described: Path, weights: Path, mask: Path | None
+) -> tuple[nn.Module, ModelSpec, Mask | None]:
+    from expunge.models.build import build
+    from expunge.models.spec import ModelSpec
+    from expunge.models.weights import load_weights
+    from expunge.sparsity.files import load_mask
+
+    spec = from_mapping(ModelSpec, read_object(described), str(described))
+    model = build(spec, seed=0)
+    load_weights(model, weights)
+    return model, spec, None if mask is None else load_mask(mask)

@@ -1,0 +1,69 @@
+"""Forget what an edit of the data touched: poisoned or mislabelled samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from expunge.errors import ConfigError, ForgetError, unknown
+from expunge.scenarios.base import touched_by
+
+if TYPE_CHECKING:
+    from expunge.scenarios.base import Listed, Rows
+
+
+@dataclass(frozen=True)
+class ByEdit:
+    """The training samples that an edit changed.
+
+    Raises:
+        ConfigError: no edit is named.
+    """
+
+    edit: str
+    """The edit's name, such as `badnets`."""
+
+    def __post_init__(self) -> None:
+        if not self.edit:
+            raise ConfigError("by_edit needs the name of an edit, such as badnets")
+
+    @property
+    def name(self) -> str:
+        """The text form, for example `edited:badnets`."""
+        return f"edited:{self.edit}"
+
+    def select(self, samples: Listed) -> tuple[Rows, tuple[int, ...]]:
+        """The samples that the edit touched, and no classes.
+
+        Raises:
+            ForgetError: the data has no such edit.
+        """
+        import numpy as np
+
+        touched = touched_by(samples)
+        if self.edit not in touched:
+            if not touched:
+                raise ForgetError(
+                    f"{self.name!r} forgets what an edit touched, and the data has no edits: "
+                    f"add [data.edits.{self.edit}] to the recipe"
+                )
+            raise ForgetError(unknown("edit of the data", self.edit, touched))
+        chosen = set(touched[self.edit])
+        rows = [row for row, name in enumerate(samples.ids) if name in chosen]
+        return np.array(rows, dtype=np.int64), ()
+
+    def count(self, samples: Listed) -> int:
+        """How many samples the edit touched."""
+        return len(self.select(samples)[0])
+
+
+def by_edit(edit: str) -> ByEdit:
+    """Forget the samples that the edit of this name touched.
+
+    >>> by_edit("badnets").name
+    'edited:badnets'
+
+    Raises:
+        ConfigError: no edit is named.
+    """
+    return ByEdit(edit)
