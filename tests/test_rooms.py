@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "expunge"
-BASE = {"errors", "types"}
+BASE = {"atomic", "errors", "types"}
 ROOMS = {
+    "atomic": set(),
     "errors": set(),
     "types": {"errors"},
     "data": BASE,
@@ -25,7 +26,7 @@ ROOMS = {
     "bench": BASE
     | {"data", "models", "sparsity", "metrics", "training", "scenarios", "methods", "theory"}
     | {"runs"},
-    "report": {"runs", "errors"},
+    "report": {"atomic", "errors", "runs"},
     "api": BASE
     | {"data", "models", "sparsity", "metrics", "training", "scenarios", "methods", "bench"},
 }
