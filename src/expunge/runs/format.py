@@ -52,7 +52,11 @@ def mark_format(root: Path) -> None:
 
 
 def ids_in(root: Path) -> set[str]:
-    """The ids of the artefacts in a folder, in one listing."""
+    """The ids of the artefacts in a folder, in one listing; none where there is no folder.
+
+    Raises:
+        StoreError: it cannot be listed.
+    """
     try:
         with os.scandir(root) as entries:
             return {
@@ -60,5 +64,7 @@ def ids_in(root: Path) -> set[str]:
                 for entry in entries
                 if is_id(entry.name) and entry.is_dir(follow_symlinks=False)
             }
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return set()
+    except OSError as error:
+        raise StoreError(f"cannot list the store {root}: {error.strerror}") from error

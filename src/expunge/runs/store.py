@@ -79,7 +79,11 @@ class Store:
             return False
 
     def ids(self) -> set[str]:
-        """The ids of all artefacts that are there, in one listing."""
+        """The ids of all artefacts that are there, in one listing.
+
+        Raises:
+            StoreError: the root cannot be listed.
+        """
         return ids_in(self.root)
 
     def path(self, artefact: Node | str) -> Path:
@@ -122,8 +126,7 @@ class Store:
         with self._aside.making(node.id) as aside:
             try:
                 yield aside
-                seal(aside, node)
-                self._publish(aside, node.id)
+                self._publish(aside, node)
             except Exception as error:
                 full = disk_is_full(error)
                 if full:
@@ -233,12 +236,15 @@ class Store:
             parents=artefact.node.parents,
         )
 
-    def _publish(self, aside: Path, artefact_id: str) -> None:
-        mark_format(self.root)
+    def _publish(self, aside: Path, node: Node) -> None:
+        """Give a folder of files its record and move it into its place."""
+        path = self.path(node)
         try:
-            publish(aside, self.path(artefact_id))
+            seal(aside, node)
+            mark_format(self.root)
+            publish(aside, path)
         except OSError as error:
-            raise StoreError(f"cannot write {self.path(artefact_id)}: {error.strerror}") from error
+            raise StoreError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _id(artefact: Node | str) -> str:
