@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "expunge"
-BASE = {"errors", "settings", "types"}
+BASE = {"atomic", "config", "errors", "settings", "types"}
+WORK = {"data", "models", "sparsity", "metrics", "scenarios", "methods", "theory"}
 ROOMS = {
+    "atomic": set(),
     "errors": set(),
     "settings": {"errors"},
     "config": {"errors"},
@@ -17,39 +19,18 @@ ROOMS = {
     "data": BASE,
     "models": BASE,
     "sparsity": BASE,
-    "metrics": BASE,
+    "metrics": BASE | {"data"},
     "curvature": BASE,
-    "runs": BASE,
+    "runs": {"atomic", "errors"},
     "training": BASE | {"sparsity", "data"},
     "scenarios": BASE | {"data"},
     "methods": BASE | {"training", "sparsity", "curvature"},
     "theory": BASE | {"training", "sparsity"},
-    "bench": BASE
-    | {
-        "config",
-        "data",
-        "models",
-        "sparsity",
-        "metrics",
-        "training",
-        "scenarios",
-        "methods",
-        "theory",
-    }
-    | {"runs"},
+    "graph": BASE | WORK | {"training", "runs"},
+    "engines": {"errors", "settings", "graph", "runs"},
+    "studies": BASE | WORK | {"graph", "runs"},
     "report": {"runs", "errors"},
-    "api": BASE
-    | {
-        "config",
-        "data",
-        "models",
-        "sparsity",
-        "metrics",
-        "training",
-        "scenarios",
-        "methods",
-        "bench",
-    },
+    "api": BASE | WORK | {"training", "graph"},
 }
 ROOMS["cli"] = set(ROOMS)
 

@@ -97,7 +97,7 @@ def test_other_failures_to_rename_are_not_swallowed(tmp_path, build, monkeypatch
     def refuse(self, target):
         raise PermissionError("no")
 
-    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr(Path, "rename", refuse)
     with pytest.raises(PermissionError):
         cached(tmp_path, {}, "set", build)
 

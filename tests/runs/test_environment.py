@@ -1,13 +1,15 @@
 import getpass
 import json
+import os
 import re
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from expunge.runs import environment, write_json
+from expunge.runs import available_cores, environment, write_json
 from expunge.runs.environment import _commit, _cpu_model, _git, _memory_gib, _version
 
 
@@ -89,6 +91,40 @@ def test_what_cannot_be_found_out_is_null(tmp_path, monkeypatch):
     assert _memory_gib() is None
 
 
-def test_cores_are_those_that_this_process_may_use(monkeypatch):
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
-    assert environment()["cores"] == 1
+def test_cores_are_those_that_this_process_may_use(tmp_path, monkeypatch):
+    quota = tmp_path / "cpu.max"
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
+    assert available_cores(quota) == 6
+    for text, cores in [
+        ("max 100000", 6),
+        ("200000 100000", 2),
+        ("250000 100000", 3),
+        ("50000 100000", 1),
+        ("9900000 100000", 6),
+        ("", 6),
+    ]:
+        quota.write_text(f"{text}\n")
+        assert available_cores(quota) == cores
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+    assert available_cores(tmp_path / "gone") == 5
+
+
+def test_this_processs_affinity_counts():
+    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+    code += "from expunge.runs import environment; print(environment()['cores'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"
+
+
+def test_all_but_the_date_is_found_once(monkeypatch):
+    first = environment()
+    first["packages"]["torch"] = "changed"
+
+    def again(*_, **__):
+        raise AssertionError
+
+    monkeypatch.setattr(subprocess, "run", again)
+    later = environment()
+    assert later["packages"]["torch"] != "changed"
+    assert {**later, "date": "", "packages": {}} == {**first, "date": "", "packages": {}}

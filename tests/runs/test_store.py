@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -13,11 +14,11 @@ import numpy as np
 import pytest
 
 from expunge.errors import StoreError
-from expunge.runs import Spec, Store, read_arrays, write_arrays, write_json
+from expunge.runs import Node, Store, checked, read_arrays, write_arrays, write_json
 
 
-def spec(seed=0, kind="train", **parents):
-    return Spec(kind=kind, settings={"seed": seed}, parents=parents, code="1")
+def node(seed=0, kind="train", **parents):
+    return Node(kind=kind, version=1, params={"seed": seed}, parents=parents)
 
 
 def make(store, which, content="hello"):
@@ -28,9 +29,20 @@ def make(store, which, content="hello"):
     return which.id
 
 
-def names(folder):
-    """What a folder holds, locks aside."""
-    return sorted(path.name for path in folder.iterdir() if path.name != ".locks")
+OWN = {".locks", ".aside", "store.json"}
+
+
+def make_small(store, which):
+    with store.create(which):
+        pass
+    return which.id
+
+
+def names(root):
+    """What a store holds, and what is left in its own folders."""
+    kept = [path.name for path in root.iterdir() if path.name not in OWN]
+    left = [path.name for own in (".locks", ".aside") for path in root.glob(f"{own}/*")]
+    return sorted(kept + left)
 
 
 @pytest.fixture
@@ -39,12 +51,12 @@ def store(tmp_path):
 
 
 def test_what_was_made_can_be_opened(store):
-    assert not store.has(spec())
-    run_id = make(store, spec())
-    assert store.has(spec())
+    assert not store.has(node())
+    run_id = make(store, node())
+    assert store.has(node())
     assert store.has(run_id)
-    for artefact in (store.open(run_id), Store(store.root).open(spec())):
-        assert artefact.spec == spec()
+    for artefact in (store.open(run_id), Store(store.root).open(node())):
+        assert artefact.node == store.node(run_id) == node()
         assert artefact.id == run_id
         assert artefact.folder == store.path(run_id) == store.root / run_id
         assert artefact.files == ("a.txt", "deep/b.safetensors")
@@ -54,22 +66,23 @@ def test_what_was_made_can_be_opened(store):
 
 
 def test_an_artefact_may_have_no_files(store):
-    with store.create(spec()):
+    with store.create(node()):
         pass
-    assert store.open(spec()).files == ()
+    assert store.open(node()).files == ()
 
 
 def test_a_file_that_is_not_there(store):
-    make(store, spec())
+    make(store, node())
     with pytest.raises(StoreError, match=r"has no file 'c': it has a.txt, deep/b.safetensors"):
-        store.open(spec()).file("c")
+        store.open(node()).file("c")
 
 
 def test_looking_makes_no_folder(store):
     assert store.list() == ()
-    assert not store.has(spec())
+    assert store.ids() == set()
+    assert not store.has(node())
     with pytest.raises(StoreError, match=r"has no train-[0-9a-f]{16}$"):
-        store.open(spec())
+        store.open(node())
     with pytest.raises(StoreError, match="begins with 'train': it is empty"):
         store.find("train")
     assert not store.root.exists()
@@ -86,7 +99,7 @@ def test_a_root_that_cannot_be_made(tmp_path):
     store = Store(tmp_path / "file" / "runs")
     with (
         pytest.raises(StoreError, match=r"cannot write in .*: Not a directory"),
-        store.create(spec()),
+        store.create(node()),
     ):
         pass
 
@@ -98,43 +111,47 @@ def fail_half_way(folder, error):
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 def test_nothing_is_left_of_what_failed(store, error):
-    with pytest.raises(error), store.create(spec()) as folder:
+    with pytest.raises(error), store.create(node()) as folder:
         fail_half_way(folder, error)
     assert names(store.root) == []
-    assert names(store.root / ".locks") == []
-    assert not store.has(spec())
-    make(store, spec())
+    assert not store.has(node())
+    make(store, node())
 
 
 def test_the_one_that_was_finished_first_is_kept(store):
-    with store.create(spec()) as folder:
-        make(Store(store.root), spec(), "theirs")
+    with store.create(node()) as folder:
+        make(Store(store.root), node(), "theirs")
         (folder / "a.txt").write_text("ours")
-    assert store.open(spec()).file("a.txt").read_text() == "theirs"
-    assert names(store.root) == [spec().id]
+    assert store.open(node()).file("a.txt").read_text() == "theirs"
+    assert names(store.root) == [node().id]
 
 
-@pytest.mark.parametrize("name", ["spec.json", "manifest.json"])
-def test_the_stores_own_names_are_taken(store, name):
+def test_the_name_of_the_record_is_taken(store):
     with (
-        pytest.raises(StoreError, match=f"{name} is the store's own"),
-        store.create(spec()) as folder,
+        pytest.raises(StoreError, match=r"artefact.json is the store's own"),
+        store.create(node()) as folder,
     ):
-        (folder / name).write_text("{}")
+        (folder / "artefact.json").write_text("{}")
     assert names(store.root) == []
 
 
 def test_links_are_refused(store, tmp_path):
-    with pytest.raises(StoreError, match=r"link.txt is a link"), store.create(spec()) as folder:
+    with pytest.raises(StoreError, match=r"link.txt is a link"), store.create(node()) as folder:
         (folder / "link.txt").symlink_to(tmp_path)
 
 
 # Damage
 
 
-def change_spec(folder):
-    path = folder / "spec.json"
-    path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
+def edit(key, change):
+    """Damage that changes a part of the record."""
+
+    def damage(folder):
+        path = folder / "artefact.json"
+        record = json.loads(path.read_text())
+        path.write_text(json.dumps(record | {key: change(record[key])}))
+
+    return damage
 
 
 def write(name, content):
@@ -153,47 +170,134 @@ def flip(folder):
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize(
-    ("damage", "match"),
-    [
-        (write("spec.json", "{"), "spec.json is not valid JSON"),
-        (write("spec.json", "[]"), "not a spec: expected kind, settings, parents and code"),
-        (change_spec, r"its spec.json was changed and is that of train-[0-9a-f]{16}"),
-        (lambda folder: (folder / "spec.json").unlink(), "cannot read .*spec.json: No such file"),
-        (lambda folder: (folder / "manifest.json").unlink(), "cannot read .*manifest.json"),
-        (write("manifest.json", "[]"), "its manifest.json lists no files"),
-        (write("manifest.json", '{"created": "x"}'), "its manifest.json lists no files"),
-        (truncate, "deep/b.safetensors is missing or changed"),
-        (flip, "deep/b.safetensors is missing or changed"),
-        (lambda folder: (folder / "a.txt").unlink(), "a.txt is missing or changed"),
-    ],
-)
-def test_damage_is_named_with_the_way_out(store, damage, match):
-    run_id = make(store, spec())
-    damage(store.path(run_id))
-    with pytest.raises(StoreError, match=match) as caught:
-        store.open(run_id)
-    assert str(caught.value).startswith(f"{run_id} is damaged, ")
-    assert str(caught.value).endswith(f": remove it with `expunge runs remove {run_id}`")
-    assert "\n" not in str(caught.value)
+RECORDS = [
+    (write("artefact.json", "{"), r"artefact.json is not valid JSON"),
+    (write("artefact.json", "[]"), r"artefact.json must hold a JSON object, got list"),
+    (write("artefact.json", "{}"), "not a node: expected kind, version, params"),
+    (lambda folder: (folder / "artefact.json").unlink(), r"cannot read .*artefact.json: No such"),
+    (
+        edit("node", lambda of: of | {"params": {"seed": 1}}),
+        "changed and is that of train-",
+    ),
+    (edit("node", lambda of: of | {"version": 2}), r"changed and is that of train-[0-9a-f]{16}"),
+    (edit("node", lambda of: of | {"parents": {"x": "y"}}), "'y' is no artefact's id"),
+    (edit("files", list), "it lists no files"),
+    (edit("created", lambda _: None), "it lists no files"),
+    (edit("files", lambda of: of | {"a.txt": {"bytes": 5}}), "it does not say what a.txt holds"),
+    (edit("files", lambda of: of | {"../a": of["a.txt"]}), "it names a file outside, ../a"),
+    (edit("files", lambda of: of | {"/etc/a": of["a.txt"]}), "it names a file outside, /etc/a"),
+]
+FILES = [
+    (truncate, "deep/b.safetensors"),
+    (flip, "deep/b.safetensors"),
+    (lambda folder: shutil.rmtree(folder / "deep"), "deep/b.safetensors"),
+    (lambda folder: (folder / "a.txt").unlink(), "a.txt"),
+    (write("a.txt", "jello"), "a.txt"),
+    (edit("files", lambda of: of | {"a.txt": of["a.txt"] | {"bytes": 4}}), "a.txt"),
+]
+
+
+def check_message(error, store, run_id):
+    assert str(error.value).startswith(f"{run_id} is damaged, ")
+    assert str(error.value).endswith(
+        f": remove it with `expunge runs remove {run_id} --store {store.root}`"
+    )
+    assert "\n" not in str(error.value)
+
+
+def check_it_can_be_made_again(store, run_id):
     assert [summary.id for summary in store.list()] == [run_id]
     assert store.remove(run_id) == (run_id,)
-    make(store, spec())
-    assert store.open(run_id).spec == spec()
+    make(store, node())
+    assert store.open(run_id).file("a.txt").read_text() == "hello"
+    assert store.open(run_id).file("deep/b.safetensors")
+
+
+@pytest.mark.parametrize(("damage", "match"), RECORDS)
+def test_a_damaged_record_is_named_with_the_way_out(store, damage, match):
+    run_id = make(store, node())
+    damage(store.path(run_id))
+    for use in (store.open, store.node, lambda each: checked(store.path(each), "a.txt")):
+        with pytest.raises(StoreError, match=match) as caught:
+            use(run_id)
+        check_message(caught, store, run_id)
+    check_it_can_be_made_again(store, run_id)
+
+
+@pytest.mark.parametrize(("damage", "name"), FILES)
+def test_a_damaged_file_is_named_with_the_way_out(store, damage, name):
+    run_id = make(store, node())
+    damage(store.path(run_id))
+    artefact = store.open(run_id)
+    for use in (artefact.file, lambda each: checked(store.path(run_id), each)):
+        with pytest.raises(StoreError, match=f"{name} is missing or changed") as caught:
+            use(name)
+        check_message(caught, store, run_id)
+    (other,) = {"a.txt", "deep/b.safetensors"} - {name}
+    assert artefact.file(other) == checked(store.path(run_id), other) == artefact.folder / other
+    check_it_can_be_made_again(store, run_id)
+
+
+def test_the_way_out_of_a_root_with_spaces_can_be_typed(tmp_path):
+    store = Store(tmp_path / "my runs")
+    run_id = make(store, node())
+    truncate(store.path(run_id))
+    with pytest.raises(StoreError, match=rf"remove {run_id} --store '{tmp_path}/my runs'`"):
+        checked(store.path(run_id), "deep/b.safetensors")
+
+
+def test_a_file_is_read_once_for_each_state(store, monkeypatch):
+    path = store.path(make(store, node())) / "a.txt"
+    read = []
+    digest = hashlib.file_digest
+
+    def counted(file, algorithm):
+        read.append(file.name)
+        return digest(file, algorithm)
+
+    monkeypatch.setattr("hashlib.file_digest", counted)
+    store.open(node())
+    assert read == []
+    for _ in range(3):
+        assert checked(path.parent, "a.txt") == store.open(node()).file("a.txt") == path
+    assert read == [str(path)]
+    os.utime(path, ns=(1, 1))
+    checked(path.parent, "a.txt")
+    assert read == [str(path)] * 2
+    path.write_text("jello")
+    with pytest.raises(StoreError, match="changed"):
+        checked(path.parent, "a.txt")
+
+
+def test_writing_inside_an_artefact_syncs_each_file_and_folder_once(store, monkeypatch):
+    make(store, node(1))
+    synced = []
+    fsync = os.fsync
+
+    def counted(descriptor):
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", counted)
+    with store.create(node()) as folder:
+        (folder / "deep").mkdir()
+        write_json(folder / "deep" / "x.json", 1)
+    assert sorted(synced) == [folder.name, "artefact.json", "deep", "runs", "x.json"]
+    assert synced[-1] == "runs"
 
 
 # Lists
 
 
 def test_the_list_is_in_the_order_of_making(store):
-    first, second = make(store, spec(1)), make(store, spec(2, kind="prune", model=spec(1).id))
+    first, second = make(store, node(1)), make(store, node(2, kind="prune", model=node(1).id))
     for run_id, created in ((first, "2024-01-02"), (second, "2024-01-01")):
-        path = store.path(run_id) / "manifest.json"
+        path = store.path(run_id) / "artefact.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | {"created": created}))
     later = store.list()
     assert [summary.id for summary in later] == [second, first]
     assert later[0].kind == "prune"
-    assert later[0].settings == {"seed": 2}
+    assert later[0].params == {"seed": 2}
     assert later[0].parents == {"model": first}
     assert later[0].problem == ""
     on_disk = [path for path in store.path(second).rglob("*") if path.is_file()]
@@ -201,12 +305,12 @@ def test_the_list_is_in_the_order_of_making(store):
 
 
 def test_the_list_shows_what_cannot_be_read(store):
-    good, bad = make(store, spec(1)), make(store, spec(2))
-    (store.path(bad) / "spec.json").write_text("")
+    good, bad = make(store, node(1)), make(store, node(2))
+    (store.path(bad) / "artefact.json").write_text("")
     summaries = {summary.id: summary for summary in store.list()}
     assert summaries[good].problem == ""
-    assert "spec.json is not valid JSON" in summaries[bad].problem
-    assert (summaries[bad].kind, summaries[bad].settings, summaries[bad].parents) == (
+    assert "artefact.json is not valid JSON" in summaries[bad].problem
+    assert (summaries[bad].kind, summaries[bad].params, summaries[bad].parents) == (
         "train",
         {},
         {},
@@ -215,18 +319,19 @@ def test_the_list_shows_what_cannot_be_read(store):
 
 
 def test_the_list_is_of_artefacts_only(store, tmp_path):
-    run_id = make(store, spec())
+    run_id = make(store, node())
     (store.root / "notes").mkdir()
     (store.root / "train-0123456789abcdef").write_text("a file")
     (tmp_path / "elsewhere").mkdir()
     (store.root / "train-0123456789abcdee").symlink_to(tmp_path / "elsewhere")
     assert [summary.id for summary in store.list()] == [run_id]
     assert not store.has("train-0123456789abcdee")
+    assert store.ids() == {run_id}
 
 
 def test_find_takes_what_is_unique(store):
-    train, prune = make(store, spec(1)), make(store, spec(1, kind="prune"))
-    other = make(store, spec(2, kind="prune"))
+    train, prune = make(store, node(1)), make(store, node(1, kind="prune"))
+    other = make(store, node(2, kind="prune"))
     assert store.find("t") == store.find(train[:10]) == store.find(train) == train
     assert store.find(prune) == prune
     with pytest.raises(StoreError, match=rf"'prune-' is ambiguous: ({prune}|{other}), "):
@@ -242,10 +347,10 @@ def test_find_takes_what_is_unique(store):
 
 def family(store):
     """A model, its pruned copy, what is predicted with both, and a stranger."""
-    model = make(store, spec())
-    sparse = make(store, spec(kind="prune", model=model))
-    both = make(store, spec(kind="a_measure", model=model, sparse=sparse))
-    return model, sparse, both, make(store, spec(9))
+    model = make(store, node())
+    sparse = make(store, node(kind="prune", model=model))
+    both = make(store, node(kind="a_measure", model=model, sparse=sparse))
+    return model, sparse, both, make(store, node(9))
 
 
 def test_what_others_were_made_from_stays(store):
@@ -271,9 +376,9 @@ def test_dependants_go_first(store):
     ["", ".", "..", "../outside", "/", "train", ".locks", "train-0123456789abcdef/../../outside"],
 )
 def test_nothing_but_artefacts_can_be_removed(store, tmp_path, wrong):
-    make(store, spec())
+    make(store, node())
     (tmp_path / "outside").mkdir()
-    for use in (store.remove, store.open, store.has, store.path):
+    for use in (store.remove, store.open, store.node, store.has, store.path):
         with pytest.raises(StoreError, match="is no artefact's id, such as train-"):
             use(wrong)
     assert (tmp_path / "outside").is_dir()
@@ -281,7 +386,7 @@ def test_nothing_but_artefacts_can_be_removed(store, tmp_path, wrong):
 
 
 def test_a_link_to_the_outside_is_not_removed(store, tmp_path):
-    make(store, spec())
+    make(store, node())
     (tmp_path / "outside").mkdir()
     (store.root / "train-0123456789abcdef").symlink_to(tmp_path / "outside")
     with pytest.raises(StoreError, match="has no train-0123456789abcdef"):
@@ -290,7 +395,7 @@ def test_a_link_to_the_outside_is_not_removed(store, tmp_path):
 
 
 def test_a_removal_that_fails_half_way_is_swept(store, monkeypatch):
-    run_id = make(store, spec())
+    run_id = make(store, node())
 
     def fail(path, **_):
         raise PermissionError(errno.EACCES, "Permission denied")
@@ -300,16 +405,24 @@ def test_a_removal_that_fails_half_way_is_swept(store, monkeypatch):
         store.remove(run_id)
     monkeypatch.undo()
     assert not store.has(run_id)
-    assert len(names(store.root)) == 1
+    (left,) = names(store.root)
+    assert left.startswith(".expunge-removed-")
     Store(store.root)
     assert names(store.root) == []
 
 
 def test_removing_what_another_process_just_removed(store, monkeypatch):
-    run_id = make(store, spec())
-    listed = store.list()
-    monkeypatch.setattr(store, "list", lambda: shutil.rmtree(store.path(run_id)) or listed)
+    run_id = make(store, node())
+    monkeypatch.setattr(store, "ids", lambda: shutil.rmtree(store.path(run_id)) or {run_id})
     assert store.remove(run_id) == (run_id,)
+
+
+def test_a_long_line_of_dependants(store, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    ids = [make_small(store, node())]
+    for seed in range(1100):
+        ids.append(make_small(store, node(seed, model=ids[-1])))
+    assert store.remove(ids[0], dependants=True) == tuple(reversed(ids))
 
 
 # Full disks
@@ -317,10 +430,10 @@ def test_removing_what_another_process_just_removed(store, monkeypatch):
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_a_full_disk_is_one_line(store, number):
-    with pytest.raises(StoreError) as caught, store.create(spec()):
+    with pytest.raises(StoreError) as caught, store.create(node()):
         raise OSError(number, os.strerror(number))
     assert str(caught.value) == (
-        f"no room in {store.root} for {spec().id} ({os.strerror(number)}): "
+        f"no room in {store.root} for {node().id} ({os.strerror(number)}): "
         "nothing was kept; free space or choose another folder"
     )
     assert names(store.root) == []
@@ -335,14 +448,14 @@ def test_a_disk_that_fills_while_json_is_written(store, monkeypatch):
         pytest.raises(
             StoreError, match=r"no room in .*runs for train-.*\(No space left on device\)"
         ),
-        store.create(spec()) as folder,
+        store.create(node()) as folder,
     ):
         write_json(folder / "x.json", 1)
     assert names(store.root) == []
 
 
 def test_other_errors_of_the_stage_are_its_own(store):
-    with pytest.raises(FileNotFoundError), store.create(spec()) as folder:
+    with pytest.raises(FileNotFoundError), store.create(node()) as folder:
         (folder / "gone").read_text()
 
 
@@ -353,14 +466,14 @@ def test_a_store_that_cannot_take_the_finished_folder(store, monkeypatch):
     monkeypatch.setattr(Path, "rename", refuse)
     with (
         pytest.raises(StoreError, match=r"cannot write .*: Permission denied"),
-        store.create(spec()),
+        store.create(node()),
     ):
         pass
     assert names(store.root) == []
 
 
 def test_a_folder_that_cannot_be_made(store, monkeypatch):
-    make(store, spec(1))
+    make(store, node(1))
 
     def refuse(self, *_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -368,20 +481,11 @@ def test_a_folder_that_cannot_be_made(store, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Path, "mkdir", refuse)
         with pytest.raises(StoreError, match=r"cannot write in .*: No space left on device"):
-            store.create(spec()).__enter__()
+            store.create(node()).__enter__()
 
     monkeypatch.setattr(Path, "mkdir", lambda self, **_: _ or refuse(self))
     with pytest.raises(StoreError, match=r"cannot write in .*: No space left on device"):
-        store.create(spec()).__enter__()
-
-
-def test_a_filesystem_without_locks(store, monkeypatch):
-    def unsupported(descriptor, operation):
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr("fcntl.flock", unsupported)
-    with pytest.raises(StoreError, match=r"cannot lock in .*: No locks available"):
-        store.create(spec()).__enter__()
+        store.create(node()).__enter__()
 
 
 # Other processes
@@ -389,22 +493,22 @@ def test_a_filesystem_without_locks(store, monkeypatch):
 PREAMBLE = """
 import os, signal, sys, time
 from pathlib import Path
-from expunge.runs import Spec, Store, write_arrays
+from expunge.runs import Node, Store, checked, write_arrays
 # A shell in the background has its children ignore interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 store = Store(Path(sys.argv[1]))
-spec = Spec(kind="train", settings={"seed": 0}, parents={}, code="1")
+node = Node(kind="train", version=1, params={"seed": 0})
 """
 
 SLOW = """
-with store.create(spec) as folder:
+with store.create(node) as folder:
     (folder / "a.txt").write_text("half")
     print("writing", flush=True)
     time.sleep(60)
 """
 
 HOLDING = """
-with store.lock(spec):
+with store.lock(node):
     print("holding", flush=True)
     time.sleep(60)
 """
@@ -430,24 +534,24 @@ def end(process, how):
 
 def test_a_killed_process_leaves_no_artefact(store):
     process = start(store, SLOW, "writing")
-    (left,) = names(store.root)
-    assert left.startswith(f".tmp-{spec().id}-{process.pid}-")
+    folder, lock = names(store.root)
+    assert folder == lock
+    assert folder.startswith(f".expunge-{node().id}-{os.uname().nodename}-{process.pid}-")
     Store(store.root)
-    assert names(store.root) == [left], "the folder of a living process was swept"
+    assert names(store.root) == [folder, lock], "the folder of a living process was swept"
     assert end(process, signal.SIGKILL) == -signal.SIGKILL
-    assert not store.has(spec())
+    assert not store.has(node())
     assert store.list() == ()
     again = Store(store.root)
     assert names(store.root) == []
-    assert names(store.root / ".locks") == []
-    make(again, spec(), "whole")
-    assert again.open(spec()).file("a.txt").read_text() == "whole"
+    make(again, node(), "whole")
+    assert again.open(node()).file("a.txt").read_text() == "whole"
 
 
 def test_an_interrupted_process_cleans_up_itself(store):
     end(start(store, SLOW, "writing"), signal.SIGINT)
     assert names(store.root) == []
-    assert not store.has(spec())
+    assert not store.has(node())
 
 
 def test_a_file_larger_than_allowed_is_one_line(store):
@@ -467,10 +571,10 @@ def test_a_file_larger_than_allowed_is_one_line(store):
     }
     for name, write in writers.items():
         try:
-            with store.create(spec) as folder:
+            with store.create(node) as folder:
                 write(folder)
         except StoreError as error:
-            print(name, error, sorted(os.listdir(sys.argv[1])))
+            print(name, error, sorted(store.root.rglob('*')))
     """
     done = subprocess.run(
         [sys.executable, "-c", PREAMBLE + textwrap.dedent(code), str(store.root)],
@@ -478,9 +582,10 @@ def test_a_file_larger_than_allowed_is_one_line(store):
         text=True,
         check=True,
     )
-    line = f"no room in {store.root} for {spec().id} (File too large): nothing was kept; "
+    line = f"no room in {store.root} for {node().id} (File too large): nothing was kept; "
     assert done.stdout.splitlines() == [
-        f"{name} {line}free space or choose another folder ['.locks']"
+        f"{name} {line}free space or choose another folder "
+        f"[{store.root / '.aside'!r}, {store.root / '.locks'!r}]"
         for name in ("arrays", "safetensors", "bytes")
     ]
 
@@ -488,25 +593,25 @@ def test_a_file_larger_than_allowed_is_one_line(store):
 def test_a_lock_is_waited_for_and_ends_with_its_process(store):
     process = start(store, HOLDING, "holding")
     waiting = subprocess.Popen(
-        [sys.executable, "-c", PREAMBLE + "with store.lock(spec): print('mine')", str(store.root)],
+        [sys.executable, "-c", PREAMBLE + "with store.lock(node): print('mine')", str(store.root)],
         stdout=subprocess.PIPE,
         text=True,
     )
-    with store.lock(spec(1)):
+    with store.lock(node(1)):
         pass  # another artefact's lock is free
     time.sleep(0.7)
     assert waiting.poll() is None
     end(process, signal.SIGKILL)
     assert waiting.communicate(timeout=20)[0].strip() == "mine"
-    with store.lock(spec().id):
+    with store.lock(node().id):
         pass
 
 
 def test_of_two_processes_that_want_the_same_one_computes(store):
     code = """
-    with store.lock(spec):
-        if not store.has(spec):
-            with store.create(spec) as folder:
+    with store.lock(node):
+        if not store.has(node):
+            with store.create(node) as folder:
                 time.sleep(0.3)
                 (folder / "who").write_text(str(os.getpid()))
             print("computed", flush=True)
@@ -515,24 +620,24 @@ def test_of_two_processes_that_want_the_same_one_computes(store):
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = [process.communicate(timeout=20)[0].split() for process in both]
     assert sorted(said) == [[], ["computed"]]
-    assert store.open(spec()).files == ("who",)
+    assert store.open(node()).files == ("who",)
 
 
 def test_a_root_that_may_not_be_written_can_be_read(store, monkeypatch):
-    make(store, spec())
-    left = store.root / ".tmp-left"
+    make(store, node())
+    left = store.root / ".aside" / ".expunge-removed-0123456789abcdef"
     left.mkdir()
     with monkeypatch.context() as patch:
         patch.setattr(os, "access", lambda *_: False)
-        assert Store(store.root).open(spec()).id == spec().id
+        assert Store(store.root).open(node()).id == node().id
     assert left.exists()
     Store(store.root)
     assert not left.exists()
 
 
-def test_the_room_imports_no_torch():
-    modules = ("environment", "files", "record", "spec", "store")
-    code = "import sys\n" + "".join(f"import expunge.runs.{name}\n" for name in modules)
-    code += "print({'torch', 'sklearn', 'lightning_fabric', 'expunge.types'} & set(sys.modules))"
+def test_the_room_imports_nothing_heavy():
+    code = "import sys, expunge.runs\n"
+    code += "heavy = {'torch', 'numpy', 'joblib', 'sklearn', 'lightning_fabric', 'expunge.types'}\n"
+    code += "print(heavy & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

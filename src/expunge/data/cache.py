@@ -4,13 +4,14 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from expunge.atomic import making
 from expunge.data.images import StreamedImages
 from expunge.errors import DataError
 from expunge.types import Samples
@@ -48,18 +49,17 @@ def cached(
             return _read(folder, name)
         except _BROKEN:
             shutil.rmtree(folder, ignore_errors=True)
-    aside = _make_aside(root)
-    try:
-        _write(aside, build(aside))
+    with ExitStack() as stack:
         try:
-            aside.replace(folder)
-        except OSError:
-            # Another process was faster; what it wrote under the same key is the same.
-            if not folder.is_dir():
-                raise
-        return _read(folder, name)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+            root.mkdir(parents=True, exist_ok=True)
+            aside = stack.enter_context(making(folder))
+        except OSError as error:
+            raise DataError(
+                f"cannot write the cache of decoded images at {root} ({error.strerror}): "
+                "name another folder in EXPUNGE_CACHE"
+            ) from error
+        _write(aside, build(aside))
+    return _read(folder, name)
 
 
 def files_digest(folder: Path) -> str:
@@ -71,17 +71,6 @@ def files_digest(folder: Path) -> str:
             line = (path.relative_to(folder).as_posix(), stat.st_size, stat.st_mtime_ns)
             digest.update(repr(line).encode())
     return digest.hexdigest()
-
-
-def _make_aside(root: Path) -> Path:
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(dir=root, prefix=".aside-"))
-    except OSError as error:
-        raise DataError(
-            f"cannot write the cache of decoded images at {root} ({error.strerror}): "
-            "name another folder in EXPUNGE_CACHE"
-        ) from error
 
 
 def _write(folder: Path, parts: Mapping[str, Samples]) -> None:

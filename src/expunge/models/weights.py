@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from expunge.atomic import replacing
 from expunge.errors import CheckpointError, some
 
 _WRAPPERS = ("module.", "_orig_mod.")
@@ -31,10 +31,8 @@ def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
         for name, tensor in model.state_dict().items()
     }
     try:
-        with tempfile.TemporaryDirectory(prefix=".saving-", dir=path.parent) as aside:
-            whole = Path(aside) / path.name
-            save_file(state, whole)
-            whole.replace(path)
+        with replacing(path) as aside:
+            save_file(state, aside)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"cannot write weights to {path}: {error}") from error
 

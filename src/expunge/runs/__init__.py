@@ -1,7 +1,8 @@
-"""Specs, ids, the store of artefacts and the record of the environment."""
+"""Nodes, ids, the store of artefacts, and what is recorded of the code and the environment."""
 
-from expunge.runs.code import code_version
-from expunge.runs.environment import environment
+from expunge.runs.artefact import Artefact, checked
+from expunge.runs.code import code_digest, syntax_digest
+from expunge.runs.environment import available_cores, environment
 from expunge.runs.files import (
     JSON,
     read_arrays,
@@ -10,20 +11,24 @@ from expunge.runs.files import (
     write_arrays,
     write_json,
 )
-from expunge.runs.spec import Spec
-from expunge.runs.store import Artefact, Store, Summary
+from expunge.runs.node import Node, is_id
+from expunge.runs.store import Store, Summary
 
 __all__ = [
     "JSON",
     "Artefact",
-    "Spec",
+    "Node",
     "Store",
     "Summary",
-    "code_version",
+    "available_cores",
+    "checked",
+    "code_digest",
     "environment",
+    "is_id",
     "read_arrays",
     "read_json",
     "read_object",
+    "syntax_digest",
     "write_arrays",
     "write_json",
 ]

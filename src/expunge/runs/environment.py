@@ -1,13 +1,12 @@
 """What a measurement ran on: hardware, versions, commit. Nothing that names a person or place."""
 
+import math
 import os
 import platform
 import subprocess
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
 from pathlib import Path
-
-from joblib import cpu_count
 
 from expunge.runs.files import JSON
 
@@ -19,21 +18,44 @@ def environment() -> dict[str, JSON]:
 
     `python`, `platform`, `cpu` (model), `cores` (that this process may use), `memory_gib`,
     `packages` (name to version), `commit` (of a checkout of expunge, `-dirty` where its files
-    differ), `date` (UTC).
+    differ), `date` (UTC). All but the date are as they were when the process first asked.
     """
     return {
-        "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
-        "cpu": _cpu_model(Path("/proc/cpuinfo")),
-        "cores": cpu_count(),
-        "memory_gib": _memory_gib(),
+        **_found(),
         "packages": {name: _version(name) for name in _PACKAGES},
-        "commit": _commit(Path(__file__)),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
+def available_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """How many cores this process may use: what its affinity and its container leave of them."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        cores = os.cpu_count() or 1
+    try:
+        share, period = quota.read_text().split()
+        return max(1, min(cores, math.ceil(int(share) / int(period))))
+    except (OSError, ValueError):
+        return cores  # no quota: there is no such file, or it says max
+
+
+@cache
+def _found() -> dict[str, JSON]:
+    return {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cpu": _cpu_model(Path("/proc/cpuinfo")),
+        "cores": available_cores(),
+        "memory_gib": _memory_gib(),
+        "commit": _commit(Path(__file__)),
+    }
+
+
+@cache
 def _version(package: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:

@@ -1,24 +1,24 @@
-"""Files that are whole or not there: JSON and arrays, written aside, then moved into place."""
+"""Files of JSON and of arrays, which are whole or not there."""
 
 import errno
 import json
 import os
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
+from expunge.atomic import replacing
 from expunge.errors import StoreError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 """What JSON can hold; tuples are written as lists."""
-Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
+Arrays: TypeAlias = "Mapping[str, npt.NDArray[Any]]"
 """Named arrays of booleans, integers or floats."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -68,6 +68,9 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
     Raises:
         StoreError: an array is of another kind than bool, integer or float, or cannot be written.
     """
+    import numpy as np
+    from safetensors.numpy import save
+
     for name, array in arrays.items():
         if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
             raise StoreError(
@@ -77,12 +80,14 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
     _write(path, save({name: np.asarray(array, order="C") for name, array in arrays.items()}))
 
 
-def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+def read_arrays(path: Path) -> "dict[str, npt.NDArray[Any]]":
     """The arrays of a safetensors file.
 
     Raises:
         StoreError: it is not there, cannot be read, or is not whole.
     """
+    from safetensors.numpy import load
+
     try:
         return load(_read(path))
     except (SafetensorError, KeyError, ValueError) as error:
@@ -103,28 +108,10 @@ def disk_is_full(error: BaseException | None) -> str | None:
     return None
 
 
-def sync(path: Path) -> None:
-    """Wait until a file's or folder's content is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _write(path: Path, content: bytes) -> None:
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        try:
-            with aside.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(path)
-            sync(path.parent)
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
+        with replacing(path) as aside:
+            aside.write_bytes(content)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}") from error
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from expunge.atomic import replacing
 from expunge.errors import CheckpointError, MaskError, some
 from expunge.types import Mask
 
@@ -28,10 +28,8 @@ def save_mask(mask: Mask, path: str | os.PathLike[str]) -> None:
         for name, entry in mask.items()
     }
     try:
-        with tempfile.TemporaryDirectory(prefix=".saving-", dir=path.parent) as aside:
-            whole = Path(aside) / path.name
-            save_file(entries, whole)
-            whole.replace(path)
+        with replacing(path) as aside:
+            save_file(entries, aside)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"cannot write the mask to {path}: {error}") from error
 

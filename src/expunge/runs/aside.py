@@ -1,0 +1,120 @@
+"""Where artefacts are while they are made, and what becomes of those whose maker was killed."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from expunge.atomic import PREFIX, aside_name
+from expunge.errors import StoreError
+from expunge.runs.heartbeat import heart
+from expunge.runs.locks import Locks, names_in
+
+SILENCE = 3600.0
+"""Seconds without a sign of life after which a maker on another host is taken for dead."""
+
+_REMOVED = "removed"
+_MADE_BY = re.compile(
+    rf"{re.escape(PREFIX)}[a-z][a-z0-9_]*-[0-9a-f]{{16}}-(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{{16}}"
+)
+
+
+class Aside:
+    """The folder of all that is being made or removed.
+
+    A folder in it names its maker's host and process. A lock of the same name is held as long as
+    the maker lives, where the filesystem has locks.
+    """
+
+    def __init__(self, folder: Path, locks: Locks) -> None:
+        self.folder = folder
+        self._locks = locks
+
+    @contextmanager
+    def making(self, artefact_id: str) -> Iterator[Path]:
+        """A folder that does not outlive the block, nor the process.
+
+        Raises:
+            StoreError: it cannot be made.
+        """
+        name = aside_name(artefact_id, this_host(), str(os.getpid()))
+        # The lock comes before the folder: a folder whose lock is free has no maker any more.
+        with self._locks.hold(name):
+            path = self.folder / name
+            try:
+                try:
+                    self.folder.mkdir(parents=True, exist_ok=True)
+                    path.mkdir()
+                except OSError as error:
+                    raise StoreError(
+                        f"cannot write in {self.folder.parent}: {error.strerror}"
+                    ) from error
+                with heart.beating(path):
+                    yield path
+            finally:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def remove(self, folder: Path) -> None:
+        """Take a folder out of its place at once, then delete it at leisure.
+
+        Whoever stops in between leaves it to the next sweep.
+
+        Raises:
+            OSError: it cannot be moved or deleted.
+        """
+        self.folder.mkdir(exist_ok=True)
+        path = self.folder / aside_name(_REMOVED)
+        folder.rename(path)
+        with suppress(FileNotFoundError):  # a sweep of another process is at it, too
+            shutil.rmtree(path)
+
+    def sweep(self) -> None:
+        """Delete what was removed, and what killed makers left behind."""
+        for name in names_in(self.folder):
+            if name.startswith(f"{PREFIX}{_REMOVED}-"):
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+            elif made_by := _MADE_BY.fullmatch(name):
+                self._sweep(name, made_by["host"], int(made_by["pid"]))
+        # A lock file that is free belongs to somebody who was killed; whoever takes it removes it.
+        for name in names_in(self._locks.folder):
+            with suppress(BlockingIOError, StoreError), self._locks.hold(name, wait=False):
+                pass
+
+    def _sweep(self, name: str, host: str, process: int) -> None:
+        path = self.folder / name
+        locked = (self._locks.folder / name).exists()
+        # A lock that is taken belongs to a maker who lives; where none can be had, nothing is ours.
+        with suppress(BlockingIOError, StoreError), self._locks.hold(name, wait=False) as held:
+            if host != this_host():
+                # Locks may not reach from host to host.
+                ended = self._is_silent(path)
+            else:
+                # A maker without a lock had no locks to take.
+                ended = (locked and held) or not _lives(process)
+            if ended:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _is_silent(self, path: Path) -> bool:
+        try:
+            # The filesystem's clock, which heartbeats are in; that of this host may be wrong.
+            os.utime(self.folder)
+            return self.folder.stat().st_mtime - path.stat().st_mtime > SILENCE
+        except OSError:
+            return False
+
+
+def this_host() -> str:
+    """The name of this host, as it stands in the names of folders."""
+    return re.sub(r"[^A-Za-z0-9.-]", "_", os.uname().nodename)[:64] or "_"
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True

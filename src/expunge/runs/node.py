@@ -1,0 +1,165 @@
+"""A node of the graph: what an artefact is made from, and the id that follows from it."""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from expunge.errors import ConfigError
+from expunge.runs.files import JSON
+
+LARGEST = 4096
+"""The most bytes of JSON that a node's params may take: a node is plain data that travels."""
+
+_KIND = re.compile(r"[a-z][a-z0-9_]*")
+_ID = re.compile(r"[a-z][a-z0-9_]*-[0-9a-f]{16}")
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
+_LEAVES = frozenset((str, int, bool, type(None)))
+
+_Place: TypeAlias = "tuple[_Place, str | int] | None"
+"""Where a value is: the place of what holds it, and its key. Put into words only for an error."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Node:
+    """All that decides what an artefact holds. Two nodes are equal when their ids are.
+
+    The order of keys does not matter; everything else does, 1 and 1.0 included.
+
+    Raises:
+        ConfigError: a name is malformed, a value is not JSON with finite numbers, or the params
+            are larger than `LARGEST`.
+
+    >>> Node(kind="train", version=1, params={"lr": 0.1, "seed": 0}).id
+    'train-ccb82f4a9b18d244'
+    """
+
+    kind: str = field(compare=False)
+    """Which kind of work: lower-case letters, digits and underscores."""
+    version: int = field(compare=False)
+    """Of the kind; it is raised when the kind's results change."""
+    params: Mapping[str, JSON] = field(compare=False)
+    """What the kind is told; what lies outside is named by its content."""
+    parents: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """The artefacts that it reads: what each is to the kind, and its id."""
+    where: Mapping[str, JSON] = field(default_factory=dict, compare=False)
+    """How to reach what the params name by content, as a path; no part of the id."""
+    id: str = field(init=False)
+    """The kind, and 64 bits of the SHA-256 of kind, version, params and parents."""
+
+    def __post_init__(self) -> None:
+        if not _KIND.fullmatch(self.kind):
+            raise ConfigError(f"a node's kind must match {_KIND.pattern}, got {self.kind!r}")
+        if type(self.version) is not int or self.version < 1:
+            raise ConfigError(f"a kind's version must be 1, 2, ..., got {self.version!r}")
+        for parent in self.parents.values():
+            if not is_id(parent):
+                raise ConfigError(f"{parent!r} is no artefact's id: expected {_ID.pattern}")
+        # Copies, so that the id stays true whatever the caller does with theirs.
+        params = _plain(self.params, (None, "params"))
+        parents = _plain(self.parents, (None, "parents"))
+        text = _encode(params)
+        if len(text) > LARGEST:
+            raise ConfigError(
+                f"the params of a {self.kind} node take {len(text)} bytes of JSON, expected at "
+                f"most {LARGEST}: keep lists in a file, and its digest here"
+            )
+        # The canonical text of the four, without writing the params a second time.
+        whole = (
+            f'{{"kind":"{self.kind}","params":{text},'
+            f'"parents":{_encode(parents)},"version":{self.version}}}'
+        )
+        digest = hashlib.sha256(whole.encode()).hexdigest()
+        object.__setattr__(self, "params", params)
+        object.__setattr__(self, "parents", parents)
+        object.__setattr__(self, "where", _plain(self.where, (None, "where")))
+        object.__setattr__(self, "id", f"{self.kind}-{digest[:16]}")
+
+    def to_json(self) -> dict[str, JSON]:
+        """The node as plain values, without its id."""
+        return {
+            "kind": self.kind,
+            "version": self.version,
+            "params": self.params,
+            "parents": self.parents,
+            "where": self.where,
+        }
+
+    @classmethod
+    def from_json(cls, value: JSON) -> "Node":
+        """The node that `to_json` gave.
+
+        Raises:
+            ConfigError: the value is not a node.
+        """
+        match value:
+            case {
+                "kind": str() as kind,
+                "version": int() as version,
+                "params": Mapping() as params,
+                "parents": Mapping() as parents,
+                "where": Mapping() as where,
+                **rest,
+            } if not rest:
+                named = {role: str(parent) for role, parent in parents.items()}
+                return cls(kind=kind, version=version, params=params, parents=named, where=where)
+        raise ConfigError("not a node: expected kind, version, params, parents and where")
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` has the form of an artefact's id.
+
+    >>> is_id("train-0123456789abcdef"), is_id("../train-0123456789abcdef")
+    (True, False)
+    """
+    return _ID.fullmatch(text) is not None
+
+
+def canonical(value: JSON) -> str:
+    """The one JSON text of `value`: keys sorted, no spaces, floats by `repr`, tuples as lists.
+
+    Raises:
+        ConfigError: names what is not JSON, NaN, an infinity or -0.0, and where it is.
+
+    >>> canonical({"b": (1, 2.0), "a": None})
+    '{"a":null,"b":[1,2.0]}'
+    """
+    return _encode(_plain(value, None))
+
+
+def _plain(value: JSON, place: _Place) -> JSON:
+    """`value` in plain containers, or an error that says where it is not JSON."""
+    # Exact types first: to ask for subclasses and abstract classes takes longer than all the rest.
+    if type(value) in _LEAVES or isinstance(value, (str, int)):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0):
+            raise ConfigError(f"{_words(place)} must be finite and not -0.0, got {value}")
+        return float(value)
+    if isinstance(value, dict) or isinstance(value, Mapping):  # noqa: SIM101
+        plain: dict[str, JSON] = {}
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ConfigError(f"{_words(place)} must have text keys, got {key!r}")
+            plain[key] = _plain(item, (place, key))
+        return plain
+    if isinstance(value, (list, tuple)) or (
+        isinstance(value, Sequence) and not isinstance(value, bytes | bytearray)
+    ):
+        return [_plain(item, (place, index)) for index, item in enumerate(value)]
+    raise ConfigError(
+        f"{_words(place)} must be JSON (null, bool, number, text, list, mapping), "
+        f"got {type(value).__name__}"
+    )
+
+
+def _words(place: _Place) -> str:
+    words = ""
+    while place is not None:
+        place, key = place
+        words = (f"[{key}]" if isinstance(key, int) else f".{key}") + words
+    return words.removeprefix(".") or "the value"

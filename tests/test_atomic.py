@@ -1,0 +1,141 @@
+"""What is being written is beside what was there, and takes its place whole or not at all."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from expunge.atomic import PREFIX, aside_name, making, publish, replacing, sync
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def write_half(path, error):
+    path.write_text("half")
+    raise error
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """The names of what was synced, in order."""
+    found = []
+    fsync = os.fsync
+
+    def counted(descriptor):
+        found.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", counted)
+    return found
+
+
+def test_a_file_takes_its_place_when_it_is_whole(tmp_path, synced):
+    path = tmp_path / "x.npy"
+    path.write_text("old")
+    with replacing(path) as aside:
+        assert aside.parent == tmp_path
+        assert aside.name.startswith(PREFIX)
+        assert aside.suffix == ".npy"
+        aside.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert names(tmp_path) == ["x.npy"]
+    assert synced == [aside.name, tmp_path.name]
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_what_fails_leaves_the_old_file_and_those_of_others(tmp_path, error):
+    for name in ("x", "x.partial", ".x", ".expunge-mine"):
+        (tmp_path / name).write_text("old")
+    before = names(tmp_path)
+    with pytest.raises(error), replacing(tmp_path / "x") as aside:
+        write_half(aside, error)
+    assert names(tmp_path) == before
+    assert (tmp_path / "x").read_text() == "old"
+
+
+def test_a_file_in_a_folder_that_is_made_is_written_in_its_place(tmp_path, synced):
+    with making(tmp_path / "made") as folder:
+        (folder / "deep").mkdir()
+        for name in ("a", "deep/b"):
+            with replacing(folder / name) as aside:
+                assert aside == folder / name
+                aside.write_text(name)
+        with pytest.raises(KeyError), replacing(folder / "c") as aside:
+            write_half(aside, KeyError)
+        assert synced == []
+    assert sorted(synced) == sorted(["a", "b", "deep", folder.name, tmp_path.name])
+    assert synced[-1] == tmp_path.name
+    assert names(tmp_path) == ["made"]
+    assert names(tmp_path / "made") == ["a", "deep"]
+
+
+@pytest.mark.parametrize("name", [".expunge-mine", "expunge-0123456789abcdef", ".expunge-0123"])
+def test_a_folder_of_a_similar_name_is_none_that_is_made(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with replacing(tmp_path / name / "x") as aside:
+        assert aside != tmp_path / name / "x"
+        aside.write_text("")
+
+
+def test_nothing_is_kept_of_a_folder_that_fails(tmp_path):
+    with pytest.raises(KeyError), making(tmp_path / "made") as folder:
+        write_half(folder / "a", KeyError)
+    assert names(tmp_path) == []
+
+
+def test_the_folder_that_was_made_first_is_kept(tmp_path):
+    with making(tmp_path / "made") as ours:
+        (ours / "who").write_text("ours")
+        with making(tmp_path / "made") as theirs:
+            (theirs / "who").write_text("theirs")
+    assert (tmp_path / "made" / "who").read_text() == "theirs"
+    assert names(tmp_path) == ["made"]
+
+
+@pytest.mark.parametrize("block", [Path.write_text, lambda path, _: path.symlink_to(path.parent)])
+def test_what_is_no_folder_is_not_taken_for_one(tmp_path, block):
+    block(tmp_path / "made", "a file")
+    (tmp_path / "aside").mkdir()
+    with pytest.raises(OSError, match="Not a directory"):
+        publish(tmp_path / "aside", tmp_path / "made")
+
+
+def test_a_killed_writer_leaves_what_can_be_told(tmp_path):
+    (tmp_path / "x").write_text("old")
+    code = """
+import os, signal, sys
+from pathlib import Path
+from expunge.atomic import making, replacing
+with replacing(Path(sys.argv[1]) / "x") as file, making(Path(sys.argv[1]) / "y") as folder:
+    file.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert (tmp_path / "x").read_text() == "old"
+    left = [name for name in names(tmp_path) if name != "x"]
+    assert len(left) == 2
+    assert all(name.startswith(PREFIX) for name in left)
+
+
+def test_names_are_never_the_same():
+    assert len({aside_name("a", "b") for _ in range(100)}) == 100
+    assert aside_name("a", "b").startswith(".expunge-a-b-")
+
+
+def test_filesystems_that_cannot_sync_a_folder(tmp_path, monkeypatch):
+    def refuse(descriptor):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    (tmp_path / "x").write_text("")
+    monkeypatch.setattr(os, "fsync", refuse)
+    sync(tmp_path)
+    with pytest.raises(OSError, match="Invalid argument"):
+        sync(tmp_path / "x")
