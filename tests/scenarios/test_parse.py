@@ -27,7 +27,7 @@ def test_the_seed_is_of_the_random_draw():
     "text", ["", "class", "class:", "random:", "ids:", "Class:3", "3", "all:x"]
 )
 def test_other_texts_are_told_what_there_is(text):
-    with pytest.raises(ConfigError, match=r"unknown scenario .*: expected class:3, .* or edited:EDIT"):
+    with pytest.raises(ConfigError, match=r"unknown scenario .*: expected class:3, .* edited:EDIT"):
         parse(text)
 
 

@@ -1,251 +1,114 @@
-"""A grid's stages in several processes of one machine: they fill the store that the grid reads.
+"""The engine `processes`: several processes of one machine fill the store.
 
 Small networks cannot use the cores of a processor together; several of them at once can.
 """
+
+from __future__ import annotations
 
 import multiprocessing
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from functools import cached_property
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Any, TypeAlias
 
-from expunge.bench.experiment import Experiment
-from expunge.bench.grid import REFERENCE, original_stage
-from expunge.bench.stages import (
-    Stage,
-    ensure,
-    measure_stage,
-    predict_stage,
-    prune_stage,
-    unlearn_stage,
-)
-from expunge.bench.threads import share_processor
-from expunge.bench.workspace import Workspace
-from expunge.errors import ConfigError
-from expunge.runs import Store
-from expunge.sparsity.pruner import PruneConfig
+from expunge.engines.schedule import Schedule
+from expunge.engines.watch import Watch
+from expunge.errors import ConfigError, ExpungeError
+from expunge.graph.make import make_node
+from expunge.graph.plan import Plan
+from expunge.graph.runtime import Place, Runtime
+from expunge.runs import Node, Store
 
-_Finished: TypeAlias = tuple[str, str, float | None]
-"""What is announced of a stage: its id, its label, its seconds."""
 _Step: TypeAlias = tuple[str, int, int, int]
 """What progress is told: task, done, total, images."""
-_News: TypeAlias = "SimpleQueue[_Finished | _Step | None]"
+_News: TypeAlias = "SimpleQueue[_Step | None]"
 
 _SECONDS_BETWEEN_STEPS = 0.2
+_LOADED = ("expunge.graph.kinds", "expunge.training.fit", "lightning_fabric", "sklearn.svm")
+"""What all workers need, loaded once."""
 
 
-def fill_store(workspace: Workspace, experiment: Experiment, workers: int) -> None:
-    """Make what `run_grid` will ask for and is not there yet, with so many processes.
-
-    Each has its share of the processor's threads. What they make is what one process makes; the
-    order of sums within a batch follows the number of threads, as ever.
+def run_in_processes(
+    plan: Plan, place: Place, watch: Watch, workers: int, *, keep_going: bool = False
+) -> None:
+    """Make the missing nodes of `plan`, so many at a time.
 
     Raises:
-        ConfigError: several devices train together too, or a process ended without an answer.
-        ExpungeError: a stage fails; what was made before it stays in the store.
+        ConfigError: a process ended without an answer.
+        ExpungeError: a node fails; what was made before it stays in the store.
     """
-    if workspace.devices > 1:
-        raise ConfigError(
-            f"workers={workers} and devices={workspace.devices} cannot both be more than 1: "
-            "leave one of them out"
-        )
-    with _Pool(workspace, workers) as pool:
-        pool.run([_Original(experiment, seed) for seed in experiment.seeds])
+    schedule = Schedule(plan, keep_going=keep_going)
+    if workers == 1 or schedule.is_chain:
+        from expunge.engines.here import run_here
 
-
-class _Job(Protocol):
-    """Stages that one process makes one after another; it travels to that process."""
-
-    def stages(self, workspace: Workspace) -> Iterator[Stage]:
-        """Each is asked for when those before it are in the store."""
-        ...
-
-    def next(self, workspace: Workspace) -> Iterator["_Job"]:
-        """The jobs that can begin now that this one's stages are in the store."""
-        ...
-
-
-@dataclass(frozen=True)
-class _Original:
-    experiment: Experiment
-    seed: int
-
-    def stages(self, workspace: Workspace) -> Iterator[Stage]:
-        stage = original_stage(workspace, self.experiment, self.seed)
-        yield stage
-        yield predict_stage(workspace, stage.spec.id)
-
-    def next(self, workspace: Workspace) -> Iterator[_Job]:
-        dense_id = next(self.stages(workspace)).spec.id
-        # Sparse models come first: more waits for them.
-        for pruner in self.experiment.pruners:
-            for config in self.experiment.pruner_configs(pruner):
-                yield _Sparse(self.experiment, dense_id, pruner, config)
-        yield from _models(self.experiment, dense_id)
-
-
-@dataclass(frozen=True)
-class _Sparse:
-    experiment: Experiment
-    dense_id: str
-    pruner: str
-    config: PruneConfig
-
-    def stages(self, workspace: Workspace) -> Iterator[Stage]:
-        stage = prune_stage(workspace, self.dense_id, self.pruner, self.config)
-        yield stage
-        yield predict_stage(workspace, stage.spec.id)
-
-    def next(self, workspace: Workspace) -> Iterator[_Job]:
-        yield from _models(self.experiment, next(self.stages(workspace)).spec.id)
-
-
-@dataclass(frozen=True)
-class _Unlearned:
-    """A model and what it predicts."""
-
-    experiment: Experiment
-    base_id: str
-    scenario: str
-    method: str
-
-    def stages(self, workspace: Workspace) -> Iterator[Stage]:
-        config = self.experiment.method_config(self.method, self.scenario)
-        stage = unlearn_stage(workspace, self.base_id, self.scenario, self.method, config)
-        yield stage
-        yield predict_stage(workspace, stage.spec.id)
-
-    def next(self, workspace: Workspace) -> Iterator[_Job]:
-        measured = _Measured(self.experiment, self.base_id, self.scenario)
-        if all(_is_done(workspace, model) for model in measured.models()):
-            yield measured
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """All that is measured of one base in one scenario."""
-
-    experiment: Experiment
-    base_id: str
-    scenario: str
-
-    def models(self) -> list[_Unlearned]:
-        return [
-            _Unlearned(self.experiment, self.base_id, self.scenario, name)
-            for name in self.experiment.methods
-        ]
-
-    def stages(self, workspace: Workspace) -> Iterator[Stage]:
-        models = {one.method: next(one.stages(workspace)).spec.id for one in self.models()}
-        for model_id in (self.base_id, *models.values()):
-            yield measure_stage(
-                workspace, model_id, self.base_id, self.scenario, models.get(REFERENCE)
-            )
-
-    def next(self, workspace: Workspace) -> Iterator[_Job]:
-        yield from ()
-
-
-def _is_done(workspace: Workspace, job: _Job) -> bool:
-    return all(workspace.store.has(stage.spec.id) for stage in job.stages(workspace))
-
-
-def _models(experiment: Experiment, base_id: str) -> Iterator[_Unlearned]:
-    for scenario in experiment.scenarios:
-        yield from _Measured(experiment, base_id, scenario).models()
+        run_here(plan, place, watch, keep_going=keep_going, runtime=None)
+        return
+    with _Pool(plan, place, watch, workers) as pool:
+        pool.run(schedule)
+    schedule.close()
 
 
 class _Pool:
-    """Processes with a workspace each, whose news go to this process's workspace."""
+    """Processes with a runtime each, whose news go to this process's watch."""
 
-    def __init__(self, workspace: Workspace, workers: int) -> None:
-        self.workspace = workspace
+    def __init__(self, plan: Plan, place: Place, watch: Watch, workers: int) -> None:
+        self.graph = plan.graph
+        self.place = place
+        self.watch = watch
         self.workers = workers
         # A fork of a process with threads may wait for ever: they are forks of one without, which
         # has loaded what all of them need.
         self._processes = multiprocessing.get_context("forkserver")
-        self._processes.set_forkserver_preload([__name__, "lightning_fabric", "sklearn.svm"])
+        self._processes.set_forkserver_preload([__name__, *_LOADED])
         self._news: _News = self._processes.SimpleQueue()
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._before = set(multiprocessing.active_children())
 
     @cached_property
     def _executor(self) -> ProcessPoolExecutor:
-        space = self.workspace
-        place = (
-            space.store.root,
-            space.device,
-            space.compiled,
-            space.cache_dir,
-            space.budget_bytes,
-        )
         return ProcessPoolExecutor(
             self.workers,
             mp_context=self._processes,
             initializer=_begin,
-            initargs=(*place, self._news),
+            initargs=(self.graph.store.root, self.place, self._news),
         )
 
-    def run(self, jobs: Sequence[_Job]) -> None:
-        """Run jobs, and those that can begin after them, but for what is done already.
+    def run(self, schedule: Schedule) -> None:
+        """Give out nodes as they may begin, until all are made.
 
         Raises:
             ConfigError: a process ended without an answer.
-            ExpungeError: a job fails; those that have not begun are left.
+            ExpungeError: a node fails; those that have not begun are left.
         """
-        known: list[_Job] = []
-        running: dict[Future[None], _Job] = {}
-        missing = self._missing(jobs, known)
-        while len(missing) == 1:
-            (alone,) = missing
-            self._make_here(alone)
-            missing = self._missing(alone.next(self.workspace), known)
-        at_once = min(self.workers, len(missing))
+        running: dict[Future[float | None], Node] = {}
         try:
-            while missing or running:
-                running |= {self._executor.submit(_work, job, at_once): job for job in missing}
-                # From now on all are at work: a model is not to depend on when others were ready.
-                at_once = self.workers
-                missing = []
+            while not schedule.done:
+                # No more are given out than can begin: which comes next is seen when one is free.
+                while len(running) < self.workers and (node := schedule.next()) is not None:
+                    label = self.graph.labels[node.id]
+                    running[self._executor.submit(_work, node.to_json(), label)] = node
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    future.result()
-                    missing += self._missing(running.pop(future).next(self.workspace), known)
+                    node = running.pop(future)
+                    try:
+                        seconds = future.result()
+                    except ExpungeError as error:
+                        schedule.fail(node, error)
+                        continue
+                    self.watch.announce(node.id, self.graph.labels[node.id], seconds)
+                    schedule.finished(node)
         except BrokenProcessPool:
             raise ConfigError(
                 f"one of {self.workers} worker processes was ended from outside, which the system "
                 "does where memory is short: run again with fewer --workers"
             ) from None
 
-    def _missing(self, jobs: Iterable[_Job], known: list[_Job]) -> list[_Job]:
-        """What is to be made of jobs and of those after them; `known` grows by what was seen."""
-        missing: list[_Job] = []
-        for job in jobs:
-            if job in known:
-                continue
-            known.append(job)
-            if _is_done(self.workspace, job):
-                missing += self._missing(job.next(self.workspace), known)
-            else:
-                missing.append(job)
-        return missing
-
-    def _make_here(self, job: _Job) -> None:
-        """One job alone is this process's, with all threads."""
-        if isinstance(job, _Original):
-            # Others wake up for what comes after it.
-            for _ in range(self.workers):
-                self._executor.submit(_wake_up)
-        _make(self.workspace, job)
-
-    def __enter__(self) -> "_Pool":
+    def __enter__(self) -> _Pool:
         self._listener.start()
         return self
 
@@ -263,25 +126,16 @@ class _Pool:
 
     def _listen(self) -> None:
         while (news := self._news.get()) is not None:
-            if len(news) == 3:
-                self.workspace.tell(*news)
-            else:
-                self.workspace.progress(*news)
+            self.watch.progress(*news)
 
 
-_workspace: Workspace
+_store: Store
+_runtime: Runtime
 """Of this worker process."""
 
 
-def _begin(
-    root: Path,
-    device: str,
-    compiled: bool,
-    cache_dir: Path | None,
-    budget_bytes: int,
-    news: _News,
-) -> None:
-    global _workspace  # noqa: PLW0603
+def _begin(root: Path, place: Place, news: _News) -> None:
+    global _store, _runtime  # noqa: PLW0603
     # Ctrl-C is the parent's affair: it ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -295,15 +149,8 @@ def _begin(
             last = now
             news.put((f"{number}: {task}", done, total, images))
 
-    _workspace = Workspace(
-        Store(root),
-        device=device,
-        compiled=compiled,
-        cache_dir=cache_dir,
-        budget_bytes=budget_bytes,
-        progress=progress,
-        announce=lambda run_id, label, seconds: news.put((run_id, label, seconds)),
-    )
+    _store = Store(root)
+    _runtime = Runtime(place, progress)
 
 
 def _end_with_parent() -> None:
@@ -314,15 +161,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _wake_up() -> None:
-    """Nothing: a process is there once it has been asked for something."""
-
-
-def _work(job: _Job, at_once: int) -> None:
-    share_processor(at_once)
-    _make(_workspace, job)
-
-
-def _make(workspace: Workspace, job: _Job) -> None:
-    for stage in job.stages(workspace):
-        ensure(workspace, stage)
+def _work(node: dict[str, Any], label: str) -> float | None:
+    return make_node(_store, Node.from_json(node), _runtime, label, "processes")

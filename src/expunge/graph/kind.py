@@ -28,3 +28,5 @@ class Kind:
     what they name, and the folders of the node's direct parents; nothing else."""
     is_model: bool = False
     """Whether its artefact is a model."""
+    computes: bool = True
+    """Whether it computes on the device, with the number of threads in its params."""

@@ -69,6 +69,17 @@ class Runtime:
 
         return torch.device(self.device)
 
+    @cached_property
+    def device_name(self) -> str:
+        """What the device calls itself."""
+        import torch
+
+        return torch.cuda.get_device_name() if self.device == "cuda" else self.device
+
+    def precision_of(self, asked: str | None) -> str | None:
+        """What a precision that was asked for has become here; None where none was."""
+        return None if asked is None else precision_on(self.device, asked)
+
     @property
     def leads(self) -> bool:
         """Whether this process writes and speaks for all that train together."""

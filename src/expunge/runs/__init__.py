@@ -1,6 +1,6 @@
 """Nodes, ids, the store of artefacts, and what is recorded of the code and the environment."""
 
-from expunge.runs.artefact import Artefact, checked
+from expunge.runs.artefact import Artefact, checked, read_artefact
 from expunge.runs.code import code_digest, syntax_digest
 from expunge.runs.environment import available_cores, environment
 from expunge.runs.files import (
@@ -26,6 +26,7 @@ __all__ = [
     "environment",
     "is_id",
     "read_arrays",
+    "read_artefact",
     "read_json",
     "read_object",
     "syntax_digest",

@@ -1,59 +1,50 @@
-"""An experiment's folder: its settings, its results, its report."""
+"""A study's folder: its settings, its results, and the original model for people to begin with."""
+
+from __future__ import annotations
 
 import shutil
 from pathlib import Path
 from typing import Any
 
-from expunge.bench.experiment import Experiment
-from expunge.bench.grid import bases_of_seed, run_grid
-from expunge.bench.stages.model import MODEL, WEIGHTS
-from expunge.bench.workers import fill_store
-from expunge.bench.workspace import Workspace, precision_on
+from expunge.atomic import making
 from expunge.config import to_mapping
 from expunge.errors import StoreError
-from expunge.runs import environment, read_object, write_json
+from expunge.graph.model_files import MODEL, WEIGHTS
+from expunge.metrics import get_metric
+from expunge.runs import Store, checked, read_object, write_json
+from expunge.studies.grid import Cell, collect_cells
+from expunge.studies.made import Makers
+from expunge.studies.recipe import Experiment
 
+SCHEMA = 2
 SETTINGS = "experiment.json"
 RESULTS = "results.json"
 ORIGINAL_MODEL = "original"
 
 
-def run_experiment(
-    workspace: Workspace, experiment: Experiment, folder: Path, reproduce: str, workers: int = 1
+def collect_grid(
+    store: Store, experiment: Experiment, cells: list[Cell], reproduce: str
 ) -> dict[str, Any]:
-    """Run what is not there yet, and leave `results.json` and the original model in `folder`.
-
-    Several `workers` make stages at the same time; run times are then those of a shared machine.
+    """The results document of a grid whose nodes are all in the store.
 
     Raises:
-        StoreError: the folder holds an experiment with other settings.
-        ExpungeError: a stage fails; what was made before it stays in the store.
+        StoreError: a node is not there, or is damaged.
     """
-    if workspace.leads:
-        claim(folder, experiment)
-    if workers > 1:
-        fill_store(workspace, experiment, workers)
-    cells = run_grid(workspace, experiment)
-    # Asked for by every process, as every stage is; only the leading one writes.
-    original = bases_of_seed(workspace, experiment, experiment.seeds[0])[0]
-    results: dict[str, Any] = {
-        "schema": 1,
+    makers = Makers()
+    rows = collect_cells(store, cells, makers)
+    metrics = {name: get_metric(name) for name in experiment.metrics}
+    return {
+        "schema": SCHEMA,
         "title": experiment.title,
-        "env": {
-            **environment(),
-            "device": device_name(workspace),
-            "precision": precision_on(workspace.device, experiment.precision),
-            "workers": workers,
+        "makers": makers.listed,
+        "metrics": {
+            name: {"unit": metric.unit, "compared": metric.compared, "title": metric.title}
+            for name, metric in metrics.items()
         },
         "settings": plain(experiment),
         "reproduce": reproduce,
-        "cells": cells,
+        "cells": rows,
     }
-    if not workspace.leads:
-        return results
-    kept = keep(folder / RESULTS, results, "cells")
-    _leave_original(workspace.store.path(original.run_id), folder)
-    return kept
 
 
 def claim(folder: Path, experiment: Experiment) -> None:
@@ -87,17 +78,10 @@ def plain(experiment: Experiment) -> dict[str, Any]:
     return settings
 
 
-def device_name(workspace: Workspace) -> str:
-    """What the device calls itself."""
-    import torch
-
-    return torch.cuda.get_device_name() if workspace.device == "cuda" else workspace.device
-
-
 def keep(path: Path, results: dict[str, Any], measured: str) -> dict[str, Any]:
     """Write results, unless those at `path` hold the same under the key `measured`.
 
-    Results that say the same keep the environment and the date of the run that measured them.
+    Results that say the same keep their makers and dates.
     Returns what the file holds.
     """
     if path.exists():
@@ -108,14 +92,11 @@ def keep(path: Path, results: dict[str, Any], measured: str) -> dict[str, Any]:
     return read_object(path)
 
 
-def _leave_original(source: Path, folder: Path) -> None:
-    """A copy of the first seed's dense model, for people to begin with."""
+def leave_original(source: Path, folder: Path) -> None:
+    """Copy a dense model into a study's folder, unless one is there already."""
     target = folder / ORIGINAL_MODEL
     if target.exists():
         return
-    partial = folder / f".{ORIGINAL_MODEL}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    for name in (WEIGHTS, MODEL):
-        shutil.copyfile(source / name, partial / name)
-    partial.rename(target)
+    with making(target) as aside:
+        for name in (WEIGHTS, MODEL):
+            shutil.copyfile(checked(source, name), aside / name)

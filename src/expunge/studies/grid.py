@@ -1,122 +1,197 @@
-"""Every cell of an experiment: its stages, run one after another where they are not there yet."""
+"""A grid: every seed, scenario, sparsity and method of a recipe, each measured in full."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from expunge.bench.experiment import Experiment
-from expunge.bench.stages import (
-    Origin,
-    Stage,
-    ensure,
-    measure_stage,
-    prune_stage,
-    train_stage,
-    unlearn_stage,
-)
-from expunge.bench.stages.measure import load_measured
-from expunge.bench.stages.train import RECORD
-from expunge.bench.workspace import Workspace, precision_on
 from expunge.config import to_mapping
+from expunge.data.cache import default_cache
+from expunge.data.facts import Facts, resolve
+from expunge.graph.graph import Graph
+from expunge.graph.kinds.data import add_data
+from expunge.graph.kinds.forget import add_forget
+from expunge.graph.kinds.measure import add_measure, load_measured
+from expunge.graph.kinds.prune import add_prune
+from expunge.graph.kinds.train import RECORD, Origin, Together, add_train
+from expunge.graph.kinds.unlearn import add_unlearn
+from expunge.metrics import get_metric
 from expunge.metrics.gap import gap
-from expunge.runs import read_object
+from expunge.runs import Store, checked, read_object
+from expunge.studies.made import Makers
+from expunge.studies.recipe import Experiment
 
 REFERENCE = "retrain"
 ORIGINAL = "original"
 NO_REFERENCE = "the grid has no retrain at this sparsity to compare with"
 
 
-class Base(NamedTuple):
+@dataclass(frozen=True)
+class Base:
     """A model to unlearn from."""
 
     pruner: str
     sparsity: float
-    run_id: str
+    model_id: str
 
 
-def run_grid(workspace: Workspace, experiment: Experiment) -> list[dict[str, Any]]:
-    """The cells of `experiment`, in the order of its seeds, scenarios, sparsities and methods.
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One row of the results: a model in a scenario, and the nodes that measure it."""
+
+    scenario: str
+    base: Base
+    method: str
+    seed: int
+    config: Mapping[str, Any]
+    chosen_by: str | None
+    model_id: str
+    measures: Mapping[str, str] = field(default_factory=dict)
+    """By metric: the node that measures it."""
+
+
+def plan_data(graph: Graph, experiment: Experiment, cache: Path | None) -> tuple[str, Facts]:
+    """The data of a recipe: its node, and what is known of it before anything is made.
 
     Raises:
-        ExpungeError: a stage fails; what was made before it stays in the store.
+        DataError: the data cannot be read.
     """
-    return [
-        cell for seed in experiment.seeds for cell in _cells_of_seed(workspace, experiment, seed)
-    ]
+    facts = resolve(experiment.data, cache or default_cache())
+    return add_data(graph, experiment.data, facts), facts
 
 
-def original_stage(workspace: Workspace, experiment: Experiment, seed: int) -> Stage:
-    """The dense original of one seed."""
+def plan_bases(
+    graph: Graph, experiment: Experiment, data_id: str, seed: int, together: Together | None = None
+) -> list[Base]:
+    """The dense original of a seed, and every sparse one.
+
+    Raises:
+        ConfigError: a pruner or setting is unknown.
+    """
     origin = Origin(
-        data=experiment.data,
         network=experiment.network,
         training=experiment.training,
         seed=seed,
-        precision=precision_on(workspace.device, experiment.precision),
+        precision=experiment.precision,
     )
-    return train_stage(workspace, origin)
-
-
-def bases_of_seed(workspace: Workspace, experiment: Experiment, seed: int) -> list[Base]:
-    """The dense original and every sparse one."""
-    dense = ensure(workspace, original_stage(workspace, experiment, seed))
+    dense = add_train(graph, data_id, origin, together, experiment.data.source)
     bases = [Base("none", 0.0, dense)]
     for pruner in experiment.pruners:
         for config in experiment.pruner_configs(pruner):
-            sparse = ensure(workspace, prune_stage(workspace, dense, pruner, config))
+            sparse = add_prune(graph, dense, pruner, config, together)
             bases.append(Base(pruner, config.sparsity, sparse))
     return bases
 
 
-def _cells_of_seed(
-    workspace: Workspace, experiment: Experiment, seed: int
-) -> Iterator[dict[str, Any]]:
-    bases = bases_of_seed(workspace, experiment, seed)
-    for scenario in experiment.scenarios:
-        dense_reference: Mapping[str, float] | None = None
-        for base in bases:
-            cells = _cells_of_base(workspace, experiment, scenario, base, seed)
-            references = [cell["metrics"] for cell in cells if cell["method"] == REFERENCE]
-            reference = references[0] if references else None
-            if base.pruner == "none":
-                dense_reference = reference
-            for cell in cells:
-                cell["gap"] = None if reference is None else gap(cell["metrics"], reference)
-                cell["gap_reason"] = NO_REFERENCE if reference is None else None
-                cell["gap_dense"] = (
-                    None if dense_reference is None else gap(cell["metrics"], dense_reference)
-                )
-                yield cell
+def plan_grid(
+    graph: Graph,
+    experiment: Experiment,
+    cache: Path | None = None,
+    together: Together | None = None,
+) -> list[Cell]:
+    """The cells of `experiment`, in the order of its seeds, scenarios, sparsities and methods.
+
+    Raises:
+        DataError: the data cannot be read.
+        ForgetError: a scenario does not fit the data.
+    """
+    data_id, facts = plan_data(graph, experiment, cache)
+    cells: list[Cell] = []
+    for seed in experiment.seeds:
+        bases = plan_bases(graph, experiment, data_id, seed, together)
+        for scenario in experiment.scenarios:
+            for base in bases:
+                forget = add_forget(graph, base.model_id, scenario, facts=facts)
+                cells += _cells_of_base(graph, experiment, scenario, base, seed, forget, together)
+    return cells
 
 
 def _cells_of_base(
-    workspace: Workspace, experiment: Experiment, scenario: str, base: Base, seed: int
-) -> list[dict[str, Any]]:
+    graph: Graph,
+    experiment: Experiment,
+    scenario: str,
+    base: Base,
+    seed: int,
+    forget: str,
+    together: Together | None,
+) -> Iterator[Cell]:
     configs = {name: experiment.method_config(name, scenario) for name in experiment.methods}
     models = {
-        name: ensure(workspace, unlearn_stage(workspace, base.run_id, scenario, name, config))
+        name: add_unlearn(graph, base.model_id, forget, name, config, together)
         for name, config in configs.items()
     }
-    reference_id = models.get(REFERENCE)
-    cells = []
-    for method, model_id in {ORIGINAL: base.run_id, **models}.items():
-        run = ensure(
-            workspace, measure_stage(workspace, model_id, base.run_id, scenario, reference_id)
+    for method, model_id in {ORIGINAL: base.model_id, **models}.items():
+        yield Cell(
+            scenario=scenario,
+            base=base,
+            method=method,
+            seed=seed,
+            config=to_mapping(configs[method]) if method in configs else {},
+            chosen_by=experiment.chosen_by(method, scenario) if method in configs else None,
+            model_id=model_id,
+            measures={
+                metric: add_measure(
+                    graph, metric, model_id, base.model_id, forget, models.get(REFERENCE), together
+                )
+                for metric in experiment.metrics
+            },
         )
-        record = read_object(workspace.store.path(model_id) / RECORD)
-        cells.append(
-            {
-                "scenario": scenario,
-                "pruner": base.pruner,
-                "sparsity": base.sparsity,
-                "method": method,
-                "seed": seed,
-                "config": to_mapping(configs[method]) if method in configs else {},
-                "chosen_by": (
-                    experiment.chosen_by(method, scenario) if method in configs else None
-                ),
-                **load_measured(workspace, run),
-                "rte_s": record["seconds"] if method != ORIGINAL else None,
-                "run": run,
-            }
-        )
-    return cells
+
+
+def collect_cells(store: Store, cells: list[Cell], makers: Makers) -> list[dict[str, Any]]:
+    """The rows of the results document, read from the store.
+
+    Raises:
+        StoreError: a node of the cells is not in the store, or is damaged.
+    """
+    rows = [_row(store, cell, makers) for cell in cells]
+    references = {
+        (row["seed"], row["scenario"], row["pruner"], row["sparsity"]): row["metrics"]
+        for row in rows
+        if row["method"] == REFERENCE
+    }
+    for row in rows:
+        place = (row["seed"], row["scenario"])
+        reference = references.get((*place, row["pruner"], row["sparsity"]))
+        dense = references.get((*place, "none", 0.0))
+        row["gap"] = None if reference is None else gap(row["metrics"], reference)
+        row["gap_reason"] = NO_REFERENCE if reference is None else None
+        row["gap_dense"] = None if dense is None else gap(row["metrics"], dense)
+    return rows
+
+
+def _row(store: Store, cell: Cell, makers: Makers) -> dict[str, Any]:
+    folder = store.path(cell.model_id)
+    record = read_object(checked(folder, RECORD))
+    return {
+        "scenario": cell.scenario,
+        "pruner": cell.base.pruner,
+        "sparsity": cell.base.sparsity,
+        "method": cell.method,
+        "seed": cell.seed,
+        "config": dict(cell.config),
+        "chosen_by": cell.chosen_by,
+        **read_measures(store, cell.measures),
+        "rte_s": record["seconds"] if cell.method != ORIGINAL else None,
+        "run": cell.model_id,
+        "made_by": makers.of(folder),
+    }
+
+
+def read_measures(store: Store, measures: Mapping[str, str]) -> dict[str, Any]:
+    """What was measured: numbers under `metrics`, objects under their names, `reasons` for nulls.
+
+    Raises:
+        StoreError: a measurement is not in the store, or is damaged.
+    """
+    metrics: dict[str, Any] = {}
+    details: dict[str, Any] = {}
+    reasons: dict[str, str] = {}
+    for name, node_id in measures.items():
+        found = load_measured(store.path(node_id))
+        (details if get_metric(name).detailed else metrics)[name] = found["value"]
+        if found["reason"] is not None:
+            reasons[name] = found["reason"]
+    return {"metrics": metrics, **details, "reasons": reasons}

@@ -10,24 +10,14 @@ from expunge.config import from_mapping, to_mapping
 from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, unknown
 from expunge.methods import get_method
+from expunge.metrics import DEFAULT_METRICS, get_metric
 from expunge.models.recipes import recipe_for
+from expunge.models.spec import NetworkSettings
 from expunge.scenarios import parse
 from expunge.settings import Recipe
 from expunge.sparsity import get_pruner
 
 CHOSEN_BY = "chosen_by"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Network:
-    """Which network to build; classes and channels come from the data."""
-
-    name: str
-    """`resnet18`, ..., `hf:FOLDER`, `timm:NAME` or `package.module:callable`."""
-    stem: str = "cifar"
-    """`cifar` for small images, `imagenet` for large ones."""
-    width: float = 1.0
-    """Multiplies the number of channels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,15 +28,15 @@ class Experiment:
     """What the report calls it."""
     data: DataSpec
     """What is trained on and tested on."""
-    network: Network
+    network: NetworkSettings
     """What is trained."""
     training: Recipe
     """How."""
     scenarios: tuple[str, ...]
-    """What is forgotten: `class:3`, `random:0.1`, `ids:FILE`."""
+    """What is forgotten: `class:3`, `random:0.1`, `ids:FILE`, `edited:EDIT`."""
     methods: Mapping[str, Mapping[str, Any]]
-    """Methods by name, each with its settings; a table `class`, `random` or `ids` among them
-    holds those for one kind of scenario. `chosen_by` among them says how they were chosen."""
+    """Methods by name, each with its settings; a table `class`, `random`, `ids` or `edited` among
+    them holds those for one kind of scenario. `chosen_by` among them says how they were chosen."""
     pruners: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Pruners by name, each with its settings; the dense network is always there."""
     seeds: tuple[int, ...] = (0,)
@@ -54,6 +44,8 @@ class Experiment:
     precision: str = "32-true"
     """Lightning Fabric's name of the precision of training, or `auto`: bf16 where the hardware has
     it. Evaluation is in float32."""
+    metrics: tuple[str, ...] = DEFAULT_METRICS
+    """What is measured: see `expunge metrics`."""
 
     def __post_init__(self) -> None:
         for name, values in (("scenarios", self.scenarios), ("seeds", self.seeds)):
@@ -70,6 +62,8 @@ class Experiment:
                 self.chosen_by(method, scenario)
         for pruner in self.pruners:
             self.pruner_configs(pruner)
+        for metric in self.metrics:
+            get_metric(metric)
 
     def method_config(self, name: str, scenario: str) -> Any:
         """The settings of method `name` in `scenario`.
@@ -104,7 +98,7 @@ class Experiment:
         self, name: str, scenario: str
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """A method's settings for all scenarios, and for those of the kind of `scenario`."""
-        kinds = ("class", "random", "ids")
+        kinds = ("class", "random", "ids", "edited")
         given = self.methods[name]
         for key, value in given.items():
             if isinstance(value, Mapping) and key not in kinds:
@@ -150,7 +144,7 @@ def parse_experiment(text: str, where: str) -> Experiment:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where} is not TOML: {error}") from None
-    parts = {"data": DataSpec, "network": Network, "training": Recipe}
+    parts = {"data": DataSpec, "network": NetworkSettings, "training": Recipe}
     for name, cls in parts.items():
         if not isinstance(tables.get(name, {}), Mapping):
             raise ConfigError(f"{where}: {name} must be a table")
@@ -168,7 +162,7 @@ def parse_experiment(text: str, where: str) -> Experiment:
 
 
 def _experiment(tables: dict[str, Any], where: str) -> Experiment:
-    for name in ("scenarios", "seeds"):
+    for name in ("scenarios", "seeds", "metrics"):
         if name in tables:
             if not isinstance(tables[name], list):
                 raise ConfigError(f"{where}: {name} must be a list, got {tables[name]!r}")

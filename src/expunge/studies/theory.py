@@ -1,19 +1,25 @@
 """The theorem's quantities over a recipe's sparsities, pruners, scenarios and seeds."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from expunge.bench.experiment import Experiment
-from expunge.bench.grid import bases_of_seed
-from expunge.bench.results import claim, device_name, keep, plain
-from expunge.bench.stages import ensure
-from expunge.bench.stages.theory import load_facts, path_stage, sharpness_stage, theorem_stage
-from expunge.bench.workspace import Workspace
 from expunge.config import to_mapping
-from expunge.runs import environment
+from expunge.graph.graph import Graph
+from expunge.graph.kinds.forget import add_forget
+from expunge.graph.kinds.path import add_path, load_facts
+from expunge.graph.kinds.sharpness import add_sharpness
+from expunge.graph.kinds.theorem import add_theorem
+from expunge.runs import Store
+from expunge.studies.folder import plain
+from expunge.studies.grid import Base, plan_bases, plan_data
+from expunge.studies.made import Makers
+from expunge.studies.recipe import Experiment
 from expunge.theory.bound import check_plain_sgd
 from expunge.theory.config import HessianConfig
 
@@ -22,39 +28,93 @@ _EXPLAINING = ("bound", "moved", "sigma", "sigma_start", "sparsity")
 _QUANTITIES = ("moved", "sigma", "sigma_start", "bound", "train_accuracy", "test_accuracy")
 
 
-def run_theory(
-    workspace: Workspace,
-    experiment: Experiment,
-    config: HessianConfig,
-    folder: Path,
-    reproduce: str,
-) -> dict[str, Any]:
-    """Run what is not there yet, and leave `theory.json` in `folder`.
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One sparsity in one scenario, and the nodes that measure it."""
+
+    scenario: str
+    base: Base
+    seed: int
+    path_id: str
+    sharpness_id: str
+    theorem_id: str
+
+
+def plan_theory(
+    graph: Graph, experiment: Experiment, config: HessianConfig, cache: Path | None = None
+) -> list[Point]:
+    """The points of a recipe, in the order of its seeds, scenarios and sparsities.
 
     Raises:
         ConfigError: the recipe is not plain SGD with a constant learning rate.
-        StoreError: the folder holds an experiment with other settings.
-        ExpungeError: a stage fails; what was made before it stays in the store.
+        DataError: the data cannot be read.
+        ForgetError: a scenario does not fit the data.
     """
     check_plain_sgd(experiment.training)
-    if workspace.leads:
-        claim(folder, experiment)
-    points = [
-        point
-        for seed in experiment.seeds
-        for point in _points_of_seed(workspace, experiment, config, seed)
+    data_id, facts = plan_data(graph, experiment, cache)
+    points = []
+    for seed in experiment.seeds:
+        paths = []
+        for base in plan_bases(graph, experiment, data_id, seed):
+            path = add_path(graph, base.model_id)
+            paths.append((base, path, add_sharpness(graph, path, config)))
+        for scenario in experiment.scenarios:
+            methods = {
+                name: experiment.method_config(name, scenario) for name in experiment.methods
+            }
+            for base, path, sharpness in paths:
+                forget = add_forget(graph, path, scenario, facts=facts)
+                points.append(
+                    Point(
+                        scenario=scenario,
+                        base=base,
+                        seed=seed,
+                        path_id=path,
+                        sharpness_id=sharpness,
+                        theorem_id=add_theorem(graph, path, forget, methods),
+                    )
+                )
+    return points
+
+
+def collect_theory(
+    store: Store,
+    experiment: Experiment,
+    config: HessianConfig,
+    points: list[Point],
+    reproduce: str,
+) -> dict[str, Any]:
+    """The theorem's document, from nodes that are all in the store.
+
+    Raises:
+        StoreError: a node is not there, or is damaged.
+    """
+    makers = Makers()
+    rows = [
+        {
+            "scenario": point.scenario,
+            "pruner": point.base.pruner,
+            "sparsity": point.base.sparsity,
+            "seed": point.seed,
+            **load_facts(store.path(point.path_id)),
+            **load_facts(store.path(point.sharpness_id)),
+            **load_facts(store.path(point.theorem_id)),
+            "run": point.theorem_id,
+            "made_by": makers.of(store.path(point.path_id)),
+        }
+        for point in points
     ]
-    results: dict[str, Any] = {
+    return {
         "schema": 1,
         "title": experiment.title,
-        "env": {**environment(), "device": device_name(workspace)},
+        "env": makers.listed[0],
+        "makers": makers.listed,
         "settings": {**plain(experiment), "hessian": to_mapping(config)},
         "reproduce": reproduce,
-        "points": points,
-        "summary": summarise(points),
-        "trends": trends(points),
+        "points": rows,
+        "summary": summarise(rows),
+        "trends": trends(rows),
     }
-    return keep(folder / THEORY, results, "points") if workspace.leads else results
 
 
 def summarise(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -114,34 +174,6 @@ def _rank_correlation(one: list[float], other: list[float]) -> float | None:
     if len(one) < 3 or len(set(one)) == 1 or len(set(other)) == 1:
         return None
     return float(spearmanr(one, other).statistic)
-
-
-def _points_of_seed(
-    workspace: Workspace, experiment: Experiment, config: HessianConfig, seed: int
-) -> list[dict[str, Any]]:
-    paths = []
-    for base in bases_of_seed(workspace, experiment, seed):
-        path = ensure(workspace, path_stage(workspace, base.run_id))
-        sharpness = ensure(workspace, sharpness_stage(workspace, path, config))
-        facts = {**load_facts(workspace, path), **load_facts(workspace, sharpness)}
-        paths.append((base, path, facts))
-    points = []
-    for scenario in experiment.scenarios:
-        methods = {name: experiment.method_config(name, scenario) for name in experiment.methods}
-        for base, path, facts in paths:
-            run = ensure(workspace, theorem_stage(workspace, path, scenario, methods))
-            points.append(
-                {
-                    "scenario": scenario,
-                    "pruner": base.pruner,
-                    "sparsity": base.sparsity,
-                    "seed": seed,
-                    **facts,
-                    **load_facts(workspace, run),
-                    "run": run,
-                }
-            )
-    return points
 
 
 def _ratio(error: float, bound: float) -> float | None:

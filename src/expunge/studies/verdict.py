@@ -1,77 +1,119 @@
 """One model of the store, measured, and compared with a retrained one."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from expunge.bench.stages import ensure, measure_stage
-from expunge.bench.stages.measure import load_measured
-from expunge.bench.workspace import Workspace
 from expunge.errors import ConfigError
+from expunge.graph.graph import Graph
+from expunge.graph.kinds.forget import add_forget
+from expunge.graph.kinds.measure import add_measure
+from expunge.graph.runtime import read_facts
+from expunge.metrics import DEFAULT_METRICS
 from expunge.metrics.gap import gap
-from expunge.runs import Spec
+from expunge.runs import Store
+from expunge.studies.grid import read_measures
+from expunge.studies.made import Makers
 
-MODELS = ("train", "prune", "unlearn")
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What is measured of a model, and of the retrained model that it is compared with."""
+
+    run_id: str
+    base_id: str
+    scenario: str
+    measures: Mapping[str, str]
+    """By metric: the node that measures the model."""
+    reference: Mapping[str, str] | None
+    """The same of the retrained model; None where none was given."""
+    reference_base: str | None
 
 
-def verdict(
-    workspace: Workspace, run_id: str, reference_id: str | None, forget: str | None
-) -> dict[str, Any]:
-    """Metrics of a model, and their gap to `reference_id` if it is given.
+def plan_verdict(
+    graph: Graph,
+    run_id: str,
+    reference_id: str | None,
+    forget: str | None,
+    metrics: tuple[str, ...] = DEFAULT_METRICS,
+) -> Verdict:
+    """Metrics of a model, and of `reference_id` if it is given.
 
-    A `gap_note` says where the reference descends from another model. `forget` is the scenario,
-    where the model is an original one that has unlearned nothing.
+    `forget` is the scenario to measure; a model that has unlearned something is measured on that
+    unless told otherwise.
 
     Raises:
         ConfigError: a run is no model, or the reference was retrained in another scenario.
+        ForgetError: the scenario does not fit the data.
     """
-    spec = workspace.spec(run_id)
-    scenario, base_id = _scenario(run_id, spec, forget)
+    model = graph.model(run_id)
+    base_id, forget_id = run_id, model.parents.get("forget")
+    if model.kind == "unlearn":
+        base_id = model.parents["model"]
+    if forget is not None:
+        facts = read_facts(graph.store.path(graph.data_of(run_id)))
+        # An earlier request is measured as it was, whatever has been forgotten since.
+        forget_id = add_forget(graph, run_id, forget, facts=facts, anew=False)
+    if forget_id is None:
+        raise ConfigError(f"{run_id} has unlearned nothing: say what to measure with --forget")
+    scenario = str(graph.node(forget_id).where["scenario"])
+    other_base = None
     if reference_id is not None:
-        _check_reference(spec, reference_id, workspace.spec(reference_id), scenario)
-    run = ensure(workspace, measure_stage(workspace, run_id, base_id, scenario, reference_id))
-    measured = load_measured(workspace, run)
+        _check_reference(graph, reference_id, forget_id, scenario)
+        other_base = graph.node(reference_id).parents["model"]
+
+    def measured(model_id: str) -> dict[str, str]:
+        return {
+            metric: add_measure(graph, metric, model_id, base_id, forget_id, reference_id)
+            for metric in metrics
+        }
+
+    return Verdict(
+        run_id=run_id,
+        base_id=base_id,
+        scenario=scenario,
+        measures=measured(run_id),
+        reference=None if reference_id is None else measured(reference_id),
+        reference_base=other_base,
+    )
+
+
+def collect_verdict(store: Store, verdict: Verdict) -> dict[str, Any]:
+    """The measured values, and the gap to the reference if there is one.
+
+    A `gap_note` says where the reference descends from another model.
+    """
+    found = read_measures(store, verdict.measures)
+    makers = Makers()
+    makers.of(store.path(verdict.run_id))
     result: dict[str, Any] = {
-        "run": run_id,
-        "scenario": scenario,
-        **measured,
+        "run": verdict.run_id,
+        "scenario": verdict.scenario,
+        **found,
+        "made_by": makers.listed[0],
         "gap": None,
         "gap_reason": "no retrained model was given: pass --reference",
     }
-    if reference_id is not None:
-        other = ensure(
-            workspace, measure_stage(workspace, reference_id, base_id, scenario, reference_id)
-        )
-        reference = load_measured(workspace, other)["metrics"]
-        result |= {"gap": gap(measured["metrics"], reference), "gap_reason": None}
-        other_base = workspace.spec(reference_id).parents["model"]
-        if other_base != base_id:
+    if verdict.reference is not None:
+        reference = read_measures(store, verdict.reference)["metrics"]
+        result |= {"gap": gap(found["metrics"], reference), "gap_reason": None}
+        if verdict.reference_base != verdict.base_id:
             result["gap_note"] = (
-                f"the reference was retrained from {other_base}, the model unlearned from "
-                f"{base_id}: this may be no gap at the same sparsity"
+                f"the reference was retrained from {verdict.reference_base}, the model unlearned "
+                f"from {verdict.base_id}: this may be no gap at the same sparsity"
             )
     return result
 
 
-def _scenario(run_id: str, spec: Spec, forget: str | None) -> tuple[str, str]:
-    """The scenario in which a model is measured, and the model that it was unlearned from."""
-    if spec.kind not in MODELS:
-        raise ConfigError(f"{run_id} is no model: expected a run of kind {', '.join(MODELS)}")
-    if spec.kind == "unlearn":
-        done = str(spec.settings["scenario"])
-        if forget not in (None, done):
-            raise ConfigError(f"{run_id} has unlearned {done}, not {forget}: leave out --forget")
-        return done, spec.parents["model"]
-    if forget is None:
-        raise ConfigError(f"{run_id} has unlearned nothing: say what to measure with --forget")
-    return forget, run_id
-
-
-def _check_reference(spec: Spec, reference_id: str, reference: Spec, scenario: str) -> None:
-    if reference.kind != "unlearn" or reference.settings["method"] != "retrain":
+def _check_reference(graph: Graph, reference_id: str, forget_id: str, scenario: str) -> None:
+    reference = graph.model(reference_id)
+    if reference.params.get("method") != "retrain":
         raise ConfigError(f"reference {reference_id} is no retrained model")
-    if reference.settings["scenario"] != scenario or (
-        spec.kind == "unlearn" and reference.settings["forget"] != spec.settings["forget"]
-    ):
+    if reference.parents["forget"] != forget_id:
+        other = graph.node(reference.parents["forget"])
         raise ConfigError(
-            f"reference {reference_id} was retrained without "
-            f"{reference.settings['scenario']!r}, expected {scenario!r}: another forget set"
+            f"reference {reference_id} was retrained without {other.where['scenario']!r}, "
+            f"expected {scenario!r}: another forget set"
         )

@@ -81,9 +81,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     write_json(out / MEASURED, {"value": found.value, "reason": found.reason})
 
 
-def _evidence(
-    node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str]
-) -> Evidence:
+def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str]) -> Evidence:
     import numpy as np
 
     from expunge.metrics.evidence import Evidence, Predictions

@@ -41,7 +41,7 @@ def add_path(graph: Graph, base_id: str) -> str:
     """
     graph.model(base_id)
     origin = graph.node(graph.origin_of(base_id))
-    check_plain_sgd(from_mapping(Recipe, origin.params["recipe"], "recipe"))
+    check_plain_sgd(from_mapping(Recipe, origin.params["training"], "training"))
     start = add_start(graph, base_id)
     parents = {
         "model": base_id,
@@ -50,8 +50,10 @@ def add_path(graph: Graph, base_id: str) -> str:
     }
     params = {"start": start, "threads": origin.params["threads"]}
     return graph.add(
-        "sgd_path", params, parents, label=f"walk from the start of {base_id}, seed "
-        f"{graph.seed_of(base_id)}",
+        "sgd_path",
+        params,
+        parents,
+        label=f"walk from the start of {base_id}, seed {graph.seed_of(base_id)}",
     )
 
 

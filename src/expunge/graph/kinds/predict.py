@@ -31,7 +31,8 @@ def add_predict(
     origin = graph.node(graph.origin_of(model_id))
     # Evaluation is never compiled.
     devices = {
-        name: value for name, value in (together or Together()).params().items()
+        name: value
+        for name, value in (together or Together()).params().items()
         if name != "compiled"
     }
     params = {"population": population, "threads": origin.params["threads"], **devices}

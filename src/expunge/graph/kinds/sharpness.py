@@ -48,7 +48,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     from expunge.theory.hessian import largest_singular_value
     from expunge.types import Context
 
-    recipe = from_mapping(Recipe, params_of(inputs["origin"])["recipe"], "recipe")
+    recipe = from_mapping(Recipe, params_of(inputs["origin"])["training"], "training")
     samples = runtime.dataset(inputs["data"]).train
     if is_path(inputs["model"]):
         model, start, mask = load_path(inputs["model"])

@@ -69,9 +69,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     model, start, mask = load_path(source)
     _, spec, _ = load_model(source)
     seed = origin_seed(inputs)
-    context = replace(
-        context_for(runtime, inputs["origin"], spec, seed), mask=mask, rebuild=None
-    )
+    context = replace(context_for(runtime, inputs["origin"], spec, seed), mask=mask, rebuild=None)
     recipe = context.training_recipe()
     chosen, forgotten = load_forget(inputs["forget"]), forgotten_by(source)
     split = training_split(
@@ -83,9 +81,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     )
     batches = path_batches(len(split.train), recipe, context)
     _, retrained, _ = load_path(source)
-    walk(
-        retrained, split.train, batches, recipe.lr, context, without=split.forget, task="retrain"
-    )
+    walk(retrained, split.train, batches, recipe.lr, context, without=split.forget, task="retrain")
     reference = _weights(retrained)
     unlearned = add_back(model, start, split.train, batches, recipe.lr, split.forget, context)
     unlearning = replace(context, seed=derive_seed(seed, "unlearn"))

@@ -31,11 +31,11 @@ RECORD = "record.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training:
-    """How an original model comes about; every kind after it finds network and recipe here."""
+class Origin:
+    """How an original model comes about; every kind after it finds network and training here."""
 
     network: NetworkSettings
-    recipe: Recipe
+    training: Recipe
     seed: int = 0
     precision: str = "32-true"
     """Lightning Fabric's name, or `auto`: bf16 where the hardware has it."""
@@ -67,11 +67,11 @@ class Together:
 def add_train(
     graph: Graph,
     data_id: str,
-    training: Training,
+    origin: Origin,
     together: Together | None = None,
     data_name: str = "",
 ) -> str:
-    """The original model of `training` on the data node `data_id`.
+    """The original model of `origin` on the data node `data_id`.
 
     Raises:
         CheckpointError: the file of weights cannot be read.
@@ -79,20 +79,20 @@ def add_train(
     """
     together = together or Together()
     params: dict[str, Any] = {
-        "network": network_params(training.network),
-        "recipe": to_mapping(training.recipe),
-        "seed": training.seed,
-        "precision": training.precision,
-        "threads": threads_of(training.network),
+        "network": network_params(origin.network),
+        "training": to_mapping(origin.training),
+        "seed": origin.seed,
+        "precision": origin.precision,
+        "threads": threads_of(origin.network),
         **together.params(),
     }
     where = {}
     verb = "train"
-    if training.weights is not None:
-        params["weights"] = _digest(Path(training.weights))
-        where["weights"] = training.weights
+    if origin.weights is not None:
+        params["weights"] = _digest(Path(origin.weights))
+        where["weights"] = origin.weights
         verb = "adopt"
-    label = f"{verb} {training.network.name} on {data_name or 'data'}, seed {training.seed}"
+    label = f"{verb} {origin.network.name} on {data_name or 'data'}, seed {origin.seed}"
     return graph.add("train", params, {"data": data_id}, where=where, label=label)
 
 
@@ -139,7 +139,7 @@ def context_for(runtime: Runtime, origin: Path | Node, spec: ModelSpec, seed: in
     from expunge.types import Context
 
     params = params_of(origin) if isinstance(origin, Path) else origin.params
-    recipe = from_mapping(Recipe, params["recipe"], "recipe")
+    recipe = from_mapping(Recipe, params["training"], "training")
     return Context(
         fabric=runtime.fabric(precision_on(runtime.device, params["precision"])),
         seed=seed,

@@ -1,21 +1,38 @@
 """What a trial is judged by: the gap to Retrain, or what can be seen without one."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from expunge.bench.stages import ensure, measure_stage, predict_stage, unlearn_stage
-from expunge.bench.stages.measure import load_measured
-from expunge.bench.stages.predict import load_predictions
-from expunge.bench.stages.unlearn import split_for
-from expunge.bench.tuning.evidence import Evidence, overspent, remembered, utility
-from expunge.bench.tuning.held_out import held_out_stage, load_held_out
-from expunge.bench.workspace import Workspace
 from expunge.errors import ConfigError, unknown
+from expunge.graph.graph import Graph
+from expunge.graph.kinds.forget import add_forget, load_forget
+from expunge.graph.kinds.measure import add_measure
+from expunge.graph.kinds.predict import add_predict, load_predictions
+from expunge.graph.kinds.unlearn import add_unlearn
+from expunge.graph.runtime import read_facts
 from expunge.methods import get_method
+from expunge.metrics import DEFAULT_METRICS
 from expunge.metrics.gap import gap
+from expunge.runs import Store
+from expunge.studies.grid import read_measures
+from expunge.studies.tuning.evidence import Evidence, overspent, remembered, utility
+
+
+class Bench:
+    """Where trials are made: a store, and whoever makes the missing nodes of a graph."""
+
+    def __init__(self, store: Store, run: Callable[[Graph], None]) -> None:
+        self.store = store
+        self.run = run
+
+    def graph(self) -> Graph:
+        """A new graph over the store: the next round of nodes."""
+        return Graph(self.store)
 
 
 @dataclass(frozen=True)
@@ -54,23 +71,22 @@ class Oracle:
     It needs the model that unlearning is to save one from making, and the test set.
     """
 
-    def __init__(self, workspace: Workspace, case: Case, budget: float) -> None:
+    def __init__(self, bench: Bench, case: Case, budget: float) -> None:
         """Retrains, where the store has no retrained model yet; `budget` is not used."""
-        self._workspace, self._case = workspace, case
+        self._bench, self._case = bench, case
+        graph = bench.graph()
         config = get_method("retrain").config()
-        self.reference_id = ensure(
-            workspace, unlearn_stage(workspace, case.run_id, case.scenario, "retrain", config)
-        )
-        self._reference = self._metrics(self.reference_id)
+        forget = add_case(graph, case)
+        self.reference_id = add_unlearn(graph, case.run_id, forget, "retrain", config)
+        bench.run(graph)
+        self._reference = measured(bench, case, self.reference_id, self.reference_id)
 
     def score(self, model_id: str) -> Score:
         """The mean of the four gaps, and the gaps."""
-        gaps = gap(self._metrics(model_id), self._reference)
+        found = measured(self._bench, self._case, model_id, self.reference_id)
+        gaps = gap(found, self._reference)
         value = gaps.pop("avg")
         return Score(value, {f"gap_{name}": points for name, points in gaps.items()})
-
-    def _metrics(self, model_id: str) -> Mapping[str, float | None]:
-        return measured(self._workspace, self._case, model_id, self.reference_id)
 
 
 class NoOracle:
@@ -81,14 +97,22 @@ class NoOracle:
 
     reference_id = None
 
-    def __init__(self, workspace: Workspace, case: Case, budget: float) -> None:
+    def __init__(self, bench: Bench, case: Case, budget: float) -> None:
         """`budget` is how many points RA and the validation accuracy may each lose for free.
 
         Raises:
             ConfigError: the data has no validation part.
         """
-        self._workspace, self._budget = workspace, budget
-        self._split = split_for(workspace, case.run_id, case.scenario)
+        self._bench, self._case, self._budget = bench, case, budget
+        graph = bench.graph()
+        facts = read_facts(bench.store.path(graph.data_of(case.run_id)))
+        if "validation" not in facts.parts:
+            raise ConfigError(
+                f"choosing without an oracle needs validation data, and {case.run_id} has none: "
+                "train it with --validation-fraction 0.1 (validation_fraction in a recipe's [data])"
+            )
+        self._forget_id = add_case(graph, case)
+        bench.run(graph)
         self._before = utility(self._evidence(case.run_id))
 
     def score(self, model_id: str) -> Score:
@@ -102,20 +126,21 @@ class NoOracle:
         return Score(sum(terms.values()), {**terms, **after})
 
     def _evidence(self, model_id: str) -> Evidence:
-        space = self._workspace
-        # Asked for first: without validation data nothing else is worth computing.
-        held_out = ensure(space, held_out_stage(space, model_id))
-        predictions = load_predictions(space, ensure(space, predict_stage(space, model_id)))
-        logits, labels = load_held_out(space, held_out)
-        forget = np.zeros(len(predictions.train_labels), dtype=np.bool_)
-        forget[self._split.forget.numpy()] = True
+        store, graph = self._bench.store, self._bench.graph()
+        nodes = {name: add_predict(graph, model_id, name) for name in ("train", "validation")}
+        self._bench.run(graph)
+        train, held_out = (load_predictions(store.path(node)) for node in nodes.values())
+        facts = read_facts(store.path(graph.data_of(model_id)))
+        chosen = load_forget(store.path(self._forget_id))
+        now = set(chosen["ids"])
+        forget = np.array([facts.train.ids[row] in now for row in train["rows"].tolist()])
         return Evidence(
-            train_logits=predictions.train_logits,
-            train_labels=predictions.train_labels,
-            validation_logits=logits,
-            validation_labels=labels,
+            train_logits=train["logits"],
+            train_labels=train["labels"],
+            validation_logits=held_out["logits"],
+            validation_labels=held_out["labels"],
             forget=forget,
-            classes=self._split.classes,
+            classes=chosen["classes"],
         )
 
 
@@ -125,7 +150,7 @@ OBJECTIVES: Mapping[str, type[Oracle] | type[NoOracle]] = {
 }
 
 
-def make_objective(name: str, workspace: Workspace, case: Case, budget: float) -> Objective:
+def make_objective(name: str, bench: Bench, case: Case, budget: float) -> Objective:
     """The objective called `name`, ready to judge.
 
     Raises:
@@ -133,15 +158,29 @@ def make_objective(name: str, workspace: Workspace, case: Case, budget: float) -
     """
     if name not in OBJECTIVES:
         raise ConfigError(unknown("objective", name, OBJECTIVES))
-    return OBJECTIVES[name](workspace, case, budget)
+    return OBJECTIVES[name](bench, case, budget)
+
+
+def add_case(graph: Graph, case: Case) -> str:
+    """The node of what is to be forgotten.
+
+    Raises:
+        ForgetError: the scenario does not fit the data.
+    """
+    facts = read_facts(graph.store.path(graph.data_of(case.run_id)))
+    return add_forget(graph, case.run_id, case.scenario, facts=facts)
 
 
 def measured(
-    workspace: Workspace, case: Case, model_id: str, reference_id: str | None
-) -> Mapping[str, float | None]:
+    bench: Bench, case: Case, model_id: str, reference_id: str | None
+) -> Mapping[str, Any]:
     """The metrics of a model, which are recorded of every trial, whatever it is judged by."""
-    stage = measure_stage(workspace, model_id, case.run_id, case.scenario, reference_id)
-    metrics: Mapping[str, float | None] = load_measured(workspace, ensure(workspace, stage))[
-        "metrics"
-    ]
-    return metrics
+    graph = bench.graph()
+    forget = add_case(graph, case)
+    nodes = {
+        name: add_measure(graph, name, model_id, case.run_id, forget, reference_id)
+        for name in DEFAULT_METRICS
+    }
+    bench.run(graph)
+    found: Mapping[str, Any] = read_measures(bench.store, nodes)["metrics"]
+    return found

@@ -7,15 +7,21 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from expunge.bench.stages import ensure, origin_of, unlearn_stage
-from expunge.bench.stages.train import RECORD
-from expunge.bench.tuning.objectives import OBJECTIVES, Case, Objective, measured
-from expunge.bench.tuning.space import Space
-from expunge.bench.workspace import Workspace
 from expunge.config import to_mapping
 from expunge.errors import ConfigError, DataError, DivergedError, unknown
-from expunge.runs import read_object
+from expunge.graph.kinds.train import RECORD
+from expunge.graph.kinds.unlearn import add_unlearn
+from expunge.runs import checked, read_object
 from expunge.settings import check_range
+from expunge.studies.tuning.objectives import (
+    OBJECTIVES,
+    Bench,
+    Case,
+    Objective,
+    add_case,
+    measured,
+)
+from expunge.studies.tuning.space import Space
 
 COMPLETE, DIVERGED = "complete", "diverged"
 ORIGINALS = ("train", "prune")
@@ -43,7 +49,7 @@ class Tuning:
 
 
 def run_trials(
-    workspace: Workspace, case: Case, space: Space, tuning: Tuning, objective: Objective
+    bench: Bench, case: Case, space: Space, tuning: Tuning, objective: Objective
 ) -> Iterator[dict[str, Any]]:
     """One record a trial, in order: first the published settings, then what Optuna proposes.
 
@@ -55,7 +61,7 @@ def run_trials(
         ExpungeError: a stage fails for another reason than divergence.
     """
     optuna = _library()
-    seed = origin_of(workspace, case.run_id).seed
+    seed = bench.graph().seed_of(case.run_id)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=tuning.seed))
     published = space.defaults()
     if published:
@@ -73,7 +79,7 @@ def run_trials(
             "config": to_mapping(space.config(values)),
         }
         try:
-            record |= _outcome(workspace, case, space, objective, values)
+            record |= _outcome(bench, case, space, objective, values)
             study.tell(trial, record["value"])
         # Logits that are not finite are refused as data, though all weights may be finite.
         except (DivergedError, DataError) as error:
@@ -82,13 +88,13 @@ def run_trials(
         yield record
 
 
-def check_original(workspace: Workspace, run_id: str) -> None:
+def check_original(bench: Bench, run_id: str) -> None:
     """Refuse what is no model to unlearn from.
 
     Raises:
         ConfigError: the run is of another kind.
     """
-    kind = workspace.spec(run_id).kind
+    kind = bench.graph().node(run_id).kind
     if kind not in ORIGINALS:
         raise ConfigError(
             f"{run_id} is no model to unlearn from: expected a run of kind {', '.join(ORIGINALS)}"
@@ -96,23 +102,19 @@ def check_original(workspace: Workspace, run_id: str) -> None:
 
 
 def _outcome(
-    workspace: Workspace,
-    case: Case,
-    space: Space,
-    objective: Objective,
-    values: Mapping[str, Any],
+    bench: Bench, case: Case, space: Space, objective: Objective, values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    stage = unlearn_stage(
-        workspace, case.run_id, case.scenario, space.method.name, space.config(values)
-    )
-    model_id = ensure(workspace, stage)
+    graph = bench.graph()
+    forget = add_case(graph, case)
+    model_id = add_unlearn(graph, case.run_id, forget, space.method.name, space.config(values))
+    bench.run(graph)
     score = objective.score(model_id)
-    record = read_object(workspace.store.path(model_id) / RECORD)
+    record = read_object(checked(bench.store.path(model_id), RECORD))
     return {
         "state": COMPLETE,
         "value": score.value,
         "terms": dict(score.terms),
-        "metrics": dict(measured(workspace, case, model_id, objective.reference_id)),
+        "metrics": dict(measured(bench, case, model_id, objective.reference_id)),
         "rte_s": record["seconds"],
         "run": model_id,
     }

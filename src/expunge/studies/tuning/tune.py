@@ -6,24 +6,29 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from expunge.bench.experiment import CHOSEN_BY
-from expunge.bench.results import device_name
-from expunge.bench.stages import origin_of
-from expunge.bench.stages.train import dataset_of
-from expunge.bench.stages.unlearn import split_for
-from expunge.bench.tuning.objectives import Case, Objective, make_objective, measured
-from expunge.bench.tuning.space import Space
-from expunge.bench.tuning.study import COMPLETE, Tuning, check_original, run_trials
-from expunge.bench.workspace import Workspace
 from expunge.config import to_mapping
 from expunge.errors import DivergedError, StoreError
-from expunge.runs import environment, read_json, write_json
+from expunge.graph.kinds.forget import load_forget
+from expunge.graph.runtime import read_facts
+from expunge.runs import read_json, write_json
+from expunge.studies.made import Makers
+from expunge.studies.recipe import CHOSEN_BY
+from expunge.studies.tuning.objectives import (
+    Bench,
+    Case,
+    Objective,
+    add_case,
+    make_objective,
+    measured,
+)
+from expunge.studies.tuning.space import Space
+from expunge.studies.tuning.study import COMPLETE, Tuning, check_original, run_trials
 
 Tell = Callable[[Mapping[str, Any]], None]
 
 
 def tune(
-    workspace: Workspace, case: Case, space: Space, tuning: Tuning, out: Path, tell: Tell
+    bench: Bench, case: Case, space: Space, tuning: Tuning, out: Path, tell: Tell
 ) -> dict[str, Any]:
     """Try settings, keep in `out` what is known so far, and `tell` of every trial.
 
@@ -41,10 +46,10 @@ def tune(
         **to_mapping(tuning),
     }
     _check_out(out, settings)
-    check_original(workspace, case.run_id)
-    objective = make_objective(tuning.objective, workspace, case, tuning.budget)
-    document = _begun(workspace, case, objective, settings)
-    for record in run_trials(workspace, case, space, tuning, objective):
+    check_original(bench, case.run_id)
+    objective = make_objective(tuning.objective, bench, case, tuning.budget)
+    document = _begun(bench, case, objective, settings)
+    for record in run_trials(bench, case, space, tuning, objective):
         document["trials"].append(record)
         document["best"] = best(document["trials"])
         write_json(out, document)
@@ -81,35 +86,40 @@ def as_toml(document: Mapping[str, Any]) -> str:
 
 
 def _begun(
-    workspace: Workspace, case: Case, objective: Objective, settings: Mapping[str, Any]
+    bench: Bench, case: Case, objective: Objective, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The document before its first trial: what was asked, on what, and the model before."""
-    origin = origin_of(workspace, case.run_id)
-    data = dataset_of(workspace, case.run_id)
-    split = split_for(workspace, case.run_id, case.scenario)
-    env: dict[str, Any] = environment()
+    graph = bench.graph()
+    origin = graph.node(graph.origin_of(case.run_id))
+    facts = read_facts(bench.store.path(graph.data_of(case.run_id)))
+    forget = add_case(graph, case)
+    bench.run(graph)
+    makers = Makers()
+    makers.of(bench.store.path(case.run_id))
+    env = makers.listed[0]
     env["packages"] = {**env["packages"], "optuna": version("optuna")}
     reference = objective.reference_id
+    counts = {role: len(part.ids) for role, part in facts.parts.items()}
     return {
         "schema": 1,
-        "env": {**env, "device": device_name(workspace), "precision": origin.precision},
+        "env": env,
         "settings": dict(settings),
-        "origin": to_mapping(origin),
+        "origin": dict(origin.params),
         "samples": {
-            "train": len(data.train),
-            "forget": len(split.forget),
-            "validation": 0 if data.validation is None else len(data.validation),
-            "test": len(data.test),
+            "train": counts["train"],
+            "forget": len(load_forget(bench.store.path(forget))["ids"]),
+            "validation": counts.get("validation", 0),
+            "test": counts["test"],
         },
         "before": {
-            "metrics": dict(measured(workspace, case, case.run_id, reference)),
+            "metrics": dict(measured(bench, case, case.run_id, reference)),
             "terms": dict(objective.score(case.run_id).terms),
         },
         "reference": None
         if reference is None
         else {
             "run": reference,
-            "metrics": dict(measured(workspace, case, reference, reference)),
+            "metrics": dict(measured(bench, case, reference, reference)),
         },
         "trials": [],
         "best": None,

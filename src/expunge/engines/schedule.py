@@ -1,0 +1,111 @@
+"""Which missing node may begin, what waits for it, and what happens when one fails."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+
+from expunge.errors import ExpungeError
+from expunge.graph.plan import Plan
+from expunge.runs import Node
+
+
+class Schedule:
+    """The missing nodes of a plan, in an order that parents allow.
+
+    Of the nodes that may begin, the one with the longest line of nodes after it comes first; of
+    equals, the one that was planned first.
+    """
+
+    def __init__(self, plan: Plan, *, keep_going: bool = False) -> None:
+        self._keep_going = keep_going
+        self.failed: dict[str, ExpungeError] = {}
+        """What failed, and why."""
+        self.skipped: set[str] = set()
+        """What cannot be made because something before it failed."""
+        self._nodes: dict[str, Node] = {name: plan.graph.node(name) for name in plan.missing}
+        self._children: dict[str, list[str]] = {name: [] for name in self._nodes}
+        self._waits: dict[str, int] = {}
+        for name, node in self._nodes.items():
+            before = {parent for parent in node.parents.values() if parent in self._nodes}
+            self._waits[name] = len(before)
+            for parent in before:
+                self._children[parent].append(name)
+        place = {name: number for number, name in enumerate(self._nodes)}
+        height = _heights(self._nodes, self._children)
+        self._rank: Mapping[str, tuple[int, int]] = {
+            name: (-height[name], place[name]) for name in self._nodes
+        }
+        self._ready: list[tuple[tuple[int, int], str]] = []
+        for name, count in self._waits.items():
+            if count == 0:
+                heapq.heappush(self._ready, (self._rank[name], name))
+        self._left = len(self._nodes)
+
+    @property
+    def done(self) -> bool:
+        """Whether every node is made, failed or skipped."""
+        return self._left == 0
+
+    @property
+    def ready(self) -> int:
+        """How many nodes may begin."""
+        return len(self._ready)
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether no two nodes could ever be made at the same time."""
+        return self.ready <= 1 and all(len(after) <= 1 for after in self._children.values())
+
+    def next(self) -> Node | None:
+        """The node that should begin; None where none may now."""
+        if not self._ready:
+            return None
+        return self._nodes[heapq.heappop(self._ready)[1]]
+
+    def finished(self, node: Node) -> None:
+        """A node is there now."""
+        self._left -= 1
+        for child in self._children[node.id]:
+            self._waits[child] -= 1
+            if self._waits[child] == 0 and child not in self.skipped:
+                heapq.heappush(self._ready, (self._rank[child], child))
+
+    def fail(self, node: Node, error: ExpungeError) -> None:
+        """A node failed: stop, or go on with what does not need it.
+
+        Raises:
+            ExpungeError: `error`, unless the schedule keeps going.
+        """
+        if not self._keep_going:
+            raise error
+        self.failed[node.id] = error
+        self._left -= 1
+        waiting = list(self._children[node.id])
+        while waiting:
+            name = waiting.pop()
+            if name not in self.skipped:
+                self.skipped.add(name)
+                self._left -= 1
+                waiting.extend(self._children[name])
+
+    def close(self) -> None:
+        """Say what failed, once everything else is made.
+
+        Raises:
+            ExpungeError: of the kind of the first failure, with all that were not made.
+        """
+        if self.failed:
+            name, first = next(iter(self.failed.items()))
+            raise type(first)(
+                f"{len(self.failed)} of {len(self._nodes)} nodes failed and {len(self.skipped)} "
+                f"could not begin; the first, {name}: {first}"
+            )
+
+
+def _heights(nodes: Mapping[str, Node], children: Mapping[str, list[str]]) -> dict[str, int]:
+    """How many nodes the longest line from each holds; children come after their parents."""
+    heights: dict[str, int] = {}
+    for name in reversed(list(nodes)):
+        heights[name] = 1 + max((heights[child] for child in children[name]), default=0)
+    return heights

@@ -1,0 +1,67 @@
+"""How long nodes took in a store, and so how long others may take."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from statistics import median
+
+from expunge.runs import Node, Store
+
+_TIMES = "times.jsonl"
+_ENTRIES = ("method", "pruner", "metric", "population")
+
+
+def note_time(store: Store, node: Node, seconds: float) -> None:
+    """Note what a node took, in one line of one file; a store that cannot be told is let be."""
+    line = json.dumps({"node": next(_keys(node)), "seconds": round(seconds, 4)}) + "\n"
+    try:
+        # One short write at the end of a file: lines of several processes do not mix.
+        descriptor = os.open(store.root / _TIMES, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            os.write(descriptor, line.encode())
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return
+
+
+def estimate(store: Store, nodes: Iterable[Node]) -> dict[str, float | None]:
+    """Seconds that each node may take, by id: the median of the nearest that the store knows.
+
+    First those of the same kind and entry on the same original model or data, then those of the
+    same kind and entry, then those of the same kind; None where there is none.
+    """
+    known: dict[str, list[float]] = {}
+    for key, seconds in _lines(store):
+        parts = key.split("|")
+        for depth in range(1, len(parts) + 1):
+            known.setdefault("|".join(parts[:depth]), []).append(seconds)
+    medians = {key: median(times) for key, times in known.items()}
+    return {
+        node.id: next((medians[key] for key in _keys(node) if key in medians), None)
+        for node in nodes
+    }
+
+
+def _keys(node: Node) -> Iterator[str]:
+    """What a node is like, the nearest first."""
+    entry = next((str(node.params[name]) for name in _ENTRIES if name in node.params), "")
+    origin = node.parents.get("origin") or node.parents.get("data") or ""
+    yield f"{node.kind}|{entry}|{origin}"
+    yield f"{node.kind}|{entry}"
+    yield node.kind
+
+
+def _lines(store: Store) -> Iterator[tuple[str, float]]:
+    try:
+        text = (store.root / _TIMES).read_text("utf-8")
+    except OSError:
+        return
+    for line in text.splitlines():
+        try:
+            found = json.loads(line)
+            yield str(found["node"]), float(found["seconds"])
+        except (ValueError, KeyError, TypeError):
+            continue  # cut short by whoever was killed

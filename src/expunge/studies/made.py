@@ -1,0 +1,38 @@
+"""What made the artefacts of a document: their environments, and which cell is of which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from expunge.graph.make import made_by
+
+_OF_A_PLACE = ("engine", "device", "precision", "threads", "code")
+
+
+class Makers:
+    """The different makers of a document's artefacts, numbered in the order that they are met."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, int] = {}
+        self._listed: list[dict[str, Any]] = []
+
+    def of(self, folder: Path) -> int:
+        """The number of what made the artefact in `folder`.
+
+        Raises:
+            StoreError: the artefact does not say.
+        """
+        made = made_by(folder)
+        maker = {**made["environment"], **{name: made[name] for name in _OF_A_PLACE}}
+        # The date is that of the first; the same machine is the same maker on another day.
+        key = repr({name: value for name, value in maker.items() if name not in ("date", "engine")})
+        if key not in self._known:
+            self._known[key] = len(self._listed)
+            self._listed.append(maker)
+        return self._known[key]
+
+    @property
+    def listed(self) -> list[dict[str, Any]]:
+        """Every maker: the environment, device, precision, threads and code."""
+        return list(self._listed)
