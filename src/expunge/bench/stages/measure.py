@@ -9,13 +9,13 @@ from expunge.bench.stages.stage import Stage, ensure
 from expunge.bench.stages.train import origin_of
 from expunge.bench.stages.unlearn import forget_digest, split_for
 from expunge.bench.workspace import Workspace
-from expunge.metrics.distance import weight_distance
-from expunge.metrics.summary import attack_results, confidence_histograms, evaluate
+from expunge.metrics import DEFAULT_METRICS, get_metric
+from expunge.metrics.evidence import Evidence, flags_of
+from expunge.metrics.metric import measure
 from expunge.models.weights import read_tensors
 from expunge.runs import Spec, code_version, read_object, write_json
 from expunge.settings import derive_seed
-from expunge.sparsity.mask import sparsity_of
-from expunge.sparsity.thresholds import counted_weights, sparsity_at
+from expunge.sparsity.thresholds import counted_weights
 from expunge.types import Split
 
 MEASURED = "measured.json"
@@ -43,8 +43,7 @@ def measure_stage(
         settings={"scenario": scenario, "forget": forget_digest(split)},
         parents=parents,
         code=code_version(
-            "expunge.metrics.summary",
-            "expunge.metrics.distance",
+            "expunge.metrics",
             "expunge.sparsity.thresholds",
             alone=["expunge.bench.stages.measure"],
         ),
@@ -63,27 +62,36 @@ def _make(workspace: Workspace, spec: Spec, split: Split, folder: Path) -> None:
     seed = derive_seed(origin_of(workspace, parents["base"]).seed, "attack")
     after = load_predictions(workspace, parents["predictions"])
     before = load_predictions(workspace, parents["base_predictions"])
-    forget = split.forget.numpy()
-    metrics: dict[str, float | None] = dict(evaluate(after, forget, split.classes, seed))
     model, _, mask = load_model(store.path(parents["model"]))
-    weights = {name: p.detach() for name, p in model.named_parameters()}
-    base = read_tensors(store.path(parents["base"]) / WEIGHTS)
-    metrics["drift"] = weight_distance(weights, {n: base[n] for n in weights}, mask)
-    metrics["weight_distance"] = None
+    weights = {
+        "model": lambda: {name: p.detach() for name, p in model.named_parameters()},
+        "base": lambda: read_tensors(store.path(parents["base"]) / WEIGHTS),
+    }
     if "reference" in parents:
-        reference = read_tensors(store.path(parents["reference"]) / WEIGHTS)
-        metrics["weight_distance"] = weight_distance(weights, {n: reference[n] for n in weights})
-    counted = counted_weights(model, mask)
+        weights["reference"] = lambda: read_tensors(store.path(parents["reference"]) / WEIGHTS)
+    forget = flags_of(split.forget.numpy(), len(after["train"]))
+    evidence = Evidence(
+        predictions={**after, **{f"base_{name}": each for name, each in before.items()}},
+        forget=forget,
+        retain=~forget,
+        classes=split.classes,
+        seed=seed,
+        weights=weights,
+        mask=mask,
+        counted=tuple(counted_weights(model, mask)),
+        missing={} if "reference" in parents else {"reference": "there is no retrained model"},
+    )
+    found: dict[str, Any] = {
+        name: measure(get_metric(name), evidence).value for name in DEFAULT_METRICS
+    }
+    sparsity = found.pop("sparsity")
+    details = {name: found.pop(name) for name in ("attacks", "confidence")}
     write_json(
         folder / MEASURED,
         {
-            "metrics": metrics,
-            "sparsity_measured": sparsity_of(model, counted),
-            "sparsity_at": sparsity_at(model, counted),
-            "attacks": attack_results(after, forget, split.classes, seed),
-            "confidence": {
-                "before": confidence_histograms(before, forget),
-                "after": confidence_histograms(after, forget),
-            },
+            "metrics": found,
+            "sparsity_measured": sparsity["measured"],
+            "sparsity_at": sparsity["at"],
+            **details,
         },
     )

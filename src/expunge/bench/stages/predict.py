@@ -6,7 +6,7 @@ from expunge.bench.stages.model import load_model
 from expunge.bench.stages.stage import Stage
 from expunge.bench.stages.train import STAGE_CODE, dataset_of, origin_of, surroundings
 from expunge.bench.workspace import Workspace
-from expunge.metrics.summary import Predictions
+from expunge.metrics.evidence import Predictions
 from expunge.runs import Spec, code_version, read_arrays, write_arrays
 from expunge.training.predict import predict
 
@@ -27,9 +27,13 @@ def predict_stage(workspace: Workspace, model_id: str) -> Stage:
     )
 
 
-def load_predictions(workspace: Workspace, run_id: str) -> Predictions:
-    """The predictions in the store."""
-    return Predictions(**read_arrays(workspace.store.path(run_id) / PREDICTIONS))
+def load_predictions(workspace: Workspace, run_id: str) -> dict[str, Predictions]:
+    """The predictions in the store, of `train` and `test`."""
+    arrays = read_arrays(workspace.store.path(run_id) / PREDICTIONS)
+    return {
+        name: Predictions(arrays[f"{name}_logits"], arrays[f"{name}_labels"])
+        for name in ("train", "test")
+    }
 
 
 def _make(workspace: Workspace, model_id: str, folder: Path) -> None:

@@ -107,11 +107,12 @@ class NoOracle:
         held_out = ensure(space, held_out_stage(space, model_id))
         predictions = load_predictions(space, ensure(space, predict_stage(space, model_id)))
         logits, labels = load_held_out(space, held_out)
-        forget = np.zeros(len(predictions.train_labels), dtype=np.bool_)
+        train = predictions["train"]
+        forget = np.zeros(len(train), dtype=np.bool_)
         forget[self._split.forget.numpy()] = True
         return Evidence(
-            train_logits=predictions.train_logits,
-            train_labels=predictions.train_labels,
+            train_logits=train.logits,
+            train_labels=train.labels,
             validation_logits=logits,
             validation_labels=labels,
             forget=forget,
