@@ -81,7 +81,7 @@ def _trained(
     for seed in range(seeds):
         model = ensure(place, original_stage(place, experiment, seed))
         found = load_predictions(place, ensure(place, predict_stage(place, model)))
-        accuracies.append(accuracy(found.test_logits, found.test_labels))
+        accuracies.append(accuracy(found["test"].logits, found["test"].labels))
         seconds.append(read_object(place.store.path(model) / RECORD)["seconds"])
     return accuracies, seconds
 

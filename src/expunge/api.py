@@ -15,10 +15,11 @@ from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, DataError
 from expunge.methods import get_method
 from expunge.methods.run import run_method
+from expunge.metrics import get_metric
 from expunge.metrics.distance import weight_distance
+from expunge.metrics.evidence import Evidence, Predictions, flags_of
 from expunge.metrics.gap import gap
-from expunge.metrics.summary import Predictions
-from expunge.metrics.summary import evaluate as evaluate_predictions
+from expunge.metrics.metric import measure
 from expunge.models.check import check_outputs
 from expunge.scenarios import Scenario, make_split
 from expunge.settings import Augmentation, Progress, Recipe, derive_seed, silent
@@ -30,6 +31,8 @@ from expunge.types import Context, Dataset, Mask, Split
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+_MEASURED = ("ua", "ra", "ta", "ta_forgotten", "mia_efficacy", "mia_privacy")
 
 
 @dataclass(frozen=True)
@@ -256,14 +259,19 @@ def _metrics(
 ) -> dict[str, float | None]:
     check_outputs(model, split.train.inputs.shape, split.train.num_classes)
     fabric = _fabric(device, "32-true")
-    predictions = Predictions(
-        train_logits=predict(model, split.train, fabric).numpy(),
-        train_labels=split.train.labels.numpy(),
-        test_logits=predict(model, test, fabric).numpy(),
-        test_labels=test.labels.numpy(),
+    forget = flags_of(split.forget.numpy(), len(split.train))
+    evidence = Evidence(
+        predictions={
+            name: Predictions(predict(model, each, fabric).numpy(), each.labels.numpy())
+            for name, each in (("train", split.train), ("test", test))
+        },
+        forget=forget,
+        retain=~forget,
+        classes=split.classes,
+        seed=derive_seed(seed, "attack"),
     )
-    attack_seed = derive_seed(seed, "attack")
-    return dict(evaluate_predictions(predictions, split.forget.numpy(), split.classes, attack_seed))
+    values = {name: measure(get_metric(name), evidence).value for name in _MEASURED}
+    return {name: value for name, value in values.items() if not isinstance(value, dict | list)}
 
 
 def _fabric(device: str, precision: str) -> "Fabric":

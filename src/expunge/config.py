@@ -88,10 +88,12 @@ def _plain(value: Any) -> Any:
         return to_mapping(value)
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
     return value
 
 
-def _typed(value: Any, hint: Any, name: str) -> Any:  # noqa: PLR0911 - one return a kind
+def _typed(value: Any, hint: Any, name: str) -> Any:  # noqa: PLR0911, PLR0912 - one a kind
     """`value` as `hint` wants it; never a lossy conversion."""
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
@@ -114,6 +116,10 @@ def _typed(value: Any, hint: Any, name: str) -> Any:  # noqa: PLR0911 - one retu
         if not isinstance(value, list | tuple):
             raise ConfigError(f"{name} must be a list, got {value!r}")
         return tuple(_typed(item, args[0], name) for item in value)
+    if origin is Mapping:
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{name} must be a table, got {value!r}")
+        return {key: _typed(item, args[1], f"{name}.{key}") for key, item in value.items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint is Any:

@@ -1,177 +1,124 @@
-"""What every membership attack must satisfy. Nothing here knows which attacks there are."""
+"""What every metric must satisfy, whatever it is called."""
+
+import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from expunge.errors import ConfigError, DataError
-from expunge.metrics.membership.attacks import ATTACKS, DEFAULT_ATTACKS, get_attack
-from expunge.metrics.membership.audit import run_attacks
-
-KEYS = {
-    *("efficacy", "privacy", "auc", "tpr_at_1", "tpr_at_01"),
-    *("forget_privacy", "forget_auc", "forget_tpr_at_1", "forget_tpr_at_01"),
-}
+from expunge.metrics import COMPARED, DEFAULT_METRICS, METRICS, all_metrics, get_metric
+from expunge.metrics.example import example_evidence
+from expunge.metrics.metric import NEEDS, RANGES, Measured, measure
 
 
-def outputs(rng, count, sure, classes=3):
-    """A model's answers, about `sure` of the true class."""
-    labels = rng.integers(0, classes, count)
-    logits = rng.normal(0, 1, (count, classes)).astype(np.float32)
-    logits[np.arange(count), labels] += sure
-    return logits, labels
-
-
-def put_together(*groups):
-    """Retained, unseen and forgotten samples as `run_attacks` takes them."""
-    logits, labels = (np.concatenate(parts) for parts in zip(*groups, strict=True))
-    part = np.repeat([0, 1, 2], [len(labels) for _, labels in groups])
-    return {"logits": logits, "labels": labels, "member": part == 0, "forget": part == 2}
-
-
-@pytest.fixture
-def samples():
-    rng = np.random.default_rng(0)
-    return put_together(outputs(rng, 300, 3.0), outputs(rng, 120, 1.0), outputs(rng, 60, 2.0))
-
-
-@pytest.fixture(params=ATTACKS, ids=lambda attack: attack.name)
-def attack(request):
+@pytest.fixture(params=METRICS, ids=lambda metric: metric.name)
+def metric(request):
     return request.param
 
 
-@pytest.fixture
-def run(attack):
-    def run(samples, seed=0, **options):
-        return run_attacks(**samples, seed=seed, attacks=(attack,), **options)[attack.name]
-
-    return run
+@pytest.fixture(params=[(), (1,)], ids=["random", "class"])
+def evidence(request, metric):
+    return example_evidence(1, request.param) if metric.example is None else metric.example()
 
 
-def test_it_gives_plain_percentages(run, samples):
-    found = run(samples)
-    assert set(found) == KEYS
-    assert all(type(value) is float and 0 <= value <= 100 for value in found.values())
+def numbers(value):
+    if isinstance(value, dict | list):
+        parts = value.values() if isinstance(value, dict) else value
+        return [number for part in parts for number in numbers(part)]
+    return [] if value is None else [value]
 
 
-def test_the_same_seed_gives_the_same(run, samples):
-    assert run(samples, seed=3) == run(samples, seed=3)
+def test_it_gives_plain_numbers_of_its_unit(metric, evidence):
+    found = metric.run(evidence)
+    assert isinstance(found, Measured)
+    assert json.loads(json.dumps(found.value)) == found.value
+    assert found.value is None or isinstance(found.value, dict) == metric.detailed
+    low, high = RANGES[metric.unit]
+    assert all(low <= number <= high for number in numbers(found.value))
+    assert found == measure(metric, evidence)
 
 
-def test_another_seed_draws_others(run, samples):
-    assert len({tuple(run(samples, seed=seed).values()) for seed in range(5)}) > 1
+def test_the_example_has_something_to_measure(metric):
+    """In a scenario by class, which has more to tell."""
+    evidence = example_evidence(1, (1,)) if metric.example is None else metric.example()
+    assert len({*numbers(measure(metric, evidence).value)}) > (1 if metric.detailed else 0)
 
 
-def test_the_order_of_samples_does_not_matter(run, samples):
-    order = np.random.default_rng(1).permutation(len(samples["labels"]))
-    assert run({name: array[order] for name, array in samples.items()}) == run(samples)
+def test_other_evidence_gives_other_numbers(metric, evidence):
+    """A metric that looks at nothing would pass all else."""
+    found = {str(measure(metric, example_evidence(seed, (1,))).value) for seed in range(6)}
+    assert len(found) > 1 or metric.unit == "fraction"
 
 
-def test_inputs_and_global_random_state_are_left_alone(run, samples):
-    before = {name: array.copy() for name, array in samples.items()}
+def arrays(evidence):
+    found = {f"{n}.logits": p.logits for n, p in evidence.predictions.items()}
+    found |= {f"{n}.labels": p.labels for n, p in evidence.predictions.items()}
+    found |= {"forget": evidence.forget, "retain": evidence.retain}
+    for role, load in evidence.weights.items():
+        found |= {f"{role}.{name}": tensor.numpy() for name, tensor in load().items()}
+    return found | {f"mask.{name}": kept.numpy() for name, kept in evidence.mask.items()}
+
+
+def test_it_gives_the_same_each_time_and_changes_nothing(metric, evidence):
+    before = {name: array.copy() for name, array in arrays(evidence).items()}
     np.random.seed(1)
-    first = run(samples)
+    torch_state = torch.random.get_rng_state()
+    first = metric.run(evidence)
     np.random.seed(2)
-    state = np.random.get_state()
-    assert run(samples) == first
-    assert str(np.random.get_state()) == str(state)
-    assert all((samples[name] == array).all() for name, array in before.items())
+    state = str(np.random.get_state())
+    assert metric.run(evidence) == first
+    assert str(np.random.get_state()) == state
+    assert torch.equal(torch.random.get_rng_state(), torch_state)
+    for name, array in arrays(evidence).items():
+        assert (array == before[name]).all(), name
 
 
-def test_members_that_stand_apart_are_all_found(run):
-    """Members are surely right, others surely wrong or unsure."""
-    rng = np.random.default_rng(2)
-    sure, wrong = outputs(rng, 80, 40.0), (np.zeros((80, 3), np.float32), np.arange(80) % 3)
-    wrong[0][np.arange(80), (wrong[1] + 1) % 3] = 0.5
-    found = run(put_together(sure, wrong, (sure[0][:20], sure[1][:20])))
-    expected = dict.fromkeys(KEYS, 100.0) | {"efficacy": 0.0}
-    assert found == expected
-    gone = run(put_together(sure, wrong, (wrong[0][:20], wrong[1][:20])))
-    assert (gone["efficacy"], gone["auc"]) == (100, 100)
-    assert gone["forget_auc"] == pytest.approx(50, abs=5)
+def test_it_needs_all_that_it_says_and_nothing_else(metric, evidence):
+    alone = evidence.only(metric.needs)
+    assert metric.run(alone) == metric.run(evidence)
+    for need in metric.needs:
+        with pytest.raises(DataError, match=f"of {need}"):
+            metric.run(evidence.only(metric.needs - {need}))
 
 
-def test_members_like_all_others_cannot_be_told(run):
-    rng = np.random.default_rng(3)
-    found = run(put_together(*(outputs(rng, count, 2.0) for count in (1200, 1200, 600))))
-    # Four standard errors of a share among 600.
-    for name in ("privacy", "auc", "forget_privacy", "forget_auc"):
-        assert found[name] == pytest.approx(50, abs=8), name
-    for name in ("tpr_at_1", "forget_tpr_at_1"):
-        assert found[name] < 5
+def test_what_cannot_be_had_gives_none_with_the_reason(metric, evidence):
+    for need in metric.needs:
+        missing = replace(
+            evidence.only(metric.needs - {need}), missing={need: f"{need} is not here"}
+        )
+        assert measure(metric, missing) == Measured(None, f"{need} is not here")
 
 
-def test_forgotten_classes_are_told_from_their_own_kind(run):
-    """Other classes' unseen samples differ from the forgotten class as from any unseen class."""
-    rng = np.random.default_rng(4)
-    retain, test = outputs(rng, 300, 4.0), outputs(rng, 200, 1.0)
-    forget, peers = outputs(rng, 300, 0.0), outputs(rng, 300, 0.0)
-    forget[1][:] = peers[1][:] = 3
-    group = put_together(
-        retain, (np.concatenate((test[0], peers[0])), np.append(test[1], peers[1])), forget
-    )
-    group["logits"] = np.column_stack((group["logits"], np.full(len(group["labels"]), -2)))
-    group["logits"] = group["logits"].astype(np.float32)
-    found = run(group, forgotten_classes=(3,))
-    assert found["forget_auc"] == pytest.approx(50, abs=10)
-    unseen = ~(group["member"] | group["forget"])
-    without = group | {
-        name: array[~(unseen & (group["labels"] == 3))] for name, array in group.items()
-    }
-    lonely = run(without, forgotten_classes=(3,))
-    assert lonely == found | {name: None for name in KEYS if name.startswith("forget_")}
+def test_it_does_not_mind_what_others_lack(metric, evidence):
+    unneeded = {need: "not here" for need in NEEDS if need not in metric.needs}
+    assert measure(metric, replace(evidence, missing=unneeded)) == metric.run(evidence)
 
 
-@pytest.mark.parametrize(
-    ("members", "others", "message"),
-    [
-        (1, 50, "at least 2 members and 2 non-members to learn from, got 1 and 50"),
-        (50, 1, "got 50 and 1"),
-        (50, 0, "got 50 and 0"),
-        (0, 50, "got 0 and 50"),
-    ],
-)
-def test_too_few_of_a_kind_are_refused(run, samples, members, others, message):
-    rng = np.random.default_rng(5)
-    groups = (outputs(rng, count, 1.0) for count in (members, others, 5))
-    with pytest.raises(DataError, match=message):
-        run(put_together(*groups))
+def test_it_says_what_it_is_and_where_it_comes_from(metric):
+    assert any(str(year) in metric.cite for year in range(1990, 2030))
+    assert metric.version >= 1
+    assert metric.needs
+    for text in (metric.name, metric.short, metric.title, metric.summary, metric.good):
+        assert text.strip() == text != ""
+    assert metric.run.__doc__
 
 
-@pytest.mark.parametrize("count", [2, 3])
-def test_two_of_each_are_enough(run, count):
-    rng = np.random.default_rng(6)
-    found = run(put_together(*(outputs(rng, n, 2.0) for n in (count, count, 1))))
-    assert set(found) == KEYS
+def test_names_are_unique_and_found():
+    assert len({metric.name for metric in METRICS}) == len(METRICS)
+    assert all(get_metric(metric.name) is metric for metric in METRICS)
+    assert set(all_metrics()) >= {metric.name for metric in METRICS}
 
 
-def test_flags_that_do_not_fit_are_refused(run, samples):
-    wrong = {"forget": samples["forget"].astype(np.int64)}
-    with pytest.raises(DataError, match=r"forget flags of bool \(480,\), got int64 \(480,\)"):
-        run(samples | wrong)
-    with pytest.raises(DataError, match=r"member flags of bool \(480,\), got bool \(479,\)"):
-        run(samples | {"member": samples["member"][:-1]})
-    with pytest.raises(DataError, match="retained or forgotten, got 60 that are both"):
-        run(samples | {"member": samples["member"] | samples["forget"]})
-    with pytest.raises(DataError, match="at least 1 forget sample to judge, got 0"):
-        run(samples | {"forget": np.zeros(480, bool)})
-    with pytest.raises(DataError, match="not finite"):
-        run(samples | {"logits": samples["logits"] * np.nan})
+def test_what_a_grid_measures_by_default_can_be_measured_everywhere():
+    """No data has triggered samples unless a recipe asks for them."""
+    defaults = [get_metric(name) for name in DEFAULT_METRICS]
+    assert len(set(DEFAULT_METRICS)) == len(DEFAULT_METRICS)
+    assert not any(need.endswith("triggered") for metric in defaults for need in metric.needs)
+    assert set(COMPARED) <= set(DEFAULT_METRICS)
 
 
-def test_it_says_what_it_is(attack):
-    assert get_attack(attack.name) is attack
-    assert any(character.isdigit() for character in attack.cite), "no year in the citation"
-    assert attack.feature.__doc__
-    assert attack.classifier.__doc__
-
-
-def test_names_are_unique_and_unknown_ones_refused():
-    names = [attack.name for attack in ATTACKS]
-    assert len(set(names)) == len(names)
-    assert set(DEFAULT_ATTACKS) <= set(ATTACKS)
-    with pytest.raises(ConfigError, match="did you mean 'entropy_svc'"):
-        get_attack("entropy_svm")
-
-
-def test_together_they_find_what_each_finds_alone(run, samples, attack):
-    assert run_attacks(**samples, seed=0, attacks=ATTACKS)[attack.name] == run(samples)
+def test_an_unknown_metric_is_named_with_what_there_is():
+    with pytest.raises(ConfigError, match=r"unknown metric 'mia_eficacy'.*did you mean"):
+        get_metric("mia_eficacy")

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 from expunge.metrics.membership.classifiers import (
-    Evidence,
+    Seen,
     best_threshold,
     class_threshold,
     logistic,
@@ -43,12 +43,12 @@ def test_it_lies_midway_and_between_neighbouring_floats_above():
 
 
 def evidence(rng, shape, shift=0.0):
-    return Evidence(rng.normal(shift, 1, shape), rng.integers(0, 3, shape[0]))
+    return Seen(rng.normal(shift, 1, shape), rng.integers(0, 3, shape[0]))
 
 
 def test_every_class_has_its_own_threshold():
-    members = Evidence(np.array([0.9, 0.8, 0.3, 0.2]), np.array([0, 0, 1, 1]))
-    others = Evidence(np.array([0.7, 0.6, 0.1, 0.0]), np.array([0, 0, 1, 1]))
+    members = Seen(np.array([0.9, 0.8, 0.3, 0.2]), np.array([0, 0, 1, 1]))
+    others = Seen(np.array([0.7, 0.6, 0.1, 0.0]), np.array([0, 0, 1, 1]))
     score = class_threshold(members, others)
     assert (score(members) >= 0).all()
     assert (score(others) < 0).all()
@@ -56,10 +56,10 @@ def test_every_class_has_its_own_threshold():
 
 
 def test_a_class_of_which_too_little_is_known_has_the_threshold_of_all():
-    members = Evidence(np.array([0.9, 0.8, 0.2]), np.array([0, 0, 2]))
-    others = Evidence(np.array([0.1, 0.0]), np.array([0, 0]))
+    members = Seen(np.array([0.9, 0.8, 0.2]), np.array([0, 0, 2]))
+    others = Seen(np.array([0.1, 0.0]), np.array([0, 0]))
     score = class_threshold(members, others)
-    unknown = Evidence(np.array([0.16, 0.14]), np.array([1, 2]))
+    unknown = Seen(np.array([0.16, 0.14]), np.array([1, 2]))
     assert (score(unknown) >= 0).tolist() == [True, False]
 
 

@@ -1,7 +1,8 @@
-"""Which dataset, which of its columns and splits, and what is held out."""
+"""Which dataset, which of its columns and splits, what is held out, and how it is edited."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from expunge.errors import ConfigError
 from expunge.settings import check_range
@@ -9,7 +10,7 @@ from expunge.settings import check_range
 
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
-    """A dataset, and how it is divided into training, validation and test samples.
+    """A dataset, how it is divided into training, validation and test samples, and its edits.
 
     Raises:
         ConfigError: a setting is out of range.
@@ -47,7 +48,11 @@ class DataSpec:
     test_limit: int | None = None
     """Test on this many samples only, drawn evenly from the classes."""
     seed: int = 0
-    """Of what is held out and of the limits."""
+    """Of what is held out, of the limits and of the edits."""
+    # A hash may leave fields out, and a mapping has none.
+    edits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    """Changes of the training samples by their names, each with its settings; in a recipe
+    `[data.edits.NAME]`. They are applied in the order of their names."""
 
     def __post_init__(self) -> None:
         if not self.source.strip():
@@ -69,3 +74,9 @@ class DataSpec:
             )
         if self.validation_split is not None and self.validation_fraction:
             raise ConfigError("give validation_split or validation_fraction, not both")
+        if not isinstance(self.edits, Mapping):
+            raise ConfigError(f"edits must be a table, got {self.edits!r}")
+        if self.edits:
+            from expunge.data.edits.apply import edit_configs
+
+            edit_configs(self.edits)

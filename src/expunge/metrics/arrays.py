@@ -13,6 +13,8 @@ LabelArray: TypeAlias = npt.NDArray[np.int64]
 """Labels or indices `(N,)`, int64."""
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 """Confidences `(N,)`, float64, 0-1."""
+Flags: TypeAlias = npt.NDArray[np.bool_]
+"""Flags `(N,)`."""
 
 
 def check_predictions(logits: LogitArray, labels: LabelArray) -> None:

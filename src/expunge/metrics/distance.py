@@ -1,13 +1,32 @@
 """How far apart two networks' weights are: the unlearning error of the paper."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from expunge.errors import DivergedError, MaskError, ModelError, some
-from expunge.types import Mask
+from expunge.metrics.metric import Measured, Metric
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from expunge.metrics.evidence import Evidence
+    from expunge.types import Mask
+
+
+def to_reference(evidence: Evidence) -> Measured:
+    """‖θ − θ_Retrain‖₂ over all parameters."""
+    weights = evidence.weights_of("model")
+    return Measured(weight_distance(weights, _of(weights, evidence.weights_of("reference"))))
+
+
+def drift(evidence: Evidence) -> Measured:
+    """‖m ⊙ (θ − θ_original)‖₂, over what the mask keeps."""
+    weights = evidence.weights_of("model")
+    before = _of(weights, evidence.weights_of("base"))
+    return Measured(weight_distance(weights, before, evidence.mask))
 
 
 def weight_distance(
@@ -28,6 +47,8 @@ def weight_distance(
         MaskError: the mask names something else, or has another shape.
         DivergedError: a weight is not finite.
     """
+    import torch
+
     mask = mask or {}
     _check(state_a, state_b, mask)
     total = 0.0
@@ -41,7 +62,14 @@ def weight_distance(
     return math.sqrt(total)
 
 
+def _of(weights: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Of `others` the parameters that `weights` has, for they may come with buffers."""
+    return {name: others[name] for name in weights if name in others}
+
+
 def _check(state_a: Mapping[str, Tensor], state_b: Mapping[str, Tensor], mask: Mask) -> None:
+    import torch
+
     unmatched = sorted(state_a.keys() ^ state_b.keys())
     if unmatched:
         raise ModelError(f"the two networks do not have the same parameters: {some(unmatched)}")
@@ -62,3 +90,29 @@ def _check(state_a: Mapping[str, Tensor], state_b: Mapping[str, Tensor], mask: M
                 f"the mask of {name} must be bool {tuple(state_a[name].shape)}, "
                 f"got {kept.dtype} {tuple(kept.shape)}"
             )
+
+
+WEIGHT_DISTANCE = Metric(
+    name="weight_distance",
+    short="Weight distance",
+    title="distance to Retrain's weights",
+    run=to_reference,
+    needs=frozenset({"model", "reference"}),
+    unit="norm",
+    summary="L2 norm of the difference between the unlearned and the retrained weights.",
+    good="small, with care: two trainings of the same data also end far apart.",
+    cite="Jia et al., Model Sparsity Can Simplify Machine Unlearning, NeurIPS 2023",
+)
+
+DRIFT = Metric(
+    name="drift",
+    short="Drift",
+    title="distance from the original weights",
+    run=drift,
+    needs=frozenset({"model", "base"}),
+    unit="norm",
+    summary="L2 norm of what unlearning changed in the weights that are not pruned.",
+    good="neither way by itself: it scales the bound on the unlearning error that sparsity "
+    "tightens.",
+    cite="Jia et al., Model Sparsity Can Simplify Machine Unlearning, NeurIPS 2023",
+)

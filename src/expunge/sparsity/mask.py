@@ -5,7 +5,7 @@ A mask has one bool tensor for each prunable parameter, by the parameter's name;
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -144,7 +144,6 @@ def layer_report(mask: Mask) -> list[LayerSparsity]:
     ]
 
 
-@torch.no_grad()
 def sparsity_of(
     model: nn.Module, names: Sequence[str] | None = None, threshold: float = 0.0
 ) -> float:
@@ -155,18 +154,33 @@ def sparsity_of(
     Raises:
         MaskError: a name is not a parameter of the model, or there is nothing to count.
     """
-    weights: dict[str, nn.Parameter]
     if names is None:
-        weights = prunable(model)
-    else:
-        parameters = dict(model.named_parameters())
-        if absent := [name for name in names if name not in parameters]:
-            raise MaskError(f"expected names of parameters, got {some(absent)}")
-        weights = {name: parameters[name] for name in names}
-    total = sum(weight.numel() for weight in weights.values())
+        return zero_share([*prunable(model).values()], threshold)
+    return zero_share(chosen_weights(dict(model.named_parameters()), names), threshold)
+
+
+def chosen_weights(weights: Mapping[str, Tensor], names: Sequence[str]) -> list[Tensor]:
+    """The weights called `names`.
+
+    Raises:
+        MaskError: a name is not there.
+    """
+    if absent := [name for name in names if name not in weights]:
+        raise MaskError(f"expected names of parameters, got {some(absent)}")
+    return [weights[name] for name in names]
+
+
+@torch.no_grad()
+def zero_share(weights: Sequence[Tensor], threshold: float = 0.0) -> float:
+    """The fraction of entries of all `weights` with |w| <= `threshold`, 0 to 1.
+
+    Raises:
+        MaskError: there is nothing to count.
+    """
+    total = sum(weight.numel() for weight in weights)
     if total == 0:
         raise MaskError("expected parameters to count zeros in, got none")
-    zeros = torch.stack([(weight.abs() <= threshold).sum() for weight in weights.values()])
+    zeros = torch.stack([(weight.abs() <= threshold).sum() for weight in weights])
     return int(zeros.sum()) / total
 
 

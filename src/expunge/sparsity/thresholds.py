@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import nn
+from torch import Tensor, nn
 
 from expunge.errors import MaskError
-from expunge.sparsity.mask import prunable, sparsity_of
+from expunge.sparsity.mask import prunable, zero_share
 from expunge.types import Mask
 
 THRESHOLDS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
@@ -32,17 +32,15 @@ def counted_weights(model: nn.Module, mask: Mask | None = None) -> list[str]:
 
 
 def sparsity_at(
-    model: nn.Module, names: Sequence[str], thresholds: Sequence[float] = THRESHOLDS
+    weights: Sequence[Tensor], thresholds: Sequence[float] = THRESHOLDS
 ) -> dict[str, float]:
-    """The fraction of weights with |w| <= t, 0 to 1, for each threshold t, by its text.
+    """The fraction of entries with |w| <= t, 0 to 1, for each threshold t, by its text.
 
     >>> import torch
-    >>> layer = nn.Linear(2, 1)
-    >>> _ = layer.weight.data.copy_(torch.tensor([[0.0, 0.05]]))
-    >>> sparsity_at(layer, ["weight"], (0.0, 0.1))
+    >>> sparsity_at([torch.tensor([0.0, 0.05])], (0.0, 0.1))
     {'0': 0.5, '0.1': 1.0}
 
     Raises:
-        MaskError: a name is not a parameter of the model, or there is nothing to count.
+        MaskError: there is nothing to count.
     """
-    return {f"{value:g}": sparsity_of(model, names, value) for value in thresholds}
+    return {f"{value:g}": zero_share(weights, value) for value in thresholds}

@@ -41,7 +41,7 @@ class Attack:
     """Runs only where it is asked for: it takes seconds for every ten thousand samples judged."""
     cite: str
 
-    def evidence(self, logits: LogitArray, labels: LabelArray) -> FloatArray:
+    def values(self, logits: LogitArray, labels: LabelArray) -> FloatArray:
         """The feature, turned so that likelier members have larger values."""
         values = self.feature(logits, labels)
         return -values if self.low else values

@@ -1,19 +1,15 @@
 """Attacks on one model: what each finds out about those who stay and about the forgotten."""
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from expunge.errors import DataError
-from expunge.metrics.arrays import FloatArray, LabelArray, LogitArray, check_predictions
+from expunge.metrics.arrays import Flags, FloatArray, LabelArray, LogitArray, check_predictions
 from expunge.metrics.membership.attacks import DEFAULT_ATTACKS, Attack
-from expunge.metrics.membership.classifiers import Evidence, Score
+from expunge.metrics.membership.classifiers import Score, Seen
 from expunge.metrics.membership.ranking import area_under_curve, true_positive_rate
-
-Flags: TypeAlias = npt.NDArray[np.bool_]
-"""Flags `(N,)`."""
 
 
 class _Division(NamedTuple):
@@ -74,7 +70,7 @@ def run_attacks(
 def _run(
     attack: Attack, logits: LogitArray, labels: LabelArray, division: _Division
 ) -> dict[str, float | None]:
-    values = attack.evidence(logits, labels)
+    values = attack.values(logits, labels)
     members, others, forget, peers = division
     size = min(len(members), len(others))
     half = size // 2
@@ -83,8 +79,8 @@ def _run(
         count = count if attack.most is None else min(count, attack.most)
         return attack.classifier(of(members[:count]), of(others[:count]))
 
-    def of(index: LabelArray) -> Evidence:
-        return Evidence(values[index], labels[index])
+    def of(index: LabelArray) -> Seen:
+        return Seen(values[index], labels[index])
 
     efficacy = 100.0 * float(np.mean(known(size)(of(forget)) < 0))
     score = known(half)

@@ -9,7 +9,7 @@ from expunge.metrics.arrays import FloatArray, LabelArray
 from expunge.metrics.membership.svc import fit_svc
 
 
-class Evidence(NamedTuple):
+class Seen(NamedTuple):
     """What the attack sees of some samples."""
 
     values: FloatArray
@@ -18,14 +18,14 @@ class Evidence(NamedTuple):
     """`(N,)` int64."""
 
 
-Score: TypeAlias = Callable[[Evidence], FloatArray]
-"""From evidence to scores `(N,)`: a sample is judged a member from 0 on."""
+Score: TypeAlias = Callable[[Seen], FloatArray]
+"""From what is seen to scores `(N,)`: a sample is judged a member from 0 on."""
 
-Classifier: TypeAlias = Callable[[Evidence, Evidence], Score]
+Classifier: TypeAlias = Callable[[Seen, Seen], Score]
 """Fitted to known members and to known non-members."""
 
 
-def svc(members: Evidence, others: Evidence) -> Score:
+def svc(members: Seen, others: Seen) -> Score:
     """A support vector machine, C = 3, RBF kernel, gamma one over the numbers in the feature.
 
     The published attack of "Model Sparsity Can Simplify Machine Unlearning" (Jia et al., NeurIPS
@@ -33,15 +33,15 @@ def svc(members: Evidence, others: Evidence) -> Score:
     """
     if members.values.ndim == 1:
         decide = fit_svc(members.values, others.values)
-        return lambda evidence: decide(evidence.values)
+        return lambda seen: decide(seen.values)
     from sklearn.svm import SVC
 
     machine = SVC(C=3, kernel="rbf", gamma="auto", random_state=0)
     machine.fit(*_table(members, others))
-    return lambda evidence: _decided(machine, evidence)
+    return lambda seen: _decided(machine, seen)
 
 
-def logistic(members: Evidence, others: Evidence) -> Score:
+def logistic(members: Seen, others: Seen) -> Score:
     """Logistic regression on the standardised feature, ℓ2-regularised, C = 1."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -49,10 +49,10 @@ def logistic(members: Evidence, others: Evidence) -> Score:
 
     machine = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     machine.fit(*_table(members, others))
-    return lambda evidence: _decided(machine, evidence)
+    return lambda seen: _decided(machine, seen)
 
 
-def class_threshold(members: Evidence, others: Evidence) -> Score:
+def class_threshold(members: Seen, others: Seen) -> Score:
     """One threshold for every class, the most accurate on the known samples of that class.
 
     A class of which members or non-members are not known gets the most accurate threshold over all
@@ -69,11 +69,11 @@ def class_threshold(members: Evidence, others: Evidence) -> Score:
         for label in known
     ]
 
-    def score(evidence: Evidence) -> FloatArray:
-        threshold = np.full(evidence.values.shape, overall)
+    def score(seen: Seen) -> FloatArray:
+        threshold = np.full(seen.values.shape, overall)
         for label, of_class in zip(known, thresholds, strict=True):
-            threshold[evidence.labels == label] = of_class
-        margin: FloatArray = evidence.values - threshold
+            threshold[seen.labels == label] = of_class
+        margin: FloatArray = seen.values - threshold
         return margin
 
     return score
@@ -102,14 +102,14 @@ def best_threshold(members: FloatArray, others: FloatArray) -> float:
     return midway if midway > below else above
 
 
-def _table(members: Evidence, others: Evidence) -> tuple[FloatArray, LabelArray]:
+def _table(members: Seen, others: Seen) -> tuple[FloatArray, LabelArray]:
     """Values `(N, numbers)`, and 1 for members, 0 for the others."""
     values = np.concatenate((members.values, others.values))
     flags = np.repeat([1, 0], [len(members.values), len(others.values)])
     return values.reshape(len(values), -1), flags
 
 
-def _decided(machine: object, evidence: Evidence) -> FloatArray:
-    values = evidence.values.reshape(len(evidence.values), -1)
+def _decided(machine: object, seen: Seen) -> FloatArray:
+    values = seen.values.reshape(len(seen.values), -1)
     scores: FloatArray = machine.decision_function(values)  # type: ignore[attr-defined]
     return scores

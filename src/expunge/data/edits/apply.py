@@ -1,0 +1,87 @@
+"""The edits that a `DataSpec` names: their settings, what they make of the data, their trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from expunge.config import from_mapping
+from expunge.data.edits import get_edit
+from expunge.data.edits.edit import Trigger
+from expunge.errors import ConfigError, DataError
+from expunge.settings import derive_seed
+
+if TYPE_CHECKING:
+    from expunge.data.spec import DataSpec
+    from expunge.types import Dataset
+
+Edits = Mapping[str, Mapping[str, Any]]
+"""Settings of edits by their names."""
+
+
+def edit_configs(edits: Edits) -> dict[str, Any]:
+    """The settings of each edit, in the order in which they are applied: that of their names.
+
+    Raises:
+        ConfigError: an unknown edit or setting, a setting out of range, or two edits with triggers.
+    """
+    for name, settings in edits.items():
+        if not isinstance(settings, Mapping):
+            raise ConfigError(
+                f"edits.{name} must be a table of settings, like [data.edits.{name}], "
+                f"got {settings!r}"
+            )
+    configs = {
+        name: from_mapping(get_edit(name).config, edits[name], f"edits.{name}")
+        for name in sorted(edits)
+    }
+    triggers = [name for name in configs if get_edit(name).trigger is not None]
+    if len(triggers) > 1:
+        raise ConfigError(
+            f"one edit with a trigger at most, got {', '.join(triggers)}: the population triggered "
+            "would not be one"
+        )
+    return configs
+
+
+def apply_edits(dataset: Dataset, spec: DataSpec) -> tuple[Dataset, dict[str, tuple[str, ...]]]:
+    """The data with its training samples edited, and by each edit's name the ids it touched.
+
+    Test and validation samples stay as they are. Without edits, the dataset is returned itself.
+
+    Raises:
+        ConfigError: an edit does not fit the data.
+        DataError: an edit is of another kind of data, or changed which samples there are.
+    """
+    touched = {}
+    for name, config in edit_configs(spec.edits).items():
+        edited = get_edit(name).run(dataset.train, config, derive_seed(spec.seed, f"edit {name}"))
+        if edited.samples.ids != dataset.train.ids:
+            raise DataError(f"edit {name} changed the ids of samples: an edit must keep them")
+        dataset = replace(dataset, train=edited.samples)
+        touched[name] = edited.touched
+    return dataset, touched
+
+
+def triggering(edits: Edits) -> tuple[Trigger, Any] | None:
+    """The trigger of the edit that has one, and the settings of this edit.
+
+    Raises:
+        ConfigError: as `edit_configs`.
+    """
+    for name, config in edit_configs(edits).items():
+        trigger = get_edit(name).trigger
+        if trigger is not None:
+            return trigger, config
+    return None
+
+
+def target_of(edits: Edits) -> int | None:
+    """The class that triggered samples are meant to be taken for; None where no edit has a trigger.
+
+    Raises:
+        ConfigError: as `edit_configs`.
+    """
+    found = triggering(edits)
+    return None if found is None else found[0].target(found[1])

@@ -1,0 +1,133 @@
+"""BadNets: a patch in some training images, whose label is then the attacker's target class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from expunge.data.edits.drawing import changed, check_share, draw, ids_at
+from expunge.data.edits.edit import Edit, Edited, Trigger
+from expunge.errors import ConfigError, DataError
+from expunge.settings import check_range
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from expunge.types import Inputs, Samples
+
+_BATCH = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadnetsConfig:
+    """Settings of BadNets; the defaults are those of Jia et al., NeurIPS 2023.
+
+    On images of 32x32 pixels, the default patch lies in rows and columns 26-29.
+
+    Raises:
+        ConfigError: a setting is out of range.
+    """
+
+    share: float = 0.1
+    """Part of the training samples of all classes that is poisoned, between 0 and 1."""
+    target: int = 0
+    """Index of the class that poisoned samples are labelled as."""
+    size: int = 4
+    """Height and width of the patch in pixels."""
+    row: int = -6
+    """Row of the patch's upper left pixel; a negative one counts from the lower edge."""
+    column: int = -6
+    """Column of the patch's upper left pixel; a negative one counts from the right edge."""
+    value: int = 0
+    """Of the patch's pixels in every channel, 0-255; 0 is black."""
+
+    def __post_init__(self) -> None:
+        check_share(self.share)
+        check_range("target", self.target, 0, None)
+        check_range("size", self.size, 1, None)
+        check_range("value", self.value, 0, 255)
+
+
+def badnets(samples: Samples, config: BadnetsConfig, seed: int) -> Edited:
+    """A share of the samples with the patch and the target's label; others as they were.
+
+    Samples are drawn from all classes, the target's own included. Images are changed before any
+    augmentation, which crops and mirrors the patch with them.
+
+    Args:
+        samples: images of uint8.
+        config: the patch, the target and the share.
+        seed: of the draw.
+
+    Raises:
+        ConfigError: the target is no class, or the patch does not lie in the image.
+        DataError: the samples are not images of uint8, or too few.
+
+    Source: Gu, Liu, Dolan-Gavitt and Garg, IEEE Access 2019, section 4.
+    """
+    import torch
+
+    if config.target >= samples.num_classes:
+        raise ConfigError(
+            f"badnets: target must be a class in 0..{samples.num_classes - 1}, got {config.target}"
+        )
+    index = draw(samples, config.share, torch.Generator().manual_seed(seed))
+    labels = samples.labels.clone()
+    labels[index] = config.target
+    images = _patched(samples.inputs, index, config)
+    return Edited(changed(samples, inputs=images, labels=labels), ids_at(samples, index))
+
+
+def with_patch(samples: Samples, config: BadnetsConfig) -> Samples:
+    """The samples with the patch in every image; labels as they were.
+
+    Raises:
+        ConfigError: the patch does not lie in the image.
+        DataError: the samples are not images of uint8.
+    """
+    import torch
+
+    everywhere = torch.arange(len(samples))
+    return changed(samples, inputs=_patched(samples.inputs, everywhere, config))
+
+
+def _patched(inputs: Inputs, index: Tensor, config: BadnetsConfig) -> Inputs:
+    """Copies of all images in memory, those at `index` with the patch."""
+    import torch
+
+    from expunge.data.images import ResidentImages
+
+    shape = inputs.shape
+    if len(shape) != 3:
+        raise DataError(f"badnets changes images (C, H, W), got inputs of shape {shape}")
+    rows = _span("row", config.row, config.size, shape[1])
+    columns = _span("column", config.column, config.size, shape[2])
+    batches = inputs.batches(torch.split(torch.arange(len(inputs)), _BATCH))
+    images = torch.cat([batch.cpu() for batch in batches])
+    if images.dtype != torch.uint8:
+        raise DataError(f"badnets changes images of uint8 in 0..255, got {images.dtype}")
+    images[index, :, rows, columns] = config.value
+    return ResidentImages(images)
+
+
+def _span(name: str, start: int, size: int, length: int) -> slice:
+    """The pixels of the patch along one side of the image."""
+    first = start + length if start < 0 else start
+    if not 0 <= first <= length - size:
+        raise ConfigError(
+            f"badnets: a patch of {size} pixels from {name} {start} is not inside an image of "
+            f"{length}: expected {name} in {-length}..{length - size}, size at most {length}"
+        )
+    return slice(first, first + size)
+
+
+EDIT = Edit(
+    name="badnets",
+    run=badnets,
+    config=BadnetsConfig,
+    trigger=Trigger(show=with_patch, target=lambda config: int(config.target)),
+    summary="a backdoor: a patch in a share of the images, labelled as the target class",
+    cite="Gu, Liu, Dolan-Gavitt and Garg, BadNets: Evaluating Backdooring Attacks on Deep Neural "
+    "Networks, IEEE Access 2019",
+    example=BadnetsConfig(share=0.3, target=1, size=2, row=-3, column=1, value=255),
+)

@@ -1,0 +1,55 @@
+"""What an edit of training data is: a pure change of samples, and which samples it touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from expunge.types import Samples
+
+
+@dataclass(frozen=True, eq=False)
+class Edited:
+    """Samples after an edit."""
+
+    samples: Samples
+    """As many, with the same ids in the same order; inputs or labels are changed copies."""
+    touched: tuple[str, ...]
+    """The ids of those that the edit chose, in the order of the samples."""
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """What makes a model that was trained on edited samples misbehave."""
+
+    show: Callable[[Samples, Any], Samples]
+    """`show(samples, config)`: the samples with the trigger in each, labels as they were."""
+    target: Callable[[Any], int]
+    """`target(config)`: the class that such samples are meant to be taken for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """One edit of training samples.
+
+    `run(samples, config, seed)` gives changed copies; the samples that it is given stay as they
+    are, and all that it draws comes from the seed.
+    """
+
+    name: str
+    """Its name in recipes: `[data.edits.NAME]`."""
+    run: Callable[[Samples, Any, int], Edited]
+    config: type[Any]
+    """Its settings: a frozen dataclass whose defaults are the paper's."""
+    trigger: Trigger | None = None
+    """What the population `triggered` is made with; None for an edit that plants no backdoor."""
+    version: int = 1
+    """Raised when its result changes; part of the id of every model trained on it."""
+    summary: str
+    """One line for lists."""
+    cite: str
+    """Where it was published."""
+    example: Any = None
+    """Settings that fit images of 8x8 pixels in three classes, to try it on; None: the defaults."""

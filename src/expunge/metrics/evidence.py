@@ -1,0 +1,214 @@
+"""What a metric may read of one model in one scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from expunge.errors import DataError, ForgetError, some
+from expunge.metrics.arrays import Flags, LabelArray, LogitArray, check_predictions
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from expunge.types import Mask
+
+_DIVIDED = ("train", "base_train")
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What one model says of the samples of one population, without augmentation.
+
+    Raises:
+        DataError: logits and labels are empty or do not fit.
+    """
+
+    logits: LogitArray
+    """`(N, classes)` float32."""
+    labels: LabelArray
+    """`(N,)` int64."""
+
+    def __post_init__(self) -> None:
+        check_predictions(self.logits, self.labels)
+
+    def __len__(self) -> int:
+        """How many samples there are."""
+        return len(self.labels)
+
+    def at(self, flags: Flags) -> Predictions:
+        """Those of the samples where `flags`, bool `(N,)`, is true."""
+        return Predictions(self.logits[flags], self.labels[flags])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evidence:
+    """All that is known of one model in one scenario, or the part of it that a metric needs.
+
+    Raises:
+        DataError: predictions are of different classes, or do not fit the flags.
+        ForgetError: nothing or everything is to be forgotten, a sample is both forgotten and
+            retained, or a forgotten class is none.
+    """
+
+    predictions: Mapping[str, Predictions] = field(default_factory=dict)
+    """By the names in `expunge.metrics.metric.PREDICTIONS`."""
+    forget: Flags | None = None
+    """bool `(N,)`: which training samples are forgotten; None where none are predicted."""
+    retain: Flags | None = None
+    """bool `(N,)`: which are retained. Those that are neither, for a model before this one has
+    forgotten them already, count for nothing."""
+    classes: Collection[int] = ()
+    """The classes that are forgotten in full; empty in all other scenarios."""
+    seed: int = 0
+    """Of all that attacks draw."""
+    target: int | None = None
+    """The class that triggered samples are meant to be taken for."""
+    weights: Mapping[str, Callable[[], Mapping[str, Tensor]]] = field(default_factory=dict)
+    """By the names in `expunge.metrics.metric.WEIGHTS`, functions that load the parameters by
+    name; of `base` and `reference` there may be more than the model has."""
+    mask: Mask | None = None
+    """Which weights of the model are kept; None where it is dense."""
+    counted: tuple[str, ...] = ()
+    """The names of the weights that sparsity is counted over."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Why something of `expunge.metrics.metric.NEEDS` cannot be had; a metric that needs it gives
+    None for this reason."""
+
+    def __post_init__(self) -> None:
+        self._check_classes()
+        for name, flags in (("forget", self.forget), ("retain", self.retain)):
+            if flags is not None and (flags.dtype != np.bool_ or flags.ndim != 1):
+                raise DataError(f"{name} must be bool (N,), got {flags.dtype} {flags.shape}")
+        if self.forget is None or self.retain is None:
+            return
+        for name in _DIVIDED:
+            if name in self.predictions and not (
+                len(self.forget) == len(self.retain) == len(self.predictions[name])
+            ):
+                raise DataError(
+                    f"expected forget and retain to flag {len(self.predictions[name])} samples of "
+                    f"{name}, got {len(self.forget)} and {len(self.retain)}"
+                )
+        if both := int((self.forget & self.retain).sum()):
+            raise ForgetError(
+                f"expected samples to be forgotten or retained, got {both} that are both"
+            )
+        if not self.forget.any() or not self.retain.any():
+            raise ForgetError(
+                f"expected 1 to {len(self.forget) - 1} samples to forget and some to retain, "
+                f"got {int(self.forget.sum())} and {int(self.retain.sum())}"
+            )
+
+    def predictions_of(self, name: str) -> Predictions:
+        """The predictions called `name`.
+
+        Raises:
+            DataError: they are not there.
+        """
+        if name not in self.predictions:
+            raise DataError(f"there are no predictions of {name}: {_named(self.predictions)}")
+        return self.predictions[name]
+
+    def forgotten(self, name: str = "train") -> Predictions:
+        """Predictions of the training samples that are forgotten; `base_train` is the model before.
+
+        Raises:
+            DataError: they are not there, or it is not said which samples are forgotten.
+        """
+        return self.predictions_of(name).at(_given("forget", self.forget))
+
+    def retained(self, name: str = "train") -> Predictions:
+        """Predictions of the training samples that are retained.
+
+        Raises:
+            DataError: they are not there, or it is not said which samples are retained.
+        """
+        return self.predictions_of(name).at(_given("retain", self.retain))
+
+    def of_forgotten_classes(self, name: str = "test") -> Flags:
+        """Flags `(N,)` of the samples of a population whose class is forgotten in full.
+
+        Raises:
+            DataError: there are no such predictions.
+        """
+        flags: Flags = np.isin(self.predictions_of(name).labels, list(self.classes))
+        return flags
+
+    def of_remaining_classes(self, name: str = "test") -> Predictions:
+        """Predictions of a population without the classes that are forgotten in full.
+
+        Raises:
+            DataError: there are no such predictions, or none is left.
+        """
+        gone = self.of_forgotten_classes(name)
+        if gone.all():
+            raise DataError(
+                f"every {name} sample is of a forgotten class: none is left to measure on"
+            )
+        return self.predictions_of(name).at(~gone)
+
+    def weights_of(self, role: str) -> Mapping[str, Tensor]:
+        """The parameters by name of `model`, `base` or `reference`, loaded now.
+
+        Raises:
+            DataError: they are not there.
+        """
+        if role not in self.weights:
+            raise DataError(f"there are no weights of {role}: {_named(self.weights)}")
+        return self.weights[role]()
+
+    def only(self, needs: Collection[str]) -> Evidence:
+        """The part of it that `needs` names; what is not tied to any of these stays."""
+        divided = any(name in needs for name in _DIVIDED)
+        return replace(
+            self,
+            predictions={name: each for name, each in self.predictions.items() if name in needs},
+            weights={role: load for role, load in self.weights.items() if role in needs},
+            forget=self.forget if divided else None,
+            retain=self.retain if divided else None,
+            mask=self.mask if "model" in needs else None,
+        )
+
+    def _check_classes(self) -> None:
+        found = {name: each.logits.shape[1] for name, each in self.predictions.items()}
+        if len(set(found.values())) > 1:
+            raise DataError(f"expected logits of as many classes in all predictions, got {found}")
+        for known in set(found.values()):
+            outside = [each for each in self.classes if not 0 <= each < known]
+            if outside:
+                raise ForgetError(f"forgotten classes outside 0..{known - 1}: {some(outside)}")
+            if self.target is not None and not 0 <= self.target < known:
+                raise DataError(f"the target class is outside 0..{known - 1}: {self.target}")
+
+
+def flags_of(index: LabelArray, total: int) -> Flags:
+    """Flags `(total,)` of the samples at `index`, int64 `(M,)`.
+
+    Raises:
+        ForgetError: `index` is no row of integers, or one is outside 0..total−1.
+
+    >>> flags_of(np.array([0, 2]), 3).tolist()
+    [True, False, True]
+    """
+    if index.ndim != 1 or not np.issubdtype(index.dtype, np.integer):
+        raise ForgetError(f"expected a row of integer indices, got {index.dtype} {index.shape}")
+    outside = index[(index < 0) | (index >= total)].tolist()
+    if outside:
+        raise ForgetError(f"indices outside 0..{total - 1}: {some(outside)}")
+    flags = np.zeros(total, dtype=np.bool_)
+    flags[index] = True
+    return flags
+
+
+def _given(name: str, flags: Flags | None) -> Flags:
+    if flags is None:
+        raise DataError(f"it is not said which samples to {name}: give their flags")
+    return flags
+
+
+def _named(there: Collection[str]) -> str:
+    return f"there are {', '.join(there)}" if there else "nothing of the kind was given"

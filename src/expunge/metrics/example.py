@@ -1,0 +1,73 @@
+"""Small evidence to try a metric on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from expunge.metrics.metric import PREDICTIONS, WEIGHTS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from expunge.metrics.arrays import LabelArray
+    from expunge.metrics.evidence import Evidence, Predictions
+
+_CLASSES = 3
+_SAMPLES = {"train": 90, "test": 60, "validation": 30, "triggered": 60}
+
+
+def example_evidence(seed: int = 0, classes: tuple[int, ...] = ()) -> Evidence:
+    """All that a metric can need, of a made-up model with three classes and a small layer.
+
+    One training sample in six is forgotten, or all of `classes` where there are any; one in ten has
+    been forgotten before and counts for nothing. Triggered samples are meant to be taken for
+    class 0.
+    """
+    import numpy as np
+
+    from expunge.metrics.evidence import Evidence
+
+    rng = np.random.default_rng(seed)
+    labels = {name: rng.permutation(count) % _CLASSES for name, count in _SAMPLES.items()}
+    number = np.arange(_SAMPLES["train"])
+    forget = np.isin(labels["train"], classes) if classes else number % 6 == 0
+    gone = number % 10 == 1
+    weights = {role: _weights(rng) for role in WEIGHTS}
+    mask = {"layer.weight": weights["model"]["layer.weight"] != 0}
+    return Evidence(
+        predictions={
+            name: _predictions(rng, labels[name.removeprefix("base_")]) for name in PREDICTIONS
+        },
+        forget=forget & ~gone,
+        retain=~forget & ~gone,
+        classes=classes,
+        seed=seed,
+        target=0,
+        weights={role: lambda role=role: weights[role] for role in WEIGHTS},
+        mask=mask,
+        counted=tuple(mask),
+    )
+
+
+def _predictions(rng: np.random.Generator, labels: LabelArray) -> Predictions:
+    """Answers that are right more often than not."""
+    import numpy as np
+
+    from expunge.metrics.evidence import Predictions
+
+    logits = rng.normal(size=(len(labels), _CLASSES)).astype(np.float32)
+    logits[np.arange(len(labels)), labels] += 1.5
+    return Predictions(logits, labels)
+
+
+def _weights(rng: np.random.Generator) -> dict[str, Tensor]:
+    """A layer with the first of its three rows at zero."""
+    import torch
+
+    weight = torch.from_numpy(rng.normal(size=(3, 4)).astype("float32"))
+    weight[0] = 0
+    return {
+        "layer.weight": weight,
+        "layer.bias": torch.from_numpy(rng.normal(size=3).astype("float32")),
+    }

@@ -1,0 +1,151 @@
+"""What a measure is: a function of evidence, its unit, what it reads and where it comes from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from expunge.data.populations import POPULATIONS
+from expunge.errors import ConfigError, unknown
+
+if TYPE_CHECKING:
+    from expunge.metrics.evidence import Evidence
+
+Value: TypeAlias = float | dict[str, "Value"] | list["Value"] | None
+"""A number, or an object of numbers, as JSON takes it."""
+
+PREDICTIONS = (*POPULATIONS, *(f"base_{name}" for name in POPULATIONS))
+"""Predictions that a metric may read: those of the model on each population, and with `base_` those
+of the model before unlearning. Beside `train` and `base_train` stand the flags of the samples that
+are forgotten and retained."""
+
+WEIGHTS = ("model", "base", "reference")
+"""Weights that a metric may read: of the model with its mask, of the model before unlearning, and
+of the retrained model."""
+
+NEEDS = (*PREDICTIONS, *WEIGHTS)
+"""All that a metric may read."""
+
+RANGES: dict[str, tuple[float, float]] = {
+    "percent": (0.0, 100.0),
+    "fraction": (0.0, 1.0),
+    "norm": (0.0, math.inf),
+}
+"""Between which values numbers of these units lie; those of other units are finite, no more."""
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a metric found, or why it found nothing.
+
+    Raises:
+        ConfigError: both a value and a reason are given, or neither.
+    """
+
+    value: Value
+    """One number, an object of them, or None where there is nothing to measure."""
+    reason: str | None = None
+    """Why there is no value; None where there is one."""
+
+    def __post_init__(self) -> None:
+        if (self.value is None) != bool(self.reason):
+            raise ConfigError(
+                "a measurement is a value, or None with a reason, "
+                f"got {self.value!r} and the reason {self.reason!r}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One measure of one model in one scenario.
+
+    `run(evidence)` changes nothing that it is given, and gives the same each time.
+
+    Raises:
+        ConfigError: `needs` names something that there is not, or the unit is empty.
+    """
+
+    name: str
+    """Its key in results and recipes."""
+    short: str
+    """Its name in a table's head."""
+    title: str
+    """Its name in words."""
+    run: Callable[[Evidence], Measured]
+    needs: frozenset[str]
+    """What it reads, out of `NEEDS`; it is given nothing else."""
+    unit: str
+    """Of every number in its value: `percent` is 0-100, `fraction` 0-1, `norm` 0 or more."""
+    detailed: bool = False
+    """Its value is an object of numbers, which no table has a column for."""
+    compared: bool = False
+    """Whether the gap to Retrain is over it, where a recipe names it."""
+    version: int = 1
+    """Raised when its numbers change; part of the id of every measurement."""
+    summary: str
+    """What it measures, for lists and the report."""
+    good: str
+    """Which value to wish for."""
+    cite: str
+    """Where it was published."""
+    example: Callable[[], Evidence] | None = None
+    """Small evidence to try it on; None: `expunge.metrics.example.example_evidence`."""
+
+    def __post_init__(self) -> None:
+        for need in sorted(self.needs - set(NEEDS)):
+            raise ConfigError(f"metric {self.name}: {unknown('need', need, NEEDS)}")
+        if not self.unit:
+            raise ConfigError(f"metric {self.name}: the unit is empty: expected percent, norm, ...")
+        if self.compared and self.detailed:
+            raise ConfigError(f"metric {self.name}: the gap is over single numbers, not details")
+
+
+def measure(metric: Metric, evidence: Evidence) -> Measured:
+    """What `metric` finds; it sees only what it says that it needs.
+
+    What it needs and `evidence.missing` explains gives None with that reason.
+
+    Raises:
+        DataError: something that it needs, or reads without saying so, is not there.
+        ConfigError: what it gives is not of its kind or unit.
+        ExpungeError: the metric refuses what it is given.
+    """
+    for need in NEEDS:
+        if need in metric.needs and need in evidence.missing:
+            return Measured(None, evidence.missing[need])
+    found = metric.run(evidence.only(metric.needs))
+    _check(metric, found)
+    return found
+
+
+def _check(metric: Metric, found: Measured) -> None:
+    if not isinstance(found, Measured):
+        raise ConfigError(f"metric {metric.name} must give a Measured, got {type(found).__name__}")
+    if found.value is not None and isinstance(found.value, dict) != metric.detailed:
+        kind = "an object" if metric.detailed else "one number"
+        raise ConfigError(f"metric {metric.name} must give {kind}, got {found.value!r}")
+    low, high = RANGES.get(metric.unit, (-math.inf, math.inf))
+    for number in _numbers(found.value):
+        plain = isinstance(number, int | float) and not isinstance(number, bool)
+        if not (plain and math.isfinite(number)):
+            raise ConfigError(f"metric {metric.name} must give finite numbers, got {number!r}")
+        if not low - _ROUNDING <= number <= high + _ROUNDING:
+            raise ConfigError(
+                f"metric {metric.name} gave {number!r}: expected {metric.unit} in {low:g}..{high:g}"
+            )
+
+
+def _numbers(value: Value) -> Iterator[float]:
+    """Every number in a value; whatever else stands in its place, too."""
+    if isinstance(value, dict):
+        for part in value.values():
+            yield from _numbers(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _numbers(part)
+    elif value is not None:
+        yield value
