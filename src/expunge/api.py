@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from expunge.bench.workspace import device_kind
 from expunge.data.arrays import as_samples
 from expunge.data.sources import load as load_dataset
 from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, DataError
+from expunge.graph.runtime import device_kind
 from expunge.methods import get_method
 from expunge.methods.run import run_method
 from expunge.metrics import get_metric
@@ -110,9 +110,9 @@ def load_model(folder: str | Path) -> nn.Module:
     Raises:
         CheckpointError: the folder holds no whole model.
     """
-    from expunge.bench.stages.model import load_model as load_saved
+    from expunge.graph.model_files import load_plain_model
 
-    return load_saved(Path(folder))[0]
+    return load_plain_model(Path(folder))[0]
 
 
 def split(train: Any, *, forget: Scenario) -> Split:

@@ -5,7 +5,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from expunge import methods
+from expunge import plugins
 from expunge.errors import ConfigError
 from expunge.methods import METHODS, all_methods, get_method
 
@@ -26,11 +26,11 @@ def entry_point(monkeypatch):
         entry = EntryPoint("x", f"tests.methods.test_registry:{attribute}", "expunge.methods")
         asked = []
 
-        def entry_points(*, group):
+        def entries(group):
             asked.append(group)
             return [entry]
 
-        monkeypatch.setattr(methods, "entry_points", entry_points)
+        monkeypatch.setattr(plugins, "entries", entries)
         return asked
 
     return add

@@ -5,7 +5,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from expunge import metrics
+from expunge import plugins
 from expunge.errors import ConfigError, DataError
 from expunge.metrics import METRICS, all_metrics, get_metric
 from expunge.metrics.example import example_evidence
@@ -23,11 +23,11 @@ def entry_point(monkeypatch):
         entry = EntryPoint("x", f"tests.metrics.test_registry:{attribute}", "expunge.metrics")
         asked = []
 
-        def entry_points(*, group):
+        def entries(group):
             asked.append(group)
             return [entry]
 
-        monkeypatch.setattr(metrics, "entry_points", entry_points)
+        monkeypatch.setattr(plugins, "entries", entries)
         return asked
 
     return add

@@ -9,6 +9,7 @@ import typer
 
 from expunge import __version__
 from expunge.cli import bench, evaluate, listing, models, report, runs, theory, tune
+from expunge.cli.settings import command_with
 from expunge.errors import ExpungeError
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ _SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command("demo", epilog="Example: expunge demo --out demo --seeds 2")(bench.demo)
 app.command(
     "train",
+    cls=command_with(models.train_settings),
     context_settings=_SETTINGS,
     epilog="Example: expunge train --data digits --model resnet8 --epochs 20 --schedule one_cycle",
 )(models.train)

@@ -5,15 +5,34 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from expunge.cli.options import AsJson, Compiled, Device, Devices, Strategy, show_json, workspace
+from expunge.cli.options import (
+    AsJson,
+    Compiled,
+    Device,
+    Devices,
+    Engine,
+    KeepGoing,
+    Strategy,
+    Workers,
+    session,
+    show_json,
+)
 
 if TYPE_CHECKING:
-    from expunge.bench.experiment import Experiment
-    from expunge.bench.workspace import Workspace
+    from expunge.cli.session import Session
+    from expunge.graph.graph import Graph
+    from expunge.studies.recipe import Experiment
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for results and report.", metavar="DIR")]
 Seeds = Annotated[
     int | None, typer.Option("--seeds", help="Run seeds 0 to N-1.", min=1, metavar="N")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what is there, what is missing and what it takes.")
+]
+Picture = Annotated[
+    Path | None,
+    typer.Option("--graph", help="With --dry-run: draw the nodes.", metavar="FILE.svg"),
 ]
 
 
@@ -24,27 +43,33 @@ def demo(
         int | None,
         typer.Option(
             "--workers",
-            help="How many processes make stages at the same time; default: one a core, at most 4.",
+            help="How many processes make nodes at the same time; default: one a core, at most 4.",
             min=1,
             metavar="N",
         ),
     ] = None,
+    engine: Engine = None,
     device: Device = "auto",
+    dry_run: DryRun = False,
+    picture: Picture = None,
     as_json: AsJson = False,
 ) -> None:
     """Train, prune, forget a class and a random tenth, and report, in about a minute."""
     from importlib.resources import files
 
-    from joblib import cpu_count
+    from expunge.runs import available_cores
+    from expunge.studies.recipe import parse_experiment, with_overrides
 
-    from expunge.bench.experiment import parse_experiment, with_overrides
-
-    text = (files("expunge.bench") / "demo.toml").read_text(encoding="utf-8")
+    text = (files("expunge.studies") / "demo.toml").read_text(encoding="utf-8")
     experiment = with_overrides(parse_experiment(text, "demo.toml"), seeds=_first(seeds))
     words = f" --seeds {seeds}" if seeds is not None else ""
     reproduce = f"expunge demo --out demo{words}"
-    space = workspace(out / "runs", device)
-    _run(space, experiment, out, reproduce, workers or min(4, cpu_count()), as_json)
+    at_once = workers or min(4, available_cores())
+    space = session(out / "runs", device, engine=engine, workers=at_once)
+    if dry_run:
+        _show_plan(space, experiment, picture, as_json)
+    else:
+        _run(space, experiment, out, reproduce, as_json)
 
 
 def bench(
@@ -61,32 +86,29 @@ def bench(
     data: Annotated[
         str | None, typer.Option("--data", help="Read the same data from here instead.")
     ] = None,
-    workers: Annotated[
-        int,
-        typer.Option(
-            "--workers",
-            help="How many processes make stages at the same time. Run times are then those of a "
-            "shared machine.",
-            min=1,
-            metavar="N",
-        ),
-    ] = 1,
+    engine: Engine = None,
+    workers: Workers = None,
+    keep_going: KeepGoing = False,
     device: Device = "auto",
     devices: Devices = 1,
     strategy: Strategy = "auto",
     compiled: Compiled = False,
+    dry_run: DryRun = False,
+    picture: Picture = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the experiment of a recipe: what is not in the store yet; then report."""
-    from expunge.bench.experiment import read_experiment, with_overrides
+    from expunge.studies.recipe import read_experiment, with_overrides
 
     experiment = with_overrides(read_experiment(recipe), seeds=_first(seeds), source=data)
     words = f" --seeds {seeds}" if seeds is not None else ""
     out = out if out is not None else Path(recipe.stem)
-    space = workspace(
-        store if store is not None else out / "runs", device, devices, strategy, compiled
-    )
-    _run(space, experiment, out, f"expunge bench {recipe}{words}", workers, as_json)
+    root = store if store is not None else out / "runs"
+    space = session(root, device, devices, strategy, compiled, engine, workers, keep_going)
+    if dry_run:
+        _show_plan(space, experiment, picture, as_json)
+    else:
+        _run(space, experiment, out, f"expunge bench {recipe}{words}", as_json)
 
 
 def _first(seeds: int | None) -> tuple[int, ...] | None:
@@ -94,28 +116,58 @@ def _first(seeds: int | None) -> tuple[int, ...] | None:
 
 
 def _run(
-    space: "Workspace",
-    experiment: "Experiment",
-    out: Path,
-    reproduce: str,
-    workers: int,
-    as_json: bool,
+    space: "Session", experiment: "Experiment", out: Path, reproduce: str, as_json: bool
 ) -> None:
-    from expunge.bench.results import run_experiment
-    from expunge.cli.tables import print_tables
-    from expunge.report import to_text
+    from expunge.studies.folder import RESULTS, claim, collect_grid, keep, leave_original
+    from expunge.studies.grid import plan_grid
 
-    results = run_experiment(space, experiment, out, reproduce, workers)
+    graph = space.graph()
+    cells = plan_grid(graph, experiment, together=space.together)
+    if space.leads:
+        claim(out, experiment)
+    space.run(graph)
     if not space.leads:
         return
+    results = collect_grid(space.store, experiment, cells, reproduce)
+    results = keep(out / RESULTS, results, "cells")
+    leave_original(space.store.path(cells[0].model_id), out)
     path = out / "report.html"
     # A report that is younger than its results says the same: drawing it again takes seconds.
-    if not path.exists() or path.stat().st_mtime < (out / "results.json").stat().st_mtime:
+    if not path.exists() or path.stat().st_mtime < (out / RESULTS).stat().st_mtime:
         from expunge.report import write_report
 
         write_report(results, out)
     if as_json:
         show_json(results)
     else:
+        from expunge.cli.tables import print_tables
+        from expunge.report import to_text
+
         print_tables(to_text(results))
         typer.echo(f"\nReport: {path}")
+
+
+def _show_plan(
+    space: "Session", experiment: "Experiment", picture: Path | None, as_json: bool
+) -> None:
+    from expunge.studies.grid import plan_grid
+
+    graph = space.graph()
+    plan_grid(graph, experiment, together=space.together)
+    show_graph(graph, picture, as_json)
+
+
+def show_graph(graph: "Graph", picture: Path | None, as_json: bool) -> None:
+    """Show what of a graph is there, what is missing, and how long that may take."""
+    from expunge.cli.plans import print_plan
+    from expunge.graph.plan import plan
+
+    planned = plan(graph)
+    if picture is not None:
+        from expunge.graph.picture import draw
+
+        draw(planned, picture)
+    if as_json:
+        show_json(planned.to_json())
+    else:
+        print_plan(planned)

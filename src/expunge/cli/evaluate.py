@@ -4,7 +4,16 @@ from typing import Annotated, Any
 
 import typer
 
-from expunge.cli.options import DEFAULT_STORE, AsJson, Device, Store, show_json, workspace
+from expunge.cli.options import (
+    DEFAULT_STORE,
+    AsJson,
+    Device,
+    Engine,
+    Store,
+    Workers,
+    session,
+    show_json,
+)
 
 
 def evaluate(
@@ -14,25 +23,26 @@ def evaluate(
     ] = None,
     forget: Annotated[
         str | None,
-        typer.Option(help="What to call forgotten, if the model is an original one."),
+        typer.Option(help="What to measure as forgotten; default: what the model has unlearned."),
     ] = None,
     attacks: Annotated[
         bool, typer.Option("--attacks", help="Show every membership attack as well.")
     ] = False,
     store: Store = DEFAULT_STORE,
+    engine: Engine = None,
+    workers: Workers = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Measure a model: UA, RA, TA, membership attacks, and the gap to a retrained one."""
-    from expunge.bench.verdict import verdict
+    from expunge.studies.verdict import collect_verdict, plan_verdict
 
-    space = workspace(store, device)
-    found = verdict(
-        space,
-        space.store.find(run),
-        None if reference is None else space.store.find(reference),
-        forget,
-    )
+    space = session(store, device, engine=engine, workers=workers)
+    graph = space.graph()
+    other = None if reference is None else space.store.find(reference)
+    verdict = plan_verdict(graph, space.store.find(run), other, forget)
+    space.run(graph)
+    found = collect_verdict(space.store, verdict)
     if as_json:
         show_json(found)
     else:

@@ -1,6 +1,7 @@
 """`expunge train`, `prune` and `unlearn`: one model from data or from another model."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,16 +13,18 @@ from expunge.cli.options import (
     Compiled,
     Device,
     Devices,
+    Engine,
     Precision,
     Store,
     Strategy,
+    Workers,
+    session,
     show_json,
-    workspace,
 )
 
 if TYPE_CHECKING:
-    from expunge.bench.stages import Stage
-    from expunge.bench.workspace import Workspace
+    from expunge.cli.session import Session
+    from expunge.cli.settings import Flags
 
 Run = Annotated[str, typer.Argument(help="A model in the store: its id, or how it begins.")]
 Sparsity = Annotated[
@@ -30,11 +33,30 @@ Sparsity = Annotated[
 PRUNER_SETTING = "--prune."
 
 
+def train_settings() -> "Sequence[Flags]":
+    """The settings of `train` besides its own options: of data, network and training."""
+    from expunge.cli.settings import Flags
+    from expunge.data.spec import DataSpec
+    from expunge.models.spec import NetworkSettings
+    from expunge.settings import Recipe
+
+    return (
+        Flags(
+            DataSpec,
+            "Data",
+            renamed={"seed": "split_seed"},
+            left_out=frozenset({"source", "edits"}),
+        ),
+        Flags(NetworkSettings, "Network", left_out=frozenset({"name"})),
+        Flags(Recipe, "Training; what is not set is as the architecture's recipe has it"),
+    )
+
+
 def train(
     context: typer.Context,
     data: Annotated[
         str,
-        typer.Option(help="digits, a hub id, a folder, an .npz file, or package.module:callable."),
+        typer.Option(help="digits, a hub id, a folder, a file, or package.module:callable."),
     ],
     model: Annotated[
         str,
@@ -42,75 +64,50 @@ def train(
             help="resnet18, swin_t, ..., hf:FOLDER, timm:NAME, or package.module:callable."
         ),
     ],
-    stem: Annotated[
-        str, typer.Option(help="cifar for small images, imagenet for large.")
-    ] = "cifar",
-    width: Annotated[float, typer.Option(help="Multiplies the number of channels.")] = 1.0,
     weights: Annotated[
         str | None, typer.Option(help="Adopt this .safetensors or .pt file instead of training.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of initialisation, order and augmentation.")] = 0,
-    split_seed: Annotated[int, typer.Option(help="Of the division into parts.")] = 0,
-    config: Annotated[str | None, typer.Option(help="A hub dataset's configuration.")] = None,
-    image_column: Annotated[str | None, typer.Option(help="Default: found.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Default: found.")] = None,
-    id_column: Annotated[str | None, typer.Option(help="Default: a hash of the image.")] = None,
-    image_size: Annotated[int | None, typer.Option(help="Resize and crop to a square.")] = None,
-    train_split: Annotated[str | None, typer.Option(help="Default: train.")] = None,
-    test_split: Annotated[str | None, typer.Option(help="Default: test, else validation.")] = None,
-    test_fraction: Annotated[float, typer.Option(help="Where there is no test part.")] = 0.2,
-    validation_fraction: Annotated[float, typer.Option(help="Held out of training.")] = 0.0,
-    train_limit: Annotated[int | None, typer.Option(help="Use this many, of all classes.")] = None,
-    test_limit: Annotated[int | None, typer.Option(help="Use this many, of all classes.")] = None,
     precision: Precision = "32-true",
     store: Store = DEFAULT_STORE,
+    engine: Engine = None,
+    workers: Workers = None,
     device: Device = "auto",
     devices: Devices = 1,
     strategy: Strategy = "auto",
     compiled: Compiled = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train an original model, or adopt one. Further words set the recipe: --epochs 20 --lr 0.1.
-
-    What they do not set is as the architecture's recipe has it.
-    """
-    from expunge.bench.experiment import Network
-    from expunge.bench.stages import Origin, train_stage
-    from expunge.bench.workspace import precision_on
-    from expunge.config import from_mapping, parse_flags, to_mapping
+    """Train an original model, or adopt one. The flags listed below are its settings."""
+    from expunge.cli.settings import read_flags
+    from expunge.config import from_mapping, to_mapping
+    from expunge.data.cache import default_cache
+    from expunge.data.facts import resolve
     from expunge.data.spec import DataSpec
+    from expunge.graph.kinds.data import add_data
+    from expunge.graph.kinds.train import Origin, add_train
     from expunge.models.recipes import recipe_for
+    from expunge.models.spec import NetworkSettings
     from expunge.settings import Recipe
 
-    given = parse_flags(Recipe, context.args, "train")
-    recipe = from_mapping(Recipe, {**to_mapping(recipe_for(model)), **given}, "train")
-    space = workspace(store, device, devices, strategy, compiled)
+    of_data, of_network, of_training = read_flags(context.args, train_settings(), "train")
+    spec = from_mapping(DataSpec, {"source": data, **of_data}, "train")
     origin = Origin(
-        data=DataSpec(
-            source=data,
-            config=config,
-            image_column=image_column,
-            label_column=label_column,
-            id_column=id_column,
-            image_size=image_size,
-            train_split=train_split,
-            test_split=test_split,
-            test_fraction=test_fraction,
-            validation_fraction=validation_fraction,
-            train_limit=train_limit,
-            test_limit=test_limit,
-            seed=split_seed,
-        ),
-        network=Network(name=model, stem=stem, width=width),
-        training=recipe,
+        network=from_mapping(NetworkSettings, {"name": model, **of_network}, "train"),
+        training=from_mapping(Recipe, {**to_mapping(recipe_for(model)), **of_training}, "train"),
         seed=seed,
-        precision=precision_on(space.device, precision),
+        precision=precision,
         weights=weights,
     )
-    stage = train_stage(space, origin)
+    space = session(store, device, devices, strategy, compiled, engine, workers)
+    facts = resolve(spec, default_cache())
+    graph = space.graph()
+    data_id = add_data(graph, spec, facts)
+    run_id = add_train(graph, data_id, origin, space.together, data)
     if weights is not None and space.leads:
-        _caution(space.data(origin.data).held_out, bool(given))
-    _finish(space, stage, None, as_json, {})
+        _caution(facts.held_out, bool(of_training))
+    space.run(graph)
+    _finish(space, run_id, None, as_json, {})
 
 
 def _caution(held_out: tuple[str, ...], recipe_given: bool) -> None:
@@ -135,6 +132,8 @@ def prune(
     method: Annotated[str, typer.Option(help="omp, synflow, ...: see expunge methods.")] = "omp",
     sparsity: Sparsity = None,
     store: Store = DEFAULT_STORE,
+    engine: Engine = None,
+    workers: Workers = None,
     device: Device = "auto",
     devices: Devices = 1,
     strategy: Strategy = "auto",
@@ -142,16 +141,19 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     """Prune a model and train it again under the mask. Further words are the pruner's settings."""
-    from expunge.bench.stages import ensure, prune_stage
-    from expunge.bench.stages.prune import load_record
+    from expunge.graph.kinds.prune import add_prune
+    from expunge.graph.kinds.train import RECORD
+    from expunge.runs import checked, read_object
 
     config = _pruner_config(method, sparsity, context.args)
-    space = workspace(store, device, devices, strategy, compiled)
-    stage = prune_stage(space, space.store.find(run), method, config)
-    layers = load_record(space, ensure(space, stage))["layers"]
+    space = session(store, device, devices, strategy, compiled, engine, workers)
+    graph = space.graph()
+    run_id = add_prune(graph, space.store.find(run), method, config, space.together)
+    space.run(graph)
+    layers = read_object(checked(space.store.path(run_id), RECORD))["layers"]
     if not as_json and space.leads:
         _print_layers(layers)
-    _finish(space, stage, None, as_json, {"layers": layers})
+    _finish(space, run_id, None, as_json, {"layers": layers})
 
 
 def unlearn(
@@ -170,6 +172,8 @@ def unlearn(
         Path | None, typer.Option(help="Write the unlearned weights here too (.safetensors).")
     ] = None,
     store: Store = DEFAULT_STORE,
+    engine: Engine = None,
+    workers: Workers = None,
     device: Device = "auto",
     devices: Devices = 1,
     strategy: Strategy = "auto",
@@ -177,10 +181,12 @@ def unlearn(
     as_json: AsJson = False,
 ) -> None:
     """Make a model forget. Further words are the method's settings: --epochs 5 --lr 0.01."""
-    from expunge.bench.stages import ensure, prune_stage, unlearn_stage
-    from expunge.bench.stages.unlearn import split_for
     from expunge.config import from_flags
     from expunge.errors import ConfigError, StoreError
+    from expunge.graph.kinds.forget import add_forget
+    from expunge.graph.kinds.prune import add_prune
+    from expunge.graph.kinds.unlearn import add_unlearn
+    from expunge.graph.runtime import read_facts
     from expunge.methods import get_method
 
     words, pruner_words = _divided(context.args)
@@ -191,15 +197,18 @@ def unlearn(
         raise ConfigError(f"--out {out}: expected a name that ends in .safetensors")
     if out is not None and out.exists():
         raise StoreError(f"{out} exists already: expected a new file; choose another --out")
-    space = workspace(store, device, devices, strategy, compiled)
+    space = session(store, device, devices, strategy, compiled, engine, workers)
+    graph = space.graph()
     base = space.store.find(run)
+    # A forget set that does not fit is refused before hours of pruning, not after.
+    facts = read_facts(space.store.path(graph.data_of(graph.model(base).id)))
+    forget_id = add_forget(graph, base, forget, facts=facts)
     if pruner is not None:
         pruning = _pruner_config(pruner, sparsity, pruner_words)
-        # A forget set that does not fit is refused before hours of pruning, not after.
-        split_for(space, base, forget)
-        base = ensure(space, prune_stage(space, base, pruner, pruning))
-    stage = unlearn_stage(space, base, forget, method, config)
-    _finish(space, stage, out, as_json, {"unlearned_from": base})
+        base = add_prune(graph, base, pruner, pruning, space.together)
+    run_id = add_unlearn(graph, base, forget_id, method, config, space.together)
+    space.run(graph)
+    _finish(space, run_id, out, as_json, {"unlearned_from": base})
 
 
 def _divided(words: list[str]) -> tuple[list[str], list[str]]:
@@ -247,18 +256,17 @@ def _print_layers(layers: list[dict[str, Any]]) -> None:
 
 
 def _finish(
-    space: "Workspace", stage: "Stage", out: Path | None, as_json: bool, found: dict[str, Any]
+    space: "Session", run_id: str, out: Path | None, as_json: bool, found: dict[str, Any]
 ) -> None:
-    """Make the stage's artefact, copy its weights out if asked, and say where it is."""
-    from expunge.bench.stages import ensure
-    from expunge.bench.stages.model import WEIGHTS
+    """Copy a run's weights out if asked, and say where it is."""
+    from expunge.atomic import replacing
+    from expunge.graph.model_files import WEIGHTS
+    from expunge.runs import checked
 
-    run_id = ensure(space, stage)
     path = space.store.path(run_id)
-    if out is not None:
-        partial = out.with_name(out.name + ".partial")
-        shutil.copyfile(path / WEIGHTS, partial)
-        partial.rename(out)
+    if out is not None and space.leads:
+        with replacing(out) as aside:
+            shutil.copyfile(checked(path, WEIGHTS), aside)
     if as_json:
         written = None if out is None else str(out)
         show_json({"run": run_id, "path": str(path), "out": written, **found})

@@ -1,15 +1,13 @@
 """Options that several commands have."""
 
 import json
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from expunge.bench.workspace import Workspace
+    from expunge.cli.session import Session
 
 Store = Annotated[
     Path,
@@ -35,6 +33,28 @@ Compiled = Annotated[
         help="Compile training steps (CUDA graphs on CUDA). Takes a minute; pays on GPUs.",
     ),
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        help="Who makes what is missing: here, processes; default: processes for several workers.",
+        metavar="NAME",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        help="How many processes make nodes at the same time. Run times are then those of a "
+        "shared machine.",
+        min=1,
+        metavar="N",
+    ),
+]
+KeepGoing = Annotated[
+    bool,
+    typer.Option("--keep-going", help="When a node fails, go on with what does not need it."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs to read.")]
 
 DEFAULT_STORE = Path("expunge-runs")
@@ -45,31 +65,24 @@ def show_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=1, allow_nan=False))
 
 
-def workspace(
+def session(
     store: Path,
     device: str = "auto",
     devices: int = 1,
     strategy: str = "auto",
     compiled: bool = False,
-) -> "Workspace":
-    """A workspace over `store` whose progress is shown on standard error."""
-    from expunge.bench.threads import share_processor
-    from expunge.bench.workspace import Workspace
-    from expunge.cli.progress import Terminal
-    from expunge.runs import Store as RunStore
+    engine: str | None = None,
+    workers: int | None = None,
+    keep_going: bool = False,
+) -> "Session":
+    """A session over `store` that shows on standard error what goes on.
 
-    share_processor(devices)
-    terminal = Terminal()
-    space = Workspace(
-        RunStore(store),
-        device=device,
-        devices=devices,
-        strategy=strategy,
-        compiled=compiled,
-        progress=terminal.progress,
-        announce=terminal.announce,
-    )
-    if not space.leads:
-        # One process of a run speaks for all.
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
-    return space
+    Several workers are processes of this machine, unless another engine is named.
+    """
+    from expunge.cli.session import Session
+    from expunge.engines import Engine as EngineChoice
+
+    several = workers is not None and workers > 1
+    name = engine if engine is not None else ("processes" if several else "here")
+    chosen = EngineChoice(name=name, workers=workers or 1, keep_going=keep_going)
+    return Session(store, chosen, device, devices, strategy, compiled)

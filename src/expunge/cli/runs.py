@@ -38,9 +38,9 @@ def list_runs(store: Store = DEFAULT_STORE, as_json: AsJson = False) -> None:
         )
     for run in runs:
         words = [
-            str(run.settings[key])
+            str(run.params[key])
             for key in ("method", "pruner", "scenario", "seed")
-            if key in run.settings
+            if key in run.params
         ]
         table.add_row(run.id, run.created, f"{run.size_bytes / 1e6:.1f}", " ".join(words))
     Console().print(table)
@@ -57,13 +57,15 @@ def show_run(
 
     runs = RunStore(store)
     run_id = runs.find(run)
-    spec, path = runs.open(run_id).spec, runs.path(run_id)
+    node, path = runs.node(run_id), runs.path(run_id)
     files = sorted(file.name for file in path.iterdir())
     entry = {
         "run": run_id,
         "path": str(path),
-        "settings": dict(spec.settings),
-        "parents": dict(spec.parents),
+        "version": node.version,
+        "params": dict(node.params),
+        "parents": dict(node.parents),
+        "where": dict(node.where),
         "files": files,
     }
     if as_json:

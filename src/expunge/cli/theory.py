@@ -9,9 +9,11 @@ from expunge.cli.options import (
     DEFAULT_STORE,
     AsJson,
     Device,
+    Engine,
     Store,
+    Workers,
+    session,
     show_json,
-    workspace,
 )
 from expunge.cli.tables import print_tables
 
@@ -30,6 +32,8 @@ def theory(
     seeds: Annotated[
         int | None, typer.Option("--seeds", help="Run seeds 0 to N-1.", min=1, metavar="N")
     ] = None,
+    engine: Engine = None,
+    workers: Workers = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -38,10 +42,11 @@ def theory(
     Further words are the settings of σ(m): --samples 500 --tolerance 1e-4 --iterations 300
     --batch-size 250 --precision float64.
     """
-    from expunge.bench.experiment import read_experiment, with_overrides
-    from expunge.bench.theory_grid import THEORY, run_theory
     from expunge.config import from_flags
     from expunge.report.theory import load_theory, theory_tables, write_theory_figures
+    from expunge.studies.folder import claim, keep
+    from expunge.studies.recipe import read_experiment, with_overrides
+    from expunge.studies.theory import THEORY, collect_theory, plan_theory
     from expunge.theory.config import HessianConfig
 
     config = from_flags(HessianConfig, context.args, "theory")
@@ -50,8 +55,15 @@ def theory(
     folder = out if out is not None else Path(recipe.stem)
     words = "" if seeds is None else f" --seeds {seeds}"
     words += "".join(f" {word}" for word in context.args)
-    space = workspace(store if store is not None else folder / "runs", device)
-    results = run_theory(space, experiment, config, folder, f"expunge theory {recipe}{words}")
+    root = store if store is not None else folder / "runs"
+    space = session(root, device, engine=engine, workers=workers)
+    graph = space.graph()
+    points = plan_theory(graph, experiment, config)
+    claim(folder, experiment)
+    space.run(graph)
+    reproduce = f"expunge theory {recipe}{words}"
+    results = collect_theory(space.store, experiment, config, points, reproduce)
+    results = keep(folder / THEORY, results, "points")
     document = load_theory(folder / THEORY)
     figures = write_theory_figures(document, folder)
     if as_json:
@@ -66,6 +78,8 @@ def theory_run(
     context: typer.Context,
     run: Annotated[str, typer.Argument(help="A model in the store: its id, or how it begins.")],
     store: Store = DEFAULT_STORE,
+    engine: Engine = None,
+    workers: Workers = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -74,15 +88,18 @@ def theory_run(
     Further words are the settings of σ(m): --samples 500 --tolerance 1e-4 --iterations 300
     --batch-size 250 --precision float64.
     """
-    from expunge.bench.stages import ensure
-    from expunge.bench.stages.theory import load_facts, sharpness_stage
     from expunge.config import from_flags
+    from expunge.graph.kinds.path import load_facts
+    from expunge.graph.kinds.sharpness import add_sharpness
     from expunge.theory.config import HessianConfig
 
     config = from_flags(HessianConfig, context.args, "theory-run")
-    space = workspace(store, device)
+    space = session(store, device, engine=engine, workers=workers)
     model = space.store.find(run)
-    facts: dict[str, Any] = load_facts(space, ensure(space, sharpness_stage(space, model, config)))
+    graph = space.graph()
+    sharpness = add_sharpness(graph, model, config)
+    space.run(graph)
+    facts: dict[str, Any] = load_facts(space.store.path(sharpness))
     if as_json:
         show_json({"run": model, **facts})
         return

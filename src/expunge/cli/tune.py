@@ -6,7 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from expunge.cli.options import DEFAULT_STORE, AsJson, Device, Store, show_json, workspace
+from expunge.cli.options import (
+    DEFAULT_STORE,
+    AsJson,
+    Device,
+    Engine,
+    Store,
+    Workers,
+    session,
+    show_json,
+)
 
 METRICS = {"UA": "ua", "MIA-eff.": "mia_efficacy", "RA": "ra", "TA": "ta"}
 
@@ -35,25 +44,28 @@ def tune(
     seed: Annotated[int, typer.Option(help="Of what is tried.")] = 0,
     out: Annotated[Path, typer.Option(help="Where every trial is recorded.")] = Path("tune.json"),
     store: Store = DEFAULT_STORE,
+    engine: Engine = None,
+    workers: Workers = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Choose a method's settings. Further words are settings that stay fixed: --batch-size 64."""
-    from expunge.bench.tuning.objectives import Case
-    from expunge.bench.tuning.space import parse_range, space_of
-    from expunge.bench.tuning.study import Tuning
-    from expunge.bench.tuning.tune import as_toml
-    from expunge.bench.tuning.tune import tune as search
     from expunge.config import parse_flags
     from expunge.methods import get_method
+    from expunge.studies.tuning.objectives import Bench, Case
+    from expunge.studies.tuning.space import parse_range, space_of
+    from expunge.studies.tuning.study import Tuning
+    from expunge.studies.tuning.tune import as_toml
+    from expunge.studies.tuning.tune import tune as search
 
     tuning = Tuning(objective=objective, budget=budget, trials=trials, seed=seed)
     chosen = get_method(method)
     fixed = parse_flags(chosen.config, context.args, f"tune {method}")
     space = space_of(chosen, dict(parse_range(text) for text in ranges or ()), fixed)
-    place = workspace(store, device)
+    place = session(store, device, engine=engine, workers=workers)
     case = Case(place.store.find(run), forget)
-    document = search(place, case, space, tuning, out, lambda trial: _tell(trial, trials))
+    bench = Bench(place.store, place.run)
+    document = search(bench, case, space, tuning, out, lambda trial: _tell(trial, trials))
     if as_json:
         show_json(document)
     else:

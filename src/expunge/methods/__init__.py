@@ -1,7 +1,5 @@
 """Unlearning methods, one a file, and `METHODS`."""
 
-from importlib.metadata import entry_points
-
 from expunge.errors import ConfigError, unknown
 from expunge.methods import (
     fine_tuning,
@@ -12,6 +10,7 @@ from expunge.methods import (
     retrain,
 )
 from expunge.methods.method import Method
+from expunge.plugins import with_added
 
 METHODS: tuple[Method, ...] = (
     retrain.METHOD,
@@ -29,17 +28,7 @@ def all_methods() -> dict[str, Method]:
     Raises:
         ConfigError: an added method is no `Method`, or takes a name that is already there.
     """
-    found = {method.name: method for method in METHODS}
-    for entry in entry_points(group="expunge.methods"):
-        method = entry.load()
-        if not isinstance(method, Method):
-            raise ConfigError(
-                f"entry point {entry.value!r} must name an expunge.Method, got {type(method)}"
-            )
-        if method.name in found:
-            raise ConfigError(f"entry point {entry.value!r}: method {method.name!r} exists already")
-        found[method.name] = method
-    return found
+    return with_added("expunge.methods", Method, METHODS)
 
 
 def get_method(name: str) -> Method:

@@ -1,7 +1,5 @@
 """What is measured: one measure, or a pair of kin, a file, and `METRICS`."""
 
-from importlib.metadata import entry_points
-
 from expunge.errors import ConfigError, unknown
 from expunge.metrics import (
     attack_success,
@@ -15,6 +13,7 @@ from expunge.metrics import (
     unlearning_accuracy,
 )
 from expunge.metrics.metric import Metric
+from expunge.plugins import with_added
 
 METRICS: tuple[Metric, ...] = (
     unlearning_accuracy.UA,
@@ -27,14 +26,14 @@ METRICS: tuple[Metric, ...] = (
     distance.DRIFT,
     attack_success.ASR,
     attack_success.ASR_ALL,
-    sparsity.SPARSITY,
+    sparsity.SPARSITY_AT,
     attacks.ATTACKS,
     confidence.CONFIDENCE,
 )
 
 DEFAULT_METRICS = (
     *("ua", "ra", "ta", "ta_forgotten", "mia_efficacy", "mia_privacy", "drift", "weight_distance"),
-    *("sparsity", "attacks", "confidence"),
+    *("sparsity_at", "attacks", "confidence"),
 )
 """What a grid measures whose recipe names no metrics, whatever else is installed."""
 
@@ -48,17 +47,7 @@ def all_metrics() -> dict[str, Metric]:
     Raises:
         ConfigError: an added metric is no `Metric`, or takes a name that is already there.
     """
-    found = {metric.name: metric for metric in METRICS}
-    for entry in entry_points(group="expunge.metrics"):
-        metric = entry.load()
-        if not isinstance(metric, Metric):
-            raise ConfigError(
-                f"entry point {entry.value!r} must name an expunge.Metric, got {type(metric)}"
-            )
-        if metric.name in found:
-            raise ConfigError(f"entry point {entry.value!r}: metric {metric.name!r} exists already")
-        found[metric.name] = metric
-    return found
+    return with_added("expunge.metrics", Metric, METRICS)
 
 
 def get_metric(name: str) -> Metric:

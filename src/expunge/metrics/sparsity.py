@@ -10,24 +10,25 @@ if TYPE_CHECKING:
     from expunge.metrics.evidence import Evidence
 
 
-def sparsity(evidence: Evidence) -> Measured:
-    """`measured`, the fraction of the counted weights that are zero; `at`, below each threshold.
+def shares_below(evidence: Evidence) -> Measured:
+    """By threshold: the fraction of the counted weights that are at most that large; "0": zero.
 
     Raises:
         MaskError: a counted weight is not there, or there are none.
     """
-    from expunge.sparsity.mask import chosen_weights, zero_share
+    from expunge.sparsity.mask import chosen_weights
     from expunge.sparsity.thresholds import sparsity_at
 
-    counted = chosen_weights(evidence.weights_of("model"), evidence.counted)
-    return Measured({"measured": zero_share(counted), "at": dict(sparsity_at(counted))})
+    return Measured(
+        dict(sparsity_at(chosen_weights(evidence.weights_of("model"), evidence.counted)))
+    )
 
 
-SPARSITY = Metric(
-    name="sparsity",
+SPARSITY_AT = Metric(
+    name="sparsity_at",
     short="Sparsity, measured",
     title="sparsity after unlearning",
-    run=sparsity,
+    run=shares_below,
     needs=frozenset({"model"}),
     unit="fraction",
     detailed=True,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from expunge.report.results import zeros
 from expunge.report.wording import ORIGINAL, RETRAIN, level_label
 
 Shares = tuple[float, ...]
@@ -143,7 +144,7 @@ def _group(method: str, level: Level, cells: Sequence[Mapping[str, Any]]) -> Gro
         gap_dense=_summaries([cell.get("gap_dense") or {} for cell in cells]),
         gap_reason="; ".join(reasons),
         rte_s=summarise(cell["rte_s"] for cell in cells),
-        sparsity_measured=summarise(cell["sparsity_measured"] for cell in cells),
+        sparsity_measured=summarise(zeros(cell) for cell in cells),
         attacks=_attacks([cell.get("attacks") or {} for cell in cells]),
         confidence=_confidence([cell["confidence"] for cell in cells if cell.get("confidence")]),
     )

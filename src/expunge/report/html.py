@@ -48,7 +48,8 @@ def write_report(results: Mapping[str, Any], folder: Path) -> Path:
         StoreError: the folder cannot be written to.
     """
     folder = Path(folder)
-    scenarios = aggregate(check_results(results))
+    results = check_results(results)
+    scenarios = aggregate(results)
     drawings = draw(scenarios)
     page = _render(results, scenarios, drawings)
     save(drawings, folder / "figures")
@@ -63,7 +64,8 @@ def render_html(results: Mapping[str, Any]) -> str:
     Raises:
         DataError: the document does not fit the schema.
     """
-    scenarios = aggregate(check_results(results))
+    results = check_results(results)
+    scenarios = aggregate(results)
     return _render(results, scenarios, draw(scenarios))
 
 
@@ -96,7 +98,7 @@ def _render(
         script_hash=_hash(script),
         sections=sections,
         glossary=GLOSSARY,
-        env=results["env"],
+        makers=results["makers"],
         settings=list(_flat(results["settings"])),
         reproduce=results["reproduce"],
         attack_header=ATTACK_HEADER,

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from expunge.errors import DataError, some
 
-SCHEMA = 1
-"""The version of the document that this module reads."""
+SCHEMA = 2
+"""The version of the document; documents of version 1 are read as well."""
 
 BINS = 20
 """Equal bins of true-class probability in a stored distribution of confidence."""
 
-_TOP = {"title": str, "env": dict, "settings": dict, "reproduce": str, "cells": list}
+_TOP = {
+    "title": str,
+    "makers": list,
+    "metrics": dict,
+    "settings": dict,
+    "reproduce": str,
+    "cells": list,
+}
 _CELL = {
     "scenario": str,
     "pruner": str,
     "sparsity": float,
-    "sparsity_measured": (float, None),
     "method": str,
     "seed": int,
     "config": dict,
@@ -29,6 +35,7 @@ _CELL = {
     "gap": (dict, None),
     "rte_s": (float, None),
     "run": str,
+    "made_by": int,
 }
 _OPTIONAL = {
     "gap_reason": (str, None),
@@ -36,6 +43,8 @@ _OPTIONAL = {
     "attacks": (dict, None),
     "chosen_by": (str, None),
     "confidence": (dict, None),
+    "sparsity_at": (dict, None),
+    "reasons": (dict, None),
 }
 _METRICS = ("ua", "ra", "ta", "mia_efficacy", "mia_privacy")
 _GAPS = ("ua", "ra", "ta", "mia_efficacy", "avg")
@@ -60,16 +69,18 @@ def load_results(path: Path | str) -> dict[str, Any]:
 
 
 def check_results(results: object, source: str = "results") -> dict[str, Any]:
-    """Return the document unchanged if it fits the schema; `source` names it in errors.
+    """The document if it fits the schema, one of version 1 as version 2; `source` names it.
 
     Raises:
         DataError: names the place, what was expected and what came.
     """
     if not isinstance(results, dict):
         raise DataError(f"{source}: expected an object with schema {SCHEMA}, got {_kind(results)}")
+    if results.get("schema") == 1 and not isinstance(results["schema"], bool):
+        results = _upgraded(results, source)
     if isinstance(results.get("schema"), bool) or results.get("schema") != SCHEMA:
         raise DataError(
-            f"{source}: expected schema {SCHEMA}, got {results.get('schema')!r}: "
+            f"{source}: expected schema 1 or {SCHEMA}, got {results.get('schema')!r}: "
             "measure again with this version of expunge"
         )
     _check_finite(results, source)
@@ -86,8 +97,35 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
                 f"{place} repeats cell {seen[key]}: one cell for each scenario, pruner, sparsity, "
                 f"method and seed, got {key!r} twice"
             )
+        if not 0 <= cell["made_by"] < len(results["makers"]):
+            raise DataError(
+                f"{place}: made_by must be in 0..{len(results['makers']) - 1}, "
+                f"got {cell['made_by']!r}"
+            )
         seen[key] = index
     return results
+
+
+def zeros(cell: Mapping[str, Any]) -> float | None:
+    """The share of the counted weights that are zero in a cell's model; None where unknown."""
+    found: float | None = (cell.get("sparsity_at") or {}).get("0")
+    return found
+
+
+def _upgraded(results: dict[str, Any], source: str) -> dict[str, Any]:
+    """A document of version 1 as one of version 2: one maker, and sparsity among thresholds."""
+    _check_fields(results, {"env": dict, "cells": list}, source)
+    cells = []
+    for index, cell in enumerate(results["cells"]):
+        if not isinstance(cell, dict):
+            raise DataError(f"{source}: cell {index}: expected an object, got {_kind(cell)}")
+        _check_fields(cell, {"sparsity_measured": (float, None)}, f"{source}: cell {index}")
+        rest = {name: value for name, value in cell.items() if name != "sparsity_measured"}
+        share = cell["sparsity_measured"]
+        at = {**(cell.get("sparsity_at") or {}), **({} if share is None else {"0": share})}
+        cells.append({**rest, "sparsity_at": at, "made_by": 0})
+    rest = {name: value for name, value in results.items() if name != "env"}
+    return {**rest, "schema": SCHEMA, "makers": [results["env"]], "metrics": {}, "cells": cells}
 
 
 def _check_cell(cell: object, place: str) -> None:

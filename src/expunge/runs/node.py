@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from expunge.errors import ConfigError
 from expunge.runs.files import JSON
@@ -42,11 +42,11 @@ class Node:
     """Which kind of work: lower-case letters, digits and underscores."""
     version: int = field(compare=False)
     """Of the kind; it is raised when the kind's results change."""
-    params: Mapping[str, JSON] = field(compare=False)
+    params: Mapping[str, Any] = field(compare=False)
     """What the kind is told; what lies outside is named by its content."""
     parents: Mapping[str, str] = field(default_factory=dict, compare=False)
     """The artefacts that it reads: what each is to the kind, and its id."""
-    where: Mapping[str, JSON] = field(default_factory=dict, compare=False)
+    where: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """How to reach what the params name by content, as a path; no part of the id."""
     id: str = field(init=False)
     """The kind, and 64 bits of the SHA-256 of kind, version, params and parents."""

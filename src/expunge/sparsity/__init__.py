@@ -1,6 +1,7 @@
 """Masks, pruners and the ℓ1 penalty."""
 
 from expunge.errors import ConfigError, unknown
+from expunge.plugins import with_added
 from expunge.sparsity import grasp, imp, omp, random_pruning, snip, synflow
 from expunge.sparsity.pruner import Pruner
 
@@ -12,16 +13,25 @@ PRUNERS: tuple[Pruner, ...] = (
     grasp.PRUNER,
     random_pruning.PRUNER,
 )
-"""Every pruner there is."""
+"""Every pruner of the project."""
+
+
+def all_pruners() -> dict[str, Pruner]:
+    """Every pruner by name: `PRUNERS`, then what packages add as entry points `expunge.pruners`.
+
+    Raises:
+        ConfigError: an added pruner is no `Pruner`, or takes a name that is already there.
+    """
+    return with_added("expunge.pruners", Pruner, PRUNERS)
 
 
 def get_pruner(name: str) -> Pruner:
-    """The pruner of that name.
+    """The pruner called `name`.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none; lists those that there are.
     """
-    for pruner in PRUNERS:
-        if pruner.name == name:
-            return pruner
-    raise ConfigError(unknown("pruner", name, (pruner.name for pruner in PRUNERS)))
+    pruners = all_pruners()
+    if name not in pruners:
+        raise ConfigError(unknown("pruner", name, pruners))
+    return pruners[name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +18,14 @@ from expunge.runs import checked, read_object, write_json
 from expunge.settings import derive_seed
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from expunge.graph.graph import Graph
     from expunge.graph.runtime import Runtime
-    from expunge.metrics.evidence import Evidence, Predictions
+    from expunge.metrics.evidence import Evidence
     from expunge.runs import Node
 
 MEASURED = "measured.json"
-_ROLES = {"base": "base", "reference": "reference"}
 
 
 def add_measure(
@@ -111,7 +112,7 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
             missing |= dict.fromkeys(("train", "base_train"), reason)
     if "reference" in needs and "reference" not in inputs:
         missing["reference"] = "there is no retrained model to compare with"
-    weights = {
+    weights: dict[str, Callable[[], Mapping[str, Tensor]]] = {
         role: partial(read_tensors, checked(inputs[role], WEIGHTS))
         for role in ("base", "reference")
         if role in inputs and role in needs

@@ -1,0 +1,46 @@
+"""A plan on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from expunge.graph.plan import Plan
+
+
+def print_plan(plan: Plan) -> None:
+    """Print how many nodes of each kind there are, are missing, and may take how long."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(header_style="bold")
+    for column in ("kind", "nodes", "there", "missing", "time"):
+        table.add_column(column, justify="left" if column == "kind" else "right")
+    for kind, nodes, there, seconds in plan.by_kind():
+        missing = nodes - there
+        time = "" if not missing else "not known" if seconds is None else duration(seconds)
+        table.add_row(kind, str(nodes), str(there), str(missing), time)
+    Console().print(table)
+    unknown = sum(seconds is None for seconds in plan.seconds.values())
+    line = f"{len(plan.missing)} of {len(plan.graph)} nodes are missing"
+    if plan.missing:
+        line += f"; one process may take {duration(plan.total())}"
+    if unknown:
+        line += f", and {unknown} nodes that the store knows nothing like"
+    typer.echo(line + ".")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them.
+
+    >>> duration(0.34), duration(75), duration(7260)
+    ('0.3 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

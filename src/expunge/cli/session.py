@@ -1,0 +1,97 @@
+"""What a command works with: a store, an engine, and a terminal that shows what goes on."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from expunge.engines import Engine, run
+from expunge.engines.watch import Watch
+from expunge.errors import ConfigError
+from expunge.graph.graph import Graph
+from expunge.graph.runtime import Place, Runtime
+from expunge.runs import Store
+
+if TYPE_CHECKING:
+    from expunge.cli.progress import Terminal
+    from expunge.graph.kinds.train import Together
+
+
+@dataclass
+class Session:
+    """One command's store and engine.
+
+    Raises:
+        ConfigError: training is to be compiled on several devices.
+        StoreError: the store cannot be used.
+    """
+
+    root: Path
+    engine: Engine
+    device: str = "auto"
+    devices: int = 1
+    strategy: str = "auto"
+    compiled: bool = False
+    store: Store = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.compiled and self.devices > 1:
+            raise ConfigError(
+                f"compile and devices={self.devices} cannot be had together: leave one of them out"
+            )
+        self.store = Store(self.root)
+        if self.devices > 1 and not self.runtime.leads:
+            # One process of a run speaks for all.
+            sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
+
+    @cached_property
+    def place(self) -> Place:
+        """Where nodes run."""
+        return Place(device=self.device, devices=self.devices, strategy=self.strategy)
+
+    @cached_property
+    def together(self) -> Together:
+        """How steps are taken."""
+        from expunge.graph.kinds.train import Together
+
+        return Together(devices=self.devices, strategy=self.strategy, compiled=self.compiled)
+
+    @cached_property
+    def terminal(self) -> Terminal:
+        """What is shown while work goes on."""
+        from expunge.cli.progress import Terminal
+
+        return Terminal()
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        """What nodes of this process share."""
+        return Runtime(self.place, self._progress)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes and speaks for all that train together."""
+        return self.devices == 1 or self.runtime.leads
+
+    def graph(self) -> Graph:
+        """An empty graph over the store."""
+        return Graph(self.store)
+
+    def run(self, graph: Graph) -> None:
+        """Make what is missing of a graph, and show it.
+
+        Raises:
+            ExpungeError: a node fails; what was made before it stays in the store.
+        """
+        run(graph, self.engine, self.place, Watch(self._progress, self._announce), self.runtime)
+
+    def _progress(self, task: str, done: int, total: int, images: int) -> None:
+        self.terminal.progress(task, done, total, images)
+
+    def _announce(self, node_id: str, label: str, seconds: float | None) -> None:
+        if self.leads:
+            self.terminal.announce(node_id, label, seconds)

@@ -1,0 +1,95 @@
+"""Settings of dataclasses as flags of a command: read from its extra words, listed in its help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from typer.core import TyperCommand
+
+
+@dataclass(frozen=True)
+class Flags:
+    """The fields of a dataclass that are flags."""
+
+    cls: type[Any]
+    title: str
+    """What the help calls them."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """By field: its flag, where that is not the field's own name."""
+    left_out: frozenset[str] = frozenset()
+    """Fields that are no flags."""
+
+    def names(self) -> dict[str, str]:
+        """By flag, without dashes: the field."""
+        return {
+            self.renamed.get(each.name, each.name): each.name
+            for each in fields(self.cls)
+            if each.name not in self.left_out
+        }
+
+
+def read_flags(words: Sequence[str], groups: Sequence[Flags], where: str) -> list[dict[str, Any]]:
+    """For each group, the fields that command-line words set, as typed values.
+
+    Raises:
+        ConfigError: a word that is no flag, an unknown flag, or a value of another type.
+    """
+    from expunge.config import parse_flags
+    from expunge.errors import ConfigError, unknown
+
+    sorted_words: list[list[str]] = [[] for _ in groups]
+    known = [flag for group in groups for flag in group.names()]
+    current: list[str] | None = None
+    for word in words:
+        if word.startswith("--"):
+            name, separator, text = word[2:].partition("=")
+            flag = name.replace("-", "_")
+            place = next((n for n, group in enumerate(groups) if flag in group.names()), None)
+            if place is None:
+                raise ConfigError(f"{where}: {unknown('setting', flag, known)}")
+            current = sorted_words[place]
+            current.append(f"--{groups[place].names()[flag]}{separator}{text}")
+        elif current is None:
+            raise ConfigError(f"{where}: expected --setting value, got {word!r}")
+        else:
+            current.append(word)
+    return [
+        parse_flags(group.cls, found, where)
+        for group, found in zip(groups, sorted_words, strict=True)
+    ]
+
+
+def command_with(groups: Callable[[], Sequence[Flags]]) -> type[TyperCommand]:
+    """A command whose help lists the flags of `groups`, which are loaded only then."""
+
+    class SettingsCommand(TyperCommand):
+        """A command with settings of dataclasses."""
+
+        def format_help(self, ctx: Any, formatter: Any) -> None:
+            """Print the help, then the settings."""
+            super().format_help(ctx, formatter)
+            for group in groups():
+                _print_flags(group)
+
+    return SettingsCommand
+
+
+def _print_flags(group: Flags) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from expunge.cli.listing import settings
+
+    flag_of = {name: flag for flag, name in group.names().items()}
+    table = Table(title=group.title, title_justify="left", box=box.SIMPLE, show_header=False)
+    table.add_column(no_wrap=True, style="bold cyan")
+    table.add_column()
+    for row in settings(group.cls):
+        if row["name"] in flag_of:
+            default = "" if row["default"] in (None, "") else f" [default: {row['default']}]"
+            flag = "--" + flag_of[row["name"]].replace("_", "-")
+            table.add_row(flag, f"{row['help']}{default}".replace("[", "\\["))
+    Console().print(table)
