@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -88,31 +89,41 @@ def test_threads_wait_for_each_other(locks):
 
 
 def test_a_child_that_was_forked_does_not_keep_the_lock(locks):
-    """As the workers of a data loader that outlive the stage."""
+    """As the workers of a data loader that outlive the stage: who waits already gets it."""
     code = """
 import os, sys, time
 from pathlib import Path
 from expunge.runs.locks import Locks
-locks = Locks(Path(sys.argv[1]))
-with locks.hold("a"):
+with Locks(Path(sys.argv[1])).hold("a"):
     if os.fork() == 0:
         time.sleep(60)
         os._exit(0)
-print("released", flush=True)
+    print("held", flush=True)
+    sys.stdin.readline()
 time.sleep(60)
 """
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(locks.folder)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+    got = threading.Event()
+
+    def wait():
+        with locks.hold("a"):
+            got.set()
+
     try:
-        assert process.stdout.readline().strip() == "released"
-        with locks.hold("a", wait=False) as held:
-            assert held
+        assert process.stdout.readline().strip() == "held"
+        threading.Thread(target=wait, daemon=True).start()
+        assert not got.wait(0.3)
+        process.stdin.write("release\n")
+        process.stdin.flush()
+        assert got.wait(20)
     finally:
-        os.killpg(process.pid, 9)
+        os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 
