@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.timing import Figure, figure
 from expunge.bench.experiment import Experiment, read_experiment, with_overrides
 from expunge.bench.grid import original_stage
 from expunge.bench.stages import ensure, predict_stage
 from expunge.bench.stages.predict import load_predictions
 from expunge.bench.stages.train import RECORD
 from expunge.bench.workspace import Workspace
+
+from benchmarks.timing import Figure, figure
 from expunge.cli.options import workspace
 from expunge.metrics.accuracy import accuracy
 from expunge.runs import environment, read_object, write_json

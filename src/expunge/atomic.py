@@ -82,8 +82,7 @@ def publish(aside: Path, folder: Path) -> None:
     except OSError:
         if folder.is_symlink() or not folder.is_dir():
             raise
-    else:
-        sync(folder.parent)
+    # Its name need not be on the disk at once: should it be lost, the same is made again.
 
 
 def sync(path: Path) -> None:

@@ -68,7 +68,7 @@ def _in_order(images: Inputs) -> Iterable[Tensor]:
 
 def sample_digests(inputs: Inputs, labels: Tensor) -> tuple[str, ...]:
     """16 hex digits for every sample: the hash of its input's bytes and its label."""
-    found = []
+    found: list[str] = []
     classes = labels.tolist()
     for batch in _in_order(inputs):
         for each in batch.numpy():

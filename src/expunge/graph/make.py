@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,7 @@ from expunge.graph.graph import check_kind
 from expunge.graph.kinds import KINDS
 from expunge.graph.runtime import Runtime
 from expunge.graph.times import note_time
-from expunge.runs import Node, Store, checked, code_digest, environment, read_object, write_json
-
-MADE = "made.json"
-"""The file of every artefact that says what made it."""
-
-Announce = Callable[[str, str, float | None], None]
-"""Told once of every node that is there: its id, what people call it, and the seconds that it took,
-or None when it was there already."""
+from expunge.runs import Node, Store, code_digest, environment
 
 
 def make_node(store: Store, node: Node, runtime: Runtime, label: str, engine: str) -> float | None:
@@ -40,20 +32,16 @@ def make_node(store: Store, node: Node, runtime: Runtime, label: str, engine: st
         # Another process may have made it while this one waited.
         if store.has(node.id):
             return None
-        with store.create(node) as folder:
-            seconds = _make(store, node, runtime, label, engine, folder)
+        made: dict[str, Any] = {}
+        with store.create(node, made) as folder:
+            seconds = _make(store, node, runtime, folder)
+            made |= _record(node, runtime, label, engine, seconds)
     note_time(store, node, seconds)
     return seconds
 
 
-def made_by(folder: Path) -> dict[str, Any]:
-    """What made the artefact in `folder`: environment, engine, device, threads, seconds, memory."""
-    return read_object(checked(folder, MADE))
-
-
-def _make(
-    store: Store, node: Node, runtime: Runtime, label: str, engine: str, folder: Path
-) -> float:
+def _make(store: Store, node: Node, runtime: Runtime, folder: Path) -> float:
+    """Run the node's kind; the seconds that it took."""
     inputs = {role: _there(store, node, parent) for role, parent in node.parents.items()}
     kind = KINDS[node.kind]
     if kind.computes:
@@ -61,21 +49,25 @@ def _make(
     _reset_peak()
     start = time.perf_counter()
     kind.run(node, inputs, folder, runtime)
-    seconds = time.perf_counter() - start
-    if runtime.leads:
-        record: Mapping[str, Any] = {
-            "label": label,
-            "seconds": seconds,
-            "peak_memory_mib": _peak_mib(),
-            "engine": engine,
-            "device": runtime.device_name if kind.computes else None,
-            "precision": runtime.precision_of(node.params.get("precision")),
-            "threads": node.params.get("threads", 1),
-            "code": code_digest(),
-            "environment": environment(),
-        }
-        write_json(folder / MADE, record)
-    return seconds
+    return time.perf_counter() - start
+
+
+def _record(
+    node: Node, runtime: Runtime, label: str, engine: str, seconds: float
+) -> dict[str, Any]:
+    """What made a node, to be kept beside it."""
+    computes = KINDS[node.kind].computes
+    return {
+        "label": label,
+        "seconds": seconds,
+        "peak_memory_mib": _peak_mib(),
+        "engine": engine,
+        "device": runtime.device_name if computes else None,
+        "precision": runtime.precision_of(node.params.get("precision")),
+        "threads": node.params.get("threads", 1),
+        "code": code_digest(),
+        "environment": environment(),
+    }
 
 
 def _make_together(
@@ -87,11 +79,13 @@ def _make_together(
     there = fabric.broadcast(store.has(node.id))
     start = time.perf_counter()
     if not there and runtime.leads:
-        with store.create(node) as folder:
-            _make(store, node, runtime, label, engine, folder)
+        made: dict[str, Any] = {}
+        with store.create(node, made) as folder:
+            seconds = _make(store, node, runtime, folder)
+            made |= _record(node, runtime, label, engine, seconds)
     elif not there:
         with tempfile.TemporaryDirectory() as aside:
-            _make(store, node, runtime, label, engine, Path(aside))
+            _make(store, node, runtime, Path(aside))
     fabric.barrier()
     return None if there else time.perf_counter() - start
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from expunge.errors import ConfigError, StoreError, some
 from expunge.runs.files import JSON, read_object, write_json
@@ -37,6 +37,8 @@ class Artefact:
     """When it was finished: ISO 8601, UTC."""
     contents: Mapping[str, Content]
     """What its files have to hold, by their names relative to the folder."""
+    made: Mapping[str, Any]
+    """What made it: the environment, seconds and whatever else its maker wrote down."""
 
     @property
     def id(self) -> str:
@@ -77,7 +79,7 @@ def checked(folder: Path, name: str) -> Path:
     return read_artefact(folder).file(name)
 
 
-def seal(folder: Path, node: Node) -> None:
+def seal(folder: Path, node: Node, made: Mapping[str, JSON]) -> None:
     """Write the record of a folder that is otherwise finished.
 
     Raises:
@@ -91,7 +93,13 @@ def seal(folder: Path, node: Node) -> None:
         for name, path in files.items()
     }
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(folder / RECORD, {"node": node.to_json(), "created": now, "files": contents})
+    record: dict[str, JSON] = {
+        "node": node.to_json(),
+        "created": now,
+        "files": contents,
+        "made": made,
+    }
+    write_json(folder / RECORD, record)
 
 
 def read_artefact(folder: Path) -> Artefact:
@@ -103,15 +111,15 @@ def read_artefact(folder: Path) -> Artefact:
     try:
         record = read_object(folder / RECORD)
         node = Node.from_json(record.get("node"))
-        created, files = record.get("created"), record.get("files")
-        if not isinstance(created, str) or not isinstance(files, dict):
+        created, files, made = (record.get(name) for name in ("created", "files", "made"))
+        if not (isinstance(created, str) and isinstance(files, dict) and isinstance(made, dict)):
             raise StoreError("it lists no files")
         contents = {name: _as_content(name, entry) for name, entry in files.items()}
     except (StoreError, ConfigError) as error:
         raise _damaged(folder, f"its {RECORD} cannot be used ({error})") from error
     if node.id != folder.name:
         raise _damaged(folder, f"its {RECORD} was changed and is that of {node.id}")
-    return Artefact(node=node, folder=folder, created=created, contents=contents)
+    return Artefact(node=node, folder=folder, created=created, contents=contents, made=made)
 
 
 def files_in(folder: Path) -> dict[str, Path]:

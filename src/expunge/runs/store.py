@@ -113,11 +113,12 @@ class Store:
         return self.open(artefact_id).node
 
     @contextmanager
-    def create(self, node: Node) -> Iterator[Path]:
+    def create(self, node: Node, made: Mapping[str, JSON] | None = None) -> Iterator[Path]:
         """A folder to write the artefact's files into; when the block ends, it is in the store.
 
-        When the block raises, nothing is kept. When another process has finished the same artefact
-        in the meantime, theirs is kept.
+        `made` says what made the artefact, as it stands when the block ends. When the block
+        raises, nothing is kept. When another process has finished the same artefact in the
+        meantime, theirs is kept.
 
         Raises:
             StoreError: the disk is full, the store cannot be written or is of another format, or
@@ -126,7 +127,7 @@ class Store:
         with self._aside.making(node.id) as aside:
             try:
                 yield aside
-                self._publish(aside, node)
+                self._publish(aside, node, made or {})
             except Exception as error:
                 full = disk_is_full(error)
                 if full:
@@ -236,11 +237,11 @@ class Store:
             parents=artefact.node.parents,
         )
 
-    def _publish(self, aside: Path, node: Node) -> None:
+    def _publish(self, aside: Path, node: Node, made: Mapping[str, JSON]) -> None:
         """Give a folder of files its record and move it into its place."""
         path = self.path(node)
         try:
-            seal(aside, node)
+            seal(aside, node, made)
             mark_format(self.root)
             publish(aside, path)
         except OSError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from expunge.graph.make import made_by
+from expunge.runs import read_artefact
 
 _OF_A_PLACE = ("engine", "device", "precision", "threads", "code")
 
@@ -21,9 +21,9 @@ class Makers:
         """The number of what made the artefact in `folder`.
 
         Raises:
-            StoreError: the artefact does not say.
+            StoreError: the artefact's record is damaged.
         """
-        made = made_by(folder)
+        made = read_artefact(folder).made
         maker = {**made["environment"], **{name: made[name] for name in _OF_A_PLACE}}
         # The date is that of the first; the same machine is the same maker on another day.
         key = repr({name: value for name, value in maker.items() if name not in ("date", "engine")})
