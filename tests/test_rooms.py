@@ -37,7 +37,7 @@ ROOMS = {
         "theory",
     }
     | {"runs"},
-    "report": {"runs", "errors"},
+    "report": {"runs", "errors", "metrics"},
     "api": BASE
     | {
         "config",
