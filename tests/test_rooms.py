@@ -101,3 +101,15 @@ def imported_by(statement):
 )
 def test_what_must_be_quick_does_not_wait_for_torch(statement):
     assert imported_by(statement).isdisjoint({"torch", "sklearn", "datasets", "lightning_fabric"})
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import expunge.metrics",
+        "from expunge.data.spec import DataSpec; DataSpec(source='digits', edits={'badnets': {}})",
+        "import expunge.data.populations",
+    ],
+)
+def test_what_plans_read_needs_no_numbers(statement):
+    assert imported_by(statement).isdisjoint({"torch", "numpy", "sklearn", "scipy"})
