@@ -7,14 +7,18 @@ import expunge
 
 def test_public_names_are_these():
     assert expunge.__all__ == [
+        "EDITS",
         "METHODS",
+        "METRICS",
         "PRUNERS",
         "Context",
         "Dataset",
+        "Edit",
         "Evaluation",
         "ExpungeError",
         "Mask",
         "Method",
+        "Metric",
         "Recipe",
         "Samples",
         "Sparse",

@@ -8,18 +8,19 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "expunge"
-BASE = {"atomic", "config", "errors", "settings", "types"}
+BASE = {"atomic", "config", "errors", "plugins", "settings", "types"}
 WORK = {"data", "models", "sparsity", "metrics", "scenarios", "methods", "theory"}
 ROOMS = {
     "atomic": set(),
     "errors": set(),
     "settings": {"errors"},
     "config": {"errors"},
+    "plugins": {"errors"},
     "types": {"errors", "settings"},
     "data": BASE,
     "models": BASE,
     "sparsity": BASE,
-    "metrics": BASE | {"data"},
+    "metrics": BASE | {"data", "sparsity"},
     "curvature": BASE,
     "runs": {"atomic", "errors"},
     "training": BASE | {"sparsity", "data"},
@@ -29,7 +30,7 @@ ROOMS = {
     "graph": BASE | WORK | {"training", "runs"},
     "engines": {"errors", "settings", "graph", "runs"},
     "studies": BASE | WORK | {"graph", "runs"},
-    "report": {"runs", "errors"},
+    "report": {"runs", "errors", "metrics"},
     "api": BASE | WORK | {"training", "graph"},
 }
 ROOMS["cli"] = set(ROOMS)

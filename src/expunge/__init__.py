@@ -20,6 +20,10 @@ _HOME = {
     "ExpungeError": "expunge.errors",
     "Method": "expunge.methods.method",
     "METHODS": "expunge.methods",
+    "Edit": "expunge.data.edits.edit",
+    "EDITS": "expunge.data.edits",
+    "Metric": "expunge.metrics.metric",
+    "METRICS": "expunge.metrics",
     "build": "expunge.models.build",
     "at_random": "expunge.scenarios",
     "by_class": "expunge.scenarios",
@@ -46,9 +50,13 @@ if TYPE_CHECKING:
         train,
         unlearn,
     )
+    from expunge.data.edits import EDITS
+    from expunge.data.edits.edit import Edit
     from expunge.errors import ExpungeError
     from expunge.methods import METHODS
     from expunge.methods.method import Method
+    from expunge.metrics import METRICS
+    from expunge.metrics.metric import Metric
     from expunge.models.build import build
     from expunge.scenarios import at_random, by_class, by_ids
     from expunge.settings import Recipe
@@ -56,14 +64,18 @@ if TYPE_CHECKING:
     from expunge.types import Context, Dataset, Mask, Samples, Split
 
 __all__ = [
+    "EDITS",
     "METHODS",
+    "METRICS",
     "PRUNERS",
     "Context",
     "Dataset",
+    "Edit",
     "Evaluation",
     "ExpungeError",
     "Mask",
     "Method",
+    "Metric",
     "Recipe",
     "Samples",
     "Sparse",

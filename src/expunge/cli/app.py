@@ -66,6 +66,7 @@ app.command(
     epilog="Example: expunge theory-run train-1a2b --samples 1000",
 )(theory.theory_run)
 app.command("methods", epilog="Example: expunge methods l1_sparse")(listing.methods)
+app.command("metrics", epilog="Example: expunge metrics mia_efficacy")(listing.metrics)
 app.add_typer(
     runs.app,
     name="runs",

@@ -1,4 +1,4 @@
-"""`expunge methods`: what there is, where it comes from, what it needs, what can be set."""
+"""`expunge methods` and `expunge metrics`: what there is, what it needs, where it comes from."""
 
 from dataclasses import MISSING, fields
 from typing import Annotated, Any
@@ -57,6 +57,42 @@ def methods(
         _print_list(entries)
     else:
         _print_settings(entries[0])
+
+
+def metrics(
+    name: Annotated[
+        str | None, typer.Argument(help="One metric, with all that is said of it.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what can be measured: metrics, their units and what they need, or all about one."""
+    from expunge.metrics import DEFAULT_METRICS, all_metrics, get_metric
+    from expunge.metrics.metric import NEEDS
+
+    listed = all_metrics().values() if name is None else [get_metric(name)]
+    entries: list[dict[str, Any]] = [
+        {
+            "name": metric.name,
+            "short": metric.short,
+            "title": metric.title,
+            "summary": metric.summary,
+            "unit": metric.unit,
+            "needs": [need for need in NEEDS if need in metric.needs],
+            "compared": metric.compared,
+            "detailed": metric.detailed,
+            "default": metric.name in DEFAULT_METRICS,
+            "good": metric.good,
+            "version": metric.version,
+            "cite": metric.cite,
+        }
+        for metric in listed
+    ]
+    if as_json:
+        show_json(entries)
+    elif name is None:
+        _print_metrics(entries)
+    else:
+        _print_metric(entries[0])
 
 
 def settings(config: type[Any]) -> list[dict[str, Any]]:
@@ -127,4 +163,36 @@ def _print_settings(entry: dict[str, Any]) -> None:
     for row in entry["settings"]:
         flag = f"--{row['name'].replace('_', '-')}"
         table.add_row(flag, row["type"], str(row["default"]), row["help"])
+    Console().print(table)
+
+
+def _print_metrics(entries: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="Metrics", title_justify="left", header_style="bold")
+    for column in ("name", "what it measures", "unit", "needs", "published"):
+        table.add_column(column, overflow="fold")
+    for entry in entries:
+        needs = ", ".join(entry["needs"])
+        table.add_row(entry["name"], entry["summary"], entry["unit"], needs, entry["cite"])
+    Console().print(table)
+    typer.echo("All about one: expunge metrics NAME")
+
+
+def _print_metric(entry: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    typer.echo(f"{entry['name']}: {entry['title']}\n{entry['cite']}\n")
+    kind = "an object of numbers" if entry["detailed"] else "one number"
+    table = Table(show_header=False)
+    for _ in range(2):
+        table.add_column(overflow="fold")
+    table.add_row("what it measures", entry["summary"])
+    table.add_row("a good value", entry["good"])
+    table.add_row("unit", f"{entry['unit']}, {kind}")
+    table.add_row("needs", ", ".join(entry["needs"]))
+    table.add_row("in the mean gap", "yes" if entry["compared"] else "no")
+    table.add_row("measured by default", "yes" if entry["default"] else "no")
     Console().print(table)

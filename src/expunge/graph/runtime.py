@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expunge.errors import ConfigError
+from expunge.errors import ConfigError, DataError
 from expunge.runs import Node, checked, read_artefact, read_object
 from expunge.settings import Progress, silent
 
@@ -141,8 +141,13 @@ class Runtime:
         spec = spec_at(self.where(read_artefact(data).node))
         dataset = load_frozen(spec, self.facts(data), forgotten, self.place.cache_dir)
         if spec.edits:
-            from expunge.data.edits import apply_edits
+            from expunge.data.edits.apply import apply_edits
 
+            if len(dataset.train) < len(self.facts(data).train.ids):
+                raise DataError(
+                    f"the data at {spec.source} has edits and lacks samples that were forgotten: "
+                    "put them back, for what an edit touches is drawn from all of them"
+                )
             dataset, _ = apply_edits(dataset, spec)
         placed = place_dataset(dataset, self.torch_device, self.place.budget_bytes)
         self._datasets[data.name] = frozenset(forgotten), placed

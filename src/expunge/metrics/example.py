@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from expunge.metrics.metric import PREDICTIONS, WEIGHTS
@@ -44,7 +45,7 @@ def example_evidence(seed: int = 0, classes: tuple[int, ...] = ()) -> Evidence:
         classes=classes,
         seed=seed,
         target=0,
-        weights={role: lambda role=role: weights[role] for role in WEIGHTS},
+        weights={role: partial(weights.__getitem__, role) for role in WEIGHTS},
         mask=mask,
         counted=tuple(mask),
     )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from expunge.metrics import COMPARED, DEFAULT_METRICS, METRICS, get_metric
+from expunge.metrics.metric import Metric
+
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
@@ -21,41 +24,17 @@ class Measure:
     """Which value to wish for."""
 
 
-_NEAR = "close to Retrain's value, neither higher nor lower"
+def _of(metric: Metric) -> Measure:
+    return Measure(
+        key=metric.name,
+        short=metric.short,
+        name=metric.title,
+        meaning=metric.summary,
+        good=metric.good,
+    )
 
-CORE = (
-    Measure(
-        key="ua",
-        short="UA",
-        name="unlearning accuracy",
-        meaning="100 minus the accuracy on the forget set: how much of it the model now gets "
-        "wrong.",
-        good=f"{_NEAR}. In class-wise forgetting that is near 100; in random forgetting it is only "
-        "the error on unseen samples, a few per cent.",
-    ),
-    Measure(
-        key="ra",
-        short="RA",
-        name="remaining accuracy",
-        meaning="Accuracy on the training samples that are retained.",
-        good=f"{_NEAR}. A fall means that unlearning took more than it was asked to.",
-    ),
-    Measure(
-        key="ta",
-        short="TA",
-        name="testing accuracy",
-        meaning="Accuracy on the test set; in class-wise forgetting, on its remaining classes.",
-        good=f"{_NEAR}. A fall means that the model generalises less well.",
-    ),
-    Measure(
-        key="mia_efficacy",
-        short="MIA-efficacy",
-        name="efficacy against a membership inference attack",
-        meaning="The share of the forget set that an attacker, who sees the confidence in the true "
-        "class, takes for samples that were never trained on.",
-        good=f"{_NEAR}. Far above it, the forget set stands out for being forgotten.",
-    ),
-)
+
+CORE = tuple(_of(get_metric(name)) for name in DEFAULT_METRICS if name in COMPARED)
 """The four measures whose gaps to Retrain make up the mean gap."""
 
 AVG_GAP = Measure(
@@ -75,37 +54,10 @@ RTE = Measure(
     good="far below Retrain's, but only for a method whose gap is small: to do nothing is fastest.",
 )
 
-FURTHER = (
-    Measure(
-        key="ta_forgotten",
-        short="TA, forgotten",
-        name="testing accuracy on the forgotten classes",
-        meaning="Accuracy on the test images of the classes that were forgotten.",
-        good=f"{_NEAR}, which is 0 for a class that it never saw.",
-    ),
-    Measure(
-        key="mia_privacy",
-        short="MIA-privacy",
-        name="leakage to a membership inference attack",
-        meaning="How often the attacker rightly tells retained training samples from test samples; "
-        "50 is guessing.",
-        good="near 50, or no higher than Retrain's: above it, unlearning exposes those who stay.",
-    ),
-    Measure(
-        key="weight_distance",
-        short="Weight distance",
-        name="distance to Retrain's weights",
-        meaning="L2 norm of the difference between the unlearned and the retrained weights.",
-        good="small, with care: two trainings of the same data also end far apart.",
-    ),
-    Measure(
-        key="drift",
-        short="Drift",
-        name="distance from the original weights",
-        meaning="L2 norm of what unlearning changed in the weights that are not pruned.",
-        good="neither way by itself: it scales the bound on the unlearning error that sparsity "
-        "tightens.",
-    ),
+FURTHER = tuple(
+    _of(metric)
+    for metric in METRICS
+    if metric.name in DEFAULT_METRICS and not (metric.compared or metric.detailed)
 )
 """Measures outside the mean gap."""
 
@@ -130,8 +82,10 @@ GLOSSARY = (*CORE, AVG_GAP, RTE, *FURTHER, AVG_GAP_DENSE, SPARSITY)
 
 def further(keys: frozenset[str]) -> tuple[Measure, ...]:
     """The measures outside the mean gap among `keys`, those without a description last."""
-    known = {measure.key for measure in (*CORE, *FURTHER)}
-    plain = tuple(
+    core = {measure.key for measure in CORE}
+    described = [_of(metric) for metric in METRICS if metric.name in keys - core]
+    known = core | {measure.key for measure in described}
+    plain = [
         Measure(key=key, short=key, name=key, meaning="", good="") for key in sorted(keys - known)
-    )
-    return (*(measure for measure in FURTHER if measure.key in keys), *plain)
+    ]
+    return (*described, *plain)

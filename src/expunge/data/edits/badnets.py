@@ -112,11 +112,13 @@ def _patched(inputs: Inputs, index: Tensor, config: BadnetsConfig) -> Inputs:
 
 def _span(name: str, start: int, size: int, length: int) -> slice:
     """The pixels of the patch along one side of the image."""
+    if size > length:
+        raise ConfigError(f"badnets: a patch of {size} pixels is larger than an image of {length}")
     first = start + length if start < 0 else start
     if not 0 <= first <= length - size:
         raise ConfigError(
             f"badnets: a patch of {size} pixels from {name} {start} is not inside an image of "
-            f"{length}: expected {name} in {-length}..{length - size}, size at most {length}"
+            f"{length}: expected {name} in 0..{length - size} or -{length}..-{size}"
         )
     return slice(first, first + size)
 

@@ -29,9 +29,14 @@ def add_data(graph: Graph, spec: DataSpec, facts: Facts) -> str:
     """The data that `spec` names, whose content `facts` describes."""
     params: dict[str, Any] = {"fingerprint": facts.fingerprint}
     if spec.edits:
-        from expunge.data.edits import edit_params
+        from expunge.data.edits import get_edit
+        from expunge.data.edits.apply import edit_configs
 
-        params["edits"] = edit_params(spec)
+        params["edits"] = {
+            name: {"version": get_edit(name).version, "config": to_mapping(config)}
+            for name, config in edit_configs(spec.edits).items()
+        }
+        params["seed"] = spec.seed
     return graph.add("data", params, where=to_mapping(spec), label=f"data {facts.name}")
 
 
@@ -53,7 +58,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
             f"{node.params['fingerprint']} then, {facts.fingerprint} now): run the command again"
         )
     if spec.edits:
-        from expunge.data.edits import apply_edits
+        from expunge.data.edits.apply import apply_edits
 
         dataset, touched = apply_edits(dataset, spec)
         edited = facts_of(dataset)

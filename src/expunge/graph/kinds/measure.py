@@ -142,13 +142,11 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
 
 def _target(inputs: Inputs) -> int | None:
     """The class that the data's edits want triggered samples to be taken for, if they have one."""
+    from expunge.data.edits.apply import target_of
     from expunge.graph.runtime import params_of
 
     edits: Mapping[str, Any] = params_of(inputs["data"]).get("edits", {})
-    for edit in edits.values():
-        if "target" in edit["config"]:
-            return int(edit["config"]["target"])
-    return None
+    return target_of({name: edit["config"] for name, edit in edits.items()})
 
 
 KIND = Kind(name="measure", version=1, run=run)
