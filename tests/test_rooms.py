@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "expunge"
-BASE = {"errors", "settings", "types"}
+BASE = {"errors", "settings", "types", "tasks"}
 ROOMS = {
     "errors": set(),
     "settings": {"errors"},
     "config": {"errors"},
-    "types": {"errors", "settings"},
+    "tasks": {"errors", "settings"},
+    "types": {"errors", "settings", "tasks"},
     "data": BASE,
     "models": BASE,
     "sparsity": BASE,
@@ -97,7 +98,13 @@ def imported_by(statement):
 
 @pytest.mark.parametrize(
     "statement",
-    ["import expunge", "import expunge.cli.app", "import expunge.report", "import expunge.runs"],
+    [
+        "import expunge",
+        "import expunge.tasks",
+        "import expunge.cli.app",
+        "import expunge.report",
+        "import expunge.runs",
+    ],
 )
 def test_what_must_be_quick_does_not_wait_for_torch(statement):
     assert imported_by(statement).isdisjoint({"torch", "sklearn", "datasets", "lightning_fabric"})

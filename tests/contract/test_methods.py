@@ -18,6 +18,8 @@ from expunge.models.spec import ModelSpec
 from expunge.scenarios import at_random, by_class, make_split
 from expunge.settings import Recipe
 from expunge.training.fit import fit
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 
 RECIPE = Recipe(epochs=2, batch_size=16, lr=0.05, schedule="constant")
 RESNET = ModelSpec(name="resnet8", num_classes=3, in_channels=1, width=0.25)
@@ -47,7 +49,7 @@ def case(request, rebuild, samples, context):
             if p.ndim == 4
         }
         context = replace(context, mask=mask)
-    fit(model, samples, torch.arange(len(samples)), RECIPE, context)
+    fit(model, Stream(samples, torch.arange(len(samples))), task_loss, RECIPE, context)
     return model, context
 
 

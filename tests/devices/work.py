@@ -20,6 +20,8 @@ from expunge.sparsity import PRUNERS, get_pruner
 from expunge.theory.config import HessianConfig
 from expunge.training.fit import fit
 from expunge.training.predict import predict
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 from expunge.types import Context
 
 FLOAT64 = "64-true"
@@ -87,7 +89,13 @@ def streaming(workspace, folder):
     context = Context(
         fabric=workspace.evaluator, augmentation=Augmentation(crop_padding=2, flip=True)
     )
-    fit(model, streamed, torch.arange(61), Recipe(epochs=2, batch_size=16, lr=0.02), context)
+    fit(
+        model,
+        Stream(streamed, torch.arange(61)),
+        task_loss,
+        Recipe(epochs=2, batch_size=16, lr=0.02),
+        context,
+    )
     logits = predict(model, streamed, workspace.evaluator, batch_size=7)
     return {**model.state_dict(), "logits": logits}
 

@@ -21,6 +21,8 @@ from expunge.settings import Augmentation, Recipe
 from expunge.training.fit import Penalty, fit
 from expunge.training.predict import predict
 from expunge.training.share import own_share, sum_over_processes
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 from expunge.training.whole_batch import whole_batch
 from expunge.types import Context
 
@@ -102,7 +104,7 @@ def training(fabric):
         model = small_network().double()
         mask = some_mask(model) if masked else None
         context = Context(fabric=fabric, mask=mask, augmentation=changes)
-        fit(model, samples(61), some, recipe, context, penalty=penalty)
+        fit(model, Stream(samples(61), some), task_loss, recipe, context, penalty=penalty)
         found |= {f"trained {name}, {k}": v for k, v in model.state_dict().items()}
     return found
 

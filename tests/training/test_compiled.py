@@ -9,6 +9,8 @@ from tests.conftest import small_network
 
 from expunge.settings import Recipe
 from expunge.training.fit import Penalty, fit
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 
 # Of 40 samples: two batches of the usual size, and one of 8.
 RECIPE = Recipe(epochs=3, batch_size=16, lr=0.05, schedule="constant", crop_padding=1)
@@ -38,7 +40,14 @@ def trained(samples, context, recipe=RECIPE, seed=0):
         if name in ("conv.weight", "conv2.weight")
     }
     context = replace(context, mask=mask, augmentation=recipe.augmentation, seed=seed)
-    fit(model, samples, torch.arange(40), recipe, context, penalty=Penalty(gamma=1e-3))
+    fit(
+        model,
+        Stream(samples, torch.arange(40)),
+        task_loss,
+        recipe,
+        context,
+        penalty=Penalty(gamma=1e-3),
+    )
     return model.state_dict()
 
 

@@ -57,9 +57,12 @@ def fine_tuning(
         DivergedError: the loss is no longer finite.
     """
     from expunge.training.fit import fit
+    from expunge.training.step import task_loss
+    from expunge.training.streams import Stream
 
     student = copy.deepcopy(model)
-    fit(student, split.train, split.retain, config.recipe(), context, task="ft")
+    retain = Stream(split.train, split.retain)
+    fit(student, retain, task_loss, config.recipe(), context, label="ft")
     return student
 
 

@@ -10,8 +10,9 @@ from expunge.methods.method import Method, Range
 from expunge.settings import Recipe
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
+    from expunge.training.step import Step
     from expunge.types import Context, Split
 
 
@@ -48,7 +49,7 @@ class GradientAscentConfig:
 def gradient_ascent(
     model: nn.Module, split: Split, config: GradientAscentConfig, context: Context
 ) -> nn.Module:
-    """A copy of `model` after SGD steps that raise the cross-entropy of the forget set.
+    """A copy of `model` after SGD steps that raise the loss of the forget set.
 
     Weight decay still shrinks the weights: only the loss changes its sign.
 
@@ -56,10 +57,16 @@ def gradient_ascent(
         DivergedError: the loss is no longer finite.
     """
     from expunge.training.fit import fit
+    from expunge.training.streams import Stream
 
     student = copy.deepcopy(model)
-    fit(student, split.train, split.forget, config.recipe(), context, task="ga", ascend=True)
+    forget = Stream(split.train, split.forget)
+    fit(student, forget, _negative, config.recipe(), context, label="ga")
     return student
+
+
+def _negative(step: Step) -> Tensor:
+    return -step.losses()
 
 
 METHOD = Method(

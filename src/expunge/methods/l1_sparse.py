@@ -74,15 +74,17 @@ def l1_sparse(
         DivergedError: the loss is no longer finite.
     """
     from expunge.training.fit import fit
+    from expunge.training.step import task_loss
+    from expunge.training.streams import Stream
 
     student = copy.deepcopy(model)
     fit(
         student,
-        split.train,
-        split.retain,
+        Stream(split.train, split.retain),
+        task_loss,
         config.recipe(),
         context,
-        task="l1_sparse",
+        label="l1_sparse",
         penalty=config.penalty(),
     )
     return student

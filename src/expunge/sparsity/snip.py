@@ -29,7 +29,7 @@ def snip(model: nn.Module, samples: Samples, config: SaliencyConfig, context: Co
 def connection_sensitivity(
     model: nn.Module, samples: Samples, config: SaliencyConfig, context: Context
 ) -> dict[str, Tensor]:
-    """|g ⊙ θ| of every prunable weight, g the gradient of the draw's mean cross-entropy.
+    """|g ⊙ θ| of every prunable weight, g the gradient of the draw's mean loss.
 
     It is the derivative of the loss by a switch that multiplies the weight, at 1 (Lee et al. 2019,
     equation 5), without the division by the sum, which changes no order.

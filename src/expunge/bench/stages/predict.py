@@ -38,7 +38,11 @@ def _make(workspace: Workspace, model_id: str, folder: Path) -> None:
     arrays = {}
     for name, samples in (("train", dataset.train), ("test", dataset.test)):
         logits = predict(
-            model, samples, workspace.evaluator, task=f"predict {name}", progress=workspace.progress
+            model,
+            samples,
+            workspace.evaluator,
+            label=f"predict {name}",
+            progress=workspace.progress,
         )
         arrays[f"{name}_logits"] = logits.numpy()
         arrays[f"{name}_labels"] = samples.labels.numpy()

@@ -214,7 +214,7 @@ def _make_distances(
     context = replace(context_for(workspace, origin, spec, origin.seed), mask=mask, rebuild=None)
     batches = path_batches(len(split.train), recipe, context)
     _, retrained, _ = _load_path(workspace, path_id)
-    walk(retrained, split.train, batches, recipe.lr, context, without=split.forget, task=RETRAIN)
+    walk(retrained, split.train, batches, recipe.lr, context, without=split.forget, label=RETRAIN)
     reference = _weights(retrained)
     unlearned = add_back(model, start, split.train, batches, recipe.lr, split.forget, context)
     unlearning = replace(context, seed=derive_seed(origin.seed, "unlearn"))

@@ -27,6 +27,8 @@ from expunge.runs import Spec, code_version, write_json
 from expunge.settings import Recipe
 from expunge.training.fit import fit
 from expunge.training.predict import predict
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 from expunge.types import Context, Dataset
 
 REWIND = "rewind.safetensors"
@@ -205,8 +207,8 @@ def _train(
             validation.append(accuracy(logits.numpy(), dataset.validation.labels.numpy()))
 
     start = time.perf_counter()
-    everything = torch.arange(len(dataset.train))
-    fit(model, dataset.train, everything, origin.training, context, after_epoch=after_epoch)
+    everything = Stream(dataset.train, torch.arange(len(dataset.train)))
+    fit(model, everything, task_loss, origin.training, context, after_epoch=after_epoch)
     return {"seconds": time.perf_counter() - start, "validation_accuracy": validation}
 
 

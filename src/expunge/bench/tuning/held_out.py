@@ -61,7 +61,7 @@ def _make(workspace: Workspace, model_id: str, samples: Samples, folder: Path) -
         model,
         samples,
         workspace.evaluator,
-        task="predict validation",
+        label="predict validation",
         progress=workspace.progress,
     )
     arrays = {"logits": logits.numpy(), "labels": samples.labels.numpy()}
