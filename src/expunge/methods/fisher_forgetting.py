@@ -150,6 +150,7 @@ METHOD = Method(
     config=FisherForgettingConfig,
     reads=frozenset({"retain"}),
     search={"alpha": Range(1e-10, 1e-6, log=True)},
+    example={"alpha": 1e-4, "batch_size": 7},
     summary="noise on every weight, the less the retained samples need it the more",
     cite="Golatkar, Achille and Soatto, Eternal Sunshine of the Spotless Net, CVPR 2020",
 )

@@ -192,6 +192,7 @@ METHOD = Method(
     config=InfluenceConfig,
     reads=frozenset({"forget", "retain"}),
     search={"alpha": Range(0.1, 50, log=True)},
+    example={"samples": 30, "batch_size": 7, "damping": 0.05},
     summary="one step of influence functions, away from the forget set",
     cite="Koh and Liang, Understanding Black-box Predictions via Influence Functions, ICML 2017; "
     "Izzo et al., Approximate Data Deletion from Machine Learning Models, AISTATS 2021; "

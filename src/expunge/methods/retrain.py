@@ -55,6 +55,7 @@ METHOD = Method(
     config=RetrainConfig,
     reads=frozenset({"retain"}),
     needs=frozenset({"recipe", "rebuild"}),
+    example={"epochs": 1},
     summary="train a new network without the forget set: exact, slow, the reference",
     cite="Cao and Yang, Towards Making Systems Forget with Machine Unlearning, S&P 2015",
 )

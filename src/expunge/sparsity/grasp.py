@@ -95,6 +95,7 @@ PRUNER = Pruner(
     name="grasp",
     run=grasp,
     config=GraspConfig,
+    example={"samples_per_class": 3},
     summary="keep what the flow of gradients rests on, in a new network",
     cite=(
         "Wang, Zhang and Grosse 2020, Picking Winning Tickets Before Training by Preserving "

@@ -59,6 +59,7 @@ PRUNER = Pruner(
     name="snip",
     run=snip,
     config=SaliencyConfig,
+    example={"samples_per_class": 3},
     summary="keep what the loss depends on most, in a new network",
     cite=(
         "Lee, Ajanthan and Torr 2019, SNIP: Single-shot Network Pruning based on Connection "
