@@ -46,18 +46,13 @@ schedule = "constant"
 rewind_epoch = 1
 [methods.retrain]
 """
-QUICK = {"epochs": 1, "samples": 20}
-"""What of a method's settings makes it short, where it has them."""
 
 
 def experiment(methods, pruners):
     return replace(
         parse_experiment(SETTINGS, "tiny"),
-        pruners={pruner.name: {"sparsity": 0.5} for pruner in pruners},
-        methods={
-            method.name: {k: v for k, v in QUICK.items() if hasattr(method.config(), k)}
-            for method in methods
-        },
+        pruners={pruner.name: {**pruner.example, "sparsity": 0.5} for pruner in pruners},
+        methods={method.name: dict(method.example) for method in methods},
     )
 
 
@@ -102,9 +97,8 @@ def streaming(workspace, folder):
 
 PARTS = {
     "training": lambda workspace, _: shared_work.training(workspace.fabric(FLOAT64)),
-    "gradient methods": lambda workspace, _: shared_work.gradient_methods(
-        workspace.fabric(FLOAT64)
-    ),
+    "methods": lambda workspace, _: shared_work.methods(workspace.fabric(FLOAT64)),
+    "pruners": lambda workspace, _: shared_work.pruners(workspace.fabric(FLOAT64)),
     "curvature": lambda workspace, _: shared_work.curvature_methods(workspace.fabric(FLOAT64)),
     "streaming": streaming,
     "grid": grid,

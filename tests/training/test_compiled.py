@@ -67,6 +67,26 @@ def test_a_compiled_network_is_trained_as_any_and_is_compiled_once(samples, cont
     assert len(captured) == 1
 
 
+def test_streams_of_two_sizes_are_compiled_once_each(samples, context, captured):
+    """Of the retained 16, 16 and 8 a pass, of the forgotten 6, 6 and 5: odd batches are not."""
+
+    def loss(step):
+        return {"retain": step.losses("retain"), "forget": -0.1 * step.losses("forget")}
+
+    streams = {
+        "retain": Stream(samples, torch.arange(40)),
+        "forget": Stream(samples, torch.arange(40, 57), 6),
+    }
+    found = []
+    for compiled in (False, True):
+        model = small_network()
+        fit(model, streams, loss, RECIPE, replace(context, compiled=compiled))
+        found.append(model.state_dict())
+    close(*found)
+    sizes = [next(shape[0] for shape in shapes if shape[1:] == (1, 8, 8)) for shapes in captured]
+    assert sizes == [16, 6]
+
+
 def test_fewer_samples_than_a_batch_are_not_worth_it(samples, context, captured):
     recipe = replace(RECIPE, batch_size=64)
     close(
