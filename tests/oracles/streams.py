@@ -43,7 +43,7 @@ def neggrad_plus(
 def scrub(
     model: nn.Module, images, labels, passes, alpha, gamma, temperature, momentum, weight_decay
 ) -> None:
-    """Kurmanji et al. 2023, algorithm 1; `passes` are (climbs, learning rate, batches).
+    """Kurmanji et al. 2023; `passes` are (climbs, learning rate, batches).
 
     d(x) = T² Σ_y q_y log(q_y / p_y), with p and q of the student and its frozen teacher, at T.
     """

@@ -36,7 +36,7 @@ def neggrad_plus(
 ) -> nn.Module:
     """A copy of `model` after SGD on α mean ℓ(retain) − (1 − α) mean ℓ(forget).
 
-    Kurmanji et al. 2023, section 4. Every step takes a batch of each set; the forget set is gone
+    NegGrad+ of Kurmanji et al. 2023. Every step takes a batch of each set; the forget set is gone
     through as often as the retained samples need.
 
     Raises:

@@ -56,8 +56,8 @@ def scrub(model: nn.Module, split: Split, config: ScrubConfig, context: Context)
     """A copy of `model` after SGD on two losses in turn, with `model` as the teacher.
 
     With d = T² KL(teacher ‖ student) at temperature T: each of the first epochs climbs mean
-    d(forget), and then every epoch descends mean α d(retain) + γ ℓ(retain) (Kurmanji et al. 2023,
-    algorithm 1).
+    d(forget), and then every epoch descends mean α d(retain) + γ ℓ(retain): SCRUB of Kurmanji et
+    al. 2023.
 
     Raises:
         DivergedError: the loss is no longer finite.
