@@ -7,13 +7,15 @@ import sys
 from itertools import pairwise
 
 import torch
+from expunge.bench.workspace import device_kind, precision_on
 
 from benchmarks import floors, overheads, prediction
 from benchmarks.timing import Figure, Side, figure, in_turn, now, over, rates
 from benchmarks.training_loop import bare, recipe_of
 from benchmarks.workload import Workload
-from expunge.bench.workspace import device_kind, precision_on
 from expunge.training.fit import fit
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 from expunge.types import Context
 
 BATCH = 512
@@ -100,8 +102,8 @@ def epochs(work: Workload, steps: int, rounds: int, *, compiled: bool) -> list[f
     ends: list[float] = []
     fit(
         work.build(),
-        samples,
-        torch.arange(len(samples)),
+        Stream(samples, torch.arange(len(samples))),
+        task_loss,
         recipe,
         context,
         after_epoch=lambda _: ends.append(now()),

@@ -14,6 +14,7 @@ from expunge.curvature.fisher import exact_fisher
 from expunge.curvature.per_sample import per_sample_gradients
 from expunge.methods.influence import InfluenceConfig, influence_unlearning
 from expunge.scenarios import at_random, make_split
+from expunge.tasks.classify import TASK
 from expunge.types import Context
 
 RESNET20S = Workload("resnet20s", (3, 32, 32), 32)
@@ -41,7 +42,7 @@ def _gradients(work: Workload, rounds: int) -> Figure:
 
     def ours() -> None:
         for part, named in zip(images.split(work.batch), labels.split(work.batch), strict=True):
-            per_sample_gradients(model, part, named)
+            per_sample_gradients(model, part, named, TASK)
 
     times = in_turn({"ours": ours, "loop": lambda: _loop(model, images, labels)}, rounds)
     return figure(
@@ -60,7 +61,7 @@ def _fisher(work: Workload, rounds: int) -> Figure:
     parameters = list(model.parameters())
 
     def ours() -> None:
-        exact_fisher(model, coordinates, lambda: iter([(images, labels)]))
+        exact_fisher(model, coordinates, lambda: iter([(images, labels)]), TASK)
 
     def loop() -> None:
         total = [torch.zeros_like(p) for p in parameters]

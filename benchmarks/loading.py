@@ -19,8 +19,8 @@ from benchmarks.training_loop import worker_counts
 from benchmarks.workload import Workload
 from expunge.data.decode import Encoded, decode_into, find_format
 from expunge.settings import Augmentation
+from expunge.tasks.classify import TASK
 from expunge.training.batches import augmented_shares, shuffled_batches
-from expunge.training.task import as_input
 from expunge.types import Context
 
 COLOUR = Workload("resnet20s", (3, 32, 32), 256)
@@ -61,7 +61,7 @@ def _loaded(work: Workload, count: int, rounds: int) -> list[Figure]:
     }
     sides: dict[str, Side] = {
         "selected": lambda: [len(pixels) for pixels, _ in epoch()],
-        "given": lambda: [len(as_input(pixels)) for pixels, _ in epoch()],
+        "given": lambda: [len(TASK.inputs(pixels)) for pixels, _ in epoch()],
         **{name: partial(_exhaust, loader) for name, loader in loaders.items()},
     }
     times = in_turn(sides, rounds)

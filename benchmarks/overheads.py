@@ -10,6 +10,8 @@ from benchmarks.workload import Workload
 from expunge.settings import Recipe
 from expunge.sparsity.mask import prunable
 from expunge.training.fit import Penalty, fit
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 from expunge.types import Context, Mask
 
 RESNET20S = Workload("resnet20s", (3, 32, 32), 64)
@@ -75,4 +77,6 @@ def _fit(
     context = Context(fabric=work.fabric(), mask=mask)
     model = work.build()
     everything = torch.arange(len(samples))
-    return lambda: fit(model, samples, everything, recipe, context, penalty=penalty)
+    return lambda: fit(
+        model, Stream(samples, everything), task_loss, recipe, context, penalty=penalty
+    )

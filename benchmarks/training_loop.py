@@ -12,6 +12,8 @@ from benchmarks.timing import Figure, Side, figure, in_turn, over, rates
 from benchmarks.workload import Workload, native_precisions
 from expunge.settings import Recipe
 from expunge.training.fit import fit
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 from expunge.types import Context
 
 RESNET20S = Workload("resnet20s", (3, 32, 32), 256)
@@ -93,7 +95,7 @@ def ours(work: Workload, steps: int) -> Side:
     context = Context(fabric=work.fabric(), augmentation=recipe.augmentation)
     model = work.build()
     everything = torch.arange(len(samples))
-    return lambda: fit(model, samples, everything, recipe, context)
+    return lambda: fit(model, Stream(samples, everything), task_loss, recipe, context)
 
 
 def bare(work: Workload, steps: int, *, compiled: bool = False) -> Side:

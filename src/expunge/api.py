@@ -27,6 +27,8 @@ from expunge.sparsity import get_pruner
 from expunge.training.fit import fit
 from expunge.training.predict import predict
 from expunge.training.sparsify import sparsify
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 from expunge.types import Context, Dataset, Mask, Split
 
 if TYPE_CHECKING:
@@ -137,7 +139,7 @@ def train(
     """
     samples = as_samples(data)
     context = _context(model, seed, device, recipe=recipe)
-    fit(model, samples, torch.arange(len(samples)), recipe, context)
+    fit(model, Stream(samples, torch.arange(len(samples))), task_loss, recipe, context)
     return model
 
 

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from expunge.errors import ConfigError, ForgetError, ModelError, some
 from expunge.settings import Augmentation, Progress, Recipe, derive_seed, silent
+from expunge.tasks import classify
+from expunge.tasks.task import Task
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -138,6 +140,8 @@ class Context:
     """Random changes to training images."""
     compiled: bool = False
     """Whether training steps are compiled, where they can be."""
+    task: Task = classify.TASK
+    """What the network is trained for."""
     progress: Progress = silent
 
     @property

@@ -7,7 +7,7 @@ from benchmarks.workload import Workload
 from benchmarks import per_image
 from expunge.data.augment import Changes, augment
 from expunge.settings import Augmentation
-from expunge.training.task import as_input
+from expunge.tasks.classify import TASK
 
 WORK = Workload("resnet8", (3, 8, 8), 4)
 COUNT = 12
@@ -21,7 +21,7 @@ def in_order(images, labels):
 
 def test_shapes_and_dtypes_are_the_same():
     theirs = list(per_image.loader(*WORK.tensors(COUNT), WORK.batch))
-    ours = [(as_input(images), labels) for images, labels in epochs(WORK, COUNT)()]
+    ours = [(TASK.inputs(images), labels) for images, labels in epochs(WORK, COUNT)()]
     assert len(theirs) == len(ours) == 3
     for (a, labels_a), (b, labels_b) in zip(theirs, ours, strict=True):
         assert (a.shape, a.dtype) == (b.shape, b.dtype)
@@ -32,7 +32,7 @@ def test_without_augmentation_both_give_every_image_once():
     theirs = list(per_image.loader(*WORK.tensors(COUNT), WORK.batch, augment=False))
     ours = list(epochs(WORK, COUNT, Augmentation())())
     a = in_order(torch.cat([i for i, _ in theirs]), torch.cat([y for _, y in theirs]))
-    b = in_order(torch.cat([as_input(i) for i, _ in ours]), torch.cat([y for _, y in ours]))
+    b = in_order(torch.cat([TASK.inputs(i) for i, _ in ours]), torch.cat([y for _, y in ours]))
     assert torch.equal(a, b)
 
 

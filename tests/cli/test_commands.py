@@ -154,7 +154,7 @@ def test_bad_input_is_one_line_and_exit_code_2(command, words, message, tmp_path
         (["--forget", "class:99"], "99"),
         (["--forget", "random:1.5"], "1.5"),
         (["--forget", "class:0,1,2,3,4,5,6,7,8,9"], "nothing is left"),
-        (["--forget", "class:3", "--method", "scrub"], "unknown method 'scrub'"),
+        (["--forget", "class:3", "--method", "erase"], "unknown method 'erase'"),
         (["--forget", "class:3", "--gamma", "1"], "unknown setting 'gamma'"),
         (["--forget", "class:3", "--lr", "1e30"], "finite"),
     ],

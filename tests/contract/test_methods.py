@@ -1,6 +1,7 @@
 """What every unlearning method must satisfy, whatever it is called."""
 
 import copy
+import functools
 import json
 import tomllib
 from dataclasses import replace
@@ -18,6 +19,8 @@ from expunge.models.spec import ModelSpec
 from expunge.scenarios import at_random, by_class, make_split
 from expunge.settings import Recipe
 from expunge.training.fit import fit
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 
 RECIPE = Recipe(epochs=2, batch_size=16, lr=0.05, schedule="constant")
 RESNET = ModelSpec(name="resnet8", num_classes=3, in_channels=1, width=0.25)
@@ -47,7 +50,7 @@ def case(request, rebuild, samples, context):
             if p.ndim == 4
         }
         context = replace(context, mask=mask)
-    fit(model, samples, torch.arange(len(samples)), RECIPE, context)
+    fit(model, Stream(samples, torch.arange(len(samples))), task_loss, RECIPE, context)
     return model, context
 
 
@@ -57,8 +60,12 @@ def split(request, samples):
     return make_split(samples, scenario)
 
 
+def example(method):
+    return from_mapping(method.config, method.example, method.name)
+
+
 def run(method, model, split, context):
-    return run_method(method, model, split, method.config(), context)[0]
+    return run_method(method, model, split, example(method), context)[0]
 
 
 def test_the_model_that_comes_in_is_not_modified(method, case, split):
@@ -135,13 +142,33 @@ def test_what_a_method_does_not_read_does_not_matter(method, case, samples):
         assert torch.equal(a, b)
 
 
-def test_configuration_round_trips_through_toml_and_flags(method):
-    config = method.config()
+def test_compiled_it_computes_the_same(method, case, split, monkeypatch):
+    """Graphs are captured and run as they are: what a compiler would round is not looked at."""
+    model, context = case
+    expected = run(method, model, split, context)
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
+    torch.compiler.reset()
+    found = run(method, model, split, replace(context, compiled=True))
+    torch.compiler.reset()
+    for (name, a), b in zip(
+        found.state_dict().items(), expected.state_dict().values(), strict=True
+    ):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize("settings", ["defaults", "example"])
+def test_configuration_round_trips_through_toml_and_flags(method, settings):
+    config = method.config() if settings == "defaults" else example(method)
     plain = to_mapping(config)
     toml = "\n".join(f"{key} = {json.dumps(value)}" for key, value in plain.items())
     assert from_mapping(method.config, tomllib.loads(toml), "toml") == config
-    flags = [f"--{key}={json.dumps(value).strip(chr(34))}" for key, value in plain.items()]
+    flags = [f"--{key}={as_flag(value)}" for key, value in plain.items()]
     assert from_flags(method.config, flags, "flags") == config
+
+
+def as_flag(value):
+    """How the command line takes a value."""
+    return ",".join(map(str, value)) if isinstance(value, list) else json.dumps(value).strip('"')
 
 
 def test_unknown_and_impossible_settings_are_refused(method):

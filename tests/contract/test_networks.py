@@ -21,6 +21,8 @@ from expunge.models.weights import load_weights, save_weights
 from expunge.scenarios import at_random, by_class, make_split
 from expunge.sparsity.mask import prunable, sparsity_of
 from expunge.training.fit import fit
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 
 SHAPE = (3, 32, 32)
 ADAPTED = "by adapter, with dropout"
@@ -77,7 +79,7 @@ def case(request, spec, recipe, samples, fabric):
             for name, weight in prunable(model, ("conv", "linear")).items()
         }
         context = replace(context, mask=mask)
-    fit(model, samples, torch.arange(len(samples)), recipe, context)
+    fit(model, Stream(samples, torch.arange(len(samples))), task_loss, recipe, context)
     return model.eval(), context
 
 

@@ -95,11 +95,16 @@ def pruner(request):
     return request.param
 
 
+def configured(pruner, **settings):
+    """The pruner's example, with other settings over it."""
+    return from_mapping(pruner.config, {**pruner.example, **settings}, pruner.name)
+
+
 @pytest.fixture
 def run(pruner, samples, fabric):
     def run(model, seed=0, mask=None, **settings):
         context = Context(fabric=fabric, seed=seed, mask=mask)
-        return pruner.run(model, samples, pruner.config(**settings), context)
+        return pruner.run(model, samples, configured(pruner, **settings), context)
 
     return run
 
@@ -146,7 +151,7 @@ def test_exactly_what_was_asked_is_pruned(model, run, sparsity, layers):
 
 def test_samples_do_not_matter_where_it_reads_none(model, run, pruner, samples, fabric):
     others = dataclasses.replace(samples, inputs=BlankImages(seed=2), labels=samples.labels.flip(0))
-    context, config = Context(fabric=fabric), pruner.config(sparsity=0.5)
+    context, config = Context(fabric=fabric), configured(pruner, sparsity=0.5)
     mask, expected = pruner.run(model, others, config, context), run(model, sparsity=0.5)
     same = all(torch.equal(mask[name], expected[name]) for name in expected)
     assert same is not pruner.needs_samples
@@ -170,7 +175,7 @@ def test_what_is_pruned_already_stays_so(model, run):
 
 def test_rounds_ascend_to_what_is_asked_for(pruner):
     for sparsity in (0.0, 0.2, 0.5, 0.95):
-        rounds = pruner.rounds(pruner.config(sparsity=sparsity))
+        rounds = pruner.rounds(configured(pruner, sparsity=sparsity))
         assert list(rounds) == sorted(set(rounds))
         assert rounds[-1] == sparsity
 
@@ -179,7 +184,7 @@ def test_rounds_ascend_to_what_is_asked_for(pruner):
 def test_a_model_without_such_layers_is_refused(pruner, samples, fabric, kind):
     layer = nn.Linear(192, 4) if kind == "conv" else nn.Conv2d(3, 4, 8)
     steps = (nn.Flatten(), layer) if kind == "conv" else (layer, nn.Flatten())
-    config = pruner.config(layers=(kind,))
+    config = configured(pruner, layers=(kind,))
     with pytest.raises(MaskError, match=f"no weights in layers of kind {kind}"):
         pruner.run(nn.Sequential(*steps), samples, config, Context(fabric=fabric))
 
@@ -188,14 +193,14 @@ def test_networks_without_convolutions(pruner, samples, fabric):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = nn.Sequential(nn.Flatten(), nn.Linear(192, 8), nn.ReLU(), nn.Linear(8, 4))
-    config = pruner.config(sparsity=0.7, layers=("linear",))
+    config = configured(pruner, sparsity=0.7, layers=("linear",))
     mask = pruner.run(model, samples, config, Context(fabric=fabric))
     assert list(mask) == ["1.weight", "3.weight"]
     assert mask_sparsity(mask) == pytest.approx(0.7, abs=1e-3)
 
 
 def test_an_emptied_layer_is_named(pruner, samples, fabric, rebuild):
-    config = pruner.config(sparsity=0.9999)
+    config = configured(pruner, sparsity=0.9999)
     with pytest.raises(MaskError, match=r"layer collapse at sparsity.*none in .*weight"):
         pruner.run(rebuild(0), samples, config, Context(fabric=fabric))
 
@@ -203,7 +208,7 @@ def test_an_emptied_layer_is_named(pruner, samples, fabric, rebuild):
 def sparsified(pruner, samples, fabric, rebuild, model, **changes):
     context = Context(fabric=fabric, recipe=RECIPE, rebuild=rebuild)
     context = dataclasses.replace(context, **changes)
-    config = pruner.config(sparsity=0.5)
+    config = configured(pruner, sparsity=0.5)
     return sparsify(model, samples, pruner, config, context, rebuild(7).state_dict())
 
 
@@ -248,7 +253,7 @@ def test_it_says_what_it_needs(pruner, samples, fabric, rebuild, model):
     with pytest.raises(ConfigError, match="recipe"):
         sparsified(pruner, samples, fabric, rebuild, model, recipe=None)
     context = Context(fabric=fabric, recipe=RECIPE)
-    config = pruner.config(sparsity=0.5)
+    config = configured(pruner, sparsity=0.5)
     missing = "rebuild" if pruner.when == "initial" else "rewind"
     with pytest.raises((ConfigError, ModelError), match=missing):
         sparsify(model, samples, pruner, config, context)

@@ -16,6 +16,7 @@ from expunge.curvature.fisher import (
     sampled_fisher,
 )
 from expunge.errors import ModelError
+from expunge.tasks.classify import TASK
 
 
 def uniforms(*shape):
@@ -23,23 +24,23 @@ def uniforms(*shape):
 
 
 def test_exact_over_classes(model, data, batches):
-    found = exact_fisher(model, Coordinates(model), batches)
+    found = exact_fisher(model, Coordinates(model), batches, TASK)
     torch.testing.assert_close(flat(found, model), oracle.fisher_diagonal(model, data[0]))
 
 
 def test_more_classes_than_are_taken_at_once():
     model = nn.Sequential(nn.Flatten(), nn.Linear(12, 23)).double()
     images = torch.rand((5, 3, 2, 2), generator=torch.Generator().manual_seed(0)).double()
-    found = exact_fisher(model, Coordinates(model), lambda: iter([(images, torch.zeros(5))]))
+    found = exact_fisher(model, Coordinates(model), lambda: iter([(images, torch.zeros(5))]), TASK)
     torch.testing.assert_close(flat(found, model), oracle.fisher_diagonal(model, images))
 
 
 def test_the_sampled_estimate_tends_to_the_exact_one(convolutions, batches):
     coordinates = Coordinates(convolutions)
-    exact = flat(exact_fisher(convolutions, coordinates, batches), convolutions)
+    exact = flat(exact_fisher(convolutions, coordinates, batches, TASK), convolutions)
 
     def error(draws):
-        found = sampled_fisher(convolutions, coordinates, batches, uniforms(11, draws))
+        found = sampled_fisher(convolutions, coordinates, batches, uniforms(11, draws), TASK)
         return float((flat(found, convolutions) - exact).norm() / exact.norm())
 
     assert error(300) < 0.08
@@ -49,7 +50,7 @@ def test_the_sampled_estimate_tends_to_the_exact_one(convolutions, batches):
 def test_the_sampled_estimate_is_a_mean_over_draws(convolutions, data, batches):
     """Against the squared gradients of the very labels that were drawn."""
     numbers = uniforms(11, 3)
-    found = sampled_fisher(convolutions, Coordinates(convolutions), batches, numbers)
+    found = sampled_fisher(convolutions, Coordinates(convolutions), batches, numbers, TASK)
     images = data[0]
     predicted = convolutions(images).detach().softmax(1)
     total = 0.0
@@ -75,7 +76,7 @@ def test_no_label_without_probability_is_drawn():
     model[1].bias.data = torch.tensor([-200.0, 1.0, 1.0])
     image = torch.zeros(1, 1, 1, 1)
     found = sampled_fisher(
-        model, Coordinates(model), lambda: iter([(image, torch.zeros(1))]), torch.zeros(1, 1)
+        model, Coordinates(model), lambda: iter([(image, torch.zeros(1))]), torch.zeros(1, 1), TASK
     )
     torch.testing.assert_close(found["1.bias"], torch.tensor([0.0, 0.25, 0.25]))
 
@@ -88,22 +89,22 @@ def test_no_label_is_drawn_beyond_the_last():
     assert bool((sums < 1).any())
     largest = torch.full((50, 1), 1 - 2**-24)
     found = sampled_fisher(
-        model, Coordinates(model), lambda: iter([(images, torch.zeros(50))]), largest
+        model, Coordinates(model), lambda: iter([(images, torch.zeros(50))]), largest, TASK
     )
     assert all(bool(torch.isfinite(each).all()) for each in found.values())
 
 
 def test_the_published_variant(model, data, batches):
-    found = batch_mean_fisher(model, Coordinates(model), batches)
+    found = batch_mean_fisher(model, Coordinates(model), batches, TASK)
     torch.testing.assert_close(flat(found, model), oracle.batch_mean_fisher(model, data[0], 4))
 
 
 @pytest.mark.parametrize("fisher", [exact_fisher, batch_mean_fisher])
 def test_frozen_and_pruned_weights_take_no_part(convolutions, batches, fisher):
-    whole = fisher(convolutions, Coordinates(convolutions), batches)
+    whole = fisher(convolutions, Coordinates(convolutions), batches, TASK)
     convolutions.head.bias.requires_grad_(False)
     mask = {"stem.weight": torch.rand(convolutions.stem.weight.shape) < 0.5}
-    found = fisher(convolutions, Coordinates(convolutions, mask), batches)
+    found = fisher(convolutions, Coordinates(convolutions, mask), batches, TASK)
     assert set(found) == set(whole) - {"head.bias"}
     torch.testing.assert_close(found["stem.weight"], whole["stem.weight"] * mask["stem.weight"])
     torch.testing.assert_close(found["norm.weight"], whole["norm.weight"])

@@ -17,6 +17,7 @@ from expunge.curvature.products import (
     with_graph,
 )
 from expunge.errors import DivergedError
+from expunge.tasks.classify import TASK
 
 DAMPING = 0.03
 
@@ -62,7 +63,7 @@ def test_the_gram_matrix_whatever_the_memory(
     monkeypatch.setattr(gram, "_SAMPLES_AT_ONCE", 3)
     monkeypatch.setattr(gram, "_ROWS_AT_ONCE", 4)
     coordinates = Coordinates(model, mask)
-    inner, along = gram_matrix(model, coordinates, batches, vector, len(rows), memory)
+    inner, along = gram_matrix(model, coordinates, batches, vector, len(rows), memory, TASK)
     torch.testing.assert_close(inner, rows @ rows.T)
     torch.testing.assert_close(along, rows @ vector)
 
@@ -70,20 +71,20 @@ def test_the_gram_matrix_whatever_the_memory(
 def test_products_with_gradients(model, mask, batches, rows, vector):
     coordinates = Coordinates(model, mask)
     torch.testing.assert_close(
-        gradient_products(model, coordinates, batches, vector), rows @ vector
+        gradient_products(model, coordinates, batches, vector, TASK), rows @ vector
     )
     weights = torch.linspace(-1, 1, len(rows), dtype=torch.float64)
     torch.testing.assert_close(
-        weighted_gradient(model, coordinates, batches, weights), rows.T @ weights
+        weighted_gradient(model, coordinates, batches, weights, TASK), rows.T @ weights
     )
 
 
 @pytest.mark.parametrize("solver", [woodbury, woodfisher])
 def test_they_are_the_dense_inverse(model, mask, batches, rows, vector, solver):
     coordinates = Coordinates(model, mask)
-    inner, products = gram_matrix(model, coordinates, batches, vector, len(rows), 2**30)
+    inner, products = gram_matrix(model, coordinates, batches, vector, len(rows), 2**30, TASK)
     c = solver(inner, products, DAMPING)
-    found = (vector - weighted_gradient(model, coordinates, batches, c)) / DAMPING
+    found = (vector - weighted_gradient(model, coordinates, batches, c, TASK)) / DAMPING
     close(found, oracle.solve(oracle.empirical_fisher(rows), vector, DAMPING))
     close(found, oracle.woodfisher(rows, vector, DAMPING))
 
@@ -94,7 +95,7 @@ def test_conjugate_gradients_are_the_dense_inverse(model, mask, kept, data, batc
         "ggn": oracle.gauss_newton(model, data[0]) * kept[:, None] * kept,
     }
     for curvature, matrix in dense.items():
-        product = curvature_product(model, Coordinates(model, mask), batches, curvature)
+        product = curvature_product(model, Coordinates(model, mask), batches, curvature, TASK)
         found = conjugate_gradient(product, vector, DAMPING, 200, 1e-12)
         close(found, oracle.solve(matrix, vector, DAMPING))
 

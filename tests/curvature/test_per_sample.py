@@ -12,10 +12,11 @@ from expunge.curvature.layers import layer_gradients
 from expunge.curvature.per_sample import Network, per_sample_gradients
 from expunge.models.build import build
 from expunge.models.spec import ModelSpec
+from expunge.tasks.classify import TASK
 
 
 def test_they_are_those_of_a_loop(model, data):
-    found = per_sample_gradients(model, *data)
+    found = per_sample_gradients(model, *data, TASK)
     torch.testing.assert_close(flat(found, model), oracle.gradients(model, *data))
 
 
@@ -25,7 +26,7 @@ def test_they_are_those_of_a_loop_for_the_projects_networks(name, dtype, data):
     spec = ModelSpec(name=name, num_classes=4, in_channels=2, width=0.125)
     model = build(spec, seed=0).to(dtype).eval()
     images, labels = data[0].to(dtype), data[1]
-    found = per_sample_gradients(model, images, labels)
+    found = per_sample_gradients(model, images, labels, TASK)
     expected = oracle.gradients(model, images, labels)
     assert found["fc.weight"].dtype == dtype
     tolerance = {"rtol": 1e-4, "atol": 1e-5} if dtype == torch.float32 else {}
@@ -33,7 +34,7 @@ def test_they_are_those_of_a_loop_for_the_projects_networks(name, dtype, data):
 
 
 def test_only_those_asked_for(convolutions, data):
-    found = per_sample_gradients(convolutions, *data, names=["head.bias", "stem.weight"])
+    found = per_sample_gradients(convolutions, *data, TASK, names=["head.bias", "stem.weight"])
     assert list(found) == ["head.bias", "stem.weight"]
     expected = oracle.gradients(convolutions, *data, names=["head.bias"])
     torch.testing.assert_close(found["head.bias"], expected)
@@ -63,7 +64,7 @@ def test_layers_are_used_where_they_may_be_and_vmap_elsewhere(model, data):
 
 
 def test_it_leaves_no_hook_and_no_gradient(model, data):
-    per_sample_gradients(model, *data)
+    per_sample_gradients(model, *data, TASK)
     assert all(p.grad is None for p in model.parameters())
     assert not any(module._forward_hooks for module in model.modules())
 
@@ -102,5 +103,5 @@ def test_a_layer_with_parameters_of_other_names(data):
         linear = nn.utils.weight_norm(nn.Linear(72, 4))
     model = nn.Sequential(nn.AdaptiveAvgPool2d(6), nn.Flatten(), linear).double().eval()
     images, labels = data
-    found = per_sample_gradients(model, images[:, :2], labels)
+    found = per_sample_gradients(model, images[:, :2], labels, TASK)
     torch.testing.assert_close(flat(found, model), oracle.gradients(model, images[:, :2], labels))

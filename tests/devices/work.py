@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from tests.conftest import small_network
-from tests.training import shared_work
-
 from expunge.bench.experiment import parse_experiment
 from expunge.bench.grid import run_grid
 from expunge.bench.theory_grid import run_theory
 from expunge.bench.workspace import Workspace
+from tests.conftest import small_network
+from tests.training import shared_work
+
 from expunge.data.images import StreamedImages
 from expunge.methods import METHODS, get_method
 from expunge.runs import Store
@@ -20,6 +20,8 @@ from expunge.sparsity import PRUNERS, get_pruner
 from expunge.theory.config import HessianConfig
 from expunge.training.fit import fit
 from expunge.training.predict import predict
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 from expunge.types import Context
 
 FLOAT64 = "64-true"
@@ -44,18 +46,13 @@ schedule = "constant"
 rewind_epoch = 1
 [methods.retrain]
 """
-QUICK = {"epochs": 1, "samples": 20}
-"""What of a method's settings makes it short, where it has them."""
 
 
 def experiment(methods, pruners):
     return replace(
         parse_experiment(SETTINGS, "tiny"),
-        pruners={pruner.name: {"sparsity": 0.5} for pruner in pruners},
-        methods={
-            method.name: {k: v for k, v in QUICK.items() if hasattr(method.config(), k)}
-            for method in methods
-        },
+        pruners={pruner.name: {**pruner.example, "sparsity": 0.5} for pruner in pruners},
+        methods={method.name: dict(method.example) for method in methods},
     )
 
 
@@ -87,16 +84,21 @@ def streaming(workspace, folder):
     context = Context(
         fabric=workspace.evaluator, augmentation=Augmentation(crop_padding=2, flip=True)
     )
-    fit(model, streamed, torch.arange(61), Recipe(epochs=2, batch_size=16, lr=0.02), context)
+    fit(
+        model,
+        Stream(streamed, torch.arange(61)),
+        task_loss,
+        Recipe(epochs=2, batch_size=16, lr=0.02),
+        context,
+    )
     logits = predict(model, streamed, workspace.evaluator, batch_size=7)
     return {**model.state_dict(), "logits": logits}
 
 
 PARTS = {
     "training": lambda workspace, _: shared_work.training(workspace.fabric(FLOAT64)),
-    "gradient methods": lambda workspace, _: shared_work.gradient_methods(
-        workspace.fabric(FLOAT64)
-    ),
+    "methods": lambda workspace, _: shared_work.methods(workspace.fabric(FLOAT64)),
+    "pruners": lambda workspace, _: shared_work.pruners(workspace.fabric(FLOAT64)),
     "curvature": lambda workspace, _: shared_work.curvature_methods(workspace.fabric(FLOAT64)),
     "streaming": streaming,
     "grid": grid,

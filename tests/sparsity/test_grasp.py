@@ -8,7 +8,7 @@ from expunge.errors import ConfigError
 from expunge.sparsity import get_pruner
 from expunge.sparsity.grasp import gradient_flow_scores
 from expunge.sparsity.saliency import balanced_draw, even_batches
-from expunge.training.task import as_input
+from expunge.tasks.classify import TASK
 
 GRASP = get_pruner("grasp")
 
@@ -30,7 +30,7 @@ def loss_function(tiny, samples, config, context):
         }
         total = vector.new_zeros(())
         for batch in batches:
-            pixels = as_input(next(samples.inputs.batches([batch]))).double()
+            pixels = TASK.inputs(next(samples.inputs.batches([batch]))).double()
             logits = functional_call(tiny, given, (pixels,)) / config.temperature
             share = len(batch) / len(index)
             total = total + share * F.cross_entropy(logits, samples.labels[batch])

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from expunge.errors import ConfigError
 from expunge.sparsity.saliency import SaliencyConfig, balanced_draw, even_batches, mean_loss
-from expunge.training.task import as_input
+from expunge.tasks.classify import TASK
 
 
 def draw(samples, per_class, seed=0):
@@ -55,7 +55,7 @@ def test_the_terms_add_up_to_the_mean_loss_of_batches(samples, context, tiny):
     tiny[4].eval()
     expected = torch.zeros((), dtype=torch.float64)
     for batch in (index[:9], index[9:]):
-        pixels = as_input(next(samples.inputs.batches([batch]))).double()
+        pixels = TASK.inputs(next(samples.inputs.batches([batch]))).double()
         expected += F.cross_entropy(tiny(pixels) / 3, samples.labels[batch]) / 2
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
 
@@ -71,7 +71,7 @@ def test_the_network_is_given_what_training_gives_it(samples, context):
     config = SaliencyConfig(samples_per_class=20)
     list(mean_loss(Recorder(64, 3), samples, config, context))
     index = balanced_draw(samples, 20, context.generator("saliency"))
-    assert torch.equal(seen[0], as_input(next(samples.inputs.batches([index]))))
+    assert torch.equal(seen[0], TASK.inputs(next(samples.inputs.batches([index]))))
 
 
 @pytest.mark.parametrize("settings", [{"samples_per_class": 0}, {"batch_size": 1}])

@@ -12,6 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from expunge.data.arrays import as_samples
 from expunge.errors import ConfigError, DivergedError, MaskError
 from expunge.sparsity.mask import apply_mask
+from expunge.tasks.classify import TASK
 from expunge.theory.config import HessianConfig
 from expunge.theory.hessian import MaskedHessian, _lanczos, largest_singular_value
 
@@ -55,7 +56,13 @@ def test_it_is_the_largest_eigenvalue_of_the_dense_hessian(
     found = largest_singular_value(exact_network, exact, SHARP, context)
     assert found == pytest.approx(expected, rel=1e-6)
     hessian = MaskedHessian(
-        exact_network, exact, torch.arange(60), mask or None, context.device, dtype=torch.float64
+        exact_network,
+        exact,
+        torch.arange(60),
+        mask or None,
+        context.device,
+        TASK,
+        dtype=torch.float64,
     )
     assert len(hessian) == int(left.sum())
     vector = torch.randn(

@@ -12,6 +12,8 @@ from expunge.settings import Recipe
 from expunge.theory.normalisation import fix_normalisation
 from expunge.theory.paths import add_back, path_batches, walk
 from expunge.training.fit import fit
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 
 PLAIN = Recipe(
     epochs=3, batch_size=16, lr=0.05, momentum=0.0, weight_decay=0.0, schedule="constant"
@@ -118,7 +120,7 @@ def test_the_error_is_of_second_order_in_the_learning_rate(exact, exact_network,
 def test_the_order_is_that_of_the_training_loop(samples, network, context):
     fix_normalisation(network)
     other = copy.deepcopy(network)
-    fit(other, samples, torch.arange(60), PLAIN, context)
+    fit(other, Stream(samples, torch.arange(60)), task_loss, PLAIN, context)
     walk(network, samples, path_batches(60, PLAIN, context), PLAIN.lr, context)
     assert distance(network, other) < 1e-5
 

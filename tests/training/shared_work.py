@@ -10,22 +10,21 @@ from lightning_fabric import Fabric
 from tests.conftest import small_network
 from torch import nn
 
+from expunge.config import from_mapping
 from expunge.data.arrays import as_samples
-from expunge.methods.fine_tuning import FineTuningConfig, fine_tuning
+from expunge.methods import METHODS
 from expunge.methods.fisher_forgetting import FisherForgettingConfig, fisher_forgetting
-from expunge.methods.gradient_ascent import GradientAscentConfig, gradient_ascent
 from expunge.methods.influence import InfluenceConfig, influence_unlearning
-from expunge.methods.l1_sparse import L1SparseConfig, l1_sparse
 from expunge.scenarios import by_class, make_split
 from expunge.settings import Augmentation, Recipe
+from expunge.sparsity import PRUNERS
 from expunge.training.fit import Penalty, fit
 from expunge.training.predict import predict
 from expunge.training.share import own_share, sum_over_processes
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 from expunge.training.whole_batch import whole_batch
 from expunge.types import Context
-
-GRADIENT = {"epochs": 2, "lr": 0.02, "batch_size": 16}
-"""Settings of the methods that take gradient steps."""
 
 
 def everything(fabric):
@@ -33,7 +32,8 @@ def everything(fabric):
     return {
         **normalisation(fabric),
         **training(fabric),
-        **gradient_methods(fabric),
+        **methods(fabric),
+        **pruners(fabric),
         **curvature_methods(fabric),
         **predictions(fabric),
     }
@@ -102,22 +102,39 @@ def training(fabric):
         model = small_network().double()
         mask = some_mask(model) if masked else None
         context = Context(fabric=fabric, mask=mask, augmentation=changes)
-        fit(model, samples(61), some, recipe, context, penalty=penalty)
+        fit(model, Stream(samples(61), some), task_loss, recipe, context, penalty=penalty)
         found |= {f"trained {name}, {k}": v for k, v in model.state_dict().items()}
     return found
 
 
-def gradient_methods(fabric):
+def methods(fabric):
+    """What every method makes of a network, dense and under a mask."""
     split = make_split(samples(61), by_class(1))
-    context = Context(fabric=fabric, augmentation=Augmentation(crop_padding=1, flip=True))
+    changes = Augmentation(crop_padding=1, flip=True)
+    recipe = Recipe(epochs=2, batch_size=16, lr=0.02, schedule="constant", label_smoothing=0.1)
+    context = Context(fabric=fabric, rebuild=double, recipe=recipe, augmentation=changes)
     found = {}
-    for name, method, config in (
-        ("ft", fine_tuning, FineTuningConfig(**GRADIENT)),
-        ("ga", gradient_ascent, GradientAscentConfig(**GRADIENT)),
-        ("l1_sparse", l1_sparse, L1SparseConfig(**GRADIENT, gamma=0.01)),
-    ):
-        model = method(small_network().double(), split, config, context)
-        found |= {f"unlearned {name}, {k}": v for k, v in model.state_dict().items()}
+    for method in METHODS:
+        config = from_mapping(method.config, method.example, method.name)
+        for state in ("dense", "sparse"):
+            model = double()
+            mask = some_mask(model) if state == "sparse" else None
+            for name, kept in (mask or {}).items():
+                model.get_parameter(name).data.mul_(kept)
+            unlearned = method.run(model, split, config, replace(context, mask=mask))
+            found |= {f"{method.name} {state}, {k}": v for k, v in unlearned.state_dict().items()}
+    return found
+
+
+def pruners(fabric):
+    """The mask of every pruner."""
+    context = Context(fabric=fabric)
+    found = {}
+    for pruner in PRUNERS:
+        settings = {**pruner.example, "sparsity": 0.5}
+        config = from_mapping(pruner.config, settings, pruner.name)
+        mask = pruner.run(double(), samples(61), config, context)
+        found |= {f"{pruner.name}, {name}": kept for name, kept in mask.items()}
     return found
 
 
@@ -163,6 +180,11 @@ def predictions(fabric):
         f"predicted {count}": predict(small_network(), samples(count), fabric, batch_size=7)
         for count in (61, 2, 1)
     }
+
+
+def double(seed=0):
+    """A network in float64."""
+    return small_network(seed).double()
 
 
 def samples(count):

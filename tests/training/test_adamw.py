@@ -6,12 +6,15 @@ import torch
 from lightning_fabric import Fabric
 from tests.conftest import small_network
 from tests.oracles.adamw import adamw
+from tests.training.test_fit import LOSSES
 
 from expunge.errors import ConfigError
 from expunge.settings import Recipe
 from expunge.training.batches import shuffled_batches
 from expunge.training.fit import Penalty, fit
 from expunge.training.schedule import learning_rate
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 
 RECIPE = Recipe(
     epochs=3,
@@ -52,7 +55,7 @@ def test_fit_is_adamw_as_the_equations_have_it(samples, exact, ascend, masked, g
     index = torch.arange(5, 60)
     penalty = Penalty(gamma=gamma, schedule="constant") if gamma else None
     context = replace(exact, mask=mask or None)
-    fit(ours, samples, index, RECIPE, context, ascend=ascend, penalty=penalty)
+    fit(ours, Stream(samples, index), LOSSES[ascend], RECIPE, context, penalty=penalty)
     order = exact.generator("order")
     epochs = [shuffled_batches(index, 16, order) for _ in range(3)]
     batches = [batch for epoch in epochs for batch in epoch]
@@ -81,8 +84,8 @@ def test_the_proximal_penalty_is_refused(samples, context, network):
     with pytest.raises(ConfigError, match=r"proximal .* got optimizer=adamw: use optimizer=sgd"):
         fit(
             network,
-            samples,
-            torch.arange(60),
+            Stream(samples, torch.arange(60)),
+            task_loss,
             RECIPE,
             context,
             penalty=Penalty(gamma=0.1, form="proximal"),

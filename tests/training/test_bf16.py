@@ -11,6 +11,8 @@ from expunge.models.spec import ModelSpec
 from expunge.settings import Recipe
 from expunge.training.fit import fit
 from expunge.training.predict import predict
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 from expunge.types import Context
 
 RECIPE = Recipe(epochs=8, batch_size=64, lr=0.2, schedule="one_cycle", warmup_epochs=2)
@@ -23,7 +25,7 @@ def test_bf16_reaches_the_accuracy_of_float32():
     for precision in ("32-true", "bf16-mixed"):
         model = build(ModelSpec(name="resnet8", num_classes=10, in_channels=1, width=0.5), seed=0)
         context = Context(fabric=Fabric(accelerator="cpu", devices=1, precision=precision))
-        fit(model, data.train, torch.arange(len(data.train)), RECIPE, context)
+        fit(model, Stream(data.train, torch.arange(len(data.train))), task_loss, RECIPE, context)
         logits = predict(model, data.test, Fabric(accelerator="cpu", devices=1))
         found[precision] = logits
     assert not torch.equal(*found.values()), "bf16 was not used"

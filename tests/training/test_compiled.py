@@ -9,6 +9,8 @@ from tests.conftest import small_network
 
 from expunge.settings import Recipe
 from expunge.training.fit import Penalty, fit
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 
 # Of 40 samples: two batches of the usual size, and one of 8.
 RECIPE = Recipe(epochs=3, batch_size=16, lr=0.05, schedule="constant", crop_padding=1)
@@ -38,7 +40,14 @@ def trained(samples, context, recipe=RECIPE, seed=0):
         if name in ("conv.weight", "conv2.weight")
     }
     context = replace(context, mask=mask, augmentation=recipe.augmentation, seed=seed)
-    fit(model, samples, torch.arange(40), recipe, context, penalty=Penalty(gamma=1e-3))
+    fit(
+        model,
+        Stream(samples, torch.arange(40)),
+        task_loss,
+        recipe,
+        context,
+        penalty=Penalty(gamma=1e-3),
+    )
     return model.state_dict()
 
 
@@ -56,6 +65,26 @@ def test_a_compiled_network_is_trained_as_any_and_is_compiled_once(samples, cont
     # Another model of the same architecture needs no other.
     trained(samples, replace(context, compiled=True), seed=1)
     assert len(captured) == 1
+
+
+def test_streams_of_two_sizes_are_compiled_once_each(samples, context, captured):
+    """Of the retained 16, 16 and 8 a pass, of the forgotten 6, 6 and 5: odd batches are not."""
+
+    def loss(step):
+        return {"retain": step.losses("retain"), "forget": -0.1 * step.losses("forget")}
+
+    streams = {
+        "retain": Stream(samples, torch.arange(40)),
+        "forget": Stream(samples, torch.arange(40, 57), 6),
+    }
+    found = []
+    for compiled in (False, True):
+        model = small_network()
+        fit(model, streams, loss, RECIPE, replace(context, compiled=compiled))
+        found.append(model.state_dict())
+    close(*found)
+    sizes = [next(shape[0] for shape in shapes if shape[1:] == (1, 8, 8)) for shapes in captured]
+    assert sizes == [16, 6]
 
 
 def test_fewer_samples_than_a_batch_are_not_worth_it(samples, context, captured):

@@ -12,7 +12,11 @@ from expunge.errors import ConfigError, DivergedError, MaskError
 from expunge.settings import Augmentation, Recipe
 from expunge.training.batches import shuffled_batches
 from expunge.training.fit import Penalty, fit
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 
+LOSSES = {False: task_loss, True: lambda step: -step.losses()}
+"""By whether the loss is climbed."""
 RECIPE = Recipe(epochs=3, batch_size=16, lr=0.05, schedule="constant")
 
 
@@ -64,7 +68,7 @@ def test_fit_is_sgd_as_the_equations_have_it(samples, exact, ascend, masked, for
     index = torch.arange(5, 60)
     penalty = None if form is None else Penalty(gamma=0.02, schedule="linear_decay", form=form)
     recipe = replace(RECIPE, lr=0.01)
-    fit(ours, samples, index, recipe, context, ascend=ascend, penalty=penalty)
+    fit(ours, Stream(samples, index), LOSSES[ascend], recipe, context, penalty=penalty)
     batches, per_epoch = steps_of(exact, index)
     images, labels = data_of(samples)
     gammas = [0.02 * (1 - (i // per_epoch) / 3) if penalty else 0.0 for i in range(len(batches))]
@@ -88,14 +92,20 @@ def test_fit_is_sgd_as_the_equations_have_it(samples, exact, ascend, masked, for
 def test_fit_learns(samples, context, network):
     from expunge.training.predict import predict
 
-    fit(network, samples, torch.arange(60), replace(RECIPE, epochs=25, lr=0.1), context)
+    fit(
+        network,
+        Stream(samples, torch.arange(60)),
+        task_loss,
+        replace(RECIPE, epochs=25, lr=0.1),
+        context,
+    )
     logits = predict(network, samples, context.fabric)
     assert (logits.argmax(1) == samples.labels).float().mean() > 0.9
 
 
 def test_masked_weights_and_momentum_stay_zero(samples, context, network):
     mask = some_mask(network)
-    fit(network, samples, torch.arange(60), RECIPE, replace(context, mask=mask))
+    fit(network, Stream(samples, torch.arange(60)), task_loss, RECIPE, replace(context, mask=mask))
     for name, kept in mask.items():
         weights = network.get_parameter(name)
         assert bool((weights[~kept] == 0).all())
@@ -107,7 +117,9 @@ def test_same_seed_same_weights_other_seed_others(samples, context):
     results = []
     for seed in (1, 1, 2):
         model = small_network()
-        fit(model, samples, torch.arange(60), RECIPE, replace(context, seed=seed))
+        fit(
+            model, Stream(samples, torch.arange(60)), task_loss, RECIPE, replace(context, seed=seed)
+        )
         results.append(model.conv.weight)
     assert torch.equal(results[0], results[1])
     assert not torch.equal(results[0], results[2])
@@ -117,7 +129,7 @@ def test_global_random_state_modes_and_layout_are_left_alone(samples, context, n
     network.eval()
     network.norm.train()
     before = torch.random.get_rng_state()
-    fit(network, samples, torch.arange(60), RECIPE, context)
+    fit(network, Stream(samples, torch.arange(60)), task_loss, RECIPE, context)
     assert torch.equal(before, torch.random.get_rng_state())
     assert not network.training
     assert network.norm.training
@@ -128,7 +140,13 @@ def test_augmentation_is_used(samples, context):
     models = []
     for augmentation in (Augmentation(), Augmentation(crop_padding=2, flip=True)):
         model = small_network()
-        fit(model, samples, torch.arange(60), RECIPE, replace(context, augmentation=augmentation))
+        fit(
+            model,
+            Stream(samples, torch.arange(60)),
+            task_loss,
+            RECIPE,
+            replace(context, augmentation=augmentation),
+        )
         models.append(model.conv.weight)
     assert not torch.equal(*models)
 
@@ -136,7 +154,15 @@ def test_augmentation_is_used(samples, context):
 def test_callbacks_see_every_epoch_and_step(samples, context, network):
     epochs, steps = [], []
     told = replace(context, progress=lambda *told: steps.append(told))
-    fit(network, samples, torch.arange(60), RECIPE, told, after_epoch=epochs.append, task="x")
+    fit(
+        network,
+        Stream(samples, torch.arange(60)),
+        task_loss,
+        RECIPE,
+        told,
+        after_epoch=epochs.append,
+        label="x",
+    )
     assert epochs == [0, 1, 2, 3]
     assert steps[-1] == ("x", 12, 12, 180)
     assert len(steps) == 12
@@ -145,18 +171,24 @@ def test_callbacks_see_every_epoch_and_step(samples, context, network):
 def test_divergence_is_an_error_that_says_what_to_do(samples, context, network):
     wild = replace(RECIPE, lr=1e20)
     with pytest.raises(DivergedError, match=r"loss of epoch 1 of 3 is .*lower the learning rate"):
-        fit(network, samples, torch.arange(60), wild, context)
+        fit(network, Stream(samples, torch.arange(60)), task_loss, wild, context)
 
 
 def test_a_mask_of_another_model_is_refused(samples, context, network):
     mask = {"conv9.weight": torch.ones(3, dtype=torch.bool)}
     with pytest.raises(MaskError, match="conv9"):
-        fit(network, samples, torch.arange(60), RECIPE, replace(context, mask=mask))
+        fit(
+            network,
+            Stream(samples, torch.arange(60)),
+            task_loss,
+            RECIPE,
+            replace(context, mask=mask),
+        )
 
 
 def test_bf16_runs_and_stays_float32(samples, context, network):
     half = replace(context, fabric=Fabric(accelerator="cpu", devices=1, precision="bf16-mixed"))
-    fit(network, samples, torch.arange(60), RECIPE, half)
+    fit(network, Stream(samples, torch.arange(60)), task_loss, RECIPE, half)
     assert network.conv.weight.dtype == torch.float32
 
 
@@ -165,8 +197,8 @@ def test_a_penalty_on_scaled_gradients_is_refused(samples, context, network):
     half = replace(context, fabric=Fabric(accelerator="cpu", devices=1, plugins=[scaled]))
     index = torch.arange(len(samples))
     with pytest.raises(ConfigError, match="float16 scales them: use precision=bf16-mixed"):
-        fit(network, samples, index, RECIPE, half, penalty=Penalty(gamma=1e-3))
-    fit(network, samples, index, replace(RECIPE, epochs=0), half)
+        fit(network, Stream(samples, index), task_loss, RECIPE, half, penalty=Penalty(gamma=1e-3))
+    fit(network, Stream(samples, index), task_loss, replace(RECIPE, epochs=0), half)
 
 
 def test_a_warm_up_as_long_as_the_training_is_refused():

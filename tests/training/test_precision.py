@@ -9,8 +9,8 @@ from expunge.scenarios import by_class, make_split
 from expunge.theory.config import HessianConfig
 from expunge.theory.hessian import largest_singular_value
 from expunge.theory.paths import add_back, walk
-from expunge.training.precision import full_float32
 from expunge.training.predict import predict
+from expunge.training.reproducibility import full_float32
 
 
 def settings():

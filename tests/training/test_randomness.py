@@ -5,7 +5,9 @@ from torch import nn
 
 from expunge.settings import Recipe
 from expunge.training.fit import fit
-from expunge.training.randomness import seeded_layers
+from expunge.training.reproducibility import seeded_layers
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 
 RECIPE = Recipe(epochs=2, batch_size=16, lr=0.05, schedule="constant")
 
@@ -47,7 +49,9 @@ def test_a_network_with_dropout_trains_by_the_seed_alone(samples, context):
         model = with_dropout()
         torch.rand(1)
         before = torch.get_rng_state()
-        fit(model, samples, torch.arange(60), RECIPE, replace(context, seed=seed))
+        fit(
+            model, Stream(samples, torch.arange(60)), task_loss, RECIPE, replace(context, seed=seed)
+        )
         assert torch.equal(torch.get_rng_state(), before)
         trained.append(model[2].weight)
     assert torch.equal(trained[0], trained[1])

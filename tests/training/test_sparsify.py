@@ -9,6 +9,8 @@ from expunge.settings import Recipe
 from expunge.sparsity import get_pruner
 from expunge.training.fit import fit
 from expunge.training.sparsify import sparsify
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 
 RECIPE = Recipe(epochs=2, batch_size=16, lr=0.05, schedule="constant")
 
@@ -20,7 +22,7 @@ def test_omp_rewinds_and_trains_again_under_the_mask(samples, context):
     config = pruner.config(sparsity=0.5)
     sparse, mask = sparsify(model, samples, pruner, config, context, early.state_dict())
     by_hand = small_network(2)
-    fit(by_hand, samples, torch.arange(60), RECIPE, replace(context, mask=mask))
+    fit(by_hand, Stream(samples, torch.arange(60)), task_loss, RECIPE, replace(context, mask=mask))
     for name, weight in by_hand.named_parameters():
         assert torch.equal(weight, sparse.get_parameter(name)), name
     assert torch.equal(model.conv.weight, small_network(1).conv.weight)
@@ -71,7 +73,7 @@ def test_imp_against_its_rounds_by_hand(samples, context):
             pruned[name].view(-1)[i] = True
         network = small_network(2)
         by_hand = {name: ~entry for name, entry in pruned.items()}
-        fit(network, samples, everything, RECIPE, replace(context, mask=by_hand))
+        fit(network, Stream(samples, everything), task_loss, RECIPE, replace(context, mask=by_hand))
     assert all(torch.equal(mask[name], by_hand[name]) for name in mask)
     assert all(
         torch.equal(weight, sparse.get_parameter(name))

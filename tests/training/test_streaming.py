@@ -14,6 +14,8 @@ from expunge.scenarios import by_class, make_split
 from expunge.settings import Augmentation, Recipe
 from expunge.training.fit import fit
 from expunge.training.predict import predict
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 
 RECIPE = Recipe(epochs=2, batch_size=16, lr=0.05)
 CHANGES = Augmentation(crop_padding=1, flip=True)
@@ -33,7 +35,13 @@ def both(request, samples, tmp_path):
 
 def trained(samples, context):
     model = small_network()
-    fit(model, samples, torch.arange(3, 58), RECIPE, replace(context, augmentation=CHANGES))
+    fit(
+        model,
+        Stream(samples, torch.arange(3, 58)),
+        task_loss,
+        RECIPE,
+        replace(context, augmentation=CHANGES),
+    )
     return model
 
 

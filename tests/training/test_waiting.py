@@ -13,6 +13,8 @@ from expunge.data.images import ResidentImages
 from expunge.settings import Augmentation, Recipe
 from expunge.training.batches import with_labels
 from expunge.training.fit import Penalty, fit
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 
 META = torch.device("meta")
 WAITING = {
@@ -46,7 +48,7 @@ def waits_of(samples, context, recipe, penalty):
     model = small_network()
     context = replace(context, mask=some_mask(model))
     with Waits() as waits:
-        fit(model, samples, torch.arange(60), recipe, context, penalty=penalty)
+        fit(model, Stream(samples, torch.arange(60)), task_loss, recipe, context, penalty=penalty)
     return waits.seen
 
 

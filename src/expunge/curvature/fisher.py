@@ -16,20 +16,29 @@ from torch import Tensor, nn
 from expunge.curvature.batches import Batches, Combine, alone
 from expunge.curvature.coordinates import Coordinates
 from expunge.curvature.per_sample import Network
+from expunge.tasks.task import Task
 
 _AT_ONCE = 10
 """Functions of a sample whose gradients are held at the same time."""
 
 
 def exact_fisher(
-    model: nn.Module, coordinates: Coordinates, batches: Batches, combine: Combine = alone
+    model: nn.Module,
+    coordinates: Coordinates,
+    batches: Batches,
+    task: Task,
+    combine: Combine = alone,
 ) -> dict[str, Tensor]:
     """The mean over samples of Σ_y p(y|x) (∂ log p(y|x) / ∂θ)², by parameter name.
 
     Pruned coordinates are zero. The model is in evaluation mode. It takes one backward pass less
     than there are classes.
     """
-    return _mean_squares(model, coordinates, batches, lambda p, _: covariance_root(p), combine)
+
+    def directions(outputs: Tensor, start: int) -> Tensor:
+        return covariance_root(task.probabilities(outputs))
+
+    return _mean_squares(model, coordinates, batches, directions, combine)
 
 
 def covariance_root(probabilities: Tensor) -> Tensor:
@@ -56,6 +65,7 @@ def sampled_fisher(
     coordinates: Coordinates,
     batches: Batches,
     uniforms: Tensor,
+    task: Task,
     combine: Combine = alone,
 ) -> dict[str, Tensor]:
     """The same, with some labels of every sample drawn from p(y|x) in place of all classes.
@@ -66,19 +76,24 @@ def sampled_fisher(
     samples are batched and shared.
     """
 
-    def directions(probabilities: Tensor, start: int) -> Tensor:
+    def directions(outputs: Tensor, start: int) -> Tensor:
+        probabilities = task.probabilities(outputs)
         drawn = uniforms[start : start + len(probabilities)].to(probabilities)
         labels = torch.searchsorted(probabilities.cumsum(1), drawn, right=True)
         # The sum of all probabilities may be rounded to less than one.
         labels = labels.clamp(max=probabilities.shape[1] - 1)
-        unit = nn.functional.one_hot(labels, probabilities.shape[1]).to(probabilities.dtype)
-        return (unit - probabilities[:, None]) / math.sqrt(uniforms.shape[1])
+        along = [task.cotangents(outputs, each) for each in labels.unbind(1)]
+        return torch.stack(along, 1) / math.sqrt(uniforms.shape[1])
 
     return _mean_squares(model, coordinates, batches, directions, combine)
 
 
 def batch_mean_fisher(
-    model: nn.Module, coordinates: Coordinates, batches: Batches, combine: Combine = alone
+    model: nn.Module,
+    coordinates: Coordinates,
+    batches: Batches,
+    task: Task,
+    combine: Combine = alone,
 ) -> dict[str, Tensor]:
     """The published variant: the mean over batches of Σ_y p̄_y (∇ mean_i ℓ(x_i, y))².
 
@@ -90,7 +105,7 @@ def batch_mean_fisher(
     count = 0
     for images, _ in batches():
         with torch.enable_grad():
-            log_probabilities = model(images).log_softmax(1)
+            log_probabilities = task.log_probabilities(model(images))
             losses = -log_probabilities.mean(0)
         weights = log_probabilities.detach().exp().mean(0)
         for loss, weight in zip(losses, weights, strict=True):
@@ -113,7 +128,7 @@ def _mean_squares(
 ) -> dict[str, Tensor]:
     """The mean over samples of Σ_k (∂ d_k · logits / ∂θ)².
 
-    `directions` gives the d_k `(B, K, classes)` of a batch, from its predictions and its start.
+    `directions` gives the d_k `(B, K, classes)` of a batch, from its outputs and its start.
     """
     total = {name: torch.zeros_like(p) for name, p in coordinates.parameters.items()}
     network: Network | None = None
@@ -123,8 +138,7 @@ def _mean_squares(
             network = Network(model, coordinates.parameters, images)
         done = network.run(images)
         # Large numbers of classes in parts: memory stays that of one part.
-        predicted = done.logits.detach().softmax(1)
-        for part in torch.split(directions(predicted, count), _AT_ONCE, 1):
+        for part in torch.split(directions(done.logits, count), _AT_ONCE, 1):
             for name, gradients in done.gradients(part):
                 total[name] += gradients.square().sum((0, 1))
         count += len(images)

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from expunge.curvature.batches import Batches
 from expunge.curvature.coordinates import Coordinates
 from expunge.curvature.layers import narrow_rows, rows
-from expunge.curvature.per_sample import Layer, Network, Pass, loss_cotangents, vmapped
+from expunge.curvature.per_sample import Layer, Network, Pass, vmapped
+from expunge.tasks.task import Task
 
 _ALL = slice(None)
 
@@ -35,13 +36,14 @@ def gram_matrix(
     vector: Tensor,
     count: int,
     memory: float,
+    task: Task,
 ) -> tuple[Tensor, Tensor]:
     """K `(M, M)` and b `(M,)`, float64 on the CPU: g_i · g_j and g_i · v, for `vector` v.
 
-    g_i is the gradient of the cross-entropy of sample i. `count` is M, the samples in all batches.
-    `memory` is in bytes, for what is held of all
-    samples. A single layer that needs more is taken alone; a parameter that no layer's rule covers
-    is held as its M gradients. The model is in evaluation mode.
+    g_i is the gradient of the loss of sample i. `count` is M, the samples in all batches. `memory`
+    is in bytes, for what is held of all samples. A single layer that needs more is taken alone; a
+    parameter that no layer's rule covers is held as its M gradients. The model is in evaluation
+    mode.
     """
     images, _ = next(batches())
     network = Network(model, coordinates.parameters, images)
@@ -51,7 +53,7 @@ def gram_matrix(
     along = torch.zeros(count, dtype=torch.float64)
     for group in _groups(network, coordinates, 0.75 * budget):
         held = {name: _Held(network.layers[name], coordinates, count) for name in group}
-        for start, done, cotangents in _passes(network, batches, group):
+        for start, done, cotangents in _passes(network, batches, group, task):
             for name, outputs in done.outputs(cotangents).items():
                 held[name].keep(start, done.inputs[name], outputs)
         for name in group:
@@ -62,7 +64,7 @@ def gram_matrix(
     for name in network.rest:
         found = [
             vmapped(model, (name,), done.images, cotangents)[name]
-            for _, done, cotangents in _passes(network, batches, ())
+            for _, done, cotangents in _passes(network, batches, (), task)
         ]
         alone = _columns(coordinates, name, torch.cat(found), _ALL)
         _add_products(products, alone)
@@ -71,13 +73,13 @@ def gram_matrix(
 
 
 def _passes(
-    network: Network, batches: Batches, layers: tuple[str, ...]
+    network: Network, batches: Batches, layers: tuple[str, ...], task: Task
 ) -> Iterator[tuple[int, Pass, Tensor]]:
     """For every batch: where it starts, its forward pass and its losses' cotangents."""
     start = 0
     for images, labels in batches():
         done = network.run(images, layers)
-        yield start, done, loss_cotangents(done.logits, labels)[:, None]
+        yield start, done, task.cotangents(done.logits, labels)[:, None]
         start += len(labels)
 
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
 from torch.func import functional_call, vjp, vmap
-from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from expunge.curvature.layers import has_rule, layer_gradients
+from expunge.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -153,23 +153,21 @@ def vmapped(
         return vmap(one)(images, cotangents)
 
 
-def loss_cotangents(logits: Tensor, labels: Tensor) -> Tensor:
-    """Gradients `(B, classes)` of the cross-entropy of labels `(B,)` by the logits: p − e_y."""
-    logits = logits.detach()
-    return logits.softmax(1) - F.one_hot(labels, logits.shape[1]).to(logits.dtype)
-
-
 def per_sample_gradients(
-    model: nn.Module, images: Tensor, labels: Tensor, names: Collection[str] | None = None
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    task: Task,
+    names: Collection[str] | None = None,
 ) -> dict[str, Tensor]:
-    """Gradients `(B, *shape)` of the cross-entropy of every sample, by parameter name.
+    """Gradients `(B, *shape)` of the loss of every sample, by parameter name.
 
     `model` must be in evaluation mode. `images` is `(B, C, H, W)`, `labels` int64 `(B,)`. Without
     `names`, for all parameters that require gradients.
     """
     wanted = names or [name for name, p in model.named_parameters() if p.requires_grad]
     done = Network(model, wanted, images).run(images)
-    cotangents = loss_cotangents(done.logits, labels)[:, None]
+    cotangents = task.cotangents(done.logits, labels)[:, None]
     found = {name: gradient[:, 0] for name, gradient in done.gradients(cotangents)}
     return {name: found[name] for name in wanted}
 

@@ -15,7 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from expunge.curvature import Curvature
 from expunge.curvature.batches import Batches, Combine, alone
 from expunge.curvature.coordinates import Coordinates
-from expunge.curvature.per_sample import loss_cotangents
+from expunge.tasks.task import Task
 
 
 def push_forward(coordinates: Coordinates, logits: Tensor, vector: Tensor) -> Tensor:
@@ -41,14 +41,14 @@ def push_forward(coordinates: Coordinates, logits: Tensor, vector: Tensor) -> Te
 
 
 def gradient_products(
-    model: nn.Module, coordinates: Coordinates, batches: Batches, vector: Tensor
+    model: nn.Module, coordinates: Coordinates, batches: Batches, vector: Tensor, task: Task
 ) -> Tensor:
-    """g_i · vector for every sample, `(M,)`; g_i is the gradient of its cross-entropy."""
+    """g_i · vector for every sample, `(M,)`; g_i is the gradient of its loss."""
     found = []
     for images, labels in batches():
         logits = with_graph(model, images)
         along = push_forward(coordinates, logits, vector)
-        found.append((loss_cotangents(logits, labels) * along).sum(1))
+        found.append((task.cotangents(logits, labels) * along).sum(1))
     return torch.cat(found)
 
 
@@ -57,6 +57,7 @@ def weighted_gradient(
     coordinates: Coordinates,
     batches: Batches,
     weights: Tensor,
+    task: Task,
     combine: Combine = alone,
 ) -> Tensor:
     """Σ_i w_i g_i over all samples: one ordinary backward pass.
@@ -70,7 +71,7 @@ def weighted_gradient(
         share = weights[start : start + len(labels)]
         start += len(labels)
         logits = with_graph(model, images)
-        total += _pull_back(coordinates, logits, loss_cotangents(logits, labels) * share[:, None])
+        total += _pull_back(coordinates, logits, task.cotangents(logits, labels) * share[:, None])
     return combine(total)
 
 
@@ -79,11 +80,13 @@ def curvature_product(
     coordinates: Coordinates,
     batches: Batches,
     curvature: Curvature,
+    task: Task,
     combine: Combine = alone,
 ) -> Callable[[Tensor], Tensor]:
     """The map from a vector to (1/M) Σ_i J_iᵀ S_i J_i · vector.
 
-    S_i is diag(p) − ppᵀ for `ggn`, (p − e_y)(p − e_y)ᵀ for `fisher`: then J_iᵀ S_i J_i = g_i g_iᵀ.
+    S_i is the Hessian of the loss by the outputs for `ggn`: diag(p) − ppᵀ for cross-entropy. For
+    `fisher` it is c cᵀ, with c the gradient by the outputs: then J_iᵀ S_i J_i = g_i g_iᵀ.
     """
 
     def product(vector: Tensor) -> Tensor:
@@ -93,10 +96,9 @@ def curvature_product(
             logits = with_graph(model, images)
             along = push_forward(coordinates, logits, vector)
             if curvature == "ggn":
-                p = logits.detach().softmax(1)
-                inner = p * along - p * (p * along).sum(1, keepdim=True)
+                inner = task.gauss_newton(logits, along)
             else:
-                residual = loss_cotangents(logits, labels)
+                residual = task.cotangents(logits, labels)
                 inner = residual * (residual * along).sum(1, keepdim=True)
             total += _pull_back(coordinates, logits, inner)
             count += len(labels)

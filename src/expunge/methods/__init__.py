@@ -7,7 +7,9 @@ from expunge.methods import (
     gradient_ascent,
     influence,
     l1_sparse,
+    neggrad_plus,
     retrain,
+    scrub,
 )
 from expunge.methods.method import Method
 from expunge.plugins import with_added
@@ -19,6 +21,8 @@ METHODS: tuple[Method, ...] = (
     fisher_forgetting.METHOD,
     influence.METHOD,
     l1_sparse.METHOD,
+    neggrad_plus.METHOD,
+    scrub.METHOD,
 )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from expunge.methods.method import Method, Range
+from expunge.methods.sgd import SGDConfig
 from expunge.settings import Recipe, check_choice
 
 if TYPE_CHECKING:
@@ -16,36 +17,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FineTuningConfig:
-    """Settings of FT: SGD. Defaults are the paper's."""
+class FineTuningConfig(SGDConfig):
+    """Settings of FT. Defaults are the paper's."""
 
-    epochs: int = 10
-    """Passes over the retained samples."""
-    lr: float = 0.01
-    """Learning rate at the start."""
     lr_schedule: Literal["constant", "cosine"] = "constant"
     """How it changes: the paper's stays; `cosine` falls to zero, so that weights come to rest."""
-    momentum: float = 0.9
-    """SGD momentum."""
-    weight_decay: float = 5e-4
-    """L2 penalty on every parameter."""
-    batch_size: int = 256
-    """Samples in one step."""
 
     def __post_init__(self) -> None:
         check_choice("lr_schedule", self.lr_schedule, ("constant", "cosine"))
-        self.recipe()
+        super().__post_init__()
 
     def recipe(self) -> Recipe:
         """The same settings as the training loop takes them; it validates them."""
-        return Recipe(
-            epochs=self.epochs,
-            lr=self.lr,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            batch_size=self.batch_size,
-            schedule=self.lr_schedule,
-        )
+        return replace(super().recipe(), schedule=self.lr_schedule)
 
 
 def fine_tuning(
@@ -57,9 +41,12 @@ def fine_tuning(
         DivergedError: the loss is no longer finite.
     """
     from expunge.training.fit import fit
+    from expunge.training.step import task_loss
+    from expunge.training.streams import Stream
 
     student = copy.deepcopy(model)
-    fit(student, split.train, split.retain, config.recipe(), context, task="ft")
+    retain = Stream(split.train, split.retain)
+    fit(student, retain, task_loss, config.recipe(), context, label="ft")
     return student
 
 
@@ -69,6 +56,7 @@ METHOD = Method(
     config=FineTuningConfig,
     reads=frozenset({"retain"}),
     search={"lr": Range(1e-4, 1e-1, log=True), "epochs": Range(1, 20, log=True)},
+    example={"epochs": 2, "lr": 0.02, "batch_size": 16},
     summary="fine-tune on the retained samples",
     cite="Golatkar, Achille and Soatto, Eternal Sunshine of the Spotless Net, CVPR 2020; "
     "Warnecke et al., Machine Unlearning of Features and Labels, NDSS 2023",

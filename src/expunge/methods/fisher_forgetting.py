@@ -67,9 +67,8 @@ def fisher_forgetting(
     from expunge.curvature.head import head_parameters
     from expunge.training.fit import check_finite
     from expunge.training.inputs import input_batches
-    from expunge.training.layout import place_back
-    from expunge.training.modes import mode
-    from expunge.training.precision import full_float32
+    from expunge.training.placement import mode, place_back
+    from expunge.training.reproducibility import full_float32
 
     student = copy.deepcopy(model)
     home = next(student.parameters()).device
@@ -119,13 +118,13 @@ def _fisher(
     batches = input_batches(model, split.train, retain, size, context, "ff: Fisher information")
     combine = partial(sum_over_processes, fabric=fabric)
     if config.fisher == "per_sample":
-        return exact_fisher(model, coordinates, batches, combine)
+        return exact_fisher(model, coordinates, batches, context.task, combine)
     if config.fisher == "sampled":
         # Every process draws for all samples: the draws do not depend on how many processes share.
         draws = torch.rand((len(split.retain), config.draws), generator=context.generator("labels"))
         uniforms = own_batches(draws, size, fabric).to(context.device)
-        return sampled_fisher(model, coordinates, batches, uniforms, combine)
-    return batch_mean_fisher(model, coordinates, batches, combine)
+        return sampled_fisher(model, coordinates, batches, uniforms, context.task, combine)
+    return batch_mean_fisher(model, coordinates, batches, context.task, combine)
 
 
 def _variance(fisher: Tensor, in_head: bool, config: FisherForgettingConfig) -> Tensor:
@@ -151,6 +150,7 @@ METHOD = Method(
     config=FisherForgettingConfig,
     reads=frozenset({"retain"}),
     search={"alpha": Range(1e-10, 1e-6, log=True)},
+    example={"alpha": 1e-4, "batch_size": 7},
     summary="noise on every weight, the less the retained samples need it the more",
     cite="Golatkar, Achille and Soatto, Eternal Sunshine of the Spotless Net, CVPR 2020",
 )

@@ -7,48 +7,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from expunge.methods.method import Method, Range
-from expunge.settings import Recipe
+from expunge.methods.sgd import SGDConfig
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
+    from expunge.training.step import Step
     from expunge.types import Context, Split
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradientAscentConfig:
-    """Settings of GA: SGD at a constant learning rate. Defaults are the paper's, class-wise."""
+class GradientAscentConfig(SGDConfig):
+    """Settings of GA. Defaults are the paper's, class-wise."""
 
     epochs: int = 5
     """Passes over the forget set."""
     lr: float = 1e-4
     """Learning rate; the paper searches 1e-5 to 0.1 outside class-wise CIFAR-10."""
-    momentum: float = 0.9
-    """SGD momentum."""
-    weight_decay: float = 5e-4
-    """L2 penalty on every parameter."""
-    batch_size: int = 256
-    """Samples in one step."""
-
-    def __post_init__(self) -> None:
-        self.recipe()
-
-    def recipe(self) -> Recipe:
-        """The same settings as the training loop takes them; it validates them."""
-        return Recipe(
-            epochs=self.epochs,
-            lr=self.lr,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            batch_size=self.batch_size,
-            schedule="constant",
-        )
 
 
 def gradient_ascent(
     model: nn.Module, split: Split, config: GradientAscentConfig, context: Context
 ) -> nn.Module:
-    """A copy of `model` after SGD steps that raise the cross-entropy of the forget set.
+    """A copy of `model` after SGD steps that raise the loss of the forget set.
 
     Weight decay still shrinks the weights: only the loss changes its sign.
 
@@ -56,10 +37,16 @@ def gradient_ascent(
         DivergedError: the loss is no longer finite.
     """
     from expunge.training.fit import fit
+    from expunge.training.streams import Stream
 
     student = copy.deepcopy(model)
-    fit(student, split.train, split.forget, config.recipe(), context, task="ga", ascend=True)
+    forget = Stream(split.train, split.forget)
+    fit(student, forget, _negative, config.recipe(), context, label="ga")
     return student
+
+
+def _negative(step: Step) -> Tensor:
+    return -step.losses()
 
 
 METHOD = Method(
@@ -68,6 +55,7 @@ METHOD = Method(
     config=GradientAscentConfig,
     reads=frozenset({"forget"}),
     search={"lr": Range(1e-5, 0.1, log=True)},
+    example={"epochs": 2, "lr": 0.02, "batch_size": 16},
     summary="climb the loss of the forget set",
     cite="Graves, Nagisetty and Ganesh, Amnesiac Machine Learning, AAAI 2021; "
     "Thudi et al., Unrolling SGD, EuroS&P 2022",

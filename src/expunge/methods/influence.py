@@ -78,9 +78,8 @@ def influence_unlearning(
     import torch
 
     from expunge.curvature.coordinates import Coordinates
-    from expunge.training.layout import place_back
-    from expunge.training.modes import mode
-    from expunge.training.precision import full_float32
+    from expunge.training.placement import mode, place_back
+    from expunge.training.reproducibility import full_float32
 
     student = copy.deepcopy(model)
     home = next(student.parameters()).device
@@ -132,6 +131,7 @@ def _forget_direction(
         coordinates,
         batches,
         own_batches(weights, size, fabric),
+        context.task,
         partial(sum_over_processes, fabric=fabric),
     )
 
@@ -154,14 +154,15 @@ def _solve(
     from expunge.training.inputs import input_batches
     from expunge.training.share import own_batches, sum_over_processes
 
-    size, task = config.batch_size, "iu: curvature"
+    size, task, label = config.batch_size, context.task, "iu: curvature"
     if config.solver == "cg":
         own = own_batches(drawn, size, context.fabric)
         product = curvature_product(
             model,
             coordinates,
-            input_batches(model, samples, own, size, context, task),
+            input_batches(model, samples, own, size, context, label),
             config.curvature,
+            task,
             partial(sum_over_processes, fabric=context.fabric),
         )
         return conjugate_gradient(
@@ -169,19 +170,19 @@ def _solve(
         )
     # Each process goes through all of the drawn samples: their number does not grow with the data,
     # and products of their gradients are of pairs, which have no shares.
-    batches = input_batches(model, samples, drawn, size, context, task)
+    batches = input_batches(model, samples, drawn, size, context, label)
     if config.solver == "rank1":
-        products = gradient_products(model, coordinates, batches, vector).double().cpu()
+        products = gradient_products(model, coordinates, batches, vector, task).double().cpu()
         images, labels = next(batches())
-        one = torch.ones(1)
-        first = weighted_gradient(model, coordinates, lambda: iter([(images[:1], labels[:1])]), one)
-        along = gradient_products(model, coordinates, batches, first).double().cpu()
+        one = [(images[:1], labels[:1])]
+        first = weighted_gradient(model, coordinates, lambda: iter(one), torch.ones(1), task)
+        along = gradient_products(model, coordinates, batches, first, task).double().cpu()
         return vector - rank_one(along, products).to(vector) * first
     memory = config.memory_gib * 2**30
-    gram, products = gram_matrix(model, coordinates, batches, vector, len(drawn), memory)
+    gram, products = gram_matrix(model, coordinates, batches, vector, len(drawn), memory, task)
     solve = woodfisher if config.solver == "woodfisher" else woodbury
     coefficients = solve(gram, products, config.damping)
-    correction = weighted_gradient(model, coordinates, batches, coefficients)
+    correction = weighted_gradient(model, coordinates, batches, coefficients, task)
     return (vector - correction) / config.damping
 
 
@@ -191,6 +192,7 @@ METHOD = Method(
     config=InfluenceConfig,
     reads=frozenset({"forget", "retain"}),
     search={"alpha": Range(0.1, 50, log=True)},
+    example={"samples": 30, "batch_size": 7, "damping": 0.05},
     summary="one step of influence functions, away from the forget set",
     cite="Koh and Liang, Understanding Black-box Predictions via Influence Functions, ICML 2017; "
     "Izzo et al., Approximate Data Deletion from Machine Learning Models, AISTATS 2021; "

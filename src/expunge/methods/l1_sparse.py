@@ -6,8 +6,9 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from expunge.methods.fine_tuning import FineTuningConfig
 from expunge.methods.method import Method, Range
-from expunge.settings import Recipe, check_choice, check_range
+from expunge.settings import check_choice, check_range
 from expunge.sparsity.gamma import GammaSchedule
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class L1SparseConfig:
+class L1SparseConfig(FineTuningConfig):
     """Settings of ℓ1-sparse unlearning: FT's, and those of the penalty."""
 
     gamma: float = 1e-4
@@ -27,36 +28,12 @@ class L1SparseConfig:
     """How γ changes over the epochs; the paper's choice falls to zero."""
     form: Literal["subgradient", "proximal"] = "subgradient"
     """`subgradient` adds γ sign(θ) to gradients; `proximal` shrinks after the step: true zeros."""
-    epochs: int = 10
-    """Passes over the retained samples."""
-    lr: float = 0.01
-    """Learning rate at the start."""
-    lr_schedule: Literal["constant", "cosine"] = "constant"
-    """How it changes: the paper's stays; `cosine` falls to zero, so that weights come to rest."""
-    momentum: float = 0.9
-    """SGD momentum."""
-    weight_decay: float = 5e-4
-    """L2 penalty on every parameter."""
-    batch_size: int = 256
-    """Samples in one step."""
 
     def __post_init__(self) -> None:
         check_range("gamma", self.gamma, 0, None)
         check_choice("schedule", self.schedule, ("linear_decay", "constant", "linear_growth"))
-        check_choice("lr_schedule", self.lr_schedule, ("constant", "cosine"))
         check_choice("form", self.form, ("subgradient", "proximal"))
-        self.recipe()
-
-    def recipe(self) -> Recipe:
-        """The optimiser's settings as the training loop takes them; it validates them."""
-        return Recipe(
-            epochs=self.epochs,
-            lr=self.lr,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            batch_size=self.batch_size,
-            schedule=self.lr_schedule,
-        )
+        super().__post_init__()
 
     def penalty(self) -> Penalty:
         """The ℓ1 term as the training loop takes it."""
@@ -74,15 +51,17 @@ def l1_sparse(
         DivergedError: the loss is no longer finite.
     """
     from expunge.training.fit import fit
+    from expunge.training.step import task_loss
+    from expunge.training.streams import Stream
 
     student = copy.deepcopy(model)
     fit(
         student,
-        split.train,
-        split.retain,
+        Stream(split.train, split.retain),
+        task_loss,
         config.recipe(),
         context,
-        task="l1_sparse",
+        label="l1_sparse",
         penalty=config.penalty(),
     )
     return student
@@ -94,6 +73,7 @@ METHOD = Method(
     config=L1SparseConfig,
     reads=frozenset({"retain"}),
     search={"gamma": Range(1e-5, 1e-2, log=True), "lr": Range(1e-4, 1e-1, log=True)},
+    example={"gamma": 0.01, "epochs": 2, "lr": 0.02, "batch_size": 16},
     summary="fine-tune on the retained samples with an ℓ1 penalty that fades",
     cite="Jia et al., Model Sparsity Can Simplify Machine Unlearning, NeurIPS 2023",
 )

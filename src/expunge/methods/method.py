@@ -56,6 +56,8 @@ class Method:
     """What it needs from the context besides a device."""
     search: Mapping[str, Range] = field(default_factory=dict)
     """Between which values `expunge tune` searches its settings; empty: nothing to tune."""
+    example: Mapping[str, Any] = field(default_factory=dict)
+    """Settings over the defaults that are small enough for a test, and that do something."""
     version: int = 1
     """Raised when its numbers change; part of the id of every model that it made."""
     summary: str

@@ -36,13 +36,16 @@ def retrain(model: nn.Module, split: Split, config: RetrainConfig, context: Cont
         ModelError: the context cannot build a fresh network.
     """
     from expunge.training.fit import fit
+    from expunge.training.step import task_loss
+    from expunge.training.streams import Stream
 
     recipe = context.training_recipe()
     if config.epochs is not None:
         recipe = replace(recipe, epochs=config.epochs)
     fresh = context.fresh_model().to(next(model.parameters()).device)
     fresh.train(model.training)
-    fit(fresh, split.train, split.retain, recipe, context, task="retrain")
+    retain = Stream(split.train, split.retain)
+    fit(fresh, retain, task_loss, recipe, context, label="retrain")
     return fresh
 
 
@@ -52,6 +55,7 @@ METHOD = Method(
     config=RetrainConfig,
     reads=frozenset({"retain"}),
     needs=frozenset({"recipe", "rebuild"}),
+    example={"epochs": 1},
     summary="train a new network without the forget set: exact, slow, the reference",
     cite="Cao and Yang, Towards Making Systems Forget with Machine Unlearning, S&P 2015",
 )

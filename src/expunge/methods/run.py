@@ -25,7 +25,7 @@ def run_method(
         DivergedError: a weight of the result is not finite.
         MaskError: the mask does not belong to the model.
     """
-    if not isinstance(config, method.config):
+    if type(config) is not method.config:
         raise ConfigError(
             f"method {method.name} takes {method.config.__name__}, got {type(config).__name__}"
         )

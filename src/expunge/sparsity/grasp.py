@@ -54,8 +54,8 @@ def gradient_flow_scores(
 ) -> dict[str, Tensor]:
     """−θ ⊙ Hg of every prunable weight (Wang et al. 2020, equation 8).
 
-    g and H are the gradient and the Hessian of the draw's mean cross-entropy by the prunable
-    weights. To first order, half of what ‖g‖² gains when the weight is removed.
+    g and H are the gradient and the Hessian of the draw's mean loss by the prunable weights. To
+    first order, half of what ‖g‖² gains when the weight is removed.
 
     Raises:
         MaskError: there is nothing to prune.
@@ -95,6 +95,7 @@ PRUNER = Pruner(
     name="grasp",
     run=grasp,
     config=GraspConfig,
+    example={"samples_per_class": 3},
     summary="keep what the flow of gradients rests on, in a new network",
     cite=(
         "Wang, Zhang and Grosse 2020, Picking Winning Tickets Before Training by Preserving "

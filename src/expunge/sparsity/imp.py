@@ -64,6 +64,7 @@ PRUNER = Pruner(
     name="imp",
     run=iterative_magnitude,
     config=ImpConfig,
+    example={"per_round": 0.4},
     summary="remove a fifth of the smallest weights, rewind, train, and again",
     cite=(
         "Frankle and Carbin 2019, The Lottery Ticket Hypothesis (ICLR); rewinding to an early "

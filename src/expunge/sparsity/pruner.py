@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from expunge.errors import ConfigError
@@ -71,6 +71,8 @@ class Pruner:
     """What it does, in half a line."""
     cite: str
     """Where it was published."""
+    example: Mapping[str, Any] = field(default_factory=dict)
+    """Settings over the defaults that are small enough for a test, and that do something."""
     version: int = 1
     """Raised when its numbers change; part of the id of every model that it pruned."""
     when: Literal["trained", "initial"] = "trained"

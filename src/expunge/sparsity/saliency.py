@@ -64,15 +64,16 @@ def mean_loss(
     context: Context,
     temperature: float = 1.0,
 ) -> Iterator[Tensor]:
-    """The mean cross-entropy of the draw, batch by batch, as terms that add up to it.
+    """The mean loss of the draw, batch by batch, as terms that add up to it.
 
-    Logits are divided by `temperature`. The same context draws the same samples. Batch norms use
+    Outputs are divided by `temperature`. The same context draws the same samples. Batch norms use
     the statistics of the batch, as training will: in a new network the running ones hold nothing
     yet. All else is in evaluation mode, so that dropout does nothing. The network is left so.
     """
     import torch
-    from torch.nn import functional as F
     from torch.nn.modules.batchnorm import _BatchNorm
+
+    from expunge.tasks.inputs import cast_inputs
 
     network.eval()
     for module in network.modules():
@@ -82,10 +83,9 @@ def mean_loss(
     batches = even_batches(index, config.batch_size)
     labels = samples.labels.to(context.device)
     dtype = next(network.parameters()).dtype
-    images = samples.inputs.to(context.device).batches(batches)
-    for batch, stored in zip(batches, images, strict=True):
-        # What training gives the network too: bytes are 0 to 1.
-        pixels = stored.to(dtype).div(255) if stored.dtype == torch.uint8 else stored.to(dtype)
+    inputs = samples.inputs.to(context.device).batches(batches)
+    for batch, stored in zip(batches, inputs, strict=True):
+        given = cast_inputs(context.task.inputs(stored), dtype, torch.contiguous_format)
         targets = labels[batch.to(labels.device)]
-        logits = network(pixels) / temperature
-        yield F.cross_entropy(logits, targets, reduction="sum") / len(index)
+        outputs = network(given) / temperature
+        yield context.task.loss(outputs, targets).sum() / len(index)

@@ -29,7 +29,7 @@ def snip(model: nn.Module, samples: Samples, config: SaliencyConfig, context: Co
 def connection_sensitivity(
     model: nn.Module, samples: Samples, config: SaliencyConfig, context: Context
 ) -> dict[str, Tensor]:
-    """|g ⊙ θ| of every prunable weight, g the gradient of the draw's mean cross-entropy.
+    """|g ⊙ θ| of every prunable weight, g the gradient of the draw's mean loss.
 
     It is the derivative of the loss by a switch that multiplies the weight, at 1 (Lee et al. 2019,
     equation 5), without the division by the sum, which changes no order.
@@ -59,6 +59,7 @@ PRUNER = Pruner(
     name="snip",
     run=snip,
     config=SaliencyConfig,
+    example={"samples_per_class": 3},
     summary="keep what the loss depends on most, in a new network",
     cite=(
         "Lee, Ajanthan and Torr 2019, SNIP: Single-shot Network Pruning based on Connection "

@@ -114,6 +114,7 @@ PRUNER = Pruner(
     name="synflow",
     run=synflow,
     config=SynFlowConfig,
+    example={"rounds": 3},
     summary="keep what most flow passes through, in a new network; no data",
     cite=(
         "Tanaka et al. 2020, Pruning Neural Networks without any Data by Iteratively Conserving "

@@ -28,12 +28,9 @@ def unlearning_error_bound(lr: float, steps: int, moved: float, sigma: float) ->
 
 def steps_of(recipe: Recipe, samples: int) -> int:
     """How many SGD steps `recipe` takes over that many samples."""
-    import torch
+    from expunge.training.batches import batch_count
 
-    from expunge.training.batches import shuffled_batches
-
-    one_pass = shuffled_batches(torch.arange(samples), recipe.batch_size, torch.Generator())
-    return recipe.epochs * len(one_pass)
+    return recipe.epochs * batch_count(samples, recipe.batch_size)
 
 
 def departures_from_theorem(recipe: Recipe) -> list[str]:

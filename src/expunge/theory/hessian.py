@@ -12,20 +12,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from expunge.errors import DivergedError, MaskError
 from expunge.sparsity.mask import check_mask
+from expunge.tasks.inputs import cast_inputs
+from expunge.tasks.task import Task
 from expunge.theory.config import HessianConfig
-from expunge.training.modes import mode
-from expunge.training.precision import full_float32
-from expunge.training.task import as_input
+from expunge.training.placement import mode
+from expunge.training.reproducibility import full_float32
 from expunge.types import Context, Mask, Samples
 
 
 class MaskedHessian:
-    """Products of the Hessian of the mean cross-entropy with vectors of unmasked coordinates.
+    """Products of the Hessian of the mean loss with vectors of unmasked coordinates.
 
     The coordinates are the trainable parameters in the model's order, flattened, without those that
     `mask` prunes. The network is copied, and in evaluation mode: dropout is off and batch
@@ -43,6 +43,7 @@ class MaskedHessian:
         index: Tensor,
         mask: Mask | None,
         device: torch.device,
+        task: Task,
         *,
         batch_size: int = 250,
         dtype: torch.dtype = torch.float32,
@@ -64,7 +65,8 @@ class MaskedHessian:
                 f"no weight is left of {self._total}: expected at least one that is trainable and "
                 "unmasked; ask for less sparsity"
             )
-        self._images = samples.inputs.to(device)
+        self._task = task
+        self._inputs = samples.inputs.to(device)
         self._labels = samples.labels.to(device)
         self._batches = torch.split(index, batch_size)
         self._count = len(index)
@@ -90,12 +92,12 @@ class MaskedHessian:
             full_float32(),
             sdpa_kernel(SDPBackend.MATH),
         ):
-            for batch, pixels in zip(
-                self._batches, self._images.batches(self._batches), strict=True
+            for batch, stored in zip(
+                self._batches, self._inputs.batches(self._batches), strict=True
             ):
-                logits = self._model(as_input(pixels).to(first.dtype))
-                labels = self._labels[batch.to(self._labels.device)]
-                loss = F.cross_entropy(logits, labels, reduction="sum") / self._count
+                outputs = self._model(cast_inputs(self._task.inputs(stored), first.dtype))
+                targets = self._labels[batch.to(self._labels.device)]
+                loss = self._task.loss(outputs, targets).sum() / self._count
                 slope = torch.autograd.grad(
                     loss, self._parameters, create_graph=True, materialize_grads=True
                 )
@@ -123,6 +125,7 @@ def largest_singular_value(
         drawn[: config.samples].sort().values,
         context.mask,
         context.device,
+        context.task,
         batch_size=config.batch_size,
         dtype=getattr(torch, config.precision),
     )

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from expunge.training.modes import mode
-from expunge.training.task import as_input
+from expunge.tasks import classify
+from expunge.tasks.task import Task
+from expunge.training.placement import mode
 from expunge.types import Samples
 
 
@@ -52,7 +53,12 @@ def fix_normalisation(model: nn.Module) -> None:
 
 @torch.no_grad()
 def set_statistics(
-    model: nn.Module, samples: Samples, device: torch.device, batch_size: int = 500
+    model: nn.Module,
+    samples: Samples,
+    device: torch.device,
+    *,
+    task: Task = classify.TASK,
+    batch_size: int = 500,
 ) -> None:
     """Set the running statistics of every batch normalisation to those over all of `samples`.
 
@@ -68,7 +74,7 @@ def set_statistics(
             layer.train()
             layer.reset_running_stats()
             layer.momentum = None  # the mean of all batches
-        for pixels in samples.inputs.to(device).batches(batches):
-            model(as_input(pixels))
+        for stored in samples.inputs.to(device).batches(batches):
+            model(task.inputs(stored))
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum

@@ -17,9 +17,8 @@ from expunge.sparsity.mask import apply_mask
 from expunge.sparsity.masker import Masker
 from expunge.training.batches import shuffled_batches
 from expunge.training.fit import check_finite
-from expunge.training.modes import mode
-from expunge.training.precision import full_float32
-from expunge.training.task import losses
+from expunge.training.placement import mode
+from expunge.training.reproducibility import full_float32
 from expunge.types import Context, Samples
 
 
@@ -42,7 +41,7 @@ def walk(
     context: Context,
     *,
     without: Tensor | None = None,
-    task: str = "path",
+    label: str = "path",
 ) -> None:
     """Take one SGD step of length `lr` a batch, in place, with the samples `without` left out.
 
@@ -62,19 +61,19 @@ def walk(
     parameters: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
     seen = 0
     with mode(model, training=False), full_float32():
-        steps = zip(batches, shares, _pixels(samples, shares, context), strict=True)
-        for step, (batch, share, pixels) in enumerate(steps, start=1):
+        steps = zip(batches, shares, _stored(samples, shares, context), strict=True)
+        for step, (batch, share, stored) in enumerate(steps, start=1):
             # A batch of forgotten samples alone is a step that stands still.
             if len(share):
-                loss, _ = losses(model, pixels, labels[share.to(labels.device)])
+                loss = _losses(model, stored, labels[share.to(labels.device)], context)
                 gradients = torch.autograd.grad(loss.sum(), parameters, materialize_grads=True)
                 with torch.no_grad():
                     torch._foreach_add_(parameters, list(gradients), alpha=-lr / len(batch))
                 if keep_zeros is not None:
                     keep_zeros()
             seen += len(share)
-            context.progress(task, step, len(batches), seen)
-    check_finite(model, task)
+            context.progress(label, step, len(batches), seen)
+    check_finite(model, label)
 
 
 def add_back(
@@ -107,9 +106,9 @@ def add_back(
     labels, weight = samples.labels.to(context.device), weight.to(context.device)
     shares = torch.split(forget, batch_size)
     with mode(origin, training=False), full_float32():
-        for share, pixels in zip(shares, _pixels(samples, shares, context), strict=True):
+        for share, stored in zip(shares, _stored(samples, shares, context), strict=True):
             here = share.to(context.device)
-            loss, _ = losses(origin, pixels, labels[here])
+            loss = _losses(origin, stored, labels[here], context)
             weighted = (loss * weight[here]).sum()
             gradients = torch.autograd.grad(weighted, parameters, materialize_grads=True)
             with torch.no_grad():
@@ -120,5 +119,9 @@ def add_back(
     return unlearned
 
 
-def _pixels(samples: Samples, shares: Sequence[Tensor], context: Context) -> Iterator[Tensor]:
+def _losses(model: nn.Module, stored: Tensor, targets: Tensor, context: Context) -> Tensor:
+    return context.task.loss(model(context.task.inputs(stored)), targets)
+
+
+def _stored(samples: Samples, shares: Sequence[Tensor], context: Context) -> Iterator[Tensor]:
     return samples.inputs.to(context.device).batches(shares)

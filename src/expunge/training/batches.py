@@ -1,5 +1,6 @@
 """A pass over samples as index batches."""
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -20,6 +21,13 @@ def shuffled_batches(index: Tensor, batch_size: int, generator: torch.Generator)
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches
+
+
+def batch_count(count: int, batch_size: int) -> int:
+    """How many batches `shuffled_batches` cuts `count` samples into."""
+    batches = math.ceil(count / batch_size)
+    last = count - (batches - 1) * batch_size
+    return batches - (batches > 1 and last == 1)
 
 
 def augmented_shares(

@@ -3,28 +3,26 @@
 import copy
 import warnings
 from contextlib import AbstractContextManager, nullcontext
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import nn
 
-from expunge.training.task import as_input
 from expunge.types import Context
 
 
-def compiled(model: nn.Module, shape: tuple[int, int, int, int], context: Context) -> nn.Module:
-    """`model`, compiled for batches of `shape` `(B, C, H, W)`; weights are the model's own.
+def compiled(model: nn.Module, inputs: Any, context: Context) -> nn.Module:
+    """`model`, compiled for batches such as `inputs`; weights are the model's own.
 
     On CUDA the passes are replayed as CUDA graphs. Where a copy of the model cannot be compiled, or
     run when it is, the model itself is returned, with a warning.
     """
     mode = "reduce-overhead" if context.device.type == "cuda" else "default"
-    images = torch.zeros(shape, dtype=torch.uint8, device=context.device)
-    # A step of a copy: the model's own statistics are not to see these images.
+    # A step of a copy: the model's own statistics are not to see this batch.
     probe = torch.compile(copy.deepcopy(model).train(), mode=mode, dynamic=False)
     try:
         with context.fabric.autocast():
-            probe(as_input(images)).float().sum().backward()
+            probe(inputs).float().sum().backward()
     except torch.OutOfMemoryError:
         raise
     # Whatever a compiler trips over: there is one for each device, and the system's own below it.

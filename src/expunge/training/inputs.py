@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from expunge.tasks.inputs import cast_inputs
 from expunge.training.batches import with_labels
-from expunge.training.task import as_input
 from expunge.types import Context, Samples
 
 
@@ -16,25 +16,25 @@ def input_batches(
     index: Tensor,
     batch_size: int,
     context: Context,
-    task: str,
+    label: str,
 ) -> Callable[[], Iterator[tuple[Tensor, Tensor]]]:
-    """A function that goes through the samples at `index`: images and labels `(B,)` of each batch.
+    """A function that goes through the samples at `index`: inputs and targets `(B,)` of each batch.
 
-    Images are on the device and in the dtype of `model`. Every pass is told of as `task`.
+    Inputs are on the device and in the dtype of `model`. Every pass is told of as `label`.
     """
     dtype = next(p.dtype for p in model.parameters() if p.is_floating_point())
-    images = samples.inputs.to(context.device)
+    inputs = samples.inputs.to(context.device)
     # Of a share that has no samples, torch.split would make an empty batch.
     batches = list(torch.split(index.cpu(), batch_size)) if len(index) else []
 
     def go() -> Iterator[tuple[Tensor, Tensor]]:
         seen = 0
-        labelled = with_labels(images, samples.labels, batches, context.device)
-        for done, (pixels, labels) in enumerate(labelled, start=1):
+        labelled = with_labels(inputs, samples.labels, batches, context.device)
+        for done, (batch, targets) in enumerate(labelled, start=1):
             # Rows in the usual order: per-sample products read each image's channels one by one.
-            given = as_input(pixels).to(dtype, memory_format=torch.contiguous_format)
-            yield given, labels
-            seen += len(labels)
-            context.progress(task, done, len(batches), seen)
+            given = cast_inputs(context.task.inputs(batch), dtype, torch.contiguous_format)
+            yield given, targets
+            seen += len(targets)
+            context.progress(label, done, len(batches), seen)
 
     return go

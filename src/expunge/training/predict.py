@@ -1,4 +1,4 @@
-"""Logits of every sample, without augmentation."""
+"""The outputs of every sample, without augmentation."""
 
 from typing import TYPE_CHECKING
 
@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from expunge.settings import Progress, silent
-from expunge.training.layout import place_back, place_for_work
-from expunge.training.modes import mode
-from expunge.training.precision import full_float32
+from expunge.tasks import classify
+from expunge.tasks.task import Task
+from expunge.training.placement import at_work
+from expunge.training.reproducibility import full_float32
 from expunge.training.share import own_share, sum_over_processes
-from expunge.training.task import as_input
 from expunge.types import Samples
 
 if TYPE_CHECKING:
@@ -22,32 +22,31 @@ def predict(
     samples: Samples,
     fabric: "Fabric",
     *,
+    task: Task = classify.TASK,
     batch_size: int | None = None,
-    task: str = "predict",
+    label: str = "predict",
     progress: Progress = silent,
 ) -> Tensor:
-    """Logits `(N, classes)`, float32 on the CPU, in evaluation mode; the model is as before after.
+    """What `task` records of outputs, such as logits `(N, classes)`; float32 on the CPU.
 
-    Under data parallelism every process computes its share and all get the whole, in order.
-    Batches are of `batch_size`, or of the size that suits the device.
+    In evaluation mode; the model is as before after. Under data parallelism every process computes
+    its share and all get the whole, in order. Batches are of `batch_size`, or of the size that
+    suits the device. Progress is told of as `label`.
     """
-    home = next(model.parameters()).device
-    images = samples.inputs.to(fabric.device)
+    inputs = samples.inputs.to(fabric.device)
     own = own_share(len(samples), fabric)
     share = torch.arange(len(samples))[own]
     # On a CPU the activations of larger batches leave its caches: half as fast at 500.
     size = batch_size or (125 if fabric.device.type == "cpu" else 1000)
     batches = list(torch.split(share, size))
-    logits: list[Tensor] = []
-    place_for_work(model, fabric.device)
-    evaluating = mode(model, training=False)
+    outputs: list[Tensor] = []
+    evaluating = at_work(model, fabric.device, training=False)
     with evaluating, full_float32(), torch.inference_mode(), fabric.autocast():
-        for done, pixels in enumerate(images.batches(batches), start=1):
-            logits.append(model(as_input(pixels)).float())
-            progress(task, done, len(batches), min(done * size, len(share)))
-    place_back(model, home)
-    mine = torch.cat(logits)
-    whole = mine.new_zeros((len(samples), mine.shape[1]))
+        for done, batch in enumerate(inputs.batches(batches), start=1):
+            outputs.append(task.outputs_to_record(model(task.inputs(batch))))
+            progress(label, done, len(batches), min(done * size, len(share)))
+    mine = torch.cat(outputs)
+    whole = mine.new_zeros((len(samples), *mine.shape[1:]))
     if fabric.global_rank < len(samples):
         whole[own] = mine
     return sum_over_processes(whole, fabric).cpu()

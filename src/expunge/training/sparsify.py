@@ -11,6 +11,8 @@ from expunge.errors import ConfigError
 from expunge.sparsity.mask import check_not_collapsed
 from expunge.sparsity.pruner import PruneConfig, Pruner, TrainedPruneConfig
 from expunge.training.fit import fit
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 from expunge.types import Context, Mask, Samples
 
 
@@ -44,17 +46,17 @@ def sparsify(
         start = network = context.fresh_model()
     elif isinstance(config, TrainedPruneConfig) and config.rewind:
         start = _rewound(model, pruner, rewind)
-    everything = torch.arange(len(samples))
+    everything = Stream(samples, torch.arange(len(samples)))
     sparsities = pruner.rounds(config)
     for number, sparsity in enumerate(sparsities, start=1):
         mask = pruner.run(network, samples, replace(config, sparsity=sparsity), context)
         check_not_collapsed(mask)
         context = replace(context, mask=mask)
         network = copy.deepcopy(network if start is None else start)
-        task = f"train at {sparsity:.1%} sparsity"
+        label = f"train at {sparsity:.1%} sparsity"
         if len(sparsities) > 1:
-            task += f", round {number} of {len(sparsities)}"
-        fit(network, samples, everything, recipe, context, task=task)
+            label += f", round {number} of {len(sparsities)}"
+        fit(network, everything, task_loss, recipe, context, label=label)
     return network, mask
 
 

@@ -18,9 +18,10 @@ def whole_batch(fabric: "Fabric", *, counts: bool = True) -> AbstractContextMana
     """Inside, batch normalisation in train mode is by the statistics of all processes' samples.
 
     Without it each process would normalise its share by that alone, and the result would depend on
-    the number of processes. Forward and backward passes go inside, of all processes at once; shares
-    may differ in size, and one whose samples are stand-ins does not count. Modules are not touched:
-    this takes the place of `torch.nn.functional.batch_norm`, whoever calls it.
+    the number of processes. The forward pass goes inside, of all processes at once, as the backward
+    pass has to be; shares may differ in size, and one whose samples are stand-ins does not count.
+    Modules are not touched: this takes the place of `torch.nn.functional.batch_norm`, whoever calls
+    it.
     (`torch.nn.SyncBatchNorm` refuses the CPU.)
     """
     return nullcontext() if fabric.world_size == 1 else _WholeBatch(float(counts))

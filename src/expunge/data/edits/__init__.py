@@ -1,10 +1,9 @@
 """Edits of training data, one a file, and `EDITS`; nothing here loads PyTorch."""
 
-from importlib.metadata import entry_points
-
 from expunge.data.edits import badnets, relabel
 from expunge.data.edits.edit import Edit
 from expunge.errors import ConfigError, unknown
+from expunge.plugins import with_added
 
 EDITS: tuple[Edit, ...] = (badnets.EDIT, relabel.EDIT)
 
@@ -15,17 +14,7 @@ def all_edits() -> dict[str, Edit]:
     Raises:
         ConfigError: an added edit is no `Edit`, or takes a name that is already there.
     """
-    found = {edit.name: edit for edit in EDITS}
-    for entry in entry_points(group="expunge.edits"):
-        edit = entry.load()
-        if not isinstance(edit, Edit):
-            raise ConfigError(
-                f"entry point {entry.value!r} must name an expunge.Edit, got {type(edit)}"
-            )
-        if edit.name in found:
-            raise ConfigError(f"entry point {entry.value!r}: edit {edit.name!r} exists already")
-        found[edit.name] = edit
-    return found
+    return with_added("expunge.edits", Edit, EDITS)
 
 
 def get_edit(name: str) -> Edit:

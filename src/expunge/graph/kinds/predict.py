@@ -66,8 +66,8 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     part = runtime.facts(inputs["data"]).parts["test" if population == "triggered" else population]
     place = {name: row for row, name in enumerate(part.ids)}
     model, _, _ = load_model(inputs["model"])
-    task = f"predict {population}"
-    logits = predict(model, samples, runtime.evaluator, task=task, progress=runtime.progress)
+    label = f"predict {population}"
+    logits = predict(model, samples, runtime.evaluator, label=label, progress=runtime.progress)
     arrays = {
         "logits": logits.numpy(),
         "labels": samples.labels.numpy(),

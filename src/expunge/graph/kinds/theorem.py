@@ -81,7 +81,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     )
     batches = path_batches(len(split.train), recipe, context)
     _, retrained, _ = load_path(source)
-    walk(retrained, split.train, batches, recipe.lr, context, without=split.forget, task="retrain")
+    walk(retrained, split.train, batches, recipe.lr, context, without=split.forget, label="retrain")
     reference = _weights(retrained)
     unlearned = add_back(model, start, split.train, batches, recipe.lr, split.forget, context)
     unlearning = replace(context, seed=derive_seed(seed, "unlearn"))

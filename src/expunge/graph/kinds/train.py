@@ -185,6 +185,8 @@ def _train(
     from expunge.models.weights import save_weights
     from expunge.training.fit import fit
     from expunge.training.predict import predict
+    from expunge.training.step import task_loss
+    from expunge.training.streams import Stream
 
     recipe = context.training_recipe()
     validation: list[float] = []
@@ -197,8 +199,8 @@ def _train(
             validation.append(accuracy(logits.numpy(), dataset.validation.labels.numpy()))
 
     start = time.perf_counter()
-    everything = torch.arange(len(dataset.train))
-    fit(model, dataset.train, everything, recipe, context, after_epoch=after_epoch)
+    everything = Stream(dataset.train, torch.arange(len(dataset.train)))
+    fit(model, everything, task_loss, recipe, context, after_epoch=after_epoch)
     return {"seconds": time.perf_counter() - start, "validation_accuracy": validation}
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from expunge.training.modes import mode
+from expunge.training.placement import mode
 
 
 def test_each_module_gets_its_own_mode_back(network):

@@ -1,0 +1,37 @@
+"""What methods that take steps of SGD are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from expunge.settings import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class SGDConfig:
+    """Settings of SGD at a constant learning rate; one with more to set extends it."""
+
+    epochs: int = 10
+    """Passes over the retained samples."""
+    lr: float = 0.01
+    """Learning rate at the start."""
+    momentum: float = 0.9
+    """SGD momentum."""
+    weight_decay: float = 5e-4
+    """L2 penalty on every parameter."""
+    batch_size: int = 256
+    """Samples in one step."""
+
+    def __post_init__(self) -> None:
+        self.recipe()
+
+    def recipe(self) -> Recipe:
+        """The same settings as the training loop takes them; it validates them."""
+        return Recipe(
+            epochs=self.epochs,
+            lr=self.lr,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            batch_size=self.batch_size,
+            schedule="constant",
+        )

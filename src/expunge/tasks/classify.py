@@ -1,0 +1,98 @@
+"""Classification: one label a sample, cross-entropy, and all that follows from the softmax."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from expunge.settings import check_range
+from expunge.tasks.task import Task
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from expunge.settings import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classify:
+    """The task of telling classes apart: outputs are logits `(B, classes)`, targets int64 `(B,)`.
+
+    Raises:
+        ConfigError: the label smoothing is outside 0..1.
+    """
+
+    label_smoothing: float = 0.0
+    """Share of the target spread evenly over the classes, in `loss` and its derivatives."""
+
+    name = "classify"
+    version = 1
+
+    def __post_init__(self) -> None:
+        check_range("label_smoothing", self.label_smoothing, 0, 1)
+
+    def trained_by(self, recipe: Recipe) -> Classify:
+        """With the recipe's label smoothing."""
+        return replace(self, label_smoothing=recipe.label_smoothing)
+
+    def inputs(self, batch: Any) -> Any:
+        """Bytes as float32 in 0-1, all else as it is stored.
+
+        Batches of four dimensions come channels-last, the layout that convolutions are fastest in.
+        """
+        import torch
+
+        if not isinstance(batch, torch.Tensor):
+            return batch
+        if batch.dtype == torch.uint8:
+            batch = batch.to(torch.float32, memory_format=torch.channels_last).div_(255)
+        return batch.contiguous(memory_format=torch.channels_last) if batch.ndim == 4 else batch
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The cross-entropy of every sample, `(B,)`."""
+        from torch.nn import functional as F
+
+        return F.cross_entropy(
+            outputs, targets, reduction="none", label_smoothing=self.label_smoothing
+        )
+
+    def divergence(self, outputs: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
+        """KL(teacher ‖ network) of every sample, `(B,)`: Σ_y q_y (log q_y − log p_y).
+
+        p and q are the softmax of the network's and the teacher's logits over the temperature.
+        """
+        from torch.nn import functional as F
+
+        log_p = self.log_probabilities(outputs / temperature)
+        log_q = self.log_probabilities(teacher / temperature)
+        return F.kl_div(log_p, log_q, reduction="none", log_target=True).sum(1)
+
+    def outputs_to_record(self, outputs: Tensor) -> Tensor:
+        """The logits, float32."""
+        return outputs.float()
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """The predictions p(y|x) `(B, classes)`, without a graph."""
+        return outputs.detach().softmax(1)
+
+    def log_probabilities(self, outputs: Tensor) -> Tensor:
+        """The logarithms of p(y|x) `(B, classes)`."""
+        return outputs.log_softmax(1)
+
+    def cotangents(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The residual p − e_y `(B, classes)`, with e_y smoothed as the loss smooths it."""
+        from torch.nn import functional as F
+
+        classes = outputs.shape[1]
+        certain = F.one_hot(targets, classes).to(outputs.dtype)
+        if self.label_smoothing:
+            certain = (1 - self.label_smoothing) * certain + self.label_smoothing / classes
+        return self.probabilities(outputs) - certain
+
+    def gauss_newton(self, outputs: Tensor, vector: Tensor) -> Tensor:
+        """(diag(p) − ppᵀ) · vector, `(B, classes)`."""
+        p = self.probabilities(outputs)
+        return p * vector - p * (p * vector).sum(1, keepdim=True)
+
+
+TASK: Task = Classify()

@@ -1,0 +1,96 @@
+"""One step of training, as a loss sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from expunge.errors import ConfigError, unknown
+from expunge.tasks.task import Task
+from expunge.training.streams import Batch
+
+
+class Step:
+    """Batches of the streams, and what the network and its teachers make of them.
+
+    All is computed when it is first asked for, once. Without the name of a stream, it is that which
+    leads. Tensors are of this process's share of the batch: B samples.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        leads: str,
+        streams: Mapping[str, Iterator[Batch]],
+        network: Callable[[Batch], Tensor],
+        teachers: Mapping[str, Callable[[Batch], Tensor]],
+    ) -> None:
+        self.task = task
+        """Its loss is smoothed as the recipe says."""
+        self.leads = leads
+        self._streams, self._network, self._teachers = streams, network, teachers
+        self._batches: dict[str, Batch] = {}
+        self._outputs: dict[str, Tensor] = {}
+        self._taught: dict[tuple[str, str], Tensor] = {}
+
+    def batch(self, stream: str | None = None) -> Batch:
+        """The batch of a stream.
+
+        Raises:
+            ConfigError: there is no such stream.
+        """
+        name = stream or self.leads
+        if name not in self._batches:
+            if name not in self._streams:
+                raise ConfigError(unknown("stream", name, self._streams))
+            self._batches[name] = next(self._streams[name])
+        return self._batches[name]
+
+    def outputs(self, stream: str | None = None) -> Tensor:
+        """What the network returns for the batch, `(B, ...)`."""
+        name = stream or self.leads
+        if name not in self._outputs:
+            self._outputs[name] = self._network(self.batch(name))
+        return self._outputs[name]
+
+    def losses(self, stream: str | None = None) -> Tensor:
+        """The task's loss of every sample, `(B,)`."""
+        return self.task.loss(self.outputs(stream), self.batch(stream).targets)
+
+    def teacher(self, teacher: str, stream: str | None = None) -> Tensor:
+        """What a frozen teacher returns for the batch, `(B, ...)`, without a graph.
+
+        Raises:
+            ConfigError: there is no such teacher, or no such stream.
+        """
+        key = teacher, stream or self.leads
+        if key not in self._taught:
+            if teacher not in self._teachers:
+                raise ConfigError(unknown("teacher", teacher, self._teachers))
+            self._taught[key] = self._teachers[teacher](self.batch(stream))
+        return self._taught[key]
+
+    @property
+    def seen(self) -> int:
+        """Samples in the batches that were asked for, over all processes."""
+        return sum(batch.size for batch in self._batches.values())
+
+
+Loss = Callable[[Step], Tensor | Mapping[str, Tensor]]
+"""From a step to the loss of every sample, `(B,)`: of the stream that leads, or by stream."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One pass over a stream, by a loss."""
+
+    leads: str
+    """The stream: each of its samples is seen once."""
+    loss: Loss
+
+
+def task_loss(step: Step) -> Tensor:
+    """The task's own loss of the stream that leads."""
+    return step.losses()
