@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from expunge.data.arrays import as_samples
-from expunge.data.cache import cached, default_cache, files_digest
+from expunge.data.cache import cached
 from expunge.data.images import StreamedImages
+from expunge.data.places import default_cache, files_digest
 from expunge.errors import DataError
 
 

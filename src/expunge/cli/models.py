@@ -81,8 +81,8 @@ def train(
     """Train an original model, or adopt one. The flags listed below are its settings."""
     from expunge.cli.settings import read_flags
     from expunge.config import from_mapping, to_mapping
-    from expunge.data.cache import default_cache
     from expunge.data.facts import resolve
+    from expunge.data.places import default_cache
     from expunge.data.spec import DataSpec
     from expunge.graph.kinds.data import add_data
     from expunge.graph.kinds.train import Origin, add_train

@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar with rate and time left, and a line for each finished stage."""
+"""Progress on standard error: a bar with rate and time left, and a line for each finished node."""
 
 import time
 
@@ -11,10 +11,11 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 
 class Terminal:
-    """Shows progress where somebody watches, and finished stages always.
+    """Shows progress where somebody watches, and finished nodes always.
 
     Tasks that go on at the same time have a bar each.
     """
@@ -23,6 +24,8 @@ class Terminal:
         self._console = console or Console(stderr=True, highlight=False)
         self._bars: Progress | None = None
         self._tasks: dict[str, tuple[TaskID, float]] = {}
+        self._found = 0
+        self._minor: dict[str, tuple[int, float]] = {}
 
     def progress(self, task: str, done: int, total: int, images: int) -> None:
         """`done` of `total` steps of `task`, which saw `images` images so far."""
@@ -42,10 +45,32 @@ class Terminal:
         elif done >= total:
             self._close()
 
-    def announce(self, run_id: str, label: str, seconds: float | None) -> None:
-        """A stage is there: made in `seconds`, or found."""
-        took = "   found" if seconds is None else f"{seconds:7.1f}s"
-        self._console.print(f"[dim]{took}[/dim]  {label}  [dim]{run_id}[/dim]", soft_wrap=True)
+    def announce(self, node_id: str, label: str, seconds: float | None, *, minor: bool) -> None:
+        """A node is there: made in `seconds`, or found. What is `minor` or found is counted."""
+        if seconds is None:
+            self._found += 1
+            return
+        if minor:
+            kind = node_id.rpartition("-")[0]
+            count, together = self._minor.get(kind, (0, 0.0))
+            self._minor[kind] = (count + 1, together + seconds)
+            return
+        self._line(f"{seconds:7.1f}s", label, node_id)
+
+    def summarise(self) -> None:
+        """Say how many nodes were found, and how many small ones were made."""
+        if self._found:
+            self._line("   found", f"{self._found} that were there already")
+        for kind, (count, together) in self._minor.items():
+            self._line(f"{together:7.1f}s", f"{kind}: {count} made")
+        self._found, self._minor = 0, {}
+
+    def _line(self, took: str, label: str, node_id: str = "") -> None:
+        """One line; labels may hold names of files, in which brackets are no markup."""
+        line = Text.assemble(
+            (took, "dim"), f"  {label}", (f"  {node_id}" if node_id else "", "dim")
+        )
+        self._console.print(line, soft_wrap=True)
 
     def _open(self) -> Progress:
         bars = Progress(

@@ -13,6 +13,7 @@ from expunge.engines import Engine, run
 from expunge.engines.watch import Watch
 from expunge.errors import ConfigError
 from expunge.graph.graph import Graph
+from expunge.graph.kinds import KINDS
 from expunge.graph.runtime import Place, Runtime
 from expunge.runs import Store
 
@@ -87,11 +88,17 @@ class Session:
         Raises:
             ExpungeError: a node fails; what was made before it stays in the store.
         """
-        run(graph, self.engine, self.place, Watch(self._progress, self._announce), self.runtime)
+        watch = Watch(self._progress, self._announce)
+        try:
+            run(graph, self.engine, self.place, watch, self.runtime)
+        finally:
+            if self.leads:
+                self.terminal.summarise()
 
     def _progress(self, task: str, done: int, total: int, images: int) -> None:
         self.terminal.progress(task, done, total, images)
 
     def _announce(self, node_id: str, label: str, seconds: float | None) -> None:
         if self.leads:
-            self.terminal.announce(node_id, label, seconds)
+            minor = KINDS[node_id.rpartition("-")[0]].minor
+            self.terminal.announce(node_id, label, seconds, minor=minor)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -20,12 +19,6 @@ _FORMAT = 2
 """Part of every key: to be raised when what is stored, or how it is decoded, changes."""
 _BROKEN = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError)
 """What reading a folder raises that is cut short or was meddled with."""
-
-
-def default_cache() -> Path:
-    """The folder that `EXPUNGE_CACHE` names, otherwise `~/.cache/expunge/data`."""
-    named = os.environ.get("EXPUNGE_CACHE")
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "expunge" / "data"
 
 
 def cached(
@@ -60,17 +53,6 @@ def cached(
             ) from error
         _write(aside, build(aside))
     return _read(folder, name)
-
-
-def files_digest(folder: Path) -> str:
-    """Hex digest of where a folder is and of its files' names, sizes and times of change."""
-    digest = hashlib.blake2b(str(folder.resolve()).encode(), digest_size=16)
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            stat = path.stat()
-            line = (path.relative_to(folder).as_posix(), stat.st_size, stat.st_mtime_ns)
-            digest.update(repr(line).encode())
-    return digest.hexdigest()
 
 
 def _write(folder: Path, parts: Mapping[str, Samples]) -> None:

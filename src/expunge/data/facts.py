@@ -188,7 +188,7 @@ def _key(spec: DataSpec) -> str | None:
     """What the facts of `spec` are kept under; None where only a look at the data can tell."""
     path = Path(spec.source).expanduser()
     if path.is_dir():
-        from expunge.data.cache import files_digest
+        from expunge.data.places import files_digest
 
         source = f"files {files_digest(path)}"
     elif path.is_file():

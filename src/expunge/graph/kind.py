@@ -28,5 +28,7 @@ class Kind:
     what they name, and the folders of the node's direct parents; nothing else."""
     is_model: bool = False
     """Whether its artefact is a model."""
+    minor: bool = False
+    """Whether there are many and each is small: they are counted where others are listed."""
     computes: bool = True
     """Whether it computes on the device, with the number of threads in its params."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from expunge.config import to_mapping
-from expunge.data.cache import default_cache
 from expunge.data.facts import Facts, resolve
+from expunge.data.places import default_cache
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.forget import add_forget

@@ -102,4 +102,4 @@ def _digest(ids: Collection[str]) -> str:
     return hashlib.blake2b(json.dumps(sorted(ids)).encode(), digest_size=16).hexdigest()
 
 
-KIND = Kind(name="forget", version=1, run=run)
+KIND = Kind(name="forget", version=1, run=run, minor=True)

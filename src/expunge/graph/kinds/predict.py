@@ -76,4 +76,4 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     write_arrays(out / PREDICTIONS, arrays)
 
 
-KIND = Kind(name="predict", version=1, run=run)
+KIND = Kind(name="predict", version=1, run=run, minor=True)

@@ -1,0 +1,22 @@
+"""Where decoded data are kept, and whether a folder is what it was when it was last read."""
+
+import hashlib
+import os
+from pathlib import Path
+
+
+def default_cache() -> Path:
+    """The folder that `EXPUNGE_CACHE` names, otherwise `~/.cache/expunge/data`."""
+    named = os.environ.get("EXPUNGE_CACHE")
+    return Path(named).expanduser() if named else Path.home() / ".cache" / "expunge" / "data"
+
+
+def files_digest(folder: Path) -> str:
+    """Hex digest of where a folder is and of its files' names, sizes and times of change."""
+    digest = hashlib.blake2b(str(folder.resolve()).encode(), digest_size=16)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            stat = path.stat()
+            line = (path.relative_to(folder).as_posix(), stat.st_size, stat.st_mtime_ns)
+            digest.update(repr(line).encode())
+    return digest.hexdigest()
