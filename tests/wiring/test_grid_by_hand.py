@@ -351,18 +351,6 @@ def test_every_cell_is_what_the_library_computes_by_hand(tmp_path, expected):
         assert seconds is None if cell["method"] == "original" else seconds > 0
 
 
-@pytest.fixture
-def answer(command, tmp_path):
-    """The JSON that a command over a store prints."""
-
-    def run(*words):
-        code, out, err = command(*words, "--store", tmp_path / "runs", "--device", "cpu", "--json")
-        assert code == 0, err
-        return json.loads(out)
-
-    return run
-
-
 TRAIN = [
     "train", "--data", "digits", "--train-limit", "200", "--test-limit", "100",
     "--split-seed", "2", "--model", "resnet8", "--width", "0.25",
