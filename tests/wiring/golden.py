@@ -32,8 +32,9 @@ from expunge.types import Context, Recipe
 
 PATH = Path(__file__).with_name("golden.json")
 COMMAND = "python -m tests.wiring.golden"
-TOLERANCE = 1e-4
-"""Relative: processors add up in other orders. Recorded numbers are of one thread."""
+TOLERANCE = 5e-4
+"""Relative: processors add up in other orders. It moved these numbers by less than 1e-6 to use
+another instruction set or two threads, and by 1.1e-4 to do without oneDNN."""
 RECIPE = Recipe(
     epochs=2, batch_size=32, lr=0.02, schedule="cosine", label_smoothing=0.1, crop_padding=1
 )

@@ -140,7 +140,7 @@ def test_settings_of_pruning_reach_it(answer, pruner):
 
 
 def test_rewinding_starts_from_the_epoch_that_the_recipe_names(answer):
-    """Where the original was trained for no longer, rewinding changes nothing, or all."""
+    """An original of two epochs, rewound to its second, is where it stands."""
     early = answer(*TRAIN, "--epochs", "2")["run"]
     late = answer(*TRAIN[:-1], "2", "--epochs", "2")["run"]
     found = {}

@@ -347,8 +347,11 @@ def test_every_cell_is_what_the_library_computes_by_hand(tmp_path, expected):
     for where, cell in expected.items():
         for key, value in cell.items():
             assert found[where][key] == value, (where, key)
-        seconds = found[where]["rte_s"]
-        assert seconds is None if cell["method"] == "original" else seconds > 0
+    # Every model has been timed for itself; nothing was unlearned from the originals.
+    seconds = {cell["rte_s"] for cell in found.values() if cell["method"] != "original"}
+    assert len(seconds) == 4 / 5 * len(found)
+    assert min(seconds) > 0
+    assert {cell["rte_s"] for cell in found.values() if cell["method"] == "original"} == {None}
 
 
 TRAIN = [
