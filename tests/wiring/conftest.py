@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 __all__ = ["answer", "command", "one_thread"]
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def one_thread():
     """Sums are taken in one order: here, and in the commands that are run from here."""
     before = torch.get_num_threads()
