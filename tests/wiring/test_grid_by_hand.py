@@ -40,6 +40,7 @@ seeds = [1, 4]
 source = "digits"
 train_limit = 200
 test_limit = 100
+validation_fraction = 0.1
 seed = 2
 [network]
 name = "resnet8"
@@ -78,7 +79,7 @@ epochs = 2
 gamma = 3e-3
 batch_size = 64
 """
-DATA = DataSpec(source="digits", train_limit=200, test_limit=100, seed=2)
+DATA = DataSpec(source="digits", train_limit=200, test_limit=100, validation_fraction=0.1, seed=2)
 TRAINING = Recipe(
     epochs=5,
     batch_size=24,  # of 200 and of the retained samples: the last batch is a smaller one
@@ -356,7 +357,7 @@ def test_every_cell_is_what_the_library_computes_by_hand(tmp_path, expected):
 
 TRAIN = [
     "train", "--data", "digits", "--train-limit", "200", "--test-limit", "100",
-    "--split-seed", "2", "--model", "resnet8", "--width", "0.25",
+    "--validation-fraction", "0.1", "--split-seed", "2", "--model", "resnet8", "--width", "0.25",
     "--epochs", "5", "--batch_size", "24", "--lr", "0.15", "--momentum", "0.85",
     "--nesterov", "true", "--weight_decay", "1e-3", "--schedule", "one_cycle",
     "--warmup_epochs", "0.5", "--label_smoothing", "0.1", "--crop_padding", "1",

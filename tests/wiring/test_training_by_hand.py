@@ -16,6 +16,7 @@ from expunge.methods.run import run_method
 from expunge.scenarios import by_class, make_split
 from expunge.sparsity import PRUNERS
 from expunge.training.fit import fit
+from expunge.training.predict import predict
 from expunge.training.sparsify import sparsify
 from expunge.types import Context, Recipe, derive_seed
 
@@ -68,6 +69,21 @@ def test_all_that_a_recipe_says_is_what_the_loop_does(samples):
     for (name, a), b in zip(model.named_parameters(), ours.parameters(), strict=True):
         # Lightning Fabric hands the logits on in float32.
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-7, msg=name)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_look_at_other_samples_between_epochs_changes_nothing(samples, fabric, optimizer):
+    """What a fused optimiser keeps of a weight is by where it lies: predicting must not move it."""
+    recipe = Recipe(epochs=3, batch_size=16, lr=0.01, schedule="constant", optimizer=optimizer)
+    alone, looked_at = small_network(), small_network()
+    fit(alone, samples, torch.arange(60), recipe, Context(fabric=fabric))
+
+    def look(done):
+        if done:  # earlier, the optimiser keeps nothing yet
+            predict(looked_at, samples, fabric)
+
+    fit(looked_at, samples, torch.arange(60), recipe, Context(fabric=fabric), after_epoch=look)
+    assert torch.equal(weights_of(alone), weights_of(looked_at))
 
 
 OTHER = {

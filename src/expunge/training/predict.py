@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from expunge.training.layout import place_back, place_for_work
+from expunge.training.layout import placed_for_work
 from expunge.training.modes import mode
 from expunge.training.precision import full_float32
 from expunge.training.share import own_share, sum_over_processes
@@ -30,7 +30,6 @@ def predict(
     Under data parallelism every process computes its share and all get the whole, in order.
     Batches are of `batch_size`, or of the size that suits the device.
     """
-    home = next(model.parameters()).device
     images = samples.images.to(fabric.device)
     own = own_share(len(samples), fabric)
     share = torch.arange(len(samples))[own]
@@ -38,13 +37,11 @@ def predict(
     size = batch_size or (125 if fabric.device.type == "cpu" else 1000)
     batches = list(torch.split(share, size))
     logits: list[Tensor] = []
-    place_for_work(model, fabric.device)
-    evaluating = mode(model, training=False)
-    with evaluating, full_float32(), torch.inference_mode(), fabric.autocast():
+    at_work, evaluating = placed_for_work(model, fabric.device), mode(model, training=False)
+    with at_work, evaluating, full_float32(), torch.inference_mode(), fabric.autocast():
         for done, pixels in enumerate(images.batches(batches), start=1):
             logits.append(model(as_input(pixels)).float())
             progress(task, done, len(batches), min(done * size, len(share)))
-    place_back(model, home)
     mine = torch.cat(logits)
     whole = mine.new_zeros((len(samples), mine.shape[1]))
     if fabric.global_rank < len(samples):
