@@ -81,6 +81,10 @@ def test_data_of_the_command_stand_above_the_recipes(cells, tmp_path):
     assert cells("--data", own) == cells(source=own) != cells()
 
 
+def test_workers_find_what_one_process_finds(cells):
+    assert cells("--seeds", "2", "--workers", "2") == cells("--seeds", "2")
+
+
 def test_precision_of_the_recipe_is_that_of_training(cells):
     assert cells(precision='precision = "bf16-mixed"') != cells()
 
