@@ -338,6 +338,16 @@ def expected(one_thread):
     return named(cells())
 
 
+def test_limits_and_validation_are_taken_from_the_part_that_they_name():
+    whole, parts = load(DataSpec(source="digits", seed=2)), load(DATA)
+    train, validation, test = ({*each.ids} for each in (parts.train, parts.validation, parts.test))
+    assert (len(train), len(test)) == (200, 100)
+    assert len(validation) == pytest.approx(0.1 * len(whole.train), abs=5)
+    assert train | validation <= {*whole.train.ids}
+    assert test <= {*whole.test.ids}
+    assert not train & validation
+
+
 def test_every_cell_is_what_the_library_computes_by_hand(tmp_path, expected):
     (tmp_path / "recipe.toml").write_text(RECIPE)
     words = ("--out", tmp_path / "out", "--workers", 1, "--device", "cpu", "--json")
