@@ -1,5 +1,6 @@
 """What the words of a command say is what is done."""
 
+import copy
 import json
 from dataclasses import replace
 
@@ -7,13 +8,12 @@ import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
+from tests.wiring.test_grid_by_hand import Base, measure
 
 from expunge.data import DataSpec, channel_statistics, load
-from expunge.metrics import true_class_confidence
 from expunge.models import ModelSpec, build, read_tensors
 from expunge.scenarios import by_ids, make_split
 from expunge.training.fit import fit
-from expunge.training.predict import predict
 from expunge.types import Context, Recipe, derive_seed
 
 RECIPE = """
@@ -96,7 +96,7 @@ TRAIN = [
 
 
 def test_a_model_is_trained_in_bf16_and_judged_in_float32(answer, tmp_path):
-    """By hand: the original, FT of a list of ids, and the confidence in the forgotten samples."""
+    """By hand: the original, FT that forgets a list of ids, and all that is measured."""
     dataset = load(DataSpec(source="digits", train_limit=60, test_limit=40))
     train = dataset.train
     ids = tmp_path / "delete.csv"
@@ -119,17 +119,18 @@ def test_a_model_is_trained_in_bf16_and_judged_in_float32(answer, tmp_path):
     spec = ModelSpec(name="resnet8", width=0.25, num_classes=10, in_channels=1, mean=mean, std=std)
     model = build(spec, seed=derive_seed(3, "initialisation"))
     fit(model, train, torch.arange(60), recipe, context)
+    before = copy.deepcopy(model)
     split = make_split(train, by_ids(train.ids[10:25]))
     short = Recipe(epochs=1, batch_size=10, lr=0.1, momentum=0.5, schedule="constant")
     fit(model, train, split.retain, short, replace(context, seed=derive_seed(3, "unlearn")))
     written = read_tensors(tmp_path / "gone.safetensors")
     assert all(torch.equal(written[name], tensor) for name, tensor in model.state_dict().items())
 
-    full = Fabric(accelerator="cpu", devices=1)
-    confidence = true_class_confidence(predict(model, train, full).numpy(), train.labels.numpy())
-    shares = np.histogram(confidence[10:25], bins=20, range=(0, 1))[0] * (100 / 15)
-    found = answer("evaluate", gone["run"])["confidence"]["after"]["forget"]
-    assert found == pytest.approx(shares.tolist())
+    ours = measure(model, Base("none", 0.0, before, None), model, dataset, split, 3)
+    found = answer("evaluate", gone["run"])
+    assert found["metrics"] == ours["metrics"] | {"weight_distance": None}
+    assert found["attacks"] == ours["attacks"]
+    assert found["confidence"] == ours["confidence"]
 
 
 @pytest.mark.parametrize("pruner", ["omp", "snip"])
