@@ -18,23 +18,25 @@ import torch
 from lightning_fabric import Fabric
 from torch.nn import functional as F
 
+from expunge.data.sources import load
 from expunge.data.spec import DataSpec
 from expunge.data.statistics import channel_statistics
-from expunge.data.sources import load
 from expunge.methods import METHODS
 from expunge.methods.run import run_method
-from expunge.metrics.membership.protocol import (mia_efficacy, mia_privacy)
 from expunge.metrics.membership.audit import run_attacks
 from expunge.metrics.membership.features import true_class_confidence
-from expunge.models.spec import ModelSpec
+from expunge.metrics.membership.protocol import mia_efficacy, mia_privacy
 from expunge.models.build import build
+from expunge.models.spec import ModelSpec
 from expunge.scenarios import by_class, make_split
+from expunge.settings import Recipe
 from expunge.sparsity import PRUNERS
 from expunge.training.fit import fit
 from expunge.training.predict import predict
 from expunge.training.sparsify import sparsify
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 from expunge.types import Context
-from expunge.settings import Recipe
 
 PATH = Path(__file__).with_name("golden.json")
 COMMAND = "python -m tests.wiring.golden"
@@ -91,8 +93,8 @@ def original():
     model, states = fresh(1), []
     fit(
         model,
-        samples(),
-        torch.arange(120),
+        Stream(samples(), torch.arange(120)),
+        task_loss,
         RECIPE,
         context(1),
         after_epoch=lambda _: states.append(copy.deepcopy(model.state_dict())),

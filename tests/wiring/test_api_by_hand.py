@@ -7,16 +7,18 @@ from tests.conftest import small_network
 
 import expunge
 from expunge.data.splits import subset
-from expunge.metrics.gap import gap
-from expunge.metrics.membership.protocol import (mia_efficacy, mia_privacy)
-from expunge.metrics.membership.features import true_class_confidence
 from expunge.metrics.distance import weight_distance
-from expunge.sparsity.ranking import keep_highest
+from expunge.metrics.gap import gap
+from expunge.metrics.membership.features import true_class_confidence
+from expunge.metrics.membership.protocol import mia_efficacy, mia_privacy
+from expunge.settings import derive_seed
 from expunge.sparsity.mask import prunable
+from expunge.sparsity.ranking import keep_highest
 from expunge.training.fit import fit
 from expunge.training.predict import predict
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 from expunge.types import Context
-from expunge.settings import derive_seed
 
 RECIPE = expunge.Recipe(
     epochs=2, batch_size=16, lr=0.05, schedule="constant", label_smoothing=0.1, crop_padding=1
@@ -36,7 +38,7 @@ def same(one, two):
 def test_train_is_the_loop_over_all_samples(samples):
     model = expunge.train(small_network(1), samples, RECIPE, seed=3, device="cpu")
     ours = small_network(1)
-    fit(ours, samples, torch.arange(60), RECIPE, context(3))
+    fit(ours, Stream(samples, torch.arange(60)), task_loss, RECIPE, context(3))
     assert same(model, ours)
 
 
@@ -50,7 +52,7 @@ def test_prune_is_magnitudes_and_training_from_the_rewind(samples):
     magnitudes = {name: w.detach().abs() for name, w in prunable(small_network(1)).items()}
     mask = keep_highest(magnitudes, 0.4)
     ours = small_network(2)
-    fit(ours, samples, torch.arange(60), RECIPE, context(3, "bf16-mixed", mask))
+    fit(ours, Stream(samples, torch.arange(60)), task_loss, RECIPE, context(3, "bf16-mixed", mask))
     assert same(sparse.model, ours)
     assert all(torch.equal(sparse.mask[name], kept) for name, kept in mask.items())
 
@@ -70,7 +72,7 @@ def test_unlearn_keeps_the_mask_the_seed_and_the_recipe(samples):
         device="cpu", precision="bf16-mixed",
     )  # fmt: skip
     ours = small_network(derive_seed(3, "initialisation"))
-    fit(ours, samples, split.retain, RECIPE, context(3, "bf16-mixed", mask))
+    fit(ours, Stream(samples, split.retain), task_loss, RECIPE, context(3, "bf16-mixed", mask))
     assert same(found.model, ours)
     assert found.mask is mask
 

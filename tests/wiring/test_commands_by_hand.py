@@ -10,16 +10,18 @@ import torch
 from lightning_fabric import Fabric
 from tests.wiring.test_grid_by_hand import Base, measure
 
+from expunge.data.sources import load
 from expunge.data.spec import DataSpec
 from expunge.data.statistics import channel_statistics
-from expunge.data.sources import load
-from expunge.models.spec import ModelSpec
 from expunge.models.build import build
+from expunge.models.spec import ModelSpec
 from expunge.models.weights import read_tensors
 from expunge.scenarios import by_ids, make_split
+from expunge.settings import Recipe, derive_seed
 from expunge.training.fit import fit
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 from expunge.types import Context
-from expunge.settings import (Recipe, derive_seed)
 
 RECIPE = """
 title = "Words"
@@ -123,11 +125,17 @@ def test_a_model_is_trained_in_bf16_and_judged_in_float32(answer, tmp_path):
     mean, std = channel_statistics(train)
     spec = ModelSpec(name="resnet8", width=0.25, num_classes=10, in_channels=1, mean=mean, std=std)
     model = build(spec, seed=derive_seed(3, "initialisation"))
-    fit(model, train, torch.arange(60), recipe, context)
+    fit(model, Stream(train, torch.arange(60)), task_loss, recipe, context)
     before = copy.deepcopy(model)
     split = make_split(train, by_ids(train.ids[10:25]))
     short = Recipe(epochs=1, batch_size=10, lr=0.1, momentum=0.5, schedule="constant")
-    fit(model, train, split.retain, short, replace(context, seed=derive_seed(3, "unlearn")))
+    fit(
+        model,
+        Stream(train, split.retain),
+        task_loss,
+        short,
+        replace(context, seed=derive_seed(3, "unlearn")),
+    )
     written = read_tensors(tmp_path / "gone.safetensors")
     assert all(torch.equal(written[name], tensor) for name, tensor in model.state_dict().items())
 

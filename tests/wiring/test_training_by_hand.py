@@ -9,17 +9,19 @@ from lightning_fabric import Fabric
 from tests.conftest import small_network
 from torch.nn import functional as F
 
-from expunge.data.augment import (augment, draw_changes)
+from expunge.data.augment import augment, draw_changes
 from expunge.errors import ConfigError
 from expunge.methods import METHODS
 from expunge.methods.run import run_method
 from expunge.scenarios import by_class, make_split
+from expunge.settings import Recipe, derive_seed
 from expunge.sparsity import PRUNERS
 from expunge.training.fit import fit
 from expunge.training.predict import predict
 from expunge.training.sparsify import sparsify
+from expunge.training.step import task_loss
+from expunge.training.streams import Stream
 from expunge.types import Context
-from expunge.settings import (Recipe, derive_seed)
 
 EVERYTHING = Recipe(
     epochs=3,
@@ -45,7 +47,7 @@ def test_all_that_a_recipe_says_is_what_the_loop_does(samples):
         augmentation=EVERYTHING.augmentation,
     )
     index = torch.arange(5, 60)
-    fit(model, samples, index, EVERYTHING, context)
+    fit(model, Stream(samples, index), task_loss, EVERYTHING, context)
 
     order = torch.Generator().manual_seed(derive_seed(7, "order"))
     draws = torch.Generator().manual_seed(derive_seed(7, "augmentation:0"))
@@ -77,13 +79,20 @@ def test_a_look_at_other_samples_between_epochs_changes_nothing(samples, fabric,
     """What a fused optimiser keeps of a weight is by where it lies: predicting must not move it."""
     recipe = Recipe(epochs=3, batch_size=16, lr=0.01, schedule="constant", optimizer=optimizer)
     alone, looked_at = small_network(), small_network()
-    fit(alone, samples, torch.arange(60), recipe, Context(fabric=fabric))
+    fit(alone, Stream(samples, torch.arange(60)), task_loss, recipe, Context(fabric=fabric))
 
     def look(done):
         if done:  # earlier, the optimiser keeps nothing yet
             predict(looked_at, samples, fabric)
 
-    fit(looked_at, samples, torch.arange(60), recipe, Context(fabric=fabric), after_epoch=look)
+    fit(
+        looked_at,
+        Stream(samples, torch.arange(60)),
+        task_loss,
+        recipe,
+        Context(fabric=fabric),
+        after_epoch=look,
+    )
     assert torch.equal(weights_of(alone), weights_of(looked_at))
 
 
@@ -116,7 +125,7 @@ def test_every_setting_of_a_recipe_changes_the_training(samples, fabric, setting
     for recipe in (usual, replace(usual, **{setting: OTHER[setting]})):
         model = small_network()
         context = Context(fabric=fabric, augmentation=recipe.augmentation)
-        fit(model, samples, torch.arange(60), recipe, context)
+        fit(model, Stream(samples, torch.arange(60)), task_loss, recipe, context)
         weights.append(weights_of(model))
     assert not torch.equal(*weights)
 
