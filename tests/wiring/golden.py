@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from expunge.data.sources import load
 from expunge.data.spec import DataSpec
 from expunge.data.statistics import channel_statistics
+from expunge.graph.kinds import KINDS
 from expunge.methods import METHODS
 from expunge.methods.run import run_method
 from expunge.metrics.membership.audit import run_attacks
@@ -50,7 +51,8 @@ RECIPE = Recipe(
 
 def entries():
     """What has golden numbers: by name, the version it has now, and how they are computed."""
-    found = {"train": (1, train), "predict": (1, predictions), "measure": (1, measure)}
+    kinds = {"train": train, "predict": predictions, "measure": measure}
+    found = {name: (KINDS[name].version, compute) for name, compute in kinds.items()}
     for pruner in PRUNERS:
         found[f"prune:{pruner.name}"] = (version(pruner), lambda pruner=pruner: prune(pruner))
     for method in METHODS:
