@@ -16,7 +16,7 @@ ROOMS = {
     "types": {"errors", "settings"},
     "data": BASE,
     "models": BASE,
-    "sparsity": BASE,
+    "sparsity": BASE | {"models"},
     "metrics": BASE,
     "curvature": BASE,
     "runs": BASE,

@@ -6,7 +6,7 @@ from PIL import Image
 
 from expunge.data.arrays import as_samples
 from expunge.data.huggingface import choose_splits, find_columns
-from expunge.data.images import ResidentImages
+from expunge.data.inputs.images import ResidentImages
 from expunge.data.sources import load
 from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, DataError

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from expunge.data.arrays import as_samples
-from expunge.data.images import StreamedImages, place_dataset
+from expunge.data.inputs.images import StreamedImages
+from expunge.data.inputs.placement import place_dataset
 from expunge.data.sources import load
 from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, DataError
@@ -205,7 +206,7 @@ def test_different_sizes_are_brought_to_one_where_asked(write_parquet, noise):
     ("labels", "message"),
     [
         ([0, -1], "split train, column 'label': 1 labels are negative, the first in row 1"),
-        ([0.5, 1.0], "column 'label': labels must be one integer or text per image, got float"),
+        ([0.5, 1.0], "column 'label': labels must be one integer or text per sample, got float"),
         ([0, None], "column 'label': rows without a label: 1"),
         (["a", None], "column 'label': rows without a label: 1"),
     ],

@@ -12,7 +12,7 @@ from expunge.bench.experiment import parse_experiment
 from expunge.bench.grid import run_grid
 from expunge.bench.theory_grid import run_theory
 from expunge.bench.workspace import Workspace
-from expunge.data.images import StreamedImages
+from expunge.data.inputs.images import StreamedImages
 from expunge.methods import METHODS, get_method
 from expunge.runs import Store
 from expunge.settings import Augmentation, Recipe

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from expunge.data.images import DEFAULT_BUDGET_BYTES, place_dataset
+from expunge.data.inputs.placement import DEFAULT_BUDGET_BYTES, place_dataset
 from expunge.data.sources import load
 from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError

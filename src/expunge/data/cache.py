@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from expunge.data.images import StreamedImages
+from expunge.data.inputs.images import StreamedImages
 from expunge.errors import DataError
 from expunge.types import Samples
 

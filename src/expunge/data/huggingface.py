@@ -13,7 +13,7 @@ import torch
 
 from expunge.data.decode import Encoded, decode_into, find_format
 from expunge.data.identity import given_ids
-from expunge.data.images import ResidentImages, StreamedImages
+from expunge.data.inputs.images import ResidentImages, StreamedImages
 from expunge.data.spec import DataSpec
 from expunge.data.tables import Labels, Table, check_labels
 from expunge.errors import ConfigError, DataError, some, unknown

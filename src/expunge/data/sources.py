@@ -20,7 +20,7 @@ from expunge.data.cache import cached, default_cache, files_digest
 from expunge.data.decode import Format, convert, fit, pixels
 from expunge.data.huggingface import choose_splits, decode_splits, open_folder, open_hub
 from expunge.data.identity import given_ids
-from expunge.data.images import ResidentImages, StreamedImages
+from expunge.data.inputs.images import ResidentImages, StreamedImages
 from expunge.data.spec import DataSpec
 from expunge.data.splits import limited, stratified, subset
 from expunge.data.tables import Table, check_labels, shared_classes, to_samples

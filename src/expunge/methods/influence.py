@@ -153,6 +153,7 @@ def _solve(
     from expunge.curvature.products import curvature_product, gradient_products, weighted_gradient
     from expunge.training.inputs import input_batches
     from expunge.training.share import own_batches, sum_over_processes
+    from expunge.types import map_batch
 
     size, task = config.batch_size, "iu: curvature"
     if config.solver == "cg":
@@ -172,9 +173,10 @@ def _solve(
     batches = input_batches(model, samples, drawn, size, context, task)
     if config.solver == "rank1":
         products = gradient_products(model, coordinates, batches, vector).double().cpu()
-        images, labels = next(batches())
+        given, labels = next(batches())
+        alone = map_batch(lambda tensor: tensor[:1], given)
         one = torch.ones(1)
-        first = weighted_gradient(model, coordinates, lambda: iter([(images[:1], labels[:1])]), one)
+        first = weighted_gradient(model, coordinates, lambda: iter([(alone, labels[:1])]), one)
         along = gradient_products(model, coordinates, batches, first).double().cpu()
         return vector - rank_one(along, products).to(vector) * first
     memory = config.memory_gib * 2**30

@@ -74,6 +74,8 @@ def mean_loss(
     from torch.nn import functional as F
     from torch.nn.modules.batchnorm import _BatchNorm
 
+    from expunge.types import map_batch
+
     network.eval()
     for module in network.modules():
         if isinstance(module, _BatchNorm):
@@ -82,10 +84,15 @@ def mean_loss(
     batches = even_batches(index, config.batch_size)
     labels = samples.labels.to(context.device)
     dtype = next(network.parameters()).dtype
-    images = samples.inputs.to(context.device).batches(batches)
-    for batch, stored in zip(batches, images, strict=True):
-        # What training gives the network too: bytes are 0 to 1.
-        pixels = stored.to(dtype).div(255) if stored.dtype == torch.uint8 else stored.to(dtype)
+    inputs = samples.inputs.to(context.device).batches(batches)
+
+    def given(stored: Tensor) -> Tensor:
+        # What training gives the network too: bytes are 0 to 1, ids are ids.
+        if stored.dtype == torch.uint8:
+            return stored.to(dtype).div(255)
+        return stored.to(dtype) if stored.is_floating_point() else stored
+
+    for batch, stored in zip(batches, inputs, strict=True):
         targets = labels[batch.to(labels.device)]
-        logits = network(pixels) / temperature
+        logits = network(map_batch(given, stored)) / temperature
         yield F.cross_entropy(logits, targets, reduction="sum") / len(index)

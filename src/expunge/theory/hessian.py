@@ -20,7 +20,7 @@ from expunge.sparsity.mask import check_mask
 from expunge.theory.config import HessianConfig
 from expunge.training.modes import mode
 from expunge.training.precision import full_float32
-from expunge.training.task import as_input
+from expunge.training.task import as_dtype, as_input
 from expunge.types import Context, Mask, Samples
 
 
@@ -64,7 +64,7 @@ class MaskedHessian:
                 f"no weight is left of {self._total}: expected at least one that is trainable and "
                 "unmasked; ask for less sparsity"
             )
-        self._images = samples.inputs.to(device)
+        self._inputs = samples.inputs.to(device)
         self._labels = samples.labels.to(device)
         self._batches = torch.split(index, batch_size)
         self._count = len(index)
@@ -90,10 +90,10 @@ class MaskedHessian:
             full_float32(),
             sdpa_kernel(SDPBackend.MATH),
         ):
-            for batch, pixels in zip(
-                self._batches, self._images.batches(self._batches), strict=True
+            for batch, given in zip(
+                self._batches, self._inputs.batches(self._batches), strict=True
             ):
-                logits = self._model(as_input(pixels).to(first.dtype))
+                logits = self._model(as_dtype(as_input(given), first.dtype))
                 labels = self._labels[batch.to(self._labels.device)]
                 loss = F.cross_entropy(logits, labels, reduction="sum") / self._count
                 slope = torch.autograd.grad(

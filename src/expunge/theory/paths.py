@@ -20,7 +20,7 @@ from expunge.training.fit import check_finite
 from expunge.training.modes import mode
 from expunge.training.precision import full_float32
 from expunge.training.task import losses
-from expunge.types import Context, Samples
+from expunge.types import Batch, Context, Samples
 
 
 def path_batches(samples: int, recipe: Recipe, context: Context) -> list[Tensor]:
@@ -62,7 +62,7 @@ def walk(
     parameters: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
     seen = 0
     with mode(model, training=False), full_float32():
-        steps = zip(batches, shares, _pixels(samples, shares, context), strict=True)
+        steps = zip(batches, shares, _inputs(samples, shares, context), strict=True)
         for step, (batch, share, pixels) in enumerate(steps, start=1):
             # A batch of forgotten samples alone is a step that stands still.
             if len(share):
@@ -107,7 +107,7 @@ def add_back(
     labels, weight = samples.labels.to(context.device), weight.to(context.device)
     shares = torch.split(forget, batch_size)
     with mode(origin, training=False), full_float32():
-        for share, pixels in zip(shares, _pixels(samples, shares, context), strict=True):
+        for share, pixels in zip(shares, _inputs(samples, shares, context), strict=True):
             here = share.to(context.device)
             loss, _ = losses(origin, pixels, labels[here])
             weighted = (loss * weight[here]).sum()
@@ -120,5 +120,5 @@ def add_back(
     return unlearned
 
 
-def _pixels(samples: Samples, shares: Sequence[Tensor], context: Context) -> Iterator[Tensor]:
+def _inputs(samples: Samples, shares: Sequence[Tensor], context: Context) -> Iterator[Batch]:
     return samples.inputs.to(context.device).batches(shares)

@@ -6,25 +6,25 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from expunge.training.task import as_input
-from expunge.types import Context
+from expunge.types import Context, Inputs
 
 
-def compiled(model: nn.Module, shape: tuple[int, int, int, int], context: Context) -> nn.Module:
-    """`model`, compiled for batches of `shape` `(B, C, H, W)`; weights are the model's own.
+def compiled(model: nn.Module, inputs: Inputs, batch: Tensor, context: Context) -> nn.Module:
+    """`model`, compiled for batches like the one at the index `batch`; weights are the model's own.
 
     On CUDA the passes are replayed as CUDA graphs. Where a copy of the model cannot be compiled, or
     run when it is, the model itself is returned, with a warning.
     """
     mode = "reduce-overhead" if context.device.type == "cuda" else "default"
-    images = torch.zeros(shape, dtype=torch.uint8, device=context.device)
-    # A step of a copy: the model's own statistics are not to see these images.
+    (example,) = inputs.batches([batch])
+    # A step of a copy: the model's own statistics are not to see the example.
     probe = torch.compile(copy.deepcopy(model).train(), mode=mode, dynamic=False)
     try:
         with context.fabric.autocast():
-            probe(as_input(images)).float().sum().backward()
+            probe(as_input(example)).float().sum().backward()
     except torch.OutOfMemoryError:
         raise
     # Whatever a compiler trips over: there is one for each device, and the system's own below it.

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from expunge.errors import ConfigError, DivergedError
-from expunge.settings import Recipe, derive_seed
+from expunge.settings import Recipe, check_augmentation, derive_seed
 from expunge.sparsity.gamma import GammaSchedule, gamma_at
 from expunge.sparsity.l1 import add_l1_gradient, proximal_step
 from expunge.sparsity.mask import apply_mask
@@ -24,7 +24,7 @@ from expunge.training.schedule import learning_rate
 from expunge.training.share import sum_over_processes
 from expunge.training.task import losses
 from expunge.training.whole_batch import whole_batch
-from expunge.types import Context, Samples
+from expunge.types import Batch, Context, Samples
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -59,15 +59,16 @@ def fit(
     batches compute what one would, but for what layers such as dropout draw.
 
     Raises:
-        ConfigError: the proximal ℓ1 step is asked for with an optimiser other than SGD, or a
-            penalty on gradients that the precision scales.
+        ConfigError: the proximal ℓ1 step is asked for with an optimiser other than SGD, a penalty
+            on gradients that the precision scales, or augmentation of what is no image.
         DivergedError: the loss of an epoch, or a weight at the end, is not finite.
         MaskError: the mask does not belong to the model.
     """
     _check_penalty(penalty, recipe, context.fabric)
+    check_augmentation(context.augmentation, samples.inputs.kind)
     fabric = context.fabric
     home = next(model.parameters()).device
-    images = samples.inputs.to(context.device)
+    inputs = samples.inputs.to(context.device)
     index = index.cpu()
     place_for_work(model, context.device)
     if context.mask is not None:
@@ -78,7 +79,7 @@ def fit(
     # Batches of another size run as the network is written: each size would be compiled anew.
     usual = recipe.batch_size if context.compiled and len(index) >= recipe.batch_size else None
     network, stepper = fabric.setup(
-        model if usual is None else compiled(model, (usual, *images.shape), context), optimizer
+        model if usual is None else compiled(model, inputs, index[:usual], context), optimizer
     )
     order = context.generator("order")
     # One stream of draws for all processes.
@@ -93,15 +94,15 @@ def fit(
         step = seen = 0
         for epoch in range(recipe.epochs):
             batches = shuffled_batches(index, recipe.batch_size, order)
-            shares = augmented_shares(images, samples.labels, batches, context, draws)
+            shares = augmented_shares(inputs, samples.labels, batches, context, draws)
             gamma = 0.0 if penalty is None else _gamma(penalty, epoch, recipe.epochs)
             total = torch.zeros((), device=context.device)
-            for batch, (pixels, labels) in zip(batches, shares, strict=True):
+            for batch, (given, labels) in zip(batches, shares, strict=True):
                 lr = learning_rate(recipe, step, len(batches))
                 for group in optimizer.param_groups:
                     group["lr"] = lr
                 with uncompiled(usual is not None and len(batch) != usual):
-                    total += _backward(network, pixels, labels, len(batch), recipe, fabric)
+                    total += _backward(network, given, labels, len(batch), recipe, fabric)
                 if penalty is not None and penalty.form == "subgradient":
                     add_l1_gradient(parameters, sign * gamma)
                 stepper.step()
@@ -128,7 +129,7 @@ def fit(
 
 def _backward(
     network: nn.Module,
-    pixels: Tensor,
+    batch: Batch,
     labels: Tensor,
     size: int,
     recipe: Recipe,
@@ -140,7 +141,7 @@ def _backward(
     """
     counts = fabric.global_rank < size
     with whole_batch(fabric, counts=counts):
-        loss, _ = losses(network, pixels, labels, recipe.label_smoothing)
+        loss, _ = losses(network, batch, labels, recipe.label_smoothing)
         part = loss.sum() * (counts / size)
         # Data parallel takes the mean of gradients over processes; theirs is to be the sum.
         fabric.backward(part * fabric.world_size)

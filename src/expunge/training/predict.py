@@ -32,7 +32,7 @@ def predict(
     Batches are of `batch_size`, or of the size that suits the device.
     """
     home = next(model.parameters()).device
-    images = samples.inputs.to(fabric.device)
+    inputs = samples.inputs.to(fabric.device)
     own = own_share(len(samples), fabric)
     share = torch.arange(len(samples))[own]
     # On a CPU the activations of larger batches leave its caches: half as fast at 500.
@@ -42,8 +42,8 @@ def predict(
     place_for_work(model, fabric.device)
     evaluating = mode(model, training=False)
     with evaluating, full_float32(), torch.inference_mode(), fabric.autocast():
-        for done, pixels in enumerate(images.batches(batches), start=1):
-            logits.append(model(as_input(pixels)).float())
+        for done, batch in enumerate(inputs.batches(batches), start=1):
+            logits.append(model(as_input(batch)).float())
             progress(task, done, len(batches), min(done * size, len(share)))
     place_back(model, home)
     mine = torch.cat(logits)

@@ -15,13 +15,14 @@ from expunge.bench.stages.stage import Stage
 from expunge.bench.workspace import Workspace
 from expunge.config import from_mapping, to_mapping
 from expunge.data.spec import DataSpec
-from expunge.data.statistics import channel_statistics
+from expunge.data.statistics import input_statistics
 from expunge.errors import CheckpointError, ConfigError, DataError
 from expunge.metrics.accuracy import accuracy
-from expunge.models.build import build, is_own
+from expunge.models.build import build
 from expunge.models.check import check_outputs
 from expunge.models.huggingface import configuration_digest
-from expunge.models.spec import ModelSpec
+from expunge.models.networks import is_own
+from expunge.models.spec import ModelSpec, spec_for
 from expunge.models.weights import load_weights, save_weights
 from expunge.runs import Spec, code_version, write_json
 from expunge.settings import Recipe
@@ -146,16 +147,13 @@ def model_spec(origin: Origin, dataset: Dataset) -> ModelSpec:
     """The network of `origin`, as the data needs it: classes, channels, normalisation."""
     # A network of one's own sees images in 0-1 and normalises them itself, if it wants to.
     own = is_own(origin.network.name)
-    mean, std = (None, None) if own else channel_statistics(dataset.train)
-    return ModelSpec(
-        name=origin.network.name,
+    return spec_for(
+        origin.network.name,
+        dataset.train.inputs,
+        dataset.train.num_classes,
         stem=origin.network.stem,  # type: ignore[arg-type]
         width=origin.network.width,
-        num_classes=dataset.train.num_classes,
-        in_channels=dataset.train.inputs.shape[0],
-        image_size=dataset.train.inputs.shape[1:],
-        mean=mean,
-        std=std,
+        statistics=None if own else input_statistics(dataset.train),
     )
 
 
@@ -177,7 +175,8 @@ def _make(workspace: Workspace, origin: Origin, folder: Path) -> None:
     spec = model_spec(origin, dataset)
     context = context_for(workspace, origin, spec, origin.seed)
     model = context.fresh_model()
-    check_outputs(model, dataset.train.inputs.shape, spec.num_classes)
+    inputs = dataset.train.inputs
+    check_outputs(model, inputs.shape, spec.num_classes, inputs.kind)
     record: dict[str, Any] = {}
     if origin.weights is None:
         record = _train(workspace, origin, dataset, model, context, folder)
