@@ -1,13 +1,15 @@
 """Inputs with labels as their source gives them, and how those become class indices."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from expunge.data.identity import content_ids, fingerprint
+from expunge.data.inputs.tokens import Tokens
+from expunge.data.sources.source import Role
 from expunge.errors import DataError, some
 from expunge.types import Inputs, Samples
 
@@ -31,6 +33,8 @@ class Table:
     """What the label numbers stand for, if the source says."""
     ids: tuple[str, ...] = ()
     """A unique name of every sample; where empty, the hashes of the inputs."""
+    features: tuple[str, ...] = ()
+    """What the numbers of vectors are, in their order, if the source says."""
 
     def __post_init__(self) -> None:
         count = len(self.inputs)
@@ -132,6 +136,32 @@ def to_samples(table: Table, classes: Labels, class_names: tuple[str, ...], name
         name=name,
         fingerprint=fingerprint(table.inputs, labels, table.ids, class_names),
     )
+
+
+def join(tables: Mapping[Role, Table], name: str) -> dict[Role, Samples]:
+    """Samples of all tables, with the same classes; tokens are padded to the same length.
+
+    Raises:
+        DataError: the tables disagree about the classes or the features.
+    """
+    classes, class_names = shared_classes(tuple(tables.values()))
+    first = next(iter(tables.values()))
+    for table in tables.values():
+        if table.features != first.features:
+            raise DataError(
+                f"{table.where}: expected the columns {some(first.features)}, in the order in "
+                f"which {first.where} has them, got {some(table.features)}"
+            )
+    length = max(table.inputs.shape[0] for table in tables.values())
+    return {
+        role: to_samples(_padded(table, length), classes, class_names, name)
+        for role, table in tables.items()
+    }
+
+
+def _padded(table: Table, length: int) -> Table:
+    tokens = table.inputs
+    return replace(table, inputs=tokens.padded(length)) if isinstance(tokens, Tokens) else table
 
 
 def _listed(names: Sequence[str] | None) -> str:
