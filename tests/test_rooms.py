@@ -97,7 +97,14 @@ def imported_by(statement):
 
 @pytest.mark.parametrize(
     "statement",
-    ["import expunge", "import expunge.cli.app", "import expunge.report", "import expunge.runs"],
+    [
+        "import expunge",
+        "import expunge.cli.app",
+        "import expunge.report",
+        "import expunge.runs",
+        "import expunge.models.networks",
+        "import expunge.data.sources",
+    ],
 )
 def test_what_must_be_quick_does_not_wait_for_torch(statement):
     assert imported_by(statement).isdisjoint({"torch", "sklearn", "datasets", "lightning_fabric"})

@@ -71,7 +71,7 @@ def check_pairing(spec: ModelSpec) -> None:
         fitting = [name for name, found in others.items() if spec.input_kind in found.inputs]
         raise ModelError(
             f"{spec.name!r} takes {' or '.join(network.inputs)}, and the data are "
-            f"{spec.input_kind}: use {', '.join([*fitting, 'package.module:callable'])}"
+            f"{spec.input_kind}: use {', '.join(fitting)} or package.module:callable"
         )
 
 

@@ -75,6 +75,8 @@ class ModelSpec:
     def _check_normalisation(self) -> None:
         if (self.mean is None) != (self.std is None):
             raise ConfigError("mean and std must be given together, got one of them")
+        if self.mean is not None and self.input_kind == "tokens":
+            raise ConfigError("tokens are not normalised: leave mean and std out")
         for name, values in (("mean", self.mean), ("std", self.std)):
             if values is None:
                 continue
