@@ -3,19 +3,24 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 from tests.conftest import small_network
+from tests.kinds import clouds, save_bert, sentences
 from torch import nn
 
 from expunge.data.arrays import as_samples
+from expunge.data.statistics import input_statistics
 from expunge.methods.fine_tuning import FineTuningConfig, fine_tuning
 from expunge.methods.fisher_forgetting import FisherForgettingConfig, fisher_forgetting
 from expunge.methods.gradient_ascent import GradientAscentConfig, gradient_ascent
 from expunge.methods.influence import InfluenceConfig, influence_unlearning
 from expunge.methods.l1_sparse import L1SparseConfig, l1_sparse
+from expunge.models.build import build
+from expunge.models.spec import spec_for
 from expunge.scenarios import by_class, make_split
 from expunge.settings import Augmentation, Recipe
 from expunge.training.fit import Penalty, fit
@@ -36,6 +41,7 @@ def everything(fabric):
         **gradient_methods(fabric),
         **curvature_methods(fabric),
         **predictions(fabric),
+        **other_inputs(fabric),
     }
 
 
@@ -163,6 +169,28 @@ def predictions(fabric):
         f"predicted {count}": predict(small_network(), samples(count), fabric, batch_size=7)
         for count in (61, 2, 1)
     }
+
+
+def other_inputs(fabric):
+    """Weights after training and after unlearning on vectors and on tokens."""
+    found = {}
+    with TemporaryDirectory() as folder:
+        bert = save_bert(folder, hidden_dropout_prob=0, attention_probs_dropout_prob=0)
+        for name, data in (("mlp", clouds(31)), (bert, sentences(25))):
+            statistics = input_statistics(data)
+            width = 1 / 16 if name == "mlp" else 1.0
+            spec = spec_for(name, data.inputs, 3, width=width, statistics=statistics)
+            model = build(spec, 0).double()
+            context = Context(fabric=fabric)
+            recipe = Recipe(epochs=2, batch_size=8, lr=0.02, schedule="constant")
+            fit(model, data, torch.arange(len(data)), recipe, context)
+            split = make_split(data, by_class(1))
+            kind = data.inputs.kind
+            found |= {f"{kind} trained {n}": t.clone() for n, t in model.state_dict().items()}
+            config = InfluenceConfig(batch_size=5)
+            unlearned = influence_unlearning(model, split, config, context)
+            found |= {f"{kind} iu {n}": t.clone() for n, t in unlearned.named_parameters()}
+    return {name: tensor.detach() for name, tensor in found.items()}
 
 
 def samples(count):
