@@ -8,6 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from expunge.bench.experiment import Experiment, parse_experiment
+from expunge.bench.grid import run_grid
+from expunge.bench.workspace import Workspace
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
@@ -15,9 +18,6 @@ from torch.utils.flop_counter import flop_registry
 from benchmarks import floors
 from benchmarks.timing import Figure, figure, seconds
 from benchmarks.workload import Workload
-from expunge.bench.experiment import Experiment, parse_experiment
-from expunge.bench.grid import run_grid
-from expunge.bench.workspace import Workspace
 from expunge.runs import Store
 
 ROUNDS = 2

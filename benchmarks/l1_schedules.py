@@ -10,6 +10,7 @@ from expunge.bench.experiment import Experiment, read_experiment
 from expunge.bench.grid import run_grid
 from expunge.bench.results import device_name, plain
 from expunge.bench.workspace import Workspace, precision_on
+
 from expunge.runs import Store, environment, write_json
 
 

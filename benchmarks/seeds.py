@@ -10,12 +10,12 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
 import torch
+from expunge.bench.threads import share_processor
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional as F
 
 from benchmarks.timing import Figure, figure, in_turn, over
-from expunge.bench.threads import share_processor
 from expunge.models.build import build
 from expunge.models.spec import ModelSpec
 

@@ -12,8 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scipy.stats import spearmanr
-
 from expunge.bench.experiment import Experiment, read_experiment
 from expunge.bench.grid import original_stage
 from expunge.bench.results import device_name, plain
@@ -23,6 +21,8 @@ from expunge.bench.tuning.space import space_of
 from expunge.bench.tuning.study import COMPLETE, Tuning
 from expunge.bench.tuning.tune import tune
 from expunge.bench.workspace import Workspace, precision_on
+from scipy.stats import spearmanr
+
 from expunge.cli.options import workspace
 from expunge.config import to_mapping
 from expunge.methods import get_method

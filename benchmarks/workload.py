@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import torch
+from expunge.bench.workspace import FLOAT32, precision_on
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from expunge.bench.workspace import FLOAT32, precision_on
 from expunge.data.arrays import as_samples
 from expunge.models.build import build
 from expunge.models.spec import ModelSpec

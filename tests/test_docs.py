@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-
-import expunge
 from expunge.bench.experiment import parse_experiment, read_experiment
 from expunge.bench.stages.model import save_model
+
+import expunge
 from expunge.models.build import build
 from expunge.models.spec import ModelSpec
 

@@ -16,10 +16,10 @@ ROOMS = {
     "settings": {"errors"},
     "config": {"errors"},
     "plugins": {"errors"},
-    "types": {"errors", "settings"},
+    "types": {"errors", "settings", "tasks"},
     "data": BASE,
     "models": BASE,
-    "sparsity": BASE | {"tasks"},
+    "sparsity": BASE | {"models", "tasks"},
     "metrics": BASE | {"data", "sparsity"},
     "curvature": BASE | {"tasks"},
     "runs": {"atomic", "errors"},
@@ -80,7 +80,14 @@ def imported_by(statement):
 
 @pytest.mark.parametrize(
     "statement",
-    ["import expunge", "import expunge.cli.app", "import expunge.report", "import expunge.runs"],
+    [
+        "import expunge",
+        "import expunge.cli.app",
+        "import expunge.report",
+        "import expunge.runs",
+        "import expunge.models.networks",
+        "import expunge.data.sources",
+    ],
 )
 def test_what_must_be_quick_does_not_wait_for_torch(statement):
     assert imported_by(statement).isdisjoint({"torch", "sklearn", "datasets", "lightning_fabric"})

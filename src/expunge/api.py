@@ -183,7 +183,7 @@ def prune(
         settings["sparsity"] = sparsity
     config = from_mapping(pruner.config, settings, f"pruner {method}")
     mask, model = (model.mask, model.model) if isinstance(model, Sparse) else (None, model)
-    check_outputs(model, split.train.inputs.shape, split.train.num_classes)
+    _check_fit(model, split)
     context = _context(model, seed, device, recipe=recipe, precision=precision, progress=progress)
     context = replace(context, mask=mask, rebuild=rebuild)
     return Sparse(*sparsify(model, split.train, pruner, config, context, rewind))
@@ -220,7 +220,7 @@ def unlearn(
     mask: Mask | None = None
     if isinstance(model, Sparse):
         mask, model = model.mask, model.model
-    check_outputs(model, split.train.inputs.shape, split.train.num_classes)
+    _check_fit(model, split)
     context = _context(model, seed, device, recipe=recipe, precision=precision, progress=progress)
     context = replace(context, mask=mask, rebuild=rebuild)
     unlearned, seconds = run_method(chosen, model, split, config, context)
@@ -259,7 +259,7 @@ def evaluate(
 def _metrics(
     model: nn.Module, split: Split, test: Any, seed: int, device: str
 ) -> dict[str, float | None]:
-    check_outputs(model, split.train.inputs.shape, split.train.num_classes)
+    _check_fit(model, split)
     fabric = _fabric(device, "32-true")
     forget = flags_of(split.forget.numpy(), len(split.train))
     evidence = Evidence(
@@ -274,6 +274,11 @@ def _metrics(
     )
     values = {name: measure(get_metric(name), evidence).value for name in _MEASURED}
     return {name: value for name, value in values.items() if not isinstance(value, dict | list)}
+
+
+def _check_fit(model: nn.Module, split: Split) -> None:
+    inputs = split.train.inputs
+    check_outputs(model, inputs.shape, split.train.num_classes, inputs.kind)
 
 
 def _fabric(device: str, precision: str) -> "Fabric":

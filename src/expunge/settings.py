@@ -9,6 +9,9 @@ from typing import Literal, Protocol
 
 from expunge.errors import ConfigError
 
+InputKind = Literal["images", "vectors", "tokens"]
+"""What a network reads: images, rows of numbers, or sequences of token ids."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
@@ -97,6 +100,19 @@ class Progress(Protocol):
 
 def silent(task: str, done: int, total: int, images: int) -> None:
     """The progress callback that says nothing."""
+
+
+def check_augmentation(augmentation: Augmentation, kind: InputKind) -> None:
+    """Refuse random changes to inputs that are not images.
+
+    Raises:
+        ConfigError: there are such changes, and nothing that they could be made to.
+    """
+    if kind != "images" and augmentation != Augmentation():
+        raise ConfigError(
+            f"crop_padding and flip change images, and the data are {kind}: "
+            "set crop_padding=0 and flip=false"
+        )
 
 
 def derive_seed(seed: int, purpose: str) -> int:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from expunge.errors import ConfigError, ForgetError, ModelError, some
-from expunge.settings import Augmentation, Progress, Recipe, derive_seed, silent
+from expunge.settings import Augmentation, InputKind, Progress, Recipe, derive_seed, silent
 from expunge.tasks import classify
 from expunge.tasks.task import Task
 
@@ -21,30 +21,61 @@ Mask = Mapping[str, Tensor]
 """Which weights are kept: parameter name to bool tensor of its shape; False is pruned."""
 
 
+Batch = Tensor | dict[str, Tensor]
+"""What a network is given: images `(B, C, H, W)`, vectors `(B, D)`, or, of tokens, int64 tensors
+`(B, L)` by name: `input_ids`, `attention_mask` and perhaps `token_type_ids`."""
+
+
+def map_batch(change: Callable[[Tensor], Tensor], batch: Batch) -> Batch:
+    """`change` made to the tensor, or to each of the tensors, of a batch."""
+    if isinstance(batch, Tensor):
+        return change(batch)
+    return {name: change(tensor) for name, tensor in batch.items()}
+
+
 class Inputs(Protocol):
-    """Images by index, handed out in batches on the compute device."""
+    """What a network reads, by index, handed out in batches on the compute device."""
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of every image."""
+    def kind(self) -> InputKind:
+        """Images, vectors or tokens."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample: `(C, H, W)` of an image, `(D,)` of a vector, `(L,)` of padded tokens."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """As it is stored: uint8 or float32 of images, float32 of vectors, int64 of tokens."""
+        ...
+
+    @property
+    def vocabulary(self) -> int | None:
+        """One more than the largest token id; None of images and vectors."""
         ...
 
     def __len__(self) -> int:
-        """How many images there are."""
+        """How many samples there are."""
         ...
 
     def to(self, device: torch.device) -> Inputs:
-        """The same images, handed out on `device`."""
+        """The same samples, handed out on `device`."""
         ...
 
-    def batches(self, index: Iterable[Tensor]) -> Iterator[Tensor]:
-        """For each int64 index `(B,)`, images `(B, C, H, W)`: uint8 0-255, or float32 as given."""
+    def take(self, index: Tensor) -> Inputs:
+        """A view of the samples at `index`, int64 `(M,)`, in its order."""
+        ...
+
+    def batches(self, index: Iterable[Tensor]) -> Iterator[Batch]:
+        """For each int64 index `(B,)`, those samples; images of uint8 are 0-255."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Labelled images that can be told apart."""
+    """Labelled inputs that can be told apart."""
 
     inputs: Inputs
     labels: Tensor

@@ -1,9 +1,9 @@
 """Two recipes side by side: accuracy, epochs and time of what they train."""
 
 from benchmarks.recipes import compared
-
 from expunge.bench.experiment import parse_experiment
 from expunge.bench.workspace import Workspace
+
 from expunge.runs import Store
 
 RECIPE = """

@@ -4,9 +4,9 @@ import json
 import sys
 
 import pytest
+from expunge.bench.experiment import parse_experiment
 from transformers import ViTConfig
 
-from expunge.bench.experiment import parse_experiment
 from expunge.models.recipes import recipe_for
 
 QUICK = ["--epochs", "1", "--warmup_epochs", "0", "--rewind_epoch", "0"]

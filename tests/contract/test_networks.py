@@ -3,47 +3,39 @@
 import copy
 from dataclasses import asdict, replace
 
-import numpy as np
 import pytest
 import torch
+from tests.kinds import clouds, first_batch, save_bert, sentences, stripes
 from transformers import ViTConfig
 
 from expunge.config import from_mapping, to_mapping
 from expunge.curvature.head import head_parameters
-from expunge.data.arrays import as_samples
+from expunge.data.statistics import input_statistics
 from expunge.methods import METHODS
 from expunge.methods.run import run_method
-from expunge.models.build import MODELS, build
+from expunge.models.build import build
 from expunge.models.check import check_outputs
+from expunge.models.networks import MODELS, find_network
 from expunge.models.recipes import recipe_for
-from expunge.models.spec import ModelSpec
+from expunge.models.spec import ModelSpec, spec_for
 from expunge.models.weights import load_weights, save_weights
 from expunge.scenarios import at_random, by_class, make_split
 from expunge.sparsity.mask import prunable, sparsity_of
 from expunge.training.fit import fit
 from expunge.training.step import task_loss
 from expunge.training.streams import Stream
+from expunge.types import map_batch
 
-SHAPE = (3, 32, 32)
-ADAPTED = "by adapter, with dropout"
-
-
-@pytest.fixture(scope="module")
-def samples():
-    """9 images of 3 classes, of the size that the larger networks need."""
-    rng = np.random.default_rng(0)
-    labels = np.arange(9) % 3
-    images = rng.integers(0, 120, (9, *SHAPE))
-    for image, label in zip(images, labels, strict=True):
-        image[label, 8 * label : 8 * label + 12] += 120
-    return as_samples((images.astype(np.uint8), labels), name="stripes")
+ADAPTED = "images by adapter, with dropout"
+ADAPTED_TOKENS = "tokens by adapter, with dropout"
 
 
-@pytest.fixture(scope="module", params=[*MODELS, ADAPTED])
-def spec(request, tmp_path_factory):
-    sizes = {"num_classes": 3, "mean": (0.3,) * 3, "std": (0.2,) * 3}
+@pytest.fixture(scope="module", params=[*MODELS, ADAPTED, ADAPTED_TOKENS])
+def name(request, tmp_path_factory):
     if request.param in MODELS:
-        return ModelSpec(name=request.param, width=1 / 8, **sizes)
+        return request.param
+    if request.param == ADAPTED_TOKENS:
+        return save_bert(tmp_path_factory.mktemp("bert"), hidden_dropout_prob=0.2)
     folder = tmp_path_factory.mktemp("vit")
     ViTConfig(
         patch_size=8,
@@ -53,7 +45,22 @@ def spec(request, tmp_path_factory):
         intermediate_size=8,
         hidden_dropout_prob=0.2,
     ).save_pretrained(folder)
-    return ModelSpec(name=f"hf:{folder}", image_size=SHAPE[1:], **sizes)
+    return f"hf:{folder}"
+
+
+@pytest.fixture(scope="module")
+def samples(name):
+    """A few samples of 3 classes, of the kind and the size that the network needs."""
+    if "bert" in name:
+        return sentences()
+    return clouds() if "vectors" in find_network(name).inputs else stripes()
+
+
+@pytest.fixture(scope="module")
+def spec(name, samples):
+    statistics = input_statistics(samples)
+    width = 1 / 8 if name in MODELS else 1.0
+    return spec_for(name, samples.inputs, 3, width=width, statistics=statistics)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +128,8 @@ def test_a_method_keeps_its_contract(method, case, split):
     assert changed
     for name, kept in (context.mask or {}).items():
         assert not one.get_parameter(name)[~kept].any(), name
-    check_outputs(one, SHAPE, 3)
+    inputs = split.train.inputs
+    check_outputs(one, inputs.shape, 3, inputs.kind)
 
 
 def test_retraining_starts_from_a_random_initialisation(spec, case):
@@ -140,28 +148,30 @@ def test_retraining_starts_from_a_random_initialisation(spec, case):
     assert drawn
 
 
-def test_its_head_is_found_and_its_layers_can_be_pruned(spec):
+def test_its_head_is_found_and_its_layers_can_be_pruned(spec, samples):
     model = build(spec).eval()
-    found = head_parameters(model, torch.zeros((1, *SHAPE)))
+    found = head_parameters(model, first_batch(samples))
     (weight,) = [name for name in found if model.get_parameter(name).ndim == 2]
     assert model.get_parameter(weight).shape[0] == 3
     assert weight in prunable(model, ("linear",))
     assert sparsity_of(model, list(prunable(model, ("conv", "linear")))) < 0.01
 
 
-def test_its_spec_and_its_weights_round_trip(spec, tmp_path):
+def test_its_spec_and_its_weights_round_trip(spec, samples, tmp_path):
     assert from_mapping(ModelSpec, to_mapping(spec), "spec") == spec
     assert ModelSpec(**asdict(spec)) == spec
     saved, loaded = build(spec, 1).eval(), build(spec, 2).eval()
     save_weights(saved, tmp_path / "weights.safetensors")
     load_weights(loaded, tmp_path / "weights.safetensors")
-    images = torch.rand(2, *SHAPE)
+    batch = first_batch(samples)
     with torch.no_grad():
-        assert torch.equal(saved(images), loaded(images))
-        assert torch.equal(copy.deepcopy(saved)(images), saved(images))
+        assert torch.equal(saved(batch), loaded(batch))
+        assert torch.equal(copy.deepcopy(saved)(batch), saved(batch))
 
 
-def test_its_layers_follow_it_to_another_device(spec):
+def test_its_layers_follow_it_to_another_device(spec, samples):
     """On the meta device: a tensor that a layer keeps to itself would stay on the CPU and fail."""
+    if spec.input_kind == "tokens":
+        pytest.skip("transformers looks into the mask, and there is nothing in it on this device")
     model = build(spec).eval().to("meta")
-    assert model(torch.empty((2, *SHAPE), device="meta")).shape == (2, 3)
+    assert model(map_batch(lambda tensor: tensor.to("meta"), first_batch(samples))).shape == (2, 3)

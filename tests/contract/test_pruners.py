@@ -25,6 +25,7 @@ RECIPE = Recipe(epochs=1, batch_size=8, lr=0.01, schedule="constant")
 class BlankImages:
     """Sixteen images of noise."""
 
+    kind = "images"
     shape = (3, 8, 8)
 
     def __init__(self, seed=1):

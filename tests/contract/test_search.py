@@ -1,8 +1,8 @@
 """What the search space of every method must satisfy, whatever the method is called."""
 
 import pytest
-
 from expunge.bench.tuning.space import space_of
+
 from expunge.errors import ConfigError
 from expunge.methods import METHODS
 from expunge.methods.method import Range

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from tests.kinds import clouds
 
 from expunge.data.arrays import as_samples
 from expunge.data.edits.badnets import BadnetsConfig, badnets, with_patch
-from expunge.data.images import StreamedImages
+from expunge.data.inputs.images import StreamedImages
 from expunge.errors import ConfigError, DataError
 
 
@@ -117,19 +118,12 @@ def test_impossible_settings_are_refused(settings, match):
 
 
 def test_what_is_no_image_of_bytes_is_refused():
-    class Vectors:
-        shape = (7,)
-
-        def __len__(self):
-            return 50
-
     pixels, labels = images()
     samples = as_samples((pixels.astype(np.float32), labels))
     with pytest.raises(DataError, match=r"uint8 in 0\.\.255, got torch.float32"):
         badnets(samples, BadnetsConfig(), seed=0)
-    object.__setattr__(samples, "inputs", Vectors())
-    with pytest.raises(DataError, match=r"images \(C, H, W\), got inputs of shape \(7,\)"):
-        badnets(samples, BadnetsConfig(), seed=0)
+    with pytest.raises(DataError, match=r"images \(C, H, W\), got vectors of shape \(7,\)"):
+        badnets(clouds(), BadnetsConfig(), seed=0)
 
 
 def test_a_share_of_nothing_is_refused():

@@ -7,7 +7,7 @@ import torch
 
 from expunge.data.arrays import as_samples
 from expunge.data.cache import cached
-from expunge.data.images import StreamedImages
+from expunge.data.inputs.images import StreamedImages
 from expunge.data.places import default_cache, files_digest
 from expunge.errors import DataError
 

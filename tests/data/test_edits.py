@@ -7,8 +7,8 @@ from importlib.metadata import EntryPoint
 import pytest
 import torch
 
+from expunge import plugins
 from expunge.config import from_mapping, to_mapping
-from expunge.data import edits
 from expunge.data.edits import EDITS, all_edits, get_edit
 from expunge.data.edits.apply import apply_edits, edit_configs, target_of, triggering
 from expunge.data.edits.badnets import BadnetsConfig
@@ -49,7 +49,7 @@ NO_EDIT = "same"
 def entry_point(monkeypatch):
     def add(attribute):
         entry = EntryPoint("x", f"tests.data.test_edits:{attribute}", "expunge.edits")
-        monkeypatch.setattr(edits, "entry_points", lambda *, group: [entry])
+        monkeypatch.setattr(plugins, "entries", lambda group: (entry,))
 
     return add
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from expunge.data.identity import content_ids, fingerprint, given_ids
-from expunge.data.images import ResidentImages, StreamedImages
+from expunge.data.inputs.images import ResidentImages, StreamedImages
 from expunge.errors import DataError
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from expunge.data.images import ResidentImages, StreamedImages, place, place_dataset
+from expunge.data.inputs.images import ResidentImages, StreamedImages
+from expunge.data.inputs.placement import place, place_dataset
 from expunge.errors import DataError
 from expunge.types import Dataset, Samples
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from expunge.data.arrays import as_samples
-from expunge.data.images import StreamedImages, place_dataset
+from expunge.data.inputs.images import StreamedImages
+from expunge.data.inputs.placement import place_dataset
 from expunge.data.sources import load
 from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, DataError
@@ -205,7 +206,7 @@ def test_different_sizes_are_brought_to_one_where_asked(write_parquet, noise):
     ("labels", "message"),
     [
         ([0, -1], "split train, column 'label': 1 labels are negative, the first in row 1"),
-        ([0.5, 1.0], "column 'label': labels must be one integer or text per image, got float"),
+        ([0.5, 1.0], "column 'label': labels must be one integer or text per sample, got float"),
         ([0, None], "column 'label': rows without a label: 1"),
         (["a", None], "column 'label': rows without a label: 1"),
     ],
@@ -365,7 +366,7 @@ def test_samples_and_tables_cannot_be_mixed(module, samples, noise):
 
 def test_a_test_set_must_fit_the_training_set(module, samples, noise):
     other = as_samples((noise(3, (1, 8, 9)), [0, 1, 2]))
-    message = r"training images \(1, 8, 8\) of 3 classes do not fit \(1, 8, 9\) of 3 classes"
+    message = r"training images \(1, 8, 8\) of 3 classes do not fit images \(1, 8, 9\) of 3 classes"
     with pytest.raises(DataError, match=message):
         load(DataSpec(source=module((samples, other))))
     other = as_samples((noise(2, (1, 8, 8)), [0, 1]))
@@ -392,14 +393,14 @@ def test_a_callable_that_is_not_there_is_named(source, message):
 
 @pytest.mark.parametrize("source", ["/no/such/folder", "./nothing", "a:b:c", "what is this?"])
 def test_an_unknown_source_is_told_what_there_is(source):
-    with pytest.raises(DataError, match=r"unknown dataset .*: expected digits, an existing folder"):
+    with pytest.raises(DataError, match=r"unknown dataset .*: expected digits, breast_cancer, a"):
         load(DataSpec(source=source))
 
 
 def test_a_file_is_no_source(tmp_path):
-    (tmp_path / "file.parquet").write_bytes(b"")
+    (tmp_path / "file.txt").write_bytes(b"")
     with pytest.raises(DataError, match="unknown dataset"):
-        load(DataSpec(source=str(tmp_path / "file.parquet")))
+        load(DataSpec(source=str(tmp_path / "file.txt")))
 
 
 def test_real_images_are_decoded_once_and_then_read_at_once(shared_data):

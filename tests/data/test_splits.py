@@ -1,13 +1,11 @@
 from dataclasses import replace
 
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge.data.arrays import as_samples
 from expunge.data.splits import limited, stratified, subset
-from expunge.errors import DataError
 
 labels_of = st.lists(st.integers(0, 4), min_size=1, max_size=60).map(torch.tensor)
 
@@ -62,16 +60,8 @@ def test_all_rows_in_order_are_the_samples_themselves(samples):
     assert subset(samples, torch.arange(60)) is samples
 
 
-def test_images_without_views_have_no_subset(samples):
-    class Other:
-        pass
-
-    with pytest.raises(DataError, match="images of type Other"):
-        subset(replace(samples, inputs=Other()), torch.tensor([1]))
-
-
 def test_a_subset_of_streamed_images(noise):
-    from expunge.data.images import StreamedImages
+    from expunge.data.inputs.images import StreamedImages
 
     samples = as_samples((noise(5, (3, 4, 4)), [0, 1, 0, 1, 1]))
     streamed = replace(samples, inputs=StreamedImages(samples.inputs.tensor.numpy()))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from expunge.data.images import StreamedImages
+from expunge.data.inputs.images import StreamedImages
 from expunge.data.tables import Table, check_labels, shared_classes, to_samples
 from expunge.errors import DataError
 
@@ -31,7 +31,7 @@ def test_texts_stay_texts(values):
     ("values", "message"),
     [
         ([0, -1, -1], "here: 2 labels are negative, the first in row 1"),
-        ([0.0, 1.0], r"one integer or text per image, got float64 of shape \(2,\)"),
+        ([0.0, 1.0], r"one integer or text per sample, got float64 of shape \(2,\)"),
         ([[0], [1]], r"got int64 of shape \(2, 1\)"),
         ([True, False], "got bool"),
         (["a", None, None], "here: rows without a label: 1, 2"),

@@ -12,7 +12,7 @@ from expunge.bench.workspace import Workspace
 from tests.conftest import small_network
 from tests.training import shared_work
 
-from expunge.data.images import StreamedImages
+from expunge.data.inputs.images import StreamedImages
 from expunge.methods import METHODS, get_method
 from expunge.runs import Store
 from expunge.settings import Augmentation, Recipe

@@ -161,7 +161,7 @@ def test_linear_layers_are_prunable_and_convolutions_are_not_assumed(config_fold
     assert list(prunable(model)) == ["network.vit.embeddings.patch_embeddings.projection.weight"]
     encoder = model.network.vit.layers
     with pytest.raises(MaskError, match="no weights in layers of kind conv: choose layers from"):
-        prunable(encoder)
+        prunable(encoder, ("conv",))
 
 
 def test_a_changed_configuration_is_another_network(config_folder):

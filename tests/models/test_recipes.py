@@ -1,6 +1,6 @@
 import pytest
 
-from expunge.models.build import ADAPTERS, MODELS
+from expunge.models.networks import ADAPTERS, MODELS
 from expunge.models.recipes import RECIPES, recipe_for
 from expunge.settings import Recipe
 

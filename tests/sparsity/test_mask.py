@@ -54,11 +54,26 @@ def test_a_shared_weight_is_listed_once(model):
 
 def test_nothing_to_prune():
     with pytest.raises(MaskError, match="no weights in layers of kind conv: choose"):
-        prunable(nn.Linear(2, 2))
+        prunable(nn.Linear(2, 2), ("conv",))
+    with pytest.raises(MaskError, match="no weights in layers of kind conv or linear: choose"):
+        prunable(nn.BatchNorm1d(2))
     with pytest.raises(MaskError, match=r"of kind \(none\)"):
         prunable(nn.Linear(2, 2), ())
-    with pytest.raises(ConfigError, match="layers must be one of conv, linear, got 'norm'"):
+    with pytest.raises(ConfigError, match="layers must be one of auto, conv, linear, got 'norm'"):
         prunable(nn.Linear(2, 2), ("norm",))
+
+
+def test_without_convolutions_all_linear_layers_but_the_head():
+    model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 3), nn.Linear(3, 2))
+    assert list(prunable(model)) == ["0.weight", "2.weight"]
+    assert list(prunable(model, ("auto", "linear"))) == ["0.weight", "2.weight", "3.weight"]
+    assert list(prunable(model[0])) == ["weight"]
+    check_mask(model, full(model, ("auto",)))
+    check_mask(model, full(model, ("linear",)))
+    mask = full(model, ("auto",))
+    del mask["0.weight"]
+    with pytest.raises(MaskError, match=r"missing 0\.weight"):
+        check_mask(model, mask)
 
 
 @pytest.mark.parametrize("layers", [("conv",), ("linear",), ("conv", "linear")])

@@ -8,7 +8,7 @@ from expunge.sparsity.pruner import PruneConfig, TrainedPruneConfig
 
 
 def test_defaults_are_the_papers():
-    assert dataclasses.asdict(PruneConfig()) == {"sparsity": 0.95, "layers": ("conv",)}
+    assert dataclasses.asdict(PruneConfig()) == {"sparsity": 0.95, "layers": ("auto",)}
     assert TrainedPruneConfig().rewind
 
 
@@ -18,8 +18,8 @@ def test_defaults_are_the_papers():
         ({"sparsity": 1}, "less than 1, got 1: no weight"),
         ({"sparsity": -0.1}, r"sparsity must be a finite number in 0\.\.1, got -0\.1"),
         ({"sparsity": float("nan")}, "sparsity must be a finite number"),
-        ({"layers": ()}, "layers must name one or more of conv, linear"),
-        ({"layers": ("head",)}, "layers must be one of conv, linear, got 'head'"),
+        ({"layers": ()}, "layers must name one or more of auto, conv, linear"),
+        ({"layers": ("head",)}, "layers must be one of auto, conv, linear, got 'head'"),
     ],
 )
 def test_refuses_what_cannot_be(changes, message):

@@ -20,7 +20,7 @@ class Shape:
     """Samples of which a pruner may know no more than the shape."""
 
     def __init__(self, *shape):
-        self.inputs = type("Images", (), {"shape": shape})
+        self.inputs = type("Images", (), {"shape": shape, "kind": "images"})
 
 
 def scores_of(model, shape, layers=("conv",), mask=None):

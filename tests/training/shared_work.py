@@ -3,18 +3,23 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 from tests.conftest import small_network
+from tests.kinds import clouds, save_bert, sentences
 from torch import nn
 
 from expunge.config import from_mapping
 from expunge.data.arrays import as_samples
+from expunge.data.statistics import input_statistics
 from expunge.methods import METHODS
 from expunge.methods.fisher_forgetting import FisherForgettingConfig, fisher_forgetting
 from expunge.methods.influence import InfluenceConfig, influence_unlearning
+from expunge.models.build import build
+from expunge.models.spec import spec_for
 from expunge.scenarios import by_class, make_split
 from expunge.settings import Augmentation, Recipe
 from expunge.sparsity import PRUNERS
@@ -36,6 +41,7 @@ def everything(fabric):
         **pruners(fabric),
         **curvature_methods(fabric),
         **predictions(fabric),
+        **other_inputs(fabric),
     }
 
 
@@ -185,6 +191,28 @@ def predictions(fabric):
 def double(seed=0):
     """A network in float64."""
     return small_network(seed).double()
+
+
+def other_inputs(fabric):
+    """Weights after training and after unlearning on vectors and on tokens."""
+    found = {}
+    with TemporaryDirectory() as folder:
+        bert = save_bert(folder, hidden_dropout_prob=0, attention_probs_dropout_prob=0)
+        for name, data in (("mlp", clouds(31)), (bert, sentences(25))):
+            statistics = input_statistics(data)
+            width = 1 / 16 if name == "mlp" else 1.0
+            spec = spec_for(name, data.inputs, 3, width=width, statistics=statistics)
+            model = build(spec, 0).double()
+            context = Context(fabric=fabric)
+            recipe = Recipe(epochs=2, batch_size=8, lr=0.02, schedule="constant")
+            fit(model, Stream(data, torch.arange(len(data))), task_loss, recipe, context)
+            split = make_split(data, by_class(1))
+            kind = data.inputs.kind
+            found |= {f"{kind} trained {n}": t.clone() for n, t in model.state_dict().items()}
+            config = InfluenceConfig(batch_size=5)
+            unlearned = influence_unlearning(model, split, config, context)
+            found |= {f"{kind} iu {n}": t.clone() for n, t in unlearned.named_parameters()}
+    return {name: tensor.detach() for name, tensor in found.items()}
 
 
 def samples(count):

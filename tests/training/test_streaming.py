@@ -7,7 +7,7 @@ import pytest
 import torch
 from tests.conftest import small_network
 
-from expunge.data.images import StreamedImages
+from expunge.data.inputs.images import StreamedImages
 from expunge.methods.fisher_forgetting import FisherForgettingConfig, fisher_forgetting
 from expunge.methods.influence import InfluenceConfig, influence_unlearning
 from expunge.scenarios import by_class, make_split

@@ -9,7 +9,7 @@ from tests.conftest import small_network
 from tests.training.test_fit import some_mask
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from expunge.data.images import ResidentImages
+from expunge.data.inputs.images import ResidentImages
 from expunge.settings import Augmentation, Recipe
 from expunge.training.batches import with_labels
 from expunge.training.fit import Penalty, fit

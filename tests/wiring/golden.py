@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from expunge.data.sources import load
 from expunge.data.spec import DataSpec
-from expunge.data.statistics import channel_statistics
+from expunge.data.statistics import input_statistics
 from expunge.graph.kinds import KINDS
 from expunge.methods import METHODS
 from expunge.methods.run import run_method
@@ -70,7 +70,7 @@ def samples():
 
 
 def fresh(seed):
-    mean, std = channel_statistics(samples())
+    mean, std = input_statistics(samples())
     spec = ModelSpec(name="resnet8", width=0.25, num_classes=10, in_channels=1, mean=mean, std=std)
     return build(spec, seed=seed)
 

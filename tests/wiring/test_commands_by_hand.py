@@ -12,7 +12,7 @@ from tests.wiring.test_grid_by_hand import Base, measure
 
 from expunge.data.sources import load
 from expunge.data.spec import DataSpec
-from expunge.data.statistics import channel_statistics
+from expunge.data.statistics import input_statistics
 from expunge.models.build import build
 from expunge.models.spec import ModelSpec
 from expunge.models.weights import read_tensors
@@ -122,7 +122,7 @@ def test_a_model_is_trained_in_bf16_and_judged_in_float32(answer, tmp_path):
     recipe = Recipe(epochs=2, batch_size=16, schedule="cosine", flip=True)
     half = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
     context = Context(fabric=half, seed=3, augmentation=recipe.augmentation)
-    mean, std = channel_statistics(train)
+    mean, std = input_statistics(train)
     spec = ModelSpec(name="resnet8", width=0.25, num_classes=10, in_channels=1, mean=mean, std=std)
     model = build(spec, seed=derive_seed(3, "initialisation"))
     fit(model, Stream(train, torch.arange(60)), task_loss, recipe, context)

@@ -16,7 +16,7 @@ from tests.conftest import in_new_process
 
 from expunge.data.sources import load
 from expunge.data.spec import DataSpec
-from expunge.data.statistics import channel_statistics
+from expunge.data.statistics import input_statistics
 from expunge.methods.fine_tuning import FineTuningConfig
 from expunge.methods.gradient_ascent import GradientAscentConfig
 from expunge.methods.l1_sparse import L1SparseConfig
@@ -228,7 +228,7 @@ def config_of(method, scenario):
 
 
 def fresh_network(train, seed):
-    mean, std = channel_statistics(train)
+    mean, std = input_statistics(train)
     spec = ModelSpec(
         name="resnet8",
         width=0.25,

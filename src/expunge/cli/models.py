@@ -85,7 +85,7 @@ def train(
     from expunge.data.places import default_cache
     from expunge.data.spec import DataSpec
     from expunge.graph.kinds.data import add_data
-    from expunge.graph.kinds.train import Origin, add_train
+    from expunge.graph.kinds.train import Origin, add_train, check_training
     from expunge.models.recipes import recipe_for
     from expunge.models.spec import NetworkSettings
     from expunge.settings import Recipe
@@ -101,6 +101,7 @@ def train(
     )
     space = session(store, device, devices, strategy, compiled, engine, workers)
     facts = resolve(spec, default_cache())
+    check_training(origin.network, origin.training, facts)
     graph = space.graph()
     data_id = add_data(graph, spec, facts)
     run_id = add_train(graph, data_id, origin, space.together, data)

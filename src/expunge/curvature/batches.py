@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 
 from torch import Tensor
 
-Batches = Callable[[], Iterator[tuple[Tensor, Tensor]]]
-"""Each call gives the same batches: images as the network takes them, labels int64 `(B,)`."""
+from expunge.types import Batch
+
+Batches = Callable[[], Iterator[tuple[Batch, Tensor]]]
+"""Each call gives the same batches: inputs as the network takes them, labels int64 `(B,)`."""
 
 Combine = Callable[[Tensor], Tensor]
 """Sums a tensor over the processes that share the batches; it may write over what it is given."""

@@ -103,9 +103,9 @@ def batch_mean_fisher(
     parameters = list(coordinates.parameters.values())
     total = [torch.zeros_like(p) for p in parameters]
     count = 0
-    for images, _ in batches():
+    for batch, _ in batches():
         with torch.enable_grad():
-            log_probabilities = task.log_probabilities(model(images))
+            log_probabilities = task.log_probabilities(model(batch))
             losses = -log_probabilities.mean(0)
         weights = log_probabilities.detach().exp().mean(0)
         for loss, weight in zip(losses, weights, strict=True):
@@ -133,15 +133,15 @@ def _mean_squares(
     total = {name: torch.zeros_like(p) for name, p in coordinates.parameters.items()}
     network: Network | None = None
     count = 0
-    for images, _ in batches():
+    for batch, labels in batches():
         if network is None:
-            network = Network(model, coordinates.parameters, images)
-        done = network.run(images)
+            network = Network(model, coordinates.parameters, batch)
+        done = network.run(batch)
         # Large numbers of classes in parts: memory stays that of one part.
         for part in torch.split(directions(done.logits, count), _AT_ONCE, 1):
             for name, gradients in done.gradients(part):
                 total[name] += gradients.square().sum((0, 1))
-        count += len(images)
+        count += len(labels)
     return _mean(coordinates, total, count, combine)
 
 

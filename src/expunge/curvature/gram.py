@@ -45,9 +45,9 @@ def gram_matrix(
     parameter that no layer's rule covers is held as its M gradients. The model is in evaluation
     mode.
     """
-    images, _ = next(batches())
-    network = Network(model, coordinates.parameters, images)
-    budget = memory / (count * images.element_size())
+    first, _ = next(batches())
+    network = Network(model, coordinates.parameters, first)
+    budget = memory / (count * vector.element_size())
     parts = coordinates.unflatten(vector)
     products = torch.zeros((count, count), dtype=torch.float64)
     along = torch.zeros(count, dtype=torch.float64)
@@ -63,7 +63,7 @@ def gram_matrix(
             del held[name]
     for name in network.rest:
         found = [
-            vmapped(model, (name,), done.images, cotangents)[name]
+            vmapped(model, (name,), done.batch, cotangents)[name]
             for _, done, cotangents in _passes(network, batches, (), task)
         ]
         alone = _columns(coordinates, name, torch.cat(found), _ALL)
@@ -77,8 +77,8 @@ def _passes(
 ) -> Iterator[tuple[int, Pass, Tensor]]:
     """For every batch: where it starts, its forward pass and its losses' cotangents."""
     start = 0
-    for images, labels in batches():
-        done = network.run(images, layers)
+    for batch, labels in batches():
+        done = network.run(batch, layers)
         yield start, done, task.cotangents(done.logits, labels)[:, None]
         start += len(labels)
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.autograd.graph import Node
 from torch.func import functional_call
 
 from expunge.errors import ModelError
+from expunge.types import Batch
 
 
-def head_parameters(model: nn.Module, images: Tensor) -> tuple[str, ...]:
+def head_parameters(model: nn.Module, batch: Batch) -> tuple[str, ...]:
     """The parameters of the last layer that have one row for each class, by name.
 
-    Going back from the logits of `images`, level by level of the graph, until the first weight of
+    Going back from the logits of `batch`, level by level of the graph, until the first weight of
     two dimensions or more with a row for each class: it, and the vectors of one number a class that
     were met on the way and belong to the same module, such as its bias. Frozen ones are found too.
 
@@ -23,7 +24,7 @@ def head_parameters(model: nn.Module, images: Tensor) -> tuple[str, ...]:
     # Views of its own as leaves: whether a parameter is frozen does not change where it is.
     leaves = {name: p.detach().requires_grad_() for name, p in model.named_parameters()}
     with torch.enable_grad():
-        logits = functional_call(model, leaves, (images,))
+        logits = functional_call(model, leaves, (batch,))
     names = {id(leaf): name for name, leaf in leaves.items()}
     classes = logits.shape[-1]
     found: list[str] = []

@@ -26,6 +26,8 @@ def has_rule(module: nn.Module) -> bool:
         return module.padding_mode == "zeros" and not isinstance(module.padding, str)
     if isinstance(module, _BatchNorm):
         return module.running_mean is not None
+    if isinstance(module, nn.Embedding):
+        return not (module.scale_grad_by_freq or module.sparse or module.max_norm)
     return True
 
 
@@ -134,8 +136,20 @@ def _layer_norm(module: nn.LayerNorm, inputs: Tensor, outputs: Tensor) -> dict[s
     return {"weight": weight.sum(inner), "bias": outputs.sum(inner)}
 
 
+def _embedding(module: nn.Embedding, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
+    """Ids `(B, ...)` in, `(B, ..., E)` out: every id's row gets what came out where it stood."""
+    batch, functions = outputs.shape[:2]
+    ids = inputs.reshape(batch, 1, -1, 1)
+    outputs = outputs.reshape(batch, functions, ids.shape[2], -1)
+    if module.padding_idx is not None:
+        outputs = outputs * (ids != module.padding_idx)
+    weight = outputs.new_zeros((batch, functions, *module.weight.shape))
+    return {"weight": weight.scatter_add_(2, ids.expand_as(outputs), outputs)}
+
+
 _RULES: dict[type[nn.Module], Callable[[Any, Tensor, Tensor], dict[str, Tensor]]] = {
     nn.Conv2d: _conv2d,
+    nn.Embedding: _embedding,
     nn.Linear: _linear,
     nn.BatchNorm1d: _batch_norm,
     nn.BatchNorm2d: _batch_norm,

@@ -1,10 +1,15 @@
-"""Per-sample gradients of any network: by layers where there is a rule, else by `vmap`."""
+"""Per-sample gradients of any network: by layers where there is a rule, else by `vmap`.
+
+A network whose steps depend on the numbers in it, as where a mask without padding is left out, has
+no `vmap`: there each sample gets a backward pass of its own.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from expunge.curvature.layers import has_rule, layer_gradients
 from expunge.tasks.task import Task
+from expunge.types import Batch, map_batch
 
 
 @dataclass(frozen=True)
@@ -38,15 +44,15 @@ class Network:
     """A model in evaluation mode, and how each of its parameters gets per-sample gradients.
 
     A parameter goes by its layer where the layer has a rule, runs once, with the batch as its
-    first dimension, and is the only reader of the parameter. `images` `(B, C, H, W)` says what the
-    network takes. Any other of the parameters called `names` goes by `vmap`.
+    first dimension, and is the only reader of the parameter. `batch` says what the network takes.
+    Any other of the parameters called `names` goes by `vmap`.
     """
 
-    def __init__(self, model: nn.Module, names: Collection[str], images: Tensor) -> None:
+    def __init__(self, model: nn.Module, names: Collection[str], batch: Batch) -> None:
         self.model = model
         # Two sizes of batch: a first dimension that follows both is the batch.
-        two, reads = _look(model, images.new_zeros((2, *images.shape[1:])))
-        three, _ = _look(model, images.new_zeros((3, *images.shape[1:])))
+        two, reads = _look(model, _repeated(batch, 2))
+        three, _ = _look(model, _repeated(batch, 3))
         parameters = dict(model.named_parameters())
         self.layers: dict[str, Layer] = {}
         covered: set[str] = set()
@@ -67,7 +73,7 @@ class Network:
                 covered.update(own.values())
         self.rest = tuple(name for name in names if name not in covered)
 
-    def run(self, images: Tensor, layers: Collection[str] | None = None) -> Pass:
+    def run(self, batch: Batch, layers: Collection[str] | None = None) -> Pass:
         """Forward through the model, watching `layers` (all, if not given)."""
         chosen = self.layers if layers is None else {name: self.layers[name] for name in layers}
         inputs: dict[str, Tensor] = {}
@@ -85,11 +91,11 @@ class Network:
         ]
         try:
             with torch.enable_grad():
-                logits = self.model(images)
+                logits = self.model(batch)
         finally:
             for hook in hooks:
                 hook.remove()
-        return Pass(self, images, logits, inputs, edges)
+        return Pass(self, batch, logits, inputs, edges)
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ class Pass:
     """One forward pass, from which gradients can be taken as often as wanted."""
 
     network: Network
-    images: Tensor
+    batch: Batch
     logits: Tensor
     inputs: dict[str, Tensor]
     """What went into each layer that was watched."""
@@ -128,20 +134,22 @@ class Pass:
         for name, outputs in self.outputs(cotangents).items():
             yield from self.network.layers[name].gradients(self.inputs[name], outputs).items()
         if self.network.rest:
-            found = vmapped(self.network.model, self.network.rest, self.images, cotangents)
+            found = vmapped(self.network.model, self.network.rest, self.batch, cotangents)
             yield from found.items()
 
 
 def vmapped(
-    model: nn.Module, names: Collection[str], images: Tensor, cotangents: Tensor
+    model: nn.Module, names: Collection[str], batch: Batch, cotangents: Tensor
 ) -> dict[str, Tensor]:
     """The same for any parameters, whatever the layers that they are in."""
     parameters = {name: p.detach() for name, p in model.named_parameters()}
     rest = {name: parameters.pop(name) for name in names}
 
-    def one(image: Tensor, directions: Tensor) -> dict[str, Tensor]:
+    def one(sample: Batch, directions: Tensor) -> dict[str, Tensor]:
+        alone = map_batch(lambda tensor: tensor[None], sample)
+
         def logits(chosen: dict[str, Tensor]) -> Tensor:
-            found: Tensor = functional_call(model, {**parameters, **chosen}, (image[None],))
+            found: Tensor = functional_call(model, {**parameters, **chosen}, (alone,))
             return found[0]
 
         pull = vjp(logits, rest)[1]
@@ -150,30 +158,68 @@ def vmapped(
 
     # The fused kernels of attention have no rule for `vmap`.
     with sdpa_kernel(SDPBackend.MATH):
-        return vmap(one)(images, cotangents)
+        try:
+            return vmap(one)(batch, cotangents)
+        except RuntimeError as error:
+            if "vmap" not in str(error):
+                raise
+    return _one_by_one(model, names, batch, cotangents)
+
+
+def _one_by_one(
+    model: nn.Module, names: Collection[str], batch: Batch, cotangents: Tensor
+) -> dict[str, Tensor]:
+    """The same by a backward pass for every sample and function, for networks without `vmap`."""
+    leaves = {name: p.detach() for name, p in model.named_parameters()}
+    chosen = {name: leaves[name].requires_grad_() for name in names}
+    found: dict[str, list[Tensor]] = {name: [] for name in names}
+    for row, directions in enumerate(cotangents):
+        alone = map_batch(itemgetter(slice(row, row + 1)), batch)
+        with torch.enable_grad():
+            logits: Tensor = functional_call(model, leaves, (alone,))
+        gradients = [
+            torch.autograd.grad(
+                logits[0],
+                list(chosen.values()),
+                direction,
+                retain_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+            for direction in directions
+        ]
+        for name, each in zip(names, zip(*gradients, strict=True), strict=True):
+            found[name].append(torch.stack(each))
+    return {name: torch.stack(each) for name, each in found.items()}
+
+
+def _repeated(batch: Batch, count: int) -> Batch:
+    """The first sample, `count` times."""
+    return map_batch(lambda tensor: tensor[:1].expand(count, *tensor.shape[1:]), batch)
 
 
 def per_sample_gradients(
     model: nn.Module,
-    images: Tensor,
+    batch: Batch,
     labels: Tensor,
     task: Task,
     names: Collection[str] | None = None,
 ) -> dict[str, Tensor]:
     """Gradients `(B, *shape)` of the loss of every sample, by parameter name.
 
-    `model` must be in evaluation mode. `images` is `(B, C, H, W)`, `labels` int64 `(B,)`. Without
+    `model` must be in evaluation mode. `batch` is as the network takes it, `labels` int64
+    `(B,)`. Without
     `names`, for all parameters that require gradients.
     """
     wanted = names or [name for name, p in model.named_parameters() if p.requires_grad]
-    done = Network(model, wanted, images).run(images)
+    done = Network(model, wanted, batch).run(batch)
     cotangents = task.cotangents(done.logits, labels)[:, None]
     found = {name: gradient[:, 0] for name, gradient in done.gradients(cotangents)}
     return {name: found[name] for name in wanted}
 
 
 def _look(
-    model: nn.Module, images: Tensor
+    model: nn.Module, batch: Batch
 ) -> tuple[dict[str, list[tuple[Tensor, Tensor]]], Counter[int]]:
     """What goes in and out of every layer with a rule; how often each parameter is read."""
     ran: dict[str, list[tuple[Tensor, Tensor]]] = {}
@@ -189,7 +235,7 @@ def _look(
     ]
     try:
         with torch.enable_grad():
-            logits = model(images)
+            logits = model(batch)
     finally:
         for hook in hooks:
             hook.remove()

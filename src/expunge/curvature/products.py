@@ -16,6 +16,7 @@ from expunge.curvature import Curvature
 from expunge.curvature.batches import Batches, Combine, alone
 from expunge.curvature.coordinates import Coordinates
 from expunge.tasks.task import Task
+from expunge.types import Batch
 
 
 def push_forward(coordinates: Coordinates, logits: Tensor, vector: Tensor) -> Tensor:
@@ -45,8 +46,8 @@ def gradient_products(
 ) -> Tensor:
     """g_i · vector for every sample, `(M,)`; g_i is the gradient of its loss."""
     found = []
-    for images, labels in batches():
-        logits = with_graph(model, images)
+    for batch, labels in batches():
+        logits = with_graph(model, batch)
         along = push_forward(coordinates, logits, vector)
         found.append((task.cotangents(logits, labels) * along).sum(1))
     return torch.cat(found)
@@ -67,10 +68,10 @@ def weighted_gradient(
     total = torch.zeros_like(coordinates.flatten(coordinates.parameters))
     weights = weights.to(total)
     start = 0
-    for images, labels in batches():
+    for batch, labels in batches():
         share = weights[start : start + len(labels)]
         start += len(labels)
-        logits = with_graph(model, images)
+        logits = with_graph(model, batch)
         total += _pull_back(coordinates, logits, task.cotangents(logits, labels) * share[:, None])
     return combine(total)
 
@@ -92,8 +93,8 @@ def curvature_product(
     def product(vector: Tensor) -> Tensor:
         total = torch.zeros_like(vector)
         count = 0
-        for images, labels in batches():
-            logits = with_graph(model, images)
+        for batch, labels in batches():
+            logits = with_graph(model, batch)
             along = push_forward(coordinates, logits, vector)
             if curvature == "ggn":
                 inner = task.gauss_newton(logits, along)
@@ -107,13 +108,13 @@ def curvature_product(
     return product
 
 
-def with_graph(model: nn.Module, images: Tensor) -> Tensor:
+def with_graph(model: nn.Module, batch: Batch) -> Tensor:
     """Logits `(B, classes)` whose graph can be gone through twice.
 
     Attention is taken in steps: its fused kernels have no second derivative.
     """
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
-        logits: Tensor = model(images)
+        logits: Tensor = model(batch)
     return logits
 
 

@@ -1,7 +1,7 @@
 """Arrays, tensors and datasets that are in memory already, as samples."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,17 +12,20 @@ from torch import Tensor
 from expunge.data.decode import convert, has_colour, pixels
 from expunge.data.huggingface import is_dataset, table_of_dataset
 from expunge.data.identity import given_ids
-from expunge.data.images import ResidentImages, StreamedImages
+from expunge.data.inputs.images import ResidentImages, StreamedImages
+from expunge.data.inputs.tokens import Tokens
+from expunge.data.inputs.vectors import Vectors
 from expunge.data.tables import Table, check_labels, to_samples
 from expunge.errors import DataError
-from expunge.types import Samples
+from expunge.settings import InputKind
+from expunge.types import Inputs, Samples
 
 Data = Any
 """What `as_samples` takes; of a class that it has to look at first."""
 
 _EXPECTED = (
-    "a pair (images, labels) of arrays or tensors, a torch Dataset with a length, "
-    "or one split of a Hugging Face dataset"
+    "a pair (images, labels) of arrays or tensors, with vectors or a dict of token arrays in the "
+    "place of images, a torch Dataset with a length, or one split of a Hugging Face dataset"
 )
 
 
@@ -33,12 +36,13 @@ def as_samples(
     name: str = "data",
     class_names: Sequence[str] | None = None,
 ) -> Samples:
-    """Samples from a pair (images, labels), a torch Dataset or a Hugging Face dataset.
+    """Samples from a pair (inputs, labels), a torch Dataset or a Hugging Face dataset.
 
     Images are uint8 `(N, C, H, W)`, `(N, H, W, C)` or `(N, H, W)`, or float32 as the network
-    takes them. Whole-number labels are kept as they are, for they are the network's outputs;
-    texts are numbered by `class_names`, otherwise in sorted order. Without `ids`, the ids are
-    hashes of the images. `Samples` are returned unchanged.
+    takes them; vectors are numbers `(N, D)`; tokens are a dict of integers `(N, L)`, `input_ids`
+    and `attention_mask`. Whole-number labels are kept as they are, for they are the network's
+    outputs; texts are numbered by `class_names`, otherwise in sorted order. Without `ids`, the ids
+    are hashes of the inputs. `Samples` are returned unchanged.
 
     Raises:
         DataError: the data is of another kind, empty, or not consistent.
@@ -56,7 +60,7 @@ def as_samples(
 
 
 def table_of(data: Data, *, where: str, ids: Sequence[str] | None = None) -> Table:
-    """Images and raw labels of anything that `as_samples` takes but `Samples`.
+    """Inputs and raw labels of anything that `as_samples` takes but `Samples`.
 
     Raises:
         DataError: the data is of another kind, empty, or not consistent.
@@ -64,15 +68,67 @@ def table_of(data: Data, *, where: str, ids: Sequence[str] | None = None) -> Tab
     names = () if ids is None else given_ids(ids, where)
     if is_dataset(data):
         return table_of_dataset(data, where=where, ids=names)
-    if isinstance(data, tuple | list) and len(data) == 2 and _is_array(data[0]):
-        images, labels = data
+    if isinstance(data, tuple | list) and len(data) == 2 and _are_inputs(data[0]):
+        inputs, labels = data
     elif _is_map_style(data):
-        images, labels = _collect(data, where)
+        inputs, labels = _collect(data, where)
     else:
         raise DataError(f"{where}: expected {_EXPECTED}, got {type(data).__name__}")
     if isinstance(labels, Tensor):
         labels = labels.cpu().numpy()
-    return Table(as_images(images, where), check_labels(labels, where), where=where, ids=names)
+    return Table(as_inputs(inputs, where), check_labels(labels, where), where=where, ids=names)
+
+
+def as_inputs(
+    inputs: np.ndarray[Any, Any] | Tensor | Mapping[str, np.ndarray[Any, Any] | Tensor], where: str
+) -> Inputs:
+    """Tokens from a mapping, vectors from an array of two dimensions, images from others.
+
+    Raises:
+        DataError: they are not fit.
+    """
+    if isinstance(inputs, Mapping):
+        return as_tokens(inputs, where)
+    return as_vectors(inputs, where) if inputs.ndim == 2 else as_images(inputs, where)
+
+
+def as_vectors(vectors: np.ndarray[Any, Any] | Tensor, where: str) -> Vectors:
+    """Vectors from numbers `(N, D)`, shared if they are float32.
+
+    Raises:
+        DataError: another shape, something that is no number or not finite, or none at all.
+    """
+    shape = tuple(vectors.shape)
+    if len(shape) != 2 or 0 in shape:
+        raise DataError(f"{where}: expected vectors of shape (N, D), got {shape}")
+    tensor = vectors if isinstance(vectors, Tensor) else _from_numpy(vectors, where, "vectors")
+    if tensor.dtype == torch.bool or tensor.is_complex():
+        raise DataError(f"{where}: expected vectors of numbers, got {tensor.dtype}")
+    tensor = tensor.detach().to(torch.float32).contiguous()
+    bad = (~torch.isfinite(tensor)).nonzero()
+    if len(bad):
+        row, column = bad[0].tolist()
+        raise DataError(f"{where}, row {row}: number {column} of the vector is not finite")
+    return Vectors(tensor)
+
+
+def as_tokens(tokens: Mapping[str, np.ndarray[Any, Any] | Tensor], where: str) -> Tokens:
+    """Tokens from integers `(N, L)` by name.
+
+    Raises:
+        DataError: `input_ids` or `attention_mask` is missing or not of integers, or they do not
+            fit together.
+    """
+    tensors = {}
+    for name, given in tokens.items():
+        tensor = given if isinstance(given, Tensor) else _from_numpy(given, where, "tokens")
+        if tensor.is_floating_point() or tensor.is_complex():
+            raise DataError(f"{where}: {name} must be integers, got {tensor.dtype}")
+        tensors[name] = tensor.detach().to(torch.int64)
+    try:
+        return Tokens(tensors)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
 
 
 def as_images(images: np.ndarray[Any, Any] | Tensor, where: str) -> ResidentImages | StreamedImages:
@@ -91,7 +147,7 @@ def as_images(images: np.ndarray[Any, Any] | Tensor, where: str) -> ResidentImag
         raise DataError(f"{where} is empty: images have the shape {shape}")
     if isinstance(images, np.memmap) and images.dtype == np.uint8 and _channel_axis(shape) == 1:
         return StreamedImages(images if images.ndim == 4 else images[:, None])
-    tensor = images if isinstance(images, Tensor) else _from_numpy(images, where)
+    tensor = images if isinstance(images, Tensor) else _from_numpy(images, where, "images")
     tensor = tensor.detach()
     if tensor.ndim == 3:
         tensor = tensor.unsqueeze(1)
@@ -126,16 +182,18 @@ def _as_pixels(tensor: Tensor, where: str) -> Tensor:
     return tensor.to(torch.uint8)
 
 
-def _from_numpy(array: np.ndarray[Any, Any], where: str) -> Tensor:
+def _from_numpy(array: np.ndarray[Any, Any], where: str, kind: InputKind) -> Tensor:
     if array.dtype.kind not in "biuf":
-        raise DataError(f"{where}: expected images of numbers, got an array of {array.dtype}")
+        raise DataError(f"{where}: expected {kind} of numbers, got an array of {array.dtype}")
     with warnings.catch_warnings():
         # A read-only array may be shared: samples are never written to.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
         return torch.from_numpy(np.ascontiguousarray(array))
 
 
-def _is_array(value: object) -> bool:
+def _are_inputs(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return all(isinstance(each, np.ndarray | Tensor) for each in value.values())
     return isinstance(value, np.ndarray | Tensor) and value.ndim > 1
 
 

@@ -1,4 +1,4 @@
-"""Decoded images kept on disk, so that a dataset is decoded once."""
+"""Decoded inputs kept on disk, so that a dataset is decoded once."""
 
 import hashlib
 import json
@@ -8,16 +8,22 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+import PIL
 import torch
+from torch import Tensor
 
 from expunge.atomic import making
-from expunge.data.images import StreamedImages
+from expunge.data.inputs.images import ResidentImages, StreamedImages
+from expunge.data.inputs.tokens import NAMES, Tokens
+from expunge.data.inputs.vectors import Vectors
+from expunge.data.sources.source import Role
+from expunge.data.spec import OF_COLUMNS, OF_IMAGES, OF_SPLITS, DataSpec
 from expunge.errors import DataError
-from expunge.types import Samples
+from expunge.types import Inputs, Samples
 
-_FORMAT = 2
+_FORMAT = 3
 """Part of every key: to be raised when what is stored, or how it is decoded, changes."""
-_BROKEN = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError)
+_BROKEN = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, DataError)
 """What reading a folder raises that is cut short or was meddled with."""
 
 
@@ -25,12 +31,13 @@ def cached(
     root: Path,
     key: Mapping[str, object],
     name: str,
-    build: Callable[[Path], dict[str, Samples]],
-) -> dict[str, Samples]:
+    build: Callable[[Path], dict[Role, Samples]],
+) -> dict[Role, Samples]:
     """The samples stored under `key`, or what `build` makes and leaves in the folder it is given.
 
-    `build` must write the images of each role to `ROLE.inputs.npy` there. The folder is written
-    aside and renamed when whole; a broken one is replaced.
+    What `build` writes to `ROLE.inputs.npy` there is taken for the images of that role: it need
+    not hold them in memory. The folder is written aside and renamed when whole; a broken one is
+    replaced.
 
     Raises:
         DataError: the cache cannot be written.
@@ -48,18 +55,28 @@ def cached(
             aside = stack.enter_context(making(folder))
         except OSError as error:
             raise DataError(
-                f"cannot write the cache of decoded images at {root} ({error.strerror}): "
+                f"cannot write the cache of decoded data at {root} ({error.strerror}): "
                 "name another folder in EXPUNGE_CACHE"
             ) from error
         _write(aside, build(aside))
     return _read(folder, name)
 
 
-def _write(folder: Path, parts: Mapping[str, Samples]) -> None:
+def decoding(spec: DataSpec) -> dict[str, object]:
+    """All that decoded inputs depend on besides the files."""
+    settings = (*OF_COLUMNS, *OF_SPLITS, *OF_IMAGES)
+    return {"pillow": PIL.__version__, **{each: getattr(spec, each) for each in settings}}
+
+
+def _write(folder: Path, parts: Mapping[Role, Samples]) -> None:
     described = {}
     for role, samples in parts.items():
         np.save(folder / f"{role}.labels.npy", samples.labels.numpy())
+        for part, tensor in _tensors(samples.inputs).items():
+            if not (path := folder / f"{role}.{part}.npy").exists():
+                np.save(path, tensor.numpy())
         described[role] = {
+            "kind": samples.inputs.kind,
             "ids": samples.ids,
             "class_names": samples.class_names,
             "fingerprint": samples.fingerprint,
@@ -67,15 +84,36 @@ def _write(folder: Path, parts: Mapping[str, Samples]) -> None:
     (folder / "samples.json").write_text(json.dumps(described), encoding="utf-8")
 
 
-def _read(folder: Path, name: str) -> dict[str, Samples]:
-    parts = {}
+def _tensors(inputs: Inputs) -> dict[str, Tensor]:
+    """What inputs are made of, by the names of their files."""
+    if isinstance(inputs, Tokens):
+        return inputs.tensors
+    if isinstance(inputs, ResidentImages | Vectors):
+        return {"inputs": inputs.tensor}
+    return {}
+
+
+def _inputs(folder: Path, role: str, kind: str) -> Inputs:
+    def tensor(part: str) -> Tensor:
+        return torch.from_numpy(np.load(folder / f"{role}.{part}.npy", allow_pickle=False))
+
+    if kind == "tokens":
+        return Tokens({n: tensor(n) for n in NAMES if (folder / f"{role}.{n}.npy").exists()})
+    if kind == "vectors":
+        return Vectors(tensor("inputs"))
+    path = folder / f"{role}.inputs.npy"
+    return StreamedImages(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def _read(folder: Path, name: str) -> dict[Role, Samples]:
+    parts: dict[Role, Samples] = {}
     for role, each in json.loads((folder / "samples.json").read_text("utf-8")).items():
-        array = np.load(folder / f"{role}.inputs.npy", mmap_mode="r", allow_pickle=False)
+        inputs = _inputs(folder, role, each["kind"])
         labels = np.load(folder / f"{role}.labels.npy", allow_pickle=False)
-        if not len(array) == len(labels) == len(each["ids"]):
+        if not len(inputs) == len(labels) == len(each["ids"]):
             raise ValueError(f"{folder} is not whole")
         parts[role] = Samples(
-            inputs=StreamedImages(array),
+            inputs=inputs,
             labels=torch.from_numpy(labels),
             ids=tuple(each["ids"]),
             class_names=tuple(each["class_names"]),

@@ -10,20 +10,22 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.atomic import replacing
 from expunge.config import to_mapping
+from expunge.data.sources import find_source, load
+from expunge.data.sources.source import Role
 from expunge.data.spec import DataSpec
 from expunge.errors import DataError
+from expunge.settings import InputKind
 
 if TYPE_CHECKING:
     from expunge.types import Dataset, Samples
 
-ROLES = ("train", "validation", "test")
-_FORMAT = 1
+ROLES: tuple[Role, ...] = ("train", "validation", "test")
+_FORMAT = 2
 """Part of every key: to be raised when what is kept, or how data are read, changes."""
 
 
@@ -47,8 +49,8 @@ class Facts:
 
     name: str
     """What tables call it."""
-    kind: str
-    """`images`, `vectors` or `tokens`."""
+    kind: InputKind
+    """What one input is."""
     shape: tuple[int, ...]
     """Of one input."""
     fingerprint: str
@@ -60,11 +62,18 @@ class Facts:
     mean: tuple[float, ...] | None = None
     """Of each channel or feature of the training inputs; None where there is no such thing."""
     std: tuple[float, ...] | None = None
+    vocabulary: int | None = None
+    """One more than the largest token id of all samples; of tokens only."""
 
     @property
     def train(self) -> Part:
         """The training samples."""
         return self.parts["train"]
+
+    @property
+    def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """Mean and standard deviation, where there is such a thing."""
+        return None if self.mean is None or self.std is None else (self.mean, self.std)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -91,6 +100,7 @@ class Facts:
             "held_out": list(self.held_out),
             "mean": None if self.mean is None else list(self.mean),
             "std": None if self.std is None else list(self.std),
+            "vocabulary": self.vocabulary,
             "parts": parts,
         }
 
@@ -121,27 +131,31 @@ class Facts:
             held_out=tuple(value["held_out"]),
             mean=None if value["mean"] is None else tuple(value["mean"]),
             std=None if value["std"] is None else tuple(value["std"]),
+            vocabulary=value.get("vocabulary"),
         )
 
 
 def facts_of(dataset: Dataset, name: str | None = None) -> Facts:
     """The facts of a loaded dataset, before any edit."""
-    from expunge.data.statistics import channel_statistics
+    from expunge.data.statistics import input_statistics
 
     parts = {
         role: samples for role in ROLES if (samples := getattr(dataset, role, None)) is not None
     }
     train = dataset.train
-    statistics = channel_statistics(train)
+    vocabularies = (samples.inputs.vocabulary for samples in parts.values())
+    sizes = [size for size in vocabularies if size is not None]
+    statistics = input_statistics(train)
     return Facts(
         name=name or train.name,
-        kind="images",
+        kind=train.inputs.kind,
         shape=tuple(train.inputs.shape),
         fingerprint=dataset_fingerprint(dataset),
         parts={role: _part(samples) for role, samples in parts.items()},
         held_out=dataset.held_out,
         mean=None if statistics is None else statistics[0],
         std=None if statistics is None else statistics[1],
+        vocabulary=max(sizes, default=None),
     )
 
 
@@ -168,8 +182,6 @@ def resolve(spec: DataSpec, cache: Path) -> Facts:
             return Facts.from_json(json.loads(path.read_text("utf-8")))
         except (OSError, ValueError, KeyError, TypeError):
             pass  # cut short or meddled with: read the data again
-    from expunge.data.sources import load
-
     facts = facts_of(load(spec, cache_dir=cache))
     if path is not None:
         try:
@@ -186,20 +198,12 @@ def resolve(spec: DataSpec, cache: Path) -> Facts:
 
 def _key(spec: DataSpec) -> str | None:
     """What the facts of `spec` are kept under; None where only a look at the data can tell."""
-    path = Path(spec.source).expanduser()
-    if path.is_dir():
-        from expunge.data.places import files_digest
-
-        source = f"files {files_digest(path)}"
-    elif path.is_file():
-        stat = path.stat()
-        source = f"file {path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
-    elif ":" in spec.source:
-        return None  # a callable may return anything
-    else:
-        source = f"name {spec.source} {version('scikit-learn')}"
+    source = find_source(spec.source)
+    stamp = source.stamp(spec.source)
+    if stamp is None:
+        return None
     settings = {key: value for key, value in to_mapping(spec).items() if key != "edits"}
-    text = json.dumps([_FORMAT, source, settings], sort_keys=True)
+    text = json.dumps([_FORMAT, source.name, source.version, stamp, settings], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import torch
 
-from expunge.data.facts import Facts, Part, dataset_fingerprint
+from expunge.data.divide import divide
+from expunge.data.facts import ROLES, Facts, Part, dataset_fingerprint
 from expunge.data.identity import sample_digests
-from expunge.data.sources import divide, read_parts
+from expunge.data.sources import read_parts
+from expunge.data.sources.source import Role
 from expunge.data.spec import DataSpec
 from expunge.data.splits import subset
 from expunge.errors import DataError, some
@@ -39,7 +41,8 @@ def load_frozen(
     gone = set(forgotten)
     found = {
         role: _restored(part, parts, role, gone if role == "train" else set(), spec)
-        for role, part in facts.parts.items()
+        for role in ROLES
+        if (part := facts.parts.get(role)) is not None
     }
     return Dataset(
         train=found["train"],
@@ -56,14 +59,14 @@ def rows_of(part: Part, ids: Collection[str]) -> list[int]:
 
 
 def _restored(
-    part: Part, parts: Mapping[str, Samples], role: str, gone: set[str], spec: DataSpec
+    part: Part, parts: Mapping[Role, Samples], role: Role, gone: set[str], spec: DataSpec
 ) -> Samples:
     """The samples of one role, by id, from whichever part of the source they lie in now."""
     # What was held out of the training data lies in the source's training part.
-    for source in (role, "train"):
-        if source not in parts:
+    for source in (parts.get(role), parts.get("train")):
+        if source is None:
             continue
-        samples = _by_digest(parts[source], part)
+        samples = _by_digest(source, part)
         there = set(samples.ids)
         missing = [name for name in part.ids if name not in there and name not in gone]
         if not missing:

@@ -1,7 +1,7 @@
 """Datasets that the Hugging Face library reads: from the hub, from parquet files, from images."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,18 +11,21 @@ from typing import Any
 import numpy as np
 import torch
 
+from expunge.data.columns import LABEL_NAMES, table_of_columns
 from expunge.data.decode import Encoded, decode_into, find_format
 from expunge.data.identity import given_ids
-from expunge.data.images import ResidentImages, StreamedImages
-from expunge.data.spec import DataSpec
-from expunge.data.tables import Labels, Table, check_labels
+from expunge.data.inputs.images import ResidentImages, StreamedImages
+from expunge.data.sources import forms
+from expunge.data.sources.source import Role
+from expunge.data.spec import OF_IMAGES, DataSpec, refuse
+from expunge.data.tables import Labels, Table, check_labels, join
 from expunge.errors import ConfigError, DataError, some, unknown
+from expunge.types import Samples
 
 HfDataset = Any
 """`datasets.Dataset`: the library is optional, so nothing of it is imported with this module."""
 
 _IMAGE_NAMES = ("image", "img", "images", "pixel_values", "jpg", "png")
-_LABEL_NAMES = ("label", "labels", "fine_label", "target", "targets", "class", "cls", "y")
 _TEST_NAMES = ("test", "validation", "valid", "val")
 _CHUNK = 256
 
@@ -71,23 +74,40 @@ def open_hub(name: str, config: str | None) -> dict[str, HfDataset]:
             found = datasets.load_dataset(name, config)
         except OSError as error:
             raise DataError(
-                f"unknown dataset {name!r}: expected digits, a folder of parquet files or images, "
-                "an .npz file, package.module:callable or a hub id; there is no such path, and the "
-                f"hub says: {_reason(error)}"
+                f"unknown dataset {name!r}: expected {forms()}; there is no such path, and the hub "
+                f"says: {_reason(error)}"
             ) from error
         except Exception as error:
             raise DataError(f"cannot load {name!r} from the hub: {_reason(error)}") from error
     return dict(found)
 
 
-def choose_splits(names: Sequence[str], spec: DataSpec) -> dict[str, str]:
+def read_splits(
+    splits: Mapping[str, HfDataset], spec: DataSpec, folder: Path, name: str
+) -> dict[Role, Samples]:
+    """Samples of the splits that have a role: images if there is a column of them, else by columns.
+
+    Decoded images become files `ROLE.inputs.npy` in `folder`.
+
+    Raises:
+        DataError: a split or a column is not there or not fit.
+    """
+    chosen = {role: splits[split] for role, split in choose_splits(tuple(splits), spec).items()}
+    if not _has_numbers(chosen["train"], spec):
+        return join(decode_splits(chosen, spec, folder), name)
+    refuse(spec, *OF_IMAGES)
+    return join({role: _by_columns(chosen[role], role, spec) for role in chosen}, name)
+
+
+def choose_splits(names: Sequence[str], spec: DataSpec) -> dict[Role, str]:
     """Which split is `train`, `test` and `validation`; the last two only where there is one.
 
     Raises:
         DataError: a split that is asked for is not there, or none can be taken for training.
     """
-    roles = {}
-    for role in ("train", "test", "validation"):
+    roles: dict[Role, str] = {}
+    every: tuple[Role, ...] = ("train", "test", "validation")
+    for role in every:
         asked = getattr(spec, f"{role}_split")
         if asked is not None:
             if asked not in names:
@@ -109,7 +129,7 @@ def choose_splits(names: Sequence[str], spec: DataSpec) -> dict[str, str]:
     return roles
 
 
-def decode_splits(splits: dict[str, HfDataset], spec: DataSpec, folder: Path) -> dict[str, Table]:
+def decode_splits(splits: dict[Role, HfDataset], spec: DataSpec, folder: Path) -> dict[Role, Table]:
     """Tables of the splits by role; images become files `ROLE.inputs.npy` in `folder`.
 
     All splits get one format: RGB if any image in any of them has colour.
@@ -130,7 +150,7 @@ def decode_splits(splits: dict[str, HfDataset], spec: DataSpec, folder: Path) ->
         for source in sources.values()
     ]
     wanted = replace(formats[0], channels=max(one.channels for one in formats))
-    tables = {}
+    tables: dict[Role, Table] = {}
     for role, split in splits.items():
         out = np.lib.format.open_memmap(
             folder / f"{role}.inputs.npy",
@@ -152,9 +172,13 @@ def table_of_dataset(dataset: HfDataset, *, where: str, ids: tuple[str, ...] = (
     """The table of one split, in memory, its columns found by their types and names.
 
     Raises:
-        DataError: there is no column of images or labels, or an image cannot be decoded.
+        DataError: there is no column of inputs or labels, or an image cannot be decoded.
     """
-    columns = find_columns(dataset, DataSpec(source=where), where)
+    spec = DataSpec(source=where)
+    if _has_numbers(dataset, spec):
+        table = table_of_columns(_columns(dataset), spec, where, _class_names(dataset, spec))
+        return replace(table, ids=ids or table.ids)
+    columns = find_columns(dataset, spec, where)
     source = _Encoded(dataset, columns.image, where)
     wanted = find_format(source.chunks, None, None, where)
     out = np.empty((len(dataset), wanted.channels, wanted.height, wanted.width), np.uint8)
@@ -174,7 +198,7 @@ def find_columns(dataset: HfDataset, spec: DataSpec, where: str) -> Columns:
     found = {}
     for kind, type_name, usual in (
         ("image", "Image", _IMAGE_NAMES),
-        ("label", "ClassLabel", _LABEL_NAMES),
+        ("label", "ClassLabel", LABEL_NAMES),
     ):
         asked = getattr(spec, f"{kind}_column")
         typed = [name for name, feature in features.items() if type(feature).__name__ == type_name]
@@ -193,6 +217,44 @@ def find_columns(dataset: HfDataset, spec: DataSpec, where: str) -> Columns:
     if spec.id_column is not None and spec.id_column not in features:
         raise DataError(f"{where}: {unknown('column', spec.id_column, features)}")
     return Columns(image=found["image"], label=found["label"], id=spec.id_column)
+
+
+def _has_numbers(dataset: HfDataset, spec: DataSpec) -> bool:
+    """Whether the inputs are tokens or columns of numbers, and not images."""
+    features = dataset.features
+    if spec.image_column is not None or any(
+        type(feature).__name__ == "Image" or name in _IMAGE_NAMES
+        for name, feature in features.items()
+    ):
+        return False
+    others = {spec.label_column, spec.id_column, *LABEL_NAMES, "id"}
+    return "input_ids" in features or any(
+        getattr(feature, "dtype", "").startswith(("float", "int", "uint", "double"))
+        for name, feature in features.items()
+        if name not in others
+    )
+
+
+def _by_columns(split: HfDataset, role: Role, spec: DataSpec) -> Table:
+    where = f"{spec.source}, split {role}"
+    if split.info.builder_name == "csv":
+        raise DataError(
+            f"{spec.source}: CSV files in a folder must be called train.csv, test.csv and "
+            "validation.csv, and then are read as they are written"
+        )
+    return table_of_columns(_columns(split), spec, where, _class_names(split, spec))
+
+
+def _columns(dataset: HfDataset) -> dict[str, Any]:
+    table = dataset.with_format("arrow")[:]
+    return {name: table[name] for name in table.column_names}
+
+
+def _class_names(dataset: HfDataset, spec: DataSpec) -> tuple[str, ...] | None:
+    """What the numbers of the label column stand for, if its type says."""
+    known = [name for name in LABEL_NAMES if name in dataset.features]
+    feature = dataset.features.get(spec.label_column or next(iter(known), None))
+    return tuple(feature.names) if type(feature).__name__ == "ClassLabel" else None
 
 
 class _Encoded:

@@ -2,30 +2,31 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from expunge.errors import DataError, some
-from expunge.types import Inputs
+from expunge.types import Batch, Inputs, map_batch
 
 _BATCH = 1024
 
 
-def content_ids(images: Inputs) -> tuple[str, ...]:
-    """An id of every image: 16 hex digits of the hash of its shape and bytes.
+def content_ids(inputs: Inputs) -> tuple[str, ...]:
+    """An id of every sample: 16 hex digits of the hash of its shape and bytes.
 
-    The second of several identical images gets `-1` after it, the third `-2`, and so on.
+    Of tokens, what pads them at the end has no part in it, so that an id does not depend on the
+    longest of the others. The second of several identical samples gets `-1` after it, the third
+    `-2`, and so on.
     """
     seen: Counter[str] = Counter()
     ids = []
-    shape = repr(images.shape).encode()
-    for batch in _in_order(images):
-        for image in batch.numpy():
-            digest = hashlib.blake2b(shape, digest_size=8)
-            digest.update(image.tobytes())
-            name = digest.hexdigest()
+    # Of tokens the shape is the padded length, which is not the sample's own.
+    shape = b"" if inputs.kind == "tokens" else repr(inputs.shape).encode()
+    for batch in _in_order(inputs):
+        for content in _contents(batch):
+            name = hashlib.blake2b(shape + content, digest_size=8).hexdigest()
             ids.append(f"{name}-{seen[name]}" if seen[name] else name)
             seen[name] += 1
     return tuple(ids)
@@ -48,31 +49,55 @@ def given_ids(values: Sequence[object], where: str) -> tuple[str, ...]:
 
 
 def fingerprint(
-    images: Inputs, labels: Tensor, ids: Iterable[str], class_names: Iterable[str]
+    inputs: Inputs, labels: Tensor, ids: Iterable[str], class_names: Iterable[str]
 ) -> str:
-    """Hex digest of all that samples are: images, labels, ids and class names."""
-    digest = hashlib.blake2b(repr(images.shape).encode(), digest_size=16)
-    for batch in _in_order(images):
-        digest.update(str(batch.dtype).encode())
-        digest.update(batch.numpy().data)
+    """Hex digest of all that samples are: inputs, labels, ids and class names."""
+    digest = hashlib.blake2b(repr(inputs.shape).encode(), digest_size=16)
+    for batch in _in_order(inputs):
+        for name, tensor in _named(batch):
+            digest.update(name.encode())
+            digest.update(str(tensor.dtype).encode())
+            digest.update(tensor.numpy().data)
     digest.update(labels.numpy().data)
     for names in (ids, class_names):
         digest.update(repr(tuple(names)).encode())
     return digest.hexdigest()
 
 
-def _in_order(images: Inputs) -> Iterable[Tensor]:
-    for batch in images.batches(torch.split(torch.arange(len(images)), _BATCH)):
-        yield batch.cpu().contiguous()
-
-
 def sample_digests(inputs: Inputs, labels: Tensor) -> tuple[str, ...]:
-    """16 hex digits for every sample: the hash of its input's bytes and its label."""
+    """16 hex digits for every sample: the hash of its input's bytes and its label.
+
+    Of tokens, what pads them at the end has no part in it, as in their ids.
+    """
     found: list[str] = []
     classes = labels.tolist()
     for batch in _in_order(inputs):
-        for each in batch.numpy():
-            digest = hashlib.blake2b(each.tobytes(), digest_size=8)
+        for content in _contents(batch):
+            digest = hashlib.blake2b(content, digest_size=8)
             digest.update(str(classes[len(found)]).encode())
             found.append(digest.hexdigest())
     return tuple(found)
+
+
+def _in_order(inputs: Inputs) -> Iterator[Batch]:
+    for batch in inputs.batches(torch.split(torch.arange(len(inputs)), _BATCH)):
+        yield map_batch(lambda tensor: tensor.cpu().contiguous(), batch)
+
+
+def _named(batch: Batch) -> list[tuple[str, Tensor]]:
+    """The tensors of a batch; the only one of images and of vectors has no name."""
+    return [("", batch)] if isinstance(batch, Tensor) else sorted(batch.items())
+
+
+def _contents(batch: Batch) -> Iterator[bytes]:
+    """What each sample of a batch is, in bytes; of tokens, up to where the padding starts."""
+    if isinstance(batch, Tensor):
+        for sample in batch.numpy():
+            yield sample.tobytes()
+        return
+    mask = batch["attention_mask"]
+    ends = ((mask != 0) * torch.arange(1, mask.shape[1] + 1)).amax(1).tolist()
+    for row, end in enumerate(ends):
+        yield b"".join(
+            name.encode() + tensor[row, :end].numpy().tobytes() for name, tensor in _named(batch)
+        )

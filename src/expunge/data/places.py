@@ -1,4 +1,4 @@
-"""Where decoded data are kept, and whether a folder is what it was when it was last read."""
+"""Where decoded data are kept, and whether a source is what it was when it was last read."""
 
 import hashlib
 import os
@@ -12,9 +12,9 @@ def default_cache() -> Path:
 
 
 def files_digest(folder: Path) -> str:
-    """Hex digest of where a folder is and of its files' names, sizes and times of change."""
+    """Hex digest of where a folder, or a file, is, and of its files' names, sizes and times."""
     digest = hashlib.blake2b(str(folder.resolve()).encode(), digest_size=16)
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else [folder]:
         if path.is_file():
             stat = path.stat()
             line = (path.relative_to(folder).as_posix(), stat.st_size, stat.st_mtime_ns)

@@ -7,6 +7,13 @@ from typing import Any, Literal
 from expunge.errors import ConfigError
 from expunge.settings import check_range
 
+OF_COLUMNS = ("config", "image_column", "label_column", "id_column")
+"""Settings of sources that have columns."""
+OF_SPLITS = ("train_split", "test_split", "validation_split")
+"""Settings of sources that have splits."""
+OF_IMAGES = ("image_size", "channels")
+"""Settings of images."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
@@ -17,8 +24,8 @@ class DataSpec:
     """
 
     source: str
-    """`digits`, a hub id, a folder of parquet files or images, an `.npz` file, or
-    `package.module:callable`."""
+    """`digits`, `breast_cancer`, a `.csv` or `.parquet` file, a folder of parquet files or images,
+    an `.npz` file, `package.module:callable`, or a hub id."""
     name: str | None = None
     """What tables call the dataset; otherwise named after the source."""
     config: str | None = None
@@ -28,7 +35,7 @@ class DataSpec:
     label_column: str | None = None
     """Column with the labels; otherwise found by its type or a usual name."""
     id_column: str | None = None
-    """Column with a unique name of every sample; otherwise ids are hashes of the images."""
+    """Column with a unique name of every sample; otherwise ids are hashes of the inputs."""
     image_size: int | None = None
     """Height and width in pixels: the shorter side is resized, then the centre is cut out."""
     channels: Literal[1, 3] | None = None
@@ -80,3 +87,14 @@ class DataSpec:
             from expunge.data.edits.apply import edit_configs
 
             edit_configs(self.edits)
+
+
+def refuse(spec: DataSpec, *settings: str) -> None:
+    """Refuse settings that do not apply to the source, or to what is in it.
+
+    Raises:
+        ConfigError: one of them is given; names it.
+    """
+    given = [each for each in settings if getattr(spec, each) is not None]
+    if given:
+        raise ConfigError(f"{', '.join(given)} cannot be used with {spec.source!r}: leave it out")

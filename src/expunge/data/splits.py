@@ -7,8 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from expunge.data.images import ResidentImages, StreamedImages
-from expunge.errors import DataError
 from expunge.types import Samples
 
 
@@ -37,24 +35,14 @@ def limited(labels: Tensor, count: int, seed: int) -> Tensor:
 
 
 def subset(samples: Samples, index: Tensor) -> Samples:
-    """The samples at `index`, int64 `(M,)`; images are a view, the fingerprint its own.
-
-    Raises:
-        DataError: the images are of a kind that gives no views.
-    """
+    """The samples at `index`, int64 `(M,)`; inputs are a view, the fingerprint its own."""
     if torch.equal(index, torch.arange(len(samples))):
         return samples
-    images = samples.inputs
-    if not isinstance(images, ResidentImages | StreamedImages):
-        raise DataError(
-            f"cannot take a part of images of type {type(images).__name__}: "
-            "expected ResidentImages or StreamedImages"
-        )
     digest = hashlib.blake2b(samples.fingerprint.encode(), digest_size=16)
     digest.update(index.numpy().tobytes())
     return replace(
         samples,
-        inputs=images.take(index),
+        inputs=samples.inputs.take(index),
         labels=samples.labels[index],
         ids=tuple(samples.ids[row] for row in index.tolist()),
         fingerprint=digest.hexdigest(),

@@ -1,6 +1,9 @@
-"""Mean and standard deviation of the pixels, for the network's normalisation."""
+"""Mean and standard deviation of the inputs, for the network's normalisation."""
+
+from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from expunge.types import Samples
 
@@ -8,21 +11,56 @@ _BATCH = 1024
 _LEVELS = torch.arange(256, dtype=torch.float64) / 255
 
 
-def channel_statistics(samples: Samples) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of every channel over all pixels of all samples.
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and standard deviation, one of each a channel or feature."""
 
-    On the scale that a network sees: uint8 pixels divided by 255, float32 as they are. A channel
-    without variation gets the standard deviation 1, so that dividing by it is safe.
+
+def input_statistics(samples: Samples) -> Statistics | None:
+    """Mean and standard deviation of every channel of images, or every feature of vectors.
+
+    None for tokens, which are not normalised. A channel or feature without variation gets the
+    standard deviation 1, so that dividing by it is safe.
     """
+    match samples.inputs.kind:
+        case "images":
+            return _of_channels(samples)
+        case "vectors":
+            return _of_features(samples)
+        case _:
+            return None
+
+
+def _of_features(samples: Samples) -> Statistics:
+    """In two passes: the mean of squares of features far from zero would cancel."""
+    total = torch.zeros(samples.inputs.shape, dtype=torch.float64)
+    for batch in _batches(samples):
+        total += batch.double().sum(0)
+    mean = total / len(samples)
+    squares = torch.zeros_like(mean)
+    for batch in _batches(samples):
+        squares += (batch.double() - mean).square().sum(0)
+    std = (squares / len(samples)).sqrt()
+    constant = std <= 1e-12 * mean.abs()
+    return tuple(mean.tolist()), tuple(std.masked_fill(constant, 1).tolist())
+
+
+def _batches(samples: Samples) -> Iterator[Tensor]:
+    for batch in samples.inputs.batches(torch.split(torch.arange(len(samples)), _BATCH)):
+        if isinstance(batch, Tensor):
+            yield batch.cpu()
+
+
+def _of_channels(samples: Samples) -> Statistics:
+    """On the scale that a network sees: uint8 pixels divided by 255, float32 as they are."""
     total = torch.zeros(samples.inputs.shape[0], dtype=torch.float64)
     squares = torch.zeros_like(total)
     counts = torch.zeros(len(total), 256, dtype=torch.int64)
-    for batch in samples.inputs.batches(torch.split(torch.arange(len(samples)), _BATCH)):
+    for batch in _batches(samples):
         if batch.dtype == torch.uint8:
-            for channel, pixels in enumerate(batch.cpu().unbind(1)):
+            for channel, pixels in enumerate(batch.unbind(1)):
                 counts[channel] += torch.bincount(pixels.flatten(), minlength=256)
         else:
-            pixels = batch.cpu().transpose(0, 1).flatten(1).double()
+            pixels = batch.transpose(0, 1).flatten(1).double()
             total += pixels.sum(1)
             squares += pixels.square().sum(1)
     total += counts.double() @ _LEVELS

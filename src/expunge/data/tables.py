@@ -1,13 +1,15 @@
-"""Images with labels as their source gives them, and how those become class indices."""
+"""Inputs with labels as their source gives them, and how those become class indices."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from expunge.data.identity import content_ids, fingerprint
+from expunge.data.inputs.tokens import Tokens
+from expunge.data.sources.source import Role
 from expunge.errors import DataError, some
 from expunge.types import Inputs, Samples
 
@@ -17,32 +19,34 @@ Labels = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Images and labels of one split of a source.
+    """Inputs and labels of one split of a source.
 
     Raises:
-        DataError: it is empty, or labels and images differ in number.
+        DataError: it is empty, or labels and inputs differ in number.
     """
 
-    images: Inputs
+    inputs: Inputs
     labels: Labels
     where: str
     """What messages call it."""
     class_names: tuple[str, ...] | None = None
     """What the label numbers stand for, if the source says."""
     ids: tuple[str, ...] = ()
-    """A unique name of every sample; where empty, the hashes of the images."""
+    """A unique name of every sample; where empty, the hashes of the inputs."""
+    features: tuple[str, ...] = ()
+    """What the numbers of vectors are, in their order, if the source says."""
 
     def __post_init__(self) -> None:
-        if len(self.images) == 0:
-            raise DataError(f"{self.where} is empty: expected at least one image")
-        if len(self.labels) != len(self.images):
-            raise DataError(
-                f"{self.where} has {len(self.images)} images but {len(self.labels)} labels"
-            )
+        count = len(self.inputs)
+        if count == 0:
+            raise DataError(f"{self.where} is empty: expected at least one sample")
+        there = f"{self.where} has {count} {self.inputs.kind}"
+        if len(self.labels) != count:
+            raise DataError(f"{there} but {len(self.labels)} labels")
         if not self.ids:
-            object.__setattr__(self, "ids", content_ids(self.images))
-        if len(self.ids) != len(self.images):
-            raise DataError(f"{self.where} has {len(self.images)} images but {len(self.ids)} ids")
+            object.__setattr__(self, "ids", content_ids(self.inputs))
+        if len(self.ids) != count:
+            raise DataError(f"{there} but {len(self.ids)} ids")
 
 
 def check_labels(values: object, where: str) -> Labels:
@@ -61,7 +65,7 @@ def check_labels(values: object, where: str) -> Labels:
         labels = labels.astype(np.str_)
     if labels.ndim != 1 or labels.dtype.kind not in "iuUT":
         raise DataError(
-            f"{where}: labels must be one integer or text per image, "
+            f"{where}: labels must be one integer or text per sample, "
             f"got {labels.dtype} of shape {labels.shape}"
         )
     if labels.dtype.kind not in "iu":
@@ -125,13 +129,39 @@ def to_samples(table: Table, classes: Labels, class_names: tuple[str, ...], name
         )
     labels = torch.from_numpy(position.astype(np.int64))
     return Samples(
-        inputs=table.images,
+        inputs=table.inputs,
         labels=labels,
         ids=table.ids,
         class_names=class_names,
         name=name,
-        fingerprint=fingerprint(table.images, labels, table.ids, class_names),
+        fingerprint=fingerprint(table.inputs, labels, table.ids, class_names),
     )
+
+
+def join(tables: Mapping[Role, Table], name: str) -> dict[Role, Samples]:
+    """Samples of all tables, with the same classes; tokens are padded to the same length.
+
+    Raises:
+        DataError: the tables disagree about the classes or the features.
+    """
+    classes, class_names = shared_classes(tuple(tables.values()))
+    first = next(iter(tables.values()))
+    for table in tables.values():
+        if table.features != first.features:
+            raise DataError(
+                f"{table.where}: expected the columns {some(first.features)}, in the order in "
+                f"which {first.where} has them, got {some(table.features)}"
+            )
+    length = max(table.inputs.shape[0] for table in tables.values())
+    return {
+        role: to_samples(_padded(table, length), classes, class_names, name)
+        for role, table in tables.items()
+    }
+
+
+def _padded(table: Table, length: int) -> Table:
+    tokens = table.inputs
+    return replace(table, inputs=tokens.padded(length)) if isinstance(tokens, Tokens) else table
 
 
 def _listed(names: Sequence[str] | None) -> str:

@@ -135,7 +135,7 @@ class Runtime:
         if known is not None and known[0] >= frozenset(forgotten):
             return known[1]
         from expunge.data.frozen import load_frozen
-        from expunge.data.images import place_dataset
+        from expunge.data.inputs.placement import place_dataset
         from expunge.graph.kinds.data import spec_at
 
         spec = spec_at(self.where(read_artefact(data).node))

@@ -81,8 +81,8 @@ def fisher_forgetting(
         head: tuple[str, ...] = ()
         if published or split.classes:
             one = input_batches(student, split.train, split.retain[:1], 1, context, "ff: head")
-            image, _ = next(one())
-            head = head_parameters(student, image)
+            sample, _ = next(one())
+            head = head_parameters(student, sample)
     generator = context.generator("noise")
     with torch.no_grad():
         for name, p in coordinates.parameters.items():

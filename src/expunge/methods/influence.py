@@ -153,6 +153,7 @@ def _solve(
     from expunge.curvature.products import curvature_product, gradient_products, weighted_gradient
     from expunge.training.inputs import input_batches
     from expunge.training.share import own_batches, sum_over_processes
+    from expunge.types import map_batch
 
     size, task, label = config.batch_size, context.task, "iu: curvature"
     if config.solver == "cg":
@@ -173,8 +174,8 @@ def _solve(
     batches = input_batches(model, samples, drawn, size, context, label)
     if config.solver == "rank1":
         products = gradient_products(model, coordinates, batches, vector, task).double().cpu()
-        images, labels = next(batches())
-        one = [(images[:1], labels[:1])]
+        given, labels = next(batches())
+        one = [(map_batch(lambda tensor: tensor[:1], given), labels[:1])]
         first = weighted_gradient(model, coordinates, lambda: iter(one), torch.ones(1), task)
         along = gradient_products(model, coordinates, batches, first, task).double().cpu()
         return vector - rank_one(along, products).to(vector) * first

@@ -6,62 +6,35 @@ import importlib
 import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
 
-from expunge.errors import ModelError, unknown
-from expunge.models import huggingface, timm_adapter
-from expunge.models.networks import is_own
+from expunge.errors import ModelError
+from expunge.models.networks import ADAPTERS, MODELS, check_pairing, is_own
 from expunge.models.normalise import Normalise
-from expunge.models.resnet import resnet8, resnet18, resnet20s, resnet50
-from expunge.models.spec import ModelSpec, Stem
-from expunge.models.swin import swin_t
-from expunge.models.vgg import vgg16_bn
-
-
-class Builder(Protocol):
-    """Makes a network from normalised images to logits, as a sequence of named layers."""
-
-    def __call__(
-        self, num_classes: int, *, in_channels: int = 3, stem: Stem = "cifar", width: float = 1.0
-    ) -> nn.Sequential:
-        """A freshly initialised network."""
-        ...
-
-
-MODELS: Mapping[str, Builder] = {
-    "resnet8": resnet8,
-    "resnet18": resnet18,
-    "resnet20s": resnet20s,
-    "resnet50": resnet50,
-    "swin_t": swin_t,
-    "vgg16_bn": vgg16_bn,
-}
-"""Every network that has a name."""
-
-ADAPTERS: Mapping[str, Callable[[str, ModelSpec], Mapping[str, nn.Module]]] = {
-    "hf": huggingface.layers,
-    "timm": timm_adapter.layers,
-}
-"""From what follows the colon of a name to named layers, by what precedes it."""
+from expunge.models.spec import ModelSpec
+from expunge.settings import InputKind
 
 
 def build(spec: ModelSpec, seed: int = 0) -> nn.Module:
     """A freshly initialised network on the CPU: the same spec and seed give the same weights.
 
-    It takes float images `(B, C, H, W)` in [0, 1]; its first layer, `normalise`, is followed by the
-    layers of the named network under their own names. Those of a network by adapter (`hf:` a folder
-    or hub id, `timm:` a name) are under `network`, and its weights are fresh too. A network of
-    one's own (`package.module:callable`) is called with `num_classes`, and with `in_channels` where
-    its signature has that, and returned as it is; only where the spec has a mean does `normalise`
-    precede it, and its own layers are under `network`.
+    It takes a `Batch` of the spec's kind of inputs: float images `(B, C, H, W)` in [0, 1], float
+    vectors `(B, D)`, or a dict of token tensors `(B, L)`. For images and vectors its first layer,
+    `normalise`, is followed by the layers of the named network under their own names. Those of a
+    network by adapter (`hf:` a folder or hub id, `timm:` a name) are under `network`, and its
+    weights are fresh too. A network of one's own (`package.module:callable`) is called with
+    `num_classes`, and with `in_channels`, `features` and `vocabulary` where its signature has
+    them, and returned as it is; only where the spec has a mean does `normalise` precede it, and
+    its own layers are under `network`.
 
     Raises:
-        ModelError: the name is unknown, its library is not installed, or the callable cannot be
-            imported, fails or does not return an `nn.Module`.
+        ModelError: the name is unknown, the network takes other inputs, its library is not
+            installed, or the callable cannot be imported, fails or does not return an `nn.Module`.
     """
+    check_pairing(spec.name, spec.input_kind)
     # The default generator alone is seeded: torch.manual_seed would reseed the accelerators too.
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.default_generator.manual_seed(seed)
@@ -69,15 +42,24 @@ def build(spec: ModelSpec, seed: int = 0) -> nn.Module:
             return _build_own(spec)
         if ":" in spec.name:
             return _build_by_adapter(spec)
-        if spec.name not in MODELS:
-            raise ModelError(
-                unknown("model", spec.name, MODELS)
-                + "; or give package.module:callable, hf:FOLDER or timm:NAME"
+        make = _maker(MODELS[spec.name].maker)
+        if spec.input_kind == "vectors":
+            if spec.stem != "cifar":
+                raise ModelError(f"{spec.name!r} has no stem: leave stem out, got {spec.stem!r}")
+            network = make(spec.num_classes, features=spec.features, width=spec.width)
+        else:
+            network = make(
+                spec.num_classes, in_channels=spec.in_channels, stem=spec.stem, width=spec.width
             )
-        network = MODELS[spec.name](
-            spec.num_classes, in_channels=spec.in_channels, stem=spec.stem, width=spec.width
-        )
         return _normalised(spec, dict(network.named_children()))
+
+
+def _maker(name: str) -> Callable[..., Any]:
+    module, _, function = name.partition(":")
+    found: Callable[..., Any] = getattr(
+        importlib.import_module(f"expunge.models.{module}"), function
+    )
+    return found
 
 
 def _build_by_adapter(spec: ModelSpec) -> nn.Module:
@@ -85,13 +67,17 @@ def _build_by_adapter(spec: ModelSpec) -> nn.Module:
     adapter, _, source = spec.name.partition(":")
     if not source:
         raise ModelError(f"{spec.name!r} names no network: expected {adapter}:NAME")
-    return _normalised(spec, ADAPTERS[adapter](source, spec))
+    if spec.input_kind == "tokens":
+        from expunge.models.huggingface import token_classifier
+
+        return token_classifier(source, spec)
+    return _normalised(spec, _maker(ADAPTERS[adapter].maker)(source, spec))
 
 
 def _normalised(spec: ModelSpec, layers: Mapping[str, nn.Module]) -> nn.Sequential:
     # Without a mean the layer is there all the same: keys do not depend on the normalisation.
-    mean = spec.mean or (0.0,) * spec.in_channels
-    std = spec.std or (1.0,) * spec.in_channels
+    mean = spec.mean or (0.0,) * spec.channels
+    std = spec.std or (1.0,) * spec.channels
     return nn.Sequential(OrderedDict({"normalise": Normalise(mean, std), **layers}))
 
 
@@ -137,8 +123,14 @@ def _arguments(factory: Callable[..., Any], spec: ModelSpec) -> dict[str, int]:
     arguments = {}
     if "num_classes" in parameters or open_ended:
         arguments["num_classes"] = spec.num_classes
-    if "in_channels" in parameters:
-        arguments["in_channels"] = spec.in_channels
+    sizes: dict[InputKind, dict[str, int | None]] = {
+        "images": {"in_channels": spec.in_channels},
+        "vectors": {"features": spec.features},
+        "tokens": {"vocabulary": spec.vocabulary},
+    }
+    for name, size in sizes[spec.input_kind].items():
+        if name in parameters and size is not None:
+            arguments[name] = size
     return arguments
 
 

@@ -6,23 +6,28 @@ from torch import Tensor, nn
 
 from expunge.errors import ModelError
 from expunge.models.probe import probe
+from expunge.settings import InputKind
 
 
-def check_outputs(model: nn.Module, image_shape: tuple[int, int, int], num_classes: int) -> None:
-    """Refuse a network that does not turn two images `(C, H, W)` into logits `(2, num_classes)`.
+def check_outputs(
+    model: nn.Module, shape: tuple[int, ...], num_classes: int, kind: InputKind = "images"
+) -> None:
+    """Refuse a network that does not turn two inputs of `shape` into logits `(2, num_classes)`.
+
+    `kind` and `shape` are those of the data's `Inputs`.
 
     Raises:
         ModelError: the forward pass fails, or returns something else.
     """
-    logits = probe(model, image_shape)
+    logits = probe(model, shape, kind)
     expected = (2, num_classes)
     if not isinstance(logits, Tensor):
         raise ModelError(
-            f"the network must return logits, a tensor {expected} for 2 images, "
+            f"the network must return logits, a tensor {expected} for 2 {kind}, "
             f"got {type(logits).__name__}: wrap it so that it returns the logits alone"
         )
     if tuple(logits.shape) != expected:
         raise ModelError(
-            f"the network must return logits of shape {expected} for 2 images, "
+            f"the network must return logits of shape {expected} for 2 {kind}, "
             f"got {tuple(logits.shape)}: set its number of classes to {num_classes}"
         )

@@ -1,4 +1,4 @@
-"""Image classifiers of the Hugging Face library `transformers`, by adapter."""
+"""Classifiers of images and of tokens of the library `transformers`, by adapter."""
 
 from __future__ import annotations
 
@@ -47,6 +47,57 @@ def layers(source: str, spec: ModelSpec) -> dict[str, nn.Module]:
             f"(its model type is {config.model_type!r}): {reason(error)}"
         ) from error
     return {"network": network, "logits": Logits()}
+
+
+class TokenClassifier(nn.Module):
+    """A sequence classifier of the library that takes a dict of token tensors, and gives logits.
+
+    Where the configuration says which id pads, that one stands wherever `attention_mask` is 0:
+    networks that classify by the last token look for it.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.pad: int | None = getattr(network.config, "pad_token_id", None)
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        """Logits `(B, classes)` of `input_ids` and `attention_mask`, int64 `(B, L)`."""
+        if self.pad is not None:
+            ids = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, self.pad)
+            batch = {**batch, "input_ids": ids}
+        return self.network(**batch).logits  # type: ignore[no-any-return]
+
+
+def token_classifier(source: str, spec: ModelSpec) -> TokenClassifier:
+    """The network of tokens that a configuration describes, freshly initialised.
+
+    As with `layers`, only the configuration is read. The number of classes is that of the spec.
+
+    Raises:
+        ModelError: the library is not installed, there is no such configuration, it is of no
+            sequence classifier, or it has too few token ids.
+    """
+    library = transformers(f"hf:{source}")
+    config = _read_config(library, source)
+    known = getattr(config, "vocab_size", None)
+    if spec.vocabulary is not None and known is not None and spec.vocabulary > known:
+        raise ModelError(
+            f"'hf:{source}' knows token ids 0 to {known - 1}, and the data go up to "
+            f"{spec.vocabulary - 1}: use the tokenizer of this network"
+        )
+    try:
+        config.num_labels = spec.num_classes
+        config.return_dict = True
+        network = library.AutoModelForSequenceClassification.from_config(
+            config, attn_implementation="eager", dtype=torch.float32, trust_remote_code=False
+        )
+    except Exception as error:
+        raise ModelError(
+            f"'hf:{source}' describes no classifier of tokens for {spec.num_classes} classes "
+            f"(its model type is {config.model_type!r}): {reason(error)}"
+        ) from error
+    return TokenClassifier(network)
 
 
 def configuration_digest(name: str) -> str | None:

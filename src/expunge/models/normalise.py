@@ -1,4 +1,4 @@
-"""Normalisation as the first layer of a network, so images stay in [0, 1] everywhere else."""
+"""Normalisation as the first layer of a network, so inputs stay as they are everywhere else."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 
 class Normalise(nn.Module):
-    """Subtracts a mean from every channel and divides by a standard deviation.
+    """Subtracts a mean from every channel or feature and divides by a standard deviation.
 
-    Images are `(B, C, H, W)` floats in [0, 1]; `mean` and `std` are buffers `(C,)`, saved with the
-    weights.
+    Images are `(B, C, H, W)` floats in [0, 1], vectors `(B, C)`; `mean` and `std` are buffers
+    `(C,)`, saved with the weights.
     """
 
     mean: Tensor
@@ -23,6 +23,7 @@ class Normalise(nn.Module):
         self.register_buffer("mean", torch.tensor(tuple(mean), dtype=torch.float32))
         self.register_buffer("std", torch.tensor(tuple(std), dtype=torch.float32))
 
-    def forward(self, images: Tensor) -> Tensor:
-        """`(images - mean) / std`, channel by channel."""
-        return (images - self.mean[:, None, None]) / self.std[:, None, None]
+    def forward(self, inputs: Tensor) -> Tensor:
+        """`(inputs - mean) / std`, channel by channel."""
+        each = (-1, *(1,) * (inputs.ndim - 2))
+        return (inputs - self.mean.view(each)) / self.std.view(each)

@@ -1,4 +1,4 @@
-"""One look at what a network does with images, which leaves no trace in it."""
+"""One look at what a network does with its inputs, which leaves no trace in it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import torch
 from torch import nn
 
 from expunge.errors import ModelError
+from expunge.settings import InputKind
+from expunge.types import Batch
 
 
 @contextmanager
@@ -25,22 +27,32 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def probe(model: nn.Module, image_shape: tuple[int, int, int]) -> object:
-    """What `model` returns for two blank images of `(C, H, W)`, in evaluation mode.
+_SHAPES = {
+    "images": "(channels, height, width)",
+    "vectors": "(features)",
+    "tokens": "(length), given as a dict of input_ids and attention_mask",
+}
+
+
+def probe(model: nn.Module, shape: tuple[int, ...], kind: InputKind = "images") -> object:
+    """What `model` returns for two blank inputs of `shape`, in evaluation mode.
 
     Raises:
-        ModelError: the model does not take such images.
+        ModelError: the model does not take such inputs.
     """
     first = next((each for each in model.parameters() if each.is_floating_point()), None)
     device = None if first is None else first.device
     dtype = None if first is None else first.dtype
-    images = torch.zeros((2, *image_shape), device=device, dtype=dtype)
+    blank: Batch = torch.zeros((2, *shape), device=device, dtype=dtype)
+    if kind == "tokens":
+        ids = torch.zeros((2, *shape), device=device, dtype=torch.int64)
+        blank = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     with _evaluating(model):
         try:
-            return model(images)
+            return model(blank)
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise ModelError(
-                f"the network does not take images of shape {tuple(image_shape)} "
-                f"(channels, height, width): {reason}"
+                f"the network does not take {kind} of shape {tuple(shape)} "
+                f"{_SHAPES[kind]}: {reason}"
             ) from error

@@ -18,7 +18,15 @@ TRANSFORMER = Recipe(
 """Swin's (Liu et al. 2021, section A2.1): the learning rate is 1e-3 for batches of 1024, here in
 proportion to the batch."""
 
-RECIPES: Mapping[str, Recipe] = {"swin_t": TRANSFORMER, "hf": TRANSFORMER, "timm": TRANSFORMER}
+PERCEPTRON = Recipe(epochs=100, batch_size=64, lr=0.05, schedule="cosine")
+"""For some hundreds to thousands of vectors, where the ResNet's batch is half of the data."""
+
+RECIPES: Mapping[str, Recipe] = {
+    "mlp": PERCEPTRON,
+    "swin_t": TRANSFORMER,
+    "hf": TRANSFORMER,
+    "timm": TRANSFORMER,
+}
 """What differs from `Recipe()`, by the name of a network or of an adapter. An adapter can bring
 any architecture; AdamW with a warm-up trains them all, SGD at the ResNet's rate does not."""
 

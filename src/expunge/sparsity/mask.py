@@ -17,7 +17,7 @@ from expunge.settings import check_choice
 from expunge.sparsity.pruner import Layer
 from expunge.types import Mask
 
-_TYPES: dict[str, type[nn.Module]] = {"conv": nn.Conv2d, "linear": nn.Linear}
+_TYPES: dict[Layer, type[nn.Module]] = {"conv": nn.Conv2d, "linear": nn.Linear}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +39,13 @@ class LayerSparsity:
         return 1 - self.kept / self.total
 
 
-def prunable(model: nn.Module, layers: Sequence[Layer] = ("conv",)) -> dict[str, nn.Parameter]:
+def prunable(model: nn.Module, layers: Sequence[Layer] = ("auto",)) -> dict[str, nn.Parameter]:
     """The weights that pruning chooses from, by name, in the model's order.
 
     `conv` is the weight of every `Conv2d`, the first and 1x1 shortcuts included; `linear` that of
-    every `Linear`, the classification head included. Biases and batch norms are never pruned. A
-    shared weight is listed once.
+    every `Linear`, the classification head included; `auto` is `conv`, or, in a network without
+    any, `linear` without the last of several, which is the head. Biases and batch norms are never
+    pruned. A shared weight is listed once.
 
     Raises:
         ConfigError: `layers` names something else.
@@ -52,36 +53,51 @@ def prunable(model: nn.Module, layers: Sequence[Layer] = ("conv",)) -> dict[str,
     """
     for layer in layers:
         check_choice("layers", layer, get_args(Layer))
-    types = tuple(_TYPES[layer] for layer in layers)
-    owners = {
-        f"{name}.weight" if name else "weight"
-        for name, module in model.named_modules()
-        if isinstance(module, types)
-    }
+    owners = {owner for layer in layers for owner in _owned(model, layer)}
     found = {name: weight for name, weight in model.named_parameters() if name in owners}
     if not found:
         raise MaskError(
             f"{type(model).__name__} has no weights in layers of kind "
-            f"{' or '.join(layers) or '(none)'}: choose layers from {', '.join(get_args(Layer))}"
+            f"{_listed(layers)}: choose layers from {', '.join(get_args(Layer))}"
         )
     return found
+
+
+def _owned(model: nn.Module, layer: Layer) -> list[str]:
+    """The names of the weights of all layers of a kind, in the order of the modules."""
+    if layer == "auto":
+        return _owned(model, "conv") or (
+            linear[:-1] if len(linear := _owned(model, "linear")) > 1 else linear
+        )
+    return [
+        f"{name}.weight" if name else "weight"
+        for name, module in model.named_modules()
+        if isinstance(module, _TYPES[layer])
+    ]
+
+
+def _listed(layers: Sequence[Layer]) -> str:
+    kinds = [kind for layer in layers for kind in (_TYPES if layer == "auto" else (layer,))]
+    return " or ".join(kinds) or "(none)"
 
 
 def check_mask(model: nn.Module, mask: Mask) -> None:
     """Refuse a mask that is not of `model`.
 
-    A mask of one convolution must cover all of them, and so with linear layers.
+    A mask of one convolution must cover all of them, and so with linear layers; in a network
+    without convolutions it may leave out the head.
 
     Raises:
         MaskError: entries are missing, unexpected, of another shape, or not bool.
     """
-    known = {layer: _weights(model, layer) for layer in get_args(Layer)}
-    expected = {
-        name: weight
-        for weights in known.values()
-        if weights.keys() & mask.keys()
-        for name, weight in weights.items()
-    } or known["conv"]
+    expected = usual = _weights(model, "auto")
+    if usual.keys() != mask.keys():
+        expected = {
+            name: weight
+            for weights in (_weights(model, layer) for layer in _TYPES)
+            if weights.keys() & mask.keys()
+            for name, weight in weights.items()
+        } or usual
     faults = []
     if missing := [name for name in expected if name not in mask]:
         faults.append(f"missing {some(missing)}")
@@ -149,7 +165,8 @@ def sparsity_of(
 ) -> float:
     """The fraction of weights with |w| <= `threshold`, 0 to 1.
 
-    Counted over the parameters in `names`; without them, over the convolution weights.
+    Counted over the parameters in `names`; without them, over those that are prunable
+    unless one says otherwise.
 
     Raises:
         MaskError: a name is not a parameter of the model, or there is nothing to count.

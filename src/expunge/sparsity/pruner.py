@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from expunge.types import Context, Mask, Samples
 
-Layer = Literal["conv", "linear"]
-"""Kinds of layers whose weights can be pruned."""
+Layer = Literal["auto", "conv", "linear"]
+"""Kinds of layers whose weights can be pruned. `auto` is the convolutions, or, in a network that
+has none, the linear layers but the last, which is the head."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +29,9 @@ class PruneConfig:
 
     sparsity: float = 0.95
     """Fraction of prunable weights to prune, at least 0 and less than 1."""
-    layers: tuple[Layer, ...] = ("conv",)
-    """Kinds of layers whose weights are prunable; `linear` includes the head."""
+    layers: tuple[Layer, ...] = ("auto",)
+    """Kinds of layers whose weights are prunable; `linear` includes the head. `auto`: `conv`, or,
+    without any, the linear layers but the head."""
 
     def __post_init__(self) -> None:
         check_range("sparsity", self.sparsity, 0, 1)

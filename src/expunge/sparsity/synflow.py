@@ -31,12 +31,12 @@ class SynFlowConfig(PruneConfig):
 def synflow(model: nn.Module, samples: Samples, config: SynFlowConfig, context: Context) -> Mask:
     """Prune by |θ ⊙ ∂R/∂θ|, scored again in every round (Tanaka et al. 2020, algorithm 1).
 
-    No image is looked at, only their shape.
+    No sample is looked at, only their shape.
 
     Raises:
         DivergedError: a score is not finite.
         MaskError: a layer would lose all its weights, or there is nothing to prune.
-        ModelError: nothing flows through the network.
+        ModelError: nothing flows through the network, or it takes tokens.
     """
     import torch
 
@@ -44,11 +44,18 @@ def synflow(model: nn.Module, samples: Samples, config: SynFlowConfig, context: 
     from expunge.sparsity.ranking import keep_highest
     from expunge.sparsity.working_copy import working_copy
 
+    if samples.inputs.kind == "tokens":
+        raise ModelError(
+            "synflow sends ones through the network, and a token id of one is only a token: "
+            "use another pruner, such as omp or snip"
+        )
     # R is a product over layers: float32 overflows in networks of fifty. Where there is no
     # float64, the CPU has it.
     device = torch.device("cpu") if context.device.type == "mps" else context.device
     network, weights = working_copy(model, config.layers, context.mask, device)
     make_positive(network)
+    if samples.inputs.kind == "vectors":
+        leave_as_it_comes(network)
     mask = context.mask or {
         name: torch.ones_like(weight, dtype=torch.bool) for name, weight in weights.items()
     }
@@ -82,12 +89,26 @@ def make_positive(network: nn.Module) -> None:
             module.reset_running_stats()
 
 
+def leave_as_it_comes(network: nn.Module) -> None:
+    """Take the mean and the scale out of every normalisation by the training data, in place.
+
+    Features may lie far from zero on either side: ones would come out of it negative, and nothing
+    would flow. Pixels do not, and keep theirs.
+    """
+    from expunge.models.normalise import Normalise
+
+    for module in network.modules():
+        if isinstance(module, Normalise):
+            module.mean.zero_()
+            module.std.fill_(1)
+
+
 def flow_scores(
-    network: nn.Module, weights: Mapping[str, nn.Parameter], shape: tuple[int, int, int]
+    network: nn.Module, weights: Mapping[str, nn.Parameter], shape: tuple[int, ...]
 ) -> dict[str, Tensor]:
     """|θ ⊙ ∂R/∂θ| of the `weights` of a positive network, of their shape and dtype.
 
-    R is the sum of outputs for one image of `shape` that is 1 everywhere.
+    R is the sum of outputs for one input of `shape` that is 1 everywhere.
 
     Raises:
         ModelError: nothing flows through the network.

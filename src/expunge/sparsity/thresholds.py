@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from expunge.errors import MaskError
 from expunge.sparsity.mask import prunable, zero_share
 from expunge.types import Mask
 
@@ -17,18 +16,13 @@ THRESHOLDS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 def counted_weights(model: nn.Module, mask: Mask | None = None) -> list[str]:
     """The names of the weights that sparsity is counted over.
 
-    Those that `mask` chooses from; without one, the convolutions', or the linear layers' where
-    there are no convolutions.
+    Those that `mask` chooses from; without one, those that pruning would choose from unless told
+    otherwise: the convolutions', or, where there are none, the linear layers' but the head's.
 
     Raises:
         MaskError: the model has neither.
     """
-    if mask is not None:
-        return list(mask)
-    try:
-        return list(prunable(model))
-    except MaskError:
-        return list(prunable(model, ("linear",)))
+    return list(prunable(model) if mask is None else mask)
 
 
 def sparsity_at(

@@ -15,7 +15,7 @@ from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.forget import add_forget
 from expunge.graph.kinds.measure import add_measure, load_measured
 from expunge.graph.kinds.prune import add_prune
-from expunge.graph.kinds.train import RECORD, Origin, Together, add_train
+from expunge.graph.kinds.train import RECORD, Origin, Together, add_train, check_training
 from expunge.graph.kinds.unlearn import add_unlearn
 from expunge.metrics import get_metric
 from expunge.metrics.gap import gap
@@ -57,8 +57,10 @@ def plan_data(graph: Graph, experiment: Experiment, cache: Path | None) -> tuple
 
     Raises:
         DataError: the data cannot be read.
+        ModelError, ConfigError: the network or its training does not fit the data.
     """
     facts = resolve(experiment.data, cache or default_cache())
+    check_training(experiment.network, experiment.training, facts)
     return add_data(graph, experiment.data, facts), facts
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from expunge.settings import check_range
 from expunge.tasks.task import Task
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from expunge.settings import Recipe
+    from expunge.types import Batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,18 +36,23 @@ class Classify:
         """With the recipe's label smoothing."""
         return replace(self, label_smoothing=recipe.label_smoothing)
 
-    def inputs(self, batch: Any) -> Any:
+    def inputs(self, batch: Batch) -> Batch:
         """Bytes as float32 in 0-1, all else as it is stored.
 
         Batches of four dimensions come channels-last, the layout that convolutions are fastest in.
         """
         import torch
 
-        if not isinstance(batch, torch.Tensor):
-            return batch
-        if batch.dtype == torch.uint8:
-            batch = batch.to(torch.float32, memory_format=torch.channels_last).div_(255)
-        return batch.contiguous(memory_format=torch.channels_last) if batch.ndim == 4 else batch
+        from expunge.types import map_batch
+
+        def given(stored: Tensor) -> Tensor:
+            if stored.dtype == torch.uint8:
+                stored = stored.to(torch.float32, memory_format=torch.channels_last).div_(255)
+            if stored.ndim == 4:
+                return stored.contiguous(memory_format=torch.channels_last)
+            return stored
+
+        return map_batch(given, batch)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The cross-entropy of every sample, `(B,)`."""

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
+from torch import Tensor
+
+from expunge.types import Batch, map_batch
 
 
 def cast_inputs(
-    inputs: Any,
+    inputs: Batch,
     dtype: torch.dtype,
     memory_format: torch.memory_format = torch.preserve_format,
-) -> Any:
-    """A tensor, or a mapping to tensors, with its floating-point numbers in `dtype`.
+) -> Batch:
+    """A batch with its floating-point numbers in `dtype`; whole ones, such as ids, stay as such."""
 
-    Whole numbers, such as tokens, stay as they are.
-    """
-    if isinstance(inputs, Mapping):
-        return {name: cast_inputs(each, dtype, memory_format) for name, each in inputs.items()}
-    if not inputs.is_floating_point():
-        return inputs
-    return inputs.to(dtype, memory_format=memory_format)
+    def cast(tensor: Tensor) -> Tensor:
+        chosen = dtype if tensor.is_floating_point() else tensor.dtype
+        return tensor.to(chosen, memory_format=memory_format)
+
+    return map_batch(cast, inputs)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from expunge.settings import Recipe
+    from expunge.types import Batch
 
 
 class Task(Protocol):
@@ -32,7 +33,7 @@ class Task(Protocol):
         """The same task, with what a training recipe says about its loss."""
         ...
 
-    def inputs(self, batch: Any) -> Any:
+    def inputs(self, batch: Batch) -> Batch:
         """What the network is given of a batch as stored."""
         ...
 

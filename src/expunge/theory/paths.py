@@ -19,7 +19,7 @@ from expunge.training.batches import shuffled_batches
 from expunge.training.fit import check_finite
 from expunge.training.placement import mode
 from expunge.training.reproducibility import full_float32
-from expunge.types import Context, Samples
+from expunge.types import Batch, Context, Samples
 
 
 def path_batches(samples: int, recipe: Recipe, context: Context) -> list[Tensor]:
@@ -119,9 +119,9 @@ def add_back(
     return unlearned
 
 
-def _losses(model: nn.Module, stored: Tensor, targets: Tensor, context: Context) -> Tensor:
+def _losses(model: nn.Module, stored: Batch, targets: Tensor, context: Context) -> Tensor:
     return context.task.loss(model(context.task.inputs(stored)), targets)
 
 
-def _stored(samples: Samples, shares: Sequence[Tensor], context: Context) -> Iterator[Tensor]:
+def _stored(samples: Samples, shares: Sequence[Tensor], context: Context) -> Iterator[Batch]:
     return samples.inputs.to(context.device).batches(shares)

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from expunge.data.augment import augment, draw_changes
+from expunge.settings import Augmentation
 from expunge.training.share import own_share
-from expunge.types import Context, Inputs
+from expunge.types import Batch, Context, Inputs
 
 
 def shuffled_batches(index: Tensor, batch_size: int, generator: torch.Generator) -> list[Tensor]:
@@ -31,29 +32,32 @@ def batch_count(count: int, batch_size: int) -> int:
 
 
 def augmented_shares(
-    images: Inputs,
+    inputs: Inputs,
     labels: Tensor,
     batches: list[Tensor],
     context: Context,
     draws: torch.Generator,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """This process's share of every index batch: augmented images, and labels, on the device.
+) -> Iterator[tuple[Batch, Tensor]]:
+    """This process's share of every index batch: augmented inputs, and labels, on the device.
 
-    `images` are handed out there, `labels` are on the CPU.
+    `inputs` are handed out there, `labels` are on the CPU.
     """
     own = [own_share(len(batch), context.fabric) for batch in batches]
     shares = [batch[mine] for batch, mine in zip(batches, own, strict=True)]
-    labelled = with_labels(images, labels, shares, context.device)
-    for batch, mine, (pixels, some) in zip(batches, own, labelled, strict=True):
+    labelled = with_labels(inputs, labels, shares, context.device)
+    for batch, mine, (given, some) in zip(batches, own, labelled, strict=True):
+        if context.augmentation == Augmentation() or not isinstance(given, Tensor):
+            yield given, some
+            continue
         # Every process draws for the whole batch: the images are the same for any number of them.
         changes = draw_changes(context.augmentation, len(batch), draws).take(mine)
-        yield augment(pixels, changes), some
+        yield augment(given, changes), some
 
 
 def with_labels(
-    images: Inputs, labels: Tensor, batches: list[Tensor], device: torch.device
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Images and labels `(B,)` of every index batch, on the device that `images` are handed out on.
+    inputs: Inputs, labels: Tensor, batches: list[Tensor], device: torch.device
+) -> Iterator[tuple[Batch, Tensor]]:
+    """Inputs and labels `(B,)` of every index batch, on the device that `inputs` are handed out on.
 
     Labels go there all at once: a copy for each batch would make the host wait for the device.
     """
@@ -61,4 +65,4 @@ def with_labels(
         return
     chosen = labels[torch.cat(batches)].to(device)
     sizes = [len(batch) for batch in batches]
-    yield from zip(images.batches(batches), torch.split(chosen, sizes), strict=True)
+    yield from zip(inputs.batches(batches), torch.split(chosen, sizes), strict=True)

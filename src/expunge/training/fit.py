@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from expunge.errors import ConfigError, DivergedError, unknown
-from expunge.settings import Recipe, derive_seed
+from expunge.settings import Recipe, check_augmentation, derive_seed
 from expunge.sparsity.gamma import GammaSchedule, gamma_at
 from expunge.sparsity.l1 import add_l1_gradient, proximal_step
 from expunge.sparsity.mask import apply_mask
@@ -66,9 +66,10 @@ def fit(
     share the batches compute what one would, but for what layers such as dropout draw.
 
     Raises:
-        ConfigError: the proximal ℓ1 step is asked for with an optimiser other than SGD, or a
-            penalty on gradients that the precision scales; a stream is empty or unknown; phases are
-            not of as many epochs as the recipe's; a loss is not of one number a sample.
+        ConfigError: the proximal ℓ1 step is asked for with an optimiser other than SGD, a penalty
+            on gradients that the precision scales, or augmentation of what is no image; a stream is
+            empty or unknown; phases are not of as many epochs as the recipe's; a loss is not of one
+            number a sample.
         DivergedError: the loss of an epoch, or a weight at the end, is not finite.
         MaskError: the mask does not belong to the model.
     """
@@ -142,6 +143,8 @@ def _lanes(
     named = {"samples": streams} if isinstance(streams, Stream) else streams
     if not named:
         raise ConfigError("training needs at least one stream of samples, got none")
+    for stream in named.values():
+        check_augmentation(context.augmentation, stream.samples.inputs.kind)
     inputs = {
         id(samples): samples.inputs.to(context.device)
         for samples in {id(s.samples): s.samples for s in named.values()}.values()

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from expunge.tasks.inputs import cast_inputs
 from expunge.training.batches import with_labels
-from expunge.types import Context, Samples
+from expunge.types import Batch, Context, Samples
 
 
 def input_batches(
@@ -17,17 +17,18 @@ def input_batches(
     batch_size: int,
     context: Context,
     label: str,
-) -> Callable[[], Iterator[tuple[Tensor, Tensor]]]:
+) -> Callable[[], Iterator[tuple[Batch, Tensor]]]:
     """A function that goes through the samples at `index`: inputs and targets `(B,)` of each batch.
 
-    Inputs are on the device and in the dtype of `model`. Every pass is told of as `label`.
+    Inputs are on the device and, but for token ids, in the dtype of `model`. Every pass is told of
+    as `label`.
     """
     dtype = next(p.dtype for p in model.parameters() if p.is_floating_point())
     inputs = samples.inputs.to(context.device)
     # Of a share that has no samples, torch.split would make an empty batch.
     batches = list(torch.split(index.cpu(), batch_size)) if len(index) else []
 
-    def go() -> Iterator[tuple[Tensor, Tensor]]:
+    def go() -> Iterator[tuple[Batch, Tensor]]:
         seen = 0
         labelled = with_labels(inputs, samples.labels, batches, context.device)
         for done, (batch, targets) in enumerate(labelled, start=1):

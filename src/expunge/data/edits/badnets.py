@@ -95,15 +95,15 @@ def _patched(inputs: Inputs, index: Tensor, config: BadnetsConfig) -> Inputs:
     """Copies of all images in memory, those at `index` with the patch."""
     import torch
 
-    from expunge.data.images import ResidentImages
+    from expunge.data.inputs.images import ResidentImages
 
     shape = inputs.shape
-    if len(shape) != 3:
-        raise DataError(f"badnets changes images (C, H, W), got inputs of shape {shape}")
+    if inputs.kind != "images":
+        raise DataError(f"badnets changes images (C, H, W), got {inputs.kind} of shape {shape}")
     rows = _span("row", config.row, config.size, shape[1])
     columns = _span("column", config.column, config.size, shape[2])
     batches = inputs.batches(torch.split(torch.arange(len(inputs)), _BATCH))
-    images = torch.cat([batch.cpu() for batch in batches])
+    images = torch.cat([batch.cpu() for batch in batches if isinstance(batch, torch.Tensor)])
     if images.dtype != torch.uint8:
         raise DataError(f"badnets changes images of uint8 in 0..255, got {images.dtype}")
     images[index, :, rows, columns] = config.value

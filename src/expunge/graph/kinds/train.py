@@ -14,10 +14,10 @@ from expunge.errors import CheckpointError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.model_files import save_model
 from expunge.graph.runtime import Runtime, params_of, precision_on
-from expunge.models.networks import is_adapter, is_own, network_entry
-from expunge.models.spec import ModelSpec, NetworkSettings
+from expunge.models.networks import check_pairing, find_network, is_own
+from expunge.models.spec import ModelSpec, NetworkSettings, spec_for
 from expunge.runs import syntax_digest, write_json
-from expunge.settings import Recipe
+from expunge.settings import Recipe, check_augmentation
 
 if TYPE_CHECKING:
     from torch import nn
@@ -64,6 +64,17 @@ class Together:
         return found
 
 
+def check_training(network: NetworkSettings, training: Recipe, facts: Facts) -> None:
+    """Refuse, before anything is made, what cannot be trained on the data of `facts`.
+
+    Raises:
+        ModelError: there is no such network, or it takes other inputs.
+        ConfigError: the training augments what is no image.
+    """
+    check_pairing(network.name, facts.kind)
+    check_augmentation(training.augmentation, facts.kind)
+
+
 def add_train(
     graph: Graph,
     data_id: str,
@@ -75,7 +86,7 @@ def add_train(
 
     Raises:
         CheckpointError: the file of weights cannot be read.
-        ModelError: the network's configuration cannot be read.
+        ModelError: there is no such network, or its configuration cannot be read.
     """
     together = together or Together()
     params: dict[str, Any] = {
@@ -99,11 +110,11 @@ def add_train(
 def network_params(network: NetworkSettings) -> dict[str, Any]:
     """What decides a network: its name and sizes, its version, and what stands behind its name."""
     name = network.name
-    params = {**to_mapping(network), "version": network_entry(name).version}
+    params = {**to_mapping(network), "version": find_network(name).version}
     params.pop("threads", None)
     if is_own(name):
         params["code"] = syntax_digest(name)
-    elif is_adapter(name):
+    elif name.startswith("hf:"):
         from expunge.models.huggingface import configuration_digest
 
         digest = configuration_digest(name)
@@ -114,22 +125,20 @@ def network_params(network: NetworkSettings) -> dict[str, Any]:
 
 def threads_of(network: NetworkSettings) -> int:
     """Threads that a network is trained with: as it is told, or as its entry has it."""
-    return network.threads if network.threads is not None else network_entry(network.name).threads
+    return network.threads if network.threads is not None else find_network(network.name).threads
 
 
 def model_spec(network: dict[str, Any], facts: Facts) -> ModelSpec:
-    """A network as its data needs it: classes, channels, normalisation."""
+    """A network as its data needs it: classes, inputs, normalisation."""
     # A network of one's own sees inputs as they are and normalises them itself, if it wants to.
     own = is_own(network["name"])
-    return ModelSpec(
-        name=network["name"],
+    return spec_for(
+        network["name"],
+        facts,
+        len(facts.class_names),
         stem=network["stem"],
         width=network["width"],
-        num_classes=len(facts.class_names),
-        in_channels=facts.shape[0],
-        image_size=(facts.shape[1], facts.shape[2]),
-        mean=None if own else facts.mean,
-        std=None if own else facts.std,
+        statistics=None if own else facts.statistics,
     )
 
 
@@ -161,7 +170,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     spec = model_spec(dict(node.params["network"]), facts)
     context = context_for(runtime, node, spec, node.params["seed"])
     model = context.fresh_model()
-    check_outputs(model, dataset.train.inputs.shape, spec.num_classes)
+    check_outputs(model, facts.shape, spec.num_classes, facts.kind)
     record: dict[str, Any] = {}
     if "weights" in node.params:
         path = Path(str(runtime.where(node)["weights"]))

@@ -3,21 +3,18 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from expunge.data.inputs.resident import ResidentTensor
 from expunge.errors import DataError
-from expunge.types import Dataset, Inputs, Samples
-
-DEFAULT_BUDGET_BYTES = 4 * 2**30
-"""Images up to this size live on the device; larger sets are streamed to it."""
+from expunge.settings import InputKind
 
 
-class ResidentImages:
+class ResidentImages(ResidentTensor):
     """Images in one tensor `(N, C, H, W)`, uint8 or float32, on the compute device.
 
     With `rows`, an int64 index into the tensor, they are a view of those images in that order.
@@ -26,59 +23,11 @@ class ResidentImages:
         DataError: another shape or dtype.
     """
 
+    kind: InputKind = "images"
+
     def __init__(self, tensor: Tensor, rows: Tensor | None = None) -> None:
         _check(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
-        self._tensor = tensor
-        self._rows = rows
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of every image."""
-        _, channels, height, width = self._tensor.shape
-        return channels, height, width
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all images."""
-        return len(self) * self._tensor[:1].nbytes
-
-    @property
-    def tensor(self) -> Tensor:
-        """All images `(N, C, H, W)`; a copy if this is a view."""
-        if self._rows is None:
-            return self._tensor
-        return self._tensor.index_select(0, self._rows.to(self._tensor.device))
-
-    def __len__(self) -> int:
-        """How many images there are."""
-        return len(self._tensor if self._rows is None else self._rows)
-
-    def to(self, device: torch.device) -> "ResidentImages":
-        """The same images on `device`; of a view, only its own images go there."""
-        if self._tensor.to(device) is self._tensor:
-            return self
-        return ResidentImages(self.tensor.to(device))
-
-    def take(self, index: Tensor) -> "ResidentImages":
-        """A view of the images at `index`, int64 `(M,)`; the tensor is shared."""
-        index = index.cpu()
-        return ResidentImages(self._tensor, index if self._rows is None else self._rows[index])
-
-    def batches(self, index: Iterable[Tensor]) -> Iterator[Tensor]:
-        """For each int64 index `(B,)`, images `(B, C, H, W)` on the device.
-
-        The indices of all batches go there at once: a copy for each would make the host wait for
-        the device at every batch.
-        """
-        parts = list(index)
-        if not parts:
-            return
-        rows = torch.cat(parts)
-        if self._rows is not None:
-            rows = self._rows[rows.cpu()]
-        rows = rows.to(self._tensor.device)
-        for some in torch.split(rows, [len(part) for part in parts]):
-            yield self._tensor.index_select(0, some)
+        super().__init__(tensor, rows)
 
 
 class StreamedImages:
@@ -90,6 +39,9 @@ class StreamedImages:
     Raises:
         DataError: another shape or dtype.
     """
+
+    kind: InputKind = "images"
+    vocabulary: int | None = None
 
     def __init__(
         self,
@@ -110,6 +62,11 @@ class StreamedImages:
         """Channels, height and width of every image."""
         _, channels, height, width = self._array.shape
         return channels, height, width
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """uint8 or float32."""
+        return torch.uint8 if self._array.dtype == np.uint8 else torch.float32
 
     @property
     def nbytes(self) -> int:
@@ -159,50 +116,6 @@ class StreamedImages:
 
     def _deliver(self, batch: "Future[Tensor]") -> Tensor:
         return batch.result().to(self._device, non_blocking=True)
-
-
-def place(
-    images: Inputs | np.ndarray[Any, Any],
-    device: torch.device,
-    budget_bytes: int = DEFAULT_BUDGET_BYTES,
-) -> Inputs:
-    """Images handed out on `device`: resident there if they fit the budget, else streamed.
-
-    Raises:
-        DataError: an array of another shape or dtype than images have.
-    """
-    if isinstance(images, np.ndarray):
-        images = StreamedImages(images)
-    if isinstance(images, StreamedImages):
-        if images.nbytes <= budget_bytes:
-            return ResidentImages(images.tensor.to(device))
-        return images.to(device)
-    if isinstance(images, ResidentImages):
-        if images.nbytes <= budget_bytes:
-            return images.to(device)
-        return StreamedImages(images.tensor.cpu().numpy(), device)
-    return images.to(device)
-
-
-def place_dataset(
-    dataset: Dataset, device: torch.device, budget_bytes: int = DEFAULT_BUDGET_BYTES
-) -> Dataset:
-    """The dataset with images handed out on `device`; all of it shares one budget, train first."""
-    left = budget_bytes
-
-    def placed(samples: Samples) -> Samples:
-        nonlocal left
-        images = place(samples.inputs, device, left)
-        if isinstance(images, ResidentImages):
-            left -= images.nbytes
-        return replace(samples, inputs=images)
-
-    return replace(
-        dataset,
-        train=placed(dataset.train),
-        test=placed(dataset.test),
-        validation=None if dataset.validation is None else placed(dataset.validation),
-    )
 
 
 def _check(shape: tuple[int, ...], dtype: str) -> None:

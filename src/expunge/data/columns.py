@@ -1,0 +1,147 @@
+"""Samples from named columns: numbers are the features of vectors, lists of ids are tokens."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from expunge.data.identity import given_ids
+from expunge.data.inputs.tokens import NAMES, Tokens
+from expunge.data.inputs.vectors import Vectors
+from expunge.data.spec import DataSpec
+from expunge.data.tables import Table, check_labels
+from expunge.errors import DataError, some, unknown
+
+LABEL_NAMES = ("label", "labels", "fine_label", "target", "targets", "class", "cls", "y")
+"""What a column of labels is usually called."""
+
+Columns = Mapping[str, Any]
+"""By name: lists of texts, as a CSV file has them, or columns of Arrow."""
+
+_WHOLE = re.compile(r"0|-?[1-9]\d*")
+
+
+def table_of_columns(
+    columns: Columns, spec: DataSpec, where: str, class_names: tuple[str, ...] | None = None
+) -> Table:
+    """Tokens where there is a column `input_ids`; else vectors of all columns but label and id.
+
+    The label is the column that the spec names, or one of a usual name; ids are those of the column
+    that it names, or of one called `id`. Labels and ids that are texts stay texts; those that are
+    all whole numbers, written plainly, are ordered as numbers.
+
+    Raises:
+        DataError: a column is missing or not fit; names it.
+    """
+    label = _label_column(columns, spec, where)
+    name = _id_column(columns, spec, where)
+    labels = check_labels(_labels(columns[label]), f"{where}, column {label!r}")
+    ids = () if name is None else given_ids(_values(columns[name]), f"{where}, column {name!r}")
+    rest = {each: column for each, column in columns.items() if each not in (label, name)}
+    if "input_ids" in rest:
+        tokens = _tokens(rest, where)
+        return Table(tokens, labels, where=where, class_names=class_names, ids=ids)
+    vectors = _vectors(rest, where)
+    return Table(
+        vectors, labels, where=where, class_names=class_names, ids=ids, features=tuple(rest)
+    )
+
+
+def _label_column(columns: Columns, spec: DataSpec, where: str) -> str:
+    if spec.label_column is not None:
+        if spec.label_column not in columns:
+            raise DataError(f"{where}: {unknown('column', spec.label_column, columns)}")
+        return spec.label_column
+    for name in LABEL_NAMES:
+        if name in columns:
+            return name
+    raise DataError(
+        f"{where}: cannot tell which column holds the labels: pass label_column, "
+        f"one of {some(columns)}"
+    )
+
+
+def _id_column(columns: Columns, spec: DataSpec, where: str) -> str | None:
+    if spec.id_column is None:
+        return "id" if "id" in columns else None
+    if spec.id_column not in columns:
+        raise DataError(f"{where}: {unknown('column', spec.id_column, columns)}")
+    return spec.id_column
+
+
+def _values(column: Any) -> list[Any]:
+    return column if isinstance(column, list) else column.to_pylist()
+
+
+def _labels(column: Any) -> list[Any]:
+    values = [None if value == "" else value for value in _values(column)]
+    texts = [value for value in values if isinstance(value, str) and _WHOLE.fullmatch(value)]
+    return [int(text) for text in texts] if len(texts) == len(values) else values
+
+
+def _vectors(columns: Columns, where: str) -> Vectors:
+    if not columns:
+        raise DataError(f"{where} has no column beside label and id: expected columns of numbers")
+    numbers = [_numbers(column, f"{where}, column {name!r}") for name, column in columns.items()]
+    return Vectors(torch.from_numpy(np.stack(numbers, 1)))
+
+
+def _numbers(column: Any, where: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+    values = _values(column)
+    numbers = np.empty(len(values), np.float64)
+    for row, value in enumerate(values):
+        try:
+            # Python reads 1_000 as a number; nobody writes one so in a file.
+            numbers[row] = float("_" if isinstance(value, str) and "_" in value else value)
+        except (TypeError, ValueError):
+            raise DataError(f"{where}, row {row}: expected a number, got {value!r}") from None
+    with np.errstate(over="ignore"):
+        narrow = numbers.astype(np.float32)
+    bad = np.flatnonzero(~np.isfinite(narrow))
+    if len(bad):
+        raise DataError(
+            f"{where}, row {bad[0]}: expected a finite number of float32, got {values[bad[0]]!r}"
+        )
+    return narrow
+
+
+def _tokens(columns: Columns, where: str) -> Tokens:
+    missing = [name for name in NAMES[:2] if name not in columns]
+    if missing:
+        raise DataError(
+            f"{where}: tokens need the columns {NAMES[0]} and {NAMES[1]}, got {some(columns)}"
+        )
+    rows = {
+        name: _lists(columns[name], f"{where}, column {name!r}")
+        for name in NAMES
+        if name in columns
+    }
+    lengths = [len(row) for row in rows["input_ids"]]
+    for name, lists in rows.items():
+        for row, (one, length) in enumerate(zip(lists, lengths, strict=True)):
+            if len(one) != length:
+                raise DataError(
+                    f"{where}, column {name!r}, row {row}: expected {length} numbers, as many as "
+                    f"input_ids has, got {len(one)}"
+                )
+    padded = {}
+    for name, lists in rows.items():
+        padded[name] = np.zeros((len(lengths), max(lengths, default=0)), np.int64)
+        for row, one in enumerate(lists):
+            padded[name][row, : len(one)] = one
+    try:
+        return Tokens({name: torch.from_numpy(ids) for name, ids in padded.items()})
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
+
+
+def _lists(column: Any, where: str) -> Sequence[Sequence[int]]:
+    rows = _values(column)
+    for row, one in enumerate(rows):
+        if not isinstance(one, list) or not all(isinstance(each, int) for each in one):
+            raise DataError(
+                f"{where}, row {row}: expected a list of whole numbers, got {one!r:.60}"
+            )
+    return rows

@@ -1,0 +1,55 @@
+"""Where inputs lie while they are worked with."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from expunge.data.inputs.images import ResidentImages, StreamedImages
+from expunge.types import Dataset, Inputs, Samples
+
+DEFAULT_BUDGET_BYTES = 4 * 2**30
+"""Images up to this size live on the device; larger sets are streamed to it."""
+
+
+def place(
+    inputs: Inputs | np.ndarray[Any, Any],
+    device: torch.device,
+    budget_bytes: int = DEFAULT_BUDGET_BYTES,
+) -> Inputs:
+    """Inputs handed out on `device`: images are streamed there if they do not fit the budget.
+
+    Vectors and tokens, which are small, always live on the device.
+
+    Raises:
+        DataError: an array of another shape or dtype than images have.
+    """
+    if isinstance(inputs, np.ndarray):
+        inputs = StreamedImages(inputs)
+    if isinstance(inputs, StreamedImages) and inputs.nbytes <= budget_bytes:
+        return ResidentImages(inputs.tensor.to(device))
+    if isinstance(inputs, ResidentImages) and inputs.nbytes > budget_bytes:
+        return StreamedImages(inputs.tensor.cpu().numpy(), device)
+    return inputs.to(device)
+
+
+def place_dataset(
+    dataset: Dataset, device: torch.device, budget_bytes: int = DEFAULT_BUDGET_BYTES
+) -> Dataset:
+    """The dataset handed out on `device`; all of its images share one budget, train first."""
+    left = budget_bytes
+
+    def placed(samples: Samples) -> Samples:
+        nonlocal left
+        inputs = place(samples.inputs, device, left)
+        if isinstance(inputs, ResidentImages):
+            left -= inputs.nbytes
+        return replace(samples, inputs=inputs)
+
+    return replace(
+        dataset,
+        train=placed(dataset.train),
+        test=placed(dataset.test),
+        validation=None if dataset.validation is None else placed(dataset.validation),
+    )

@@ -1,0 +1,79 @@
+"""A function of one's own that returns the data."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from expunge.data.sources.source import Role, Source
+from expunge.data.spec import OF_COLUMNS, OF_IMAGES, OF_SPLITS, DataSpec, refuse
+from expunge.errors import DataError
+
+if TYPE_CHECKING:
+    from expunge.types import Samples
+
+_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+
+
+def load_from_callable(spec: DataSpec, cache: Path) -> dict[Role, Samples]:
+    """A `Dataset`, or a pair (train, test) of what `as_samples` takes.
+
+    Raises:
+        ConfigError: a setting of columns, splits or images is given.
+        DataError: it cannot be imported, fails, or returns something else.
+    """
+    from expunge.data.arrays import table_of
+    from expunge.data.tables import join
+    from expunge.types import Dataset, Samples
+
+    refuse(spec, *OF_COLUMNS, *OF_SPLITS, *OF_IMAGES)
+    module_name, _, attribute = spec.source.partition(":")
+    try:
+        make = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            make = getattr(make, part)
+    except (ImportError, AttributeError) as error:
+        raise DataError(f"cannot import {spec.source!r}: {_line(error)}") from error
+    if not callable(make):
+        raise DataError(f"{spec.source!r} must be callable, got {type(make).__name__}")
+    try:
+        made = make()
+    except Exception as error:
+        raise DataError(f"{spec.source!r} raised {type(error).__name__}: {_line(error)}") from error
+    name = spec.name or spec.source
+    if isinstance(made, Dataset):
+        whole: dict[Role, Samples | None] = {
+            "train": made.train,
+            "test": made.test,
+            "validation": made.validation,
+        }
+        return {role: samples for role, samples in whole.items() if samples is not None}
+    if not isinstance(made, tuple | list) or len(made) != 2:
+        raise DataError(
+            f"{spec.source!r} must return a Dataset or a pair (train, test), "
+            f"got {type(made).__name__}"
+        )
+    train, test = made
+    if isinstance(train, Samples) and isinstance(test, Samples):
+        return {"train": train, "test": test}
+    return join(
+        {
+            "train": table_of(train, where=f"{spec.source}, train"),
+            "test": table_of(test, where=f"{spec.source}, test"),
+        },
+        name,
+    )
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+SOURCE = Source(
+    name="callable",
+    form="package.module:callable",
+    recognises=lambda source: bool(_NAME.fullmatch(source)),
+    load=load_from_callable,
+)
