@@ -1,4 +1,4 @@
-"""Golden numbers of what stands around the models: data, forget sets, edits, metrics, the theorem."""
+"""Golden numbers of what stands around models: data, forget sets, edits, metrics, theory."""
 
 import tempfile
 from functools import cache
@@ -60,7 +60,7 @@ def measured(metric):
 
 def edited(edit):
     samples = load(SPEC).train
-    found = edit.run(samples, edit.config(**edit.example), 7)
+    found = edit.run(samples, edit.example, 7)
     rows = [row for row, name in enumerate(samples.ids) if name in set(found.touched)]
     return {
         "touched": len(found.touched),
