@@ -44,11 +44,20 @@ class Waits(TorchDispatchMode):
         return func(*args, **kwargs)
 
 
-def waits_of(samples, context, recipe, penalty):
+def both(step):
+    return {"some": step.losses("some"), "others": -step.losses("others")}
+
+
+def waits_of(samples, context, recipe, penalty, loss=task_loss):
     model = small_network()
     context = replace(context, mask=some_mask(model))
     with Waits() as waits:
-        fit(model, Stream(samples, torch.arange(60)), task_loss, recipe, context, penalty=penalty)
+        streams = {
+            "some": Stream(samples, torch.arange(40)),
+            # The forgotten are few: they are gone through again and again.
+            "others": Stream(samples, torch.arange(40, 60), recipe.batch_size),
+        }
+        fit(model, streams, loss, recipe, context, penalty=penalty)
     return waits.seen
 
 
@@ -62,6 +71,16 @@ def test_only_the_loss_of_an_epoch_is_read(samples, context, optimizer, form):
     few = waits_of(samples, context, recipe, penalty)
     many = waits_of(samples, context, replace(recipe, batch_size=4), penalty)
     longer = waits_of(samples, context, replace(recipe, epochs=5), penalty)
+    assert few == many
+    assert longer - few == {"aten::_local_scalar_dense": 3}
+
+
+def test_nor_do_streams_that_go_round_make_it_wait(samples, context):
+    recipe = Recipe(epochs=2, batch_size=20, lr=0.01, schedule="constant")
+    few, many = (
+        waits_of(samples, context, replace(recipe, batch_size=size), None, both) for size in (20, 4)
+    )
+    longer = waits_of(samples, context, replace(recipe, epochs=5), None, both)
     assert few == many
     assert longer - few == {"aten::_local_scalar_dense": 3}
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from tests.wiring import golden_kinds
 from torch.nn import functional as F
 
 from expunge.data.sources import load
@@ -57,7 +58,7 @@ def entries():
         found[f"prune:{pruner.name}"] = (version(pruner), lambda pruner=pruner: prune(pruner))
     for method in METHODS:
         found[f"unlearn:{method.name}"] = (version(method), lambda method=method: unlearn(method))
-    return found
+    return {**found, **golden_kinds.entries()}
 
 
 def version(entry):
