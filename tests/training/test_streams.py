@@ -110,7 +110,7 @@ def test_streams_are_augmented_each_by_its_own_draws(samples, context, network):
 
 def test_samples_of_two_streams_go_to_the_device_once(samples, context, network):
     class Counted:
-        shape, moved = samples.inputs.shape, 0
+        kind, shape, moved = "images", samples.inputs.shape, 0
 
         def to(self, device):
             self.moved += 1
