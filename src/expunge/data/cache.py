@@ -1,5 +1,7 @@
 """Decoded images kept on disk, so that a dataset is decoded once."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -7,14 +9,15 @@ import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from expunge.atomic import making
-from expunge.data.images import StreamedImages
 from expunge.errors import DataError
-from expunge.types import Samples
+
+if TYPE_CHECKING:
+    from expunge.types import Samples
 
 _FORMAT = 2
 """Part of every key: to be raised when what is stored, or how it is decoded, changes."""
@@ -86,6 +89,11 @@ def _write(folder: Path, parts: Mapping[str, Samples]) -> None:
 
 
 def _read(folder: Path, name: str) -> dict[str, Samples]:
+    import torch
+
+    from expunge.data.images import StreamedImages
+    from expunge.types import Samples
+
     parts = {}
     for role, each in json.loads((folder / "samples.json").read_text("utf-8")).items():
         array = np.load(folder / f"{role}.inputs.npy", mmap_mode="r", allow_pickle=False)
