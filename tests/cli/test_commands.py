@@ -10,6 +10,7 @@ import pytest
 
 from expunge.cli.app import app
 from expunge.cli.runs import app as runs_app
+from expunge.metrics import get_metric
 
 QUICK = ["--epochs", "2", "--batch_size", "64", "--schedule", "one_cycle", "--rewind_epoch", "1"]
 TRAIN = ["train", "--data", "digits", "--model", "resnet8", "--width", "0.25", *QUICK]
@@ -339,3 +340,15 @@ def test_numpy_data_of_ones_own(command, tmp_path):
     words = ["train", "--data", path, "--model", "resnet8", "--epochs", "1", "--rewind_epoch", "0"]
     run = ok(command(*words, "--store", tmp_path / "runs")).strip()
     assert run.startswith("train-")
+
+
+def test_one_machine_is_one_maker(command, grid, tmp_path):
+    """Also of models that were unlearned or pruned, whose precision is that of their origin."""
+    grid.write_text(grid.read_text().replace("[data]", 'precision = "bf16-true"\n[data]'))
+    found = json.loads(ok(command("bench", grid, "--out", tmp_path / "out", "--json")))
+    (maker,) = found["makers"]
+    assert maker["precision"] == "bf16-true"
+    assert {cell["made_by"] for cell in found["cells"]} == {0}
+    assert found["metrics"]["drift"] == {
+        "unit": "norm", "compared": False, "title": get_metric("drift").title,
+    }  # fmt: skip

@@ -1,4 +1,7 @@
-"""Decoded images kept on disk, so that a dataset is decoded once."""
+"""Decoded images kept on disk, so that a dataset is decoded once.
+
+Where they are kept is asked for by planning, so arrays and PyTorch are loaded where they are used.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,6 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from expunge.atomic import making
 from expunge.errors import DataError
@@ -77,6 +78,8 @@ def files_digest(folder: Path) -> str:
 
 
 def _write(folder: Path, parts: Mapping[str, Samples]) -> None:
+    import numpy as np
+
     described = {}
     for role, samples in parts.items():
         np.save(folder / f"{role}.labels.npy", samples.labels.numpy())
@@ -89,6 +92,7 @@ def _write(folder: Path, parts: Mapping[str, Samples]) -> None:
 
 
 def _read(folder: Path, name: str) -> dict[str, Samples]:
+    import numpy as np
     import torch
 
     from expunge.data.images import StreamedImages
