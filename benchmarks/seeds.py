@@ -26,7 +26,7 @@ RECIPE = {"lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "fused": True}
 
 def figures(rounds: int, batch: int = 64, steps: int = 40) -> list[Figure]:
     """Of the demo's network and batch: `resnet8`, 8x8."""
-    threads = available_cores()
+    threads = min(torch.get_num_threads(), available_cores())
     torch.set_num_threads(threads)
     spawning = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(threads, spawning, torch.set_num_threads, (1,)) as pool:
