@@ -114,6 +114,7 @@ def test_a_list_of_ids_is_forgotten(command, store, original, tmp_path):
     ids.write_text("id\n" + "\n".join(train.ids[5:25]) + "\n")
     words = ["unlearn", original, "--forget", f"ids:{ids}", "--method", "ga", "--store", store]
     run = ok(command(*words)).strip()
+    ids.unlink()
     found = json.loads(ok(command("evaluate", run, "--json", "--store", store)))
     assert found["gap"] is None
     assert "no retrained model" in found["gap_reason"]
