@@ -2,10 +2,10 @@
 
 import pytest
 
-from expunge.bench.tuning.space import space_of
 from expunge.errors import ConfigError
 from expunge.methods import METHODS
 from expunge.methods.method import Range
+from expunge.studies.tuning.space import space_of
 
 
 @pytest.fixture(params=METHODS, ids=lambda method: method.name)

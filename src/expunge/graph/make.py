@@ -35,7 +35,7 @@ def make_node(store: Store, node: Node, runtime: Runtime, label: str, engine: st
         made: dict[str, Any] = {}
         with store.create(node, made) as folder:
             seconds = _make(store, node, runtime, folder)
-            made |= _record(node, runtime, label, engine, seconds)
+            made |= _record(store, node, runtime, label, engine, seconds)
     note_time(store, node, seconds)
     return seconds
 
@@ -53,7 +53,7 @@ def _make(store: Store, node: Node, runtime: Runtime, folder: Path) -> float:
 
 
 def _record(
-    node: Node, runtime: Runtime, label: str, engine: str, seconds: float
+    store: Store, node: Node, runtime: Runtime, label: str, engine: str, seconds: float
 ) -> dict[str, Any]:
     """What made a node, to be kept beside it."""
     computes = KINDS[node.kind].computes
@@ -63,11 +63,20 @@ def _record(
         "peak_memory_mib": _peak_mib(),
         "engine": engine,
         "device": runtime.device_name if computes else None,
-        "precision": runtime.precision_of(node.params.get("precision")),
+        "precision": runtime.precision_of(_precision(store, node)),
         "threads": node.params.get("threads", 1),
         "code": code_digest(),
         "environment": environment(),
     }
+
+
+def _precision(store: Store, node: Node) -> str | None:
+    """The precision that a model was to be trained in: every model's is that of its origin."""
+    if not KINDS[node.kind].is_model:
+        return None
+    origin = store.node(node.parents["origin"]) if "origin" in node.parents else node
+    precision: str | None = origin.params.get("precision")
+    return precision
 
 
 def _make_together(
@@ -82,7 +91,7 @@ def _make_together(
         made: dict[str, Any] = {}
         with store.create(node, made) as folder:
             seconds = _make(store, node, runtime, folder)
-            made |= _record(node, runtime, label, engine, seconds)
+            made |= _record(store, node, runtime, label, engine, seconds)
     elif not there:
         with tempfile.TemporaryDirectory() as aside:
             _make(store, node, runtime, Path(aside))
