@@ -65,7 +65,7 @@ def main() -> None:
     print("|---|---|--:|--:|--:|--:|--:|--:|--:|")
     for row in rows:
         gaps = " | ".join("-" if x is None else f"{x:.2f}" for x in row["gap"].values())
-        rho = f"{row['rank_correlation']:.2f}"
+        rho = "-" if row["rank_correlation"] is None else f"{row['rank_correlation']:.2f}"
         print(f"| {row['scenario']} | {row['method']} | {gaps} | {rho} | {row['n']} |")
 
 
@@ -154,7 +154,7 @@ def _row(
             "no_oracle": gaps[chosen["no_oracle"]["run"]],
             "oracle": gaps[chosen["oracle"]["run"]],
         },
-        "rank_correlation": float(spearmanr(list(gaps.values()), list(seen.values())).statistic),
+        "rank_correlation": _rank_correlation(list(gaps.values()), list(seen.values())),
         "n": len(trials),
         "diverged": sum(
             trial["state"] != COMPLETE
@@ -163,6 +163,13 @@ def _row(
         ),
     }
     return row, cells
+
+
+def _rank_correlation(one: list[float], other: list[float]) -> float | None:
+    """None where one of the two is the same in all trials."""
+    if len(set(one)) == 1 or len(set(other)) == 1:
+        return None
+    return float(spearmanr(one, other).statistic)
 
 
 if __name__ == "__main__":

@@ -57,26 +57,20 @@ def _record(
 ) -> dict[str, Any]:
     """What made a node, to be kept beside it."""
     computes = KINDS[node.kind].computes
+    # What trains further does so in the precision of the original training.
+    trained = node.parents.get("origin")
+    params = node.params if trained is None else store.node(trained).params
     return {
         "label": label,
         "seconds": seconds,
         "peak_memory_mib": _peak_mib(),
         "engine": engine,
         "device": runtime.device_name if computes else None,
-        "precision": runtime.precision_of(_precision(store, node)),
+        "precision": runtime.precision_of(params.get("precision")),
         "threads": node.params.get("threads", 1),
         "code": code_digest(),
         "environment": environment(),
     }
-
-
-def _precision(store: Store, node: Node) -> str | None:
-    """The precision that a model was to be trained in: every model's is that of its origin."""
-    if not KINDS[node.kind].is_model:
-        return None
-    origin = store.node(node.parents["origin"]) if "origin" in node.parents else node
-    precision: str | None = origin.params.get("precision")
-    return precision
 
 
 def _make_together(
