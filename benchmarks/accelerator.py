@@ -7,12 +7,12 @@ import sys
 from itertools import pairwise
 
 import torch
-from expunge.bench.workspace import device_kind, precision_on
 
 from benchmarks import floors, overheads, prediction
 from benchmarks.timing import Figure, Side, figure, in_turn, now, over, rates
 from benchmarks.training_loop import bare, recipe_of
 from benchmarks.workload import Workload
+from expunge.graph.runtime import device_kind, precision_on
 from expunge.training.fit import fit
 from expunge.training.step import task_loss
 from expunge.training.streams import Stream

@@ -8,9 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from expunge.bench.experiment import Experiment, parse_experiment
-from expunge.bench.grid import run_grid
-from expunge.bench.workspace import Workspace
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
@@ -18,7 +15,12 @@ from torch.utils.flop_counter import flop_registry
 from benchmarks import floors
 from benchmarks.timing import Figure, figure, seconds
 from benchmarks.workload import Workload
+from expunge.engines import Engine, run
+from expunge.graph.graph import Graph
+from expunge.graph.runtime import Place
 from expunge.runs import Store
+from expunge.studies.grid import plan_grid
+from expunge.studies.recipe import Experiment, parse_experiment
 
 ROUNDS = 2
 DIGITS = (1, 8, 8)
@@ -26,7 +28,7 @@ DIGITS = (1, 8, 8)
 
 def figures(rounds: int) -> list[Figure]:
     """There is no warm-up: it is the cold start that counts."""
-    recipe = (files("expunge.bench") / "demo.toml").read_text(encoding="utf-8")
+    recipe = (files("expunge.studies") / "demo.toml").read_text(encoding="utf-8")
     experiment = parse_experiment(recipe, "demo.toml")
     work = Workload(experiment.network.name, DIGITS, experiment.training.batch_size)
     return [
@@ -56,8 +58,15 @@ def demo() -> None:
 def operations(experiment: Experiment) -> int:
     """What the convolutions and products of a grid add up to: it is run once more, counted."""
     with TemporaryDirectory() as folder, Counter() as counter:
-        run_grid(Workspace(Store(Path(folder)), device="cpu"), experiment)
+        run_grid(Path(folder), experiment)
     return counter.operations
+
+
+def run_grid(folder: Path, experiment: Experiment) -> None:
+    """Make every node of a grid, in this process."""
+    graph = Graph(Store(folder))
+    plan_grid(graph, experiment)
+    run(graph, Engine(), Place(device="cpu"))
 
 
 class Counter(TorchDispatchMode):

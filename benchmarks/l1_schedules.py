@@ -6,12 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from expunge.bench.experiment import Experiment, read_experiment
-from expunge.bench.grid import run_grid
-from expunge.bench.results import device_name, plain
-from expunge.bench.workspace import Workspace, precision_on
-
-from expunge.runs import Store, environment, write_json
+from expunge.cli.options import session
+from expunge.runs import write_json
+from expunge.studies.folder import collect_grid
+from expunge.studies.grid import plan_grid
+from expunge.studies.recipe import Experiment, read_experiment
 
 
 class Variant(NamedTuple):
@@ -68,27 +67,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/l1-schedules.json"))
     options = parser.parse_args()
     experiment = read_experiment(options.recipe)
-    space = Workspace(Store(options.store))
+    space = session(options.store)
+    graph = space.graph()
     others = {name: value for name, value in experiment.methods.items() if name != "l1_sparse"}
-    cells = run_grid(space, replace(experiment, methods=others))
+    cells = plan_grid(graph, replace(experiment, methods=others))
     for variant in VARIANTS:
-        for cell in run_grid(space, variant_of(experiment, variant)):
-            if cell["method"] == "l1_sparse":
-                cells.append({**cell, "method": variant.name})
-        print(f"measured {variant.name}", flush=True)
-    document: dict[str, Any] = {
-        "schema": 1,
-        "title": experiment.title,
-        "env": {
-            **environment(),
-            "device": device_name(space),
-            "precision": precision_on(space.device, experiment.precision),
-        },
-        "settings": plain(experiment),
-        "reproduce": f"python benchmarks/l1_schedules.py --recipe {options.recipe}",
-        "cells": cells,
-    }
-    write_json(options.out, document)
+        cells += [
+            replace(cell, method=variant.name)
+            for cell in plan_grid(graph, variant_of(experiment, variant))
+            if cell.method == "l1_sparse"
+        ]
+    space.run(graph)
+    reproduce = f"python -m benchmarks.l1_schedules --recipe {options.recipe}"
+    write_json(options.out, collect_grid(space.store, experiment, cells, reproduce))
 
 
 if __name__ == "__main__":

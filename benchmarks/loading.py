@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from joblib import cpu_count
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -18,6 +17,7 @@ from benchmarks.timing import Figure, Side, figure, in_turn, over, rates
 from benchmarks.training_loop import worker_counts
 from benchmarks.workload import Workload
 from expunge.data.decode import Encoded, decode_into, find_format
+from expunge.runs import available_cores
 from expunge.settings import Augmentation
 from expunge.tasks.classify import TASK
 from expunge.training.batches import augmented_shares, shuffled_batches
@@ -112,7 +112,7 @@ def _decoded(kind: Literal["PNG", "JPEG"], count: int, size: int, rounds: int) -
         rates(count, times["ours"]),
         unit="images/s",
         # Pillow does nothing else, on every core.
-        floor=cpu_count() * count / median(times["alone"]),
+        floor=available_cores() * count / median(times["alone"]),
     )
 
 

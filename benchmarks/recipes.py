@@ -1,25 +1,23 @@
 """Two training recipes side by side: the test accuracy and the time of their original models.
 
-The stages are kept, as those of any experiment: what was trained once is read.
+The models are kept in a store, as those of any experiment: what was trained once is read.
 """
 
 import argparse
 import statistics
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from expunge.bench.experiment import Experiment, read_experiment, with_overrides
-from expunge.bench.grid import original_stage
-from expunge.bench.stages import ensure, predict_stage
-from expunge.bench.stages.predict import load_predictions
-from expunge.bench.stages.train import RECORD
-from expunge.bench.workspace import Workspace
-
 from benchmarks.timing import Figure, figure
-from expunge.cli.options import workspace
+from expunge.cli.options import session
+from expunge.cli.session import Session
+from expunge.graph.kinds.predict import add_predict, load_predictions
+from expunge.graph.kinds.train import RECORD
 from expunge.metrics.accuracy import accuracy
-from expunge.runs import environment, read_object, write_json
+from expunge.runs import checked, environment, read_object, write_json
+from expunge.studies.grid import plan_bases, plan_data
+from expunge.studies.recipe import Experiment, read_experiment, with_overrides
 
 
 def main() -> None:
@@ -33,13 +31,13 @@ def main() -> None:
     parser.add_argument("--data", help="read the same data from here instead")
     parser.add_argument("--compile", action="store_true", help="as `expunge train --compile`")
     options = parser.parse_args()
-    place = workspace(options.store, compiled=options.compile)
+    space = session(options.store, compiled=options.compile)
     slow, fast = (
         with_overrides(read_experiment(path), source=options.data)
         for path in (options.slow, options.fast)
     )
     seeds = {"slow": options.slow_seeds or options.seeds, "fast": options.seeds}
-    figures = compared(place, slow, fast, seeds)
+    figures = compared(space, slow, fast, seeds)
     for item in figures:
         print(f"{item.name}: {item.value:.3f} {item.unit} ({item.spread}, n={item.n})")
     options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -50,14 +48,14 @@ def main() -> None:
 
 
 def compared(
-    place: Workspace, slow: Experiment, fast: Experiment, seeds: Mapping[str, int]
+    space: Session, slow: Experiment, fast: Experiment, seeds: Mapping[str, int]
 ) -> list[Figure]:
     """Test accuracy and seconds of both, and the ratios of epochs and of seconds.
 
     The ratio of seconds is of seeds that both have.
     """
     found = {
-        name: _trained(place, each, seeds[name]) for name, each in (("slow", slow), ("fast", fast))
+        name: _trained(space, each, seeds[name]) for name, each in (("slow", slow), ("fast", fast))
     }
     slow_accuracy = statistics.median(found["slow"][0])
     ratios = [a / b for a, b in zip(found["slow"][1], found["fast"][1], strict=False)]
@@ -74,17 +72,20 @@ def compared(
     ]
 
 
-def _trained(
-    place: Workspace, experiment: Experiment, seeds: int
-) -> tuple[list[float], list[float]]:
+def _trained(space: Session, experiment: Experiment, seeds: int) -> tuple[list[float], list[float]]:
     """Test accuracies and seconds of the original models of each seed."""
-    accuracies, seconds = [], []
-    for seed in range(seeds):
-        model = ensure(place, original_stage(place, experiment, seed))
-        found = load_predictions(place, ensure(place, predict_stage(place, model)))
-        accuracies.append(accuracy(found["test"].logits, found["test"].labels))
-        seconds.append(read_object(place.store.path(model) / RECORD)["seconds"])
-    return accuracies, seconds
+    graph = space.graph()
+    data_id, _ = plan_data(graph, experiment, None)
+    dense = replace(experiment, pruners={})
+    models = [
+        plan_bases(graph, dense, data_id, seed, space.together)[0].model_id for seed in range(seeds)
+    ]
+    predictions = [add_predict(graph, model, "test", space.together) for model in models]
+    space.run(graph)
+    found = [load_predictions(space.store.path(each)) for each in predictions]
+    records = [read_object(checked(space.store.path(model), RECORD)) for model in models]
+    accuracies = [accuracy(each["logits"], each["labels"]) for each in found]
+    return accuracies, [record["seconds"] for record in records]
 
 
 if __name__ == "__main__":

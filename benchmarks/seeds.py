@@ -10,7 +10,6 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
 import torch
-from expunge.bench.threads import share_processor
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional as F
@@ -18,6 +17,7 @@ from torch.nn import functional as F
 from benchmarks.timing import Figure, figure, in_turn, over
 from expunge.models.build import build
 from expunge.models.spec import ModelSpec
+from expunge.runs import available_cores
 
 SEEDS = 4
 CLASSES = 10
@@ -26,9 +26,10 @@ RECIPE = {"lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "fused": True}
 
 def figures(rounds: int, batch: int = 64, steps: int = 40) -> list[Figure]:
     """Of the demo's network and batch: `resnet8`, 8x8."""
-    threads = share_processor()
+    threads = min(torch.get_num_threads(), available_cores())
+    torch.set_num_threads(threads)
     spawning = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(threads, spawning, share_processor, (threads,)) as pool:
+    with ProcessPoolExecutor(threads, spawning, torch.set_num_threads, (1,)) as pool:
         jobs = [(seed, batch, steps) for seed in range(SEEDS)]
         sides: dict[str, Callable[[], object]] = {
             "one by one": lambda: [train_one(job) for job in jobs],

@@ -12,22 +12,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from expunge.bench.experiment import Experiment, read_experiment
-from expunge.bench.grid import original_stage
-from expunge.bench.results import device_name, plain
-from expunge.bench.stages import ensure
-from expunge.bench.tuning.objectives import Case, NoOracle, Oracle, measured
-from expunge.bench.tuning.space import space_of
-from expunge.bench.tuning.study import COMPLETE, Tuning
-from expunge.bench.tuning.tune import tune
-from expunge.bench.workspace import Workspace, precision_on
 from scipy.stats import spearmanr
 
-from expunge.cli.options import workspace
+from expunge.cli.options import session
 from expunge.config import to_mapping
 from expunge.methods import get_method
 from expunge.metrics.gap import gap
-from expunge.runs import environment, write_json
+from expunge.runs import write_json
+from expunge.studies.folder import plain
+from expunge.studies.grid import plan_bases, plan_data
+from expunge.studies.made import Makers
+from expunge.studies.recipe import Experiment, read_experiment
+from expunge.studies.tuning.objectives import Bench, Case, NoOracle, Oracle, measured
+from expunge.studies.tuning.space import space_of
+from expunge.studies.tuning.study import COMPLETE, Tuning
+from expunge.studies.tuning.tune import tune
 
 
 def main() -> None:
@@ -44,20 +43,18 @@ def main() -> None:
     if options.validation_fraction is not None:
         data = replace(experiment.data, validation_fraction=options.validation_fraction)
         experiment = replace(experiment, data=data)
-    place = workspace(options.work / "runs")
+    space = session(options.work / "runs")
+    bench = Bench(space.store, space.run)
+    makers = Makers()
     tuning = Tuning(trials=options.trials, budget=options.budget, seed=options.seed)
     rows, cells = [], []
-    for row, found in compared(place, experiment, tuning, options.work / "searches"):
+    for row, found in compared(bench, experiment, tuning, options.work / "searches"):
         rows.append(row)
-        cells += found
+        cells += [{**cell, "made_by": makers.of(bench.store.path(cell["run"]))} for cell in found]
         document = {
-            "schema": 1,
+            "schema": 2,
             "title": experiment.title,
-            "env": {
-                **environment(),
-                "device": device_name(place),
-                "precision": precision_on(place.device, experiment.precision),
-            },
+            "makers": makers.listed,
             "settings": {**plain(experiment), "tuning": to_mapping(tuning)},
             "rows": rows,
             "cells": cells,
@@ -68,26 +65,30 @@ def main() -> None:
     print("|---|---|--:|--:|--:|--:|--:|--:|--:|")
     for row in rows:
         gaps = " | ".join("-" if x is None else f"{x:.2f}" for x in row["gap"].values())
-        rho = f"{row['rank_correlation']:.2f}"
+        rho = "-" if row["rank_correlation"] is None else f"{row['rank_correlation']:.2f}"
         print(f"| {row['scenario']} | {row['method']} | {gaps} | {rho} | {row['n']} |")
 
 
 def compared(
-    place: Workspace, experiment: Experiment, tuning: Tuning, searches: Path
+    bench: Bench, experiment: Experiment, tuning: Tuning, searches: Path
 ) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """A row for each seed, scenario and method; with it the cells of what was chosen."""
     searches.mkdir(parents=True, exist_ok=True)
+    dense_only = replace(experiment, pruners={})
     for seed in experiment.seeds:
-        dense = ensure(place, original_stage(place, experiment, seed))
+        graph = bench.graph()
+        data_id, _ = plan_data(graph, experiment, None)
+        dense = plan_bases(graph, dense_only, data_id, seed)[0].model_id
+        bench.run(graph)
         for scenario in experiment.scenarios:
             case = Case(dense, scenario)
             for name in experiment.methods:
                 if get_method(name).search:
-                    yield _row(place, experiment, case, name, seed, tuning, searches)
+                    yield _row(bench, experiment, case, name, seed, tuning, searches)
 
 
 def _row(
-    place: Workspace,
+    bench: Bench,
     experiment: Experiment,
     case: Case,
     name: str,
@@ -103,8 +104,8 @@ def _row(
     for objective in ("no_oracle", "oracle"):
         file = f"{name}-{case.scenario}-{seed}-{objective}.json".replace(":", "-")
         asked = replace(tuning, objective=objective)
-        found[objective] = tune(place, case, space, asked, searches / file, lambda trial: None)
-    oracle, no_oracle = Oracle(place, case, tuning.budget), NoOracle(place, case, tuning.budget)
+        found[objective] = tune(bench, case, space, asked, searches / file, lambda trial: None)
+    oracle, no_oracle = Oracle(bench, case, tuning.budget), NoOracle(bench, case, tuning.budget)
     trials = {
         trial["run"]: trial
         for document in found.values()
@@ -120,12 +121,12 @@ def _row(
         "no_oracle": found["no_oracle"]["best"],
         "oracle": found["oracle"]["best"],
     }
-    reference = measured(place, case, oracle.reference_id, oracle.reference_id)
+    reference = measured(bench, case, oracle.reference_id, oracle.reference_id)
     cells = []
     for how, trial in chosen.items():
         if trial is None:
             continue
-        metrics = measured(place, case, trial["run"], oracle.reference_id)
+        metrics = measured(bench, case, trial["run"], oracle.reference_id)
         cells.append(
             {
                 "scenario": case.scenario,
@@ -153,7 +154,7 @@ def _row(
             "no_oracle": gaps[chosen["no_oracle"]["run"]],
             "oracle": gaps[chosen["oracle"]["run"]],
         },
-        "rank_correlation": float(spearmanr(list(gaps.values()), list(seen.values())).statistic),
+        "rank_correlation": _rank_correlation(list(gaps.values()), list(seen.values())),
         "n": len(trials),
         "diverged": sum(
             trial["state"] != COMPLETE
@@ -162,6 +163,13 @@ def _row(
         ),
     }
     return row, cells
+
+
+def _rank_correlation(one: list[float], other: list[float]) -> float | None:
+    """None where one of the two is the same in all trials."""
+    if len(set(one)) == 1 or len(set(other)) == 1:
+        return None
+    return float(spearmanr(one, other).statistic)
 
 
 if __name__ == "__main__":

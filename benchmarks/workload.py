@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import torch
-from expunge.bench.workspace import FLOAT32, precision_on
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from expunge.data.arrays import as_samples
+from expunge.graph.runtime import FLOAT32, precision_on
 from expunge.models.build import build
 from expunge.models.spec import ModelSpec
 from expunge.types import Samples

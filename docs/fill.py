@@ -35,7 +35,8 @@ def table(path: Path) -> str:
         body = searches(document)
     else:
         body = to_markdown(load_results(path))
-    return f"{body.rstrip()}\n\n{source(path, document['env'])}\n"
+    makers = document["makers"] if "makers" in document else [document["env"]]
+    return f"{body.rstrip()}\n\n{source(path, makers)}\n"
 
 
 def figures(document: dict) -> str:
@@ -88,10 +89,14 @@ def shown(value: float | None) -> str:
     return "—" if value is None else f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
-def source(path: Path, env: dict) -> str:
-    parts = [env.get("cpu"), f"{env.get('cores')} cores", env.get("device"), env.get("precision")]
-    where = ", ".join(str(part) for part in parts if part not in (None, "None cores"))
+def source(path: Path, makers: list[dict]) -> str:
+    where = "; ".join(dict.fromkeys(place(maker) for maker in makers))
     return f"From `{path.relative_to(ROOT)}`: {where}."
+
+
+def place(env: dict) -> str:
+    parts = [env.get("cpu"), f"{env.get('cores')} cores", env.get("device"), env.get("precision")]
+    return ", ".join(str(part) for part in parts if part not in (None, "None cores"))
 
 
 if __name__ == "__main__":

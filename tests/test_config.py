@@ -87,7 +87,7 @@ def test_words_that_make_no_sense_are_refused(words, message):
 
 
 def test_a_missing_field_is_named():
-    from expunge.bench.experiment import Network
+    from expunge.models.spec import NetworkSettings
 
     with pytest.raises(ConfigError, match="network: name is missing: expected a value of type str"):
-        from_mapping(Network, {}, "network")
+        from_mapping(NetworkSettings, {}, "network")

@@ -7,12 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from expunge.bench.experiment import parse_experiment, read_experiment
-from expunge.bench.stages.model import save_model
 
 import expunge
+from expunge.graph.model_files import save_model
 from expunge.models.build import build
 from expunge.models.spec import ModelSpec
+from expunge.studies.recipe import parse_experiment, read_experiment
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

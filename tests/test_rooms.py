@@ -63,6 +63,26 @@ def test_a_room_imports_only_what_it_may(room):
             assert imported in allowed, f"{file.relative_to(SOURCE)} imports {imported}"
 
 
+def modules(path):
+    """The modules of this package that a file imports, wherever in the file it does."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize(
+    ("room", "other"),
+    [("engines", "expunge.graph.kinds"), ("studies", "expunge.engines")],
+    ids=["no engine knows a kind of node", "no study knows an engine"],
+)
+def test_rooms_that_do_not_know_each_other(room, other):
+    for file in (SOURCE / room).rglob("*.py"):
+        for module in modules(file):
+            assert not f"{module}.".startswith(f"{other}."), f"{room}/{file.name}: {module}"
+
+
 def test_every_room_is_in_the_table():
     there = {
         path.stem
@@ -79,15 +99,21 @@ def imported_by(statement):
 
 
 @pytest.mark.parametrize(
-    "statement",
+    "module",
     [
-        "import expunge",
-        "import expunge.cli.app",
-        "import expunge.report",
-        "import expunge.runs",
-        "import expunge.models.networks",
-        "import expunge.data.sources",
+        "expunge",
+        "expunge.cli.app",
+        "expunge.cli.bench",
+        "expunge.data.sources",
+        "expunge.engines",
+        "expunge.graph.plan",
+        "expunge.models.networks",
+        "expunge.report",
+        "expunge.runs",
+        "expunge.studies.grid",
+        "expunge.studies.recipe",
     ],
 )
-def test_what_must_be_quick_does_not_wait_for_torch(statement):
-    assert imported_by(statement).isdisjoint({"torch", "sklearn", "datasets", "lightning_fabric"})
+def test_what_must_be_quick_does_not_wait_for_torch(module):
+    heavy = {"torch", "sklearn", "datasets", "lightning_fabric"}
+    assert imported_by(f"import {module}").isdisjoint(heavy)

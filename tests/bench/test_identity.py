@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from expunge.bench.experiment import Network
 from expunge.bench.stages import (
     Origin,
@@ -16,7 +17,6 @@ from expunge.bench.stages import (
     unlearn_stage,
 )
 from expunge.bench.workspace import Workspace
-
 from expunge.data.spec import DataSpec
 from expunge.errors import DataError
 from expunge.methods import get_method

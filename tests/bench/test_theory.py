@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+
 from expunge.bench.experiment import parse_experiment
 from expunge.bench.stages import Origin, ensure, load_model, prune_stage, train_stage, unlearn_stage
 from expunge.bench.stages.model import WEIGHTS
 from expunge.bench.stages.theory import START, load_facts, path_stage, sharpness_stage
 from expunge.bench.theory_grid import run_theory, summarise, trends
 from expunge.bench.workspace import Workspace
-
 from expunge.errors import ConfigError, ModelError
 from expunge.methods import get_method
 from expunge.models.weights import read_tensors

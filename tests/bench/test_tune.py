@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import replace
 
 import pytest
+
 from expunge.bench.experiment import Experiment, Network
 from expunge.bench.grid import run_grid
 from expunge.bench.stages import Origin, ensure, measure_stage, train_stage, unlearn_stage
@@ -15,7 +16,6 @@ from expunge.bench.tuning.space import space_of
 from expunge.bench.tuning.study import Tuning
 from expunge.bench.tuning.tune import as_toml, tune
 from expunge.bench.workspace import Workspace
-
 from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, DivergedError, StoreError
 from expunge.methods import get_method

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from expunge.bench.tuning.evidence import Evidence, overspent, remembered, utility
 from hypothesis import given
 from hypothesis import strategies as st
 
+from expunge.bench.tuning.evidence import Evidence, overspent, remembered, utility
 from expunge.errors import DataError
 
 

@@ -2,10 +2,10 @@
 
 import optuna
 import pytest
-from expunge.bench.tuning.space import parse_range, space_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from expunge.bench.tuning.space import parse_range, space_of
 from expunge.errors import ConfigError
 from expunge.methods import get_method
 from expunge.methods.method import Range

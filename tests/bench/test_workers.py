@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from expunge.bench.experiment import parse_experiment
 from expunge.bench.grid import run_grid
 from expunge.bench.threads import share_processor
 from expunge.bench.workers import fill_store
 from expunge.bench.workspace import Workspace
-
 from expunge.errors import ConfigError
 from expunge.runs import Store
 

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from expunge.bench.workspace import Workspace, device_kind, precision_on
 
+from expunge.bench.workspace import Workspace, device_kind, precision_on
 from expunge.errors import ConfigError
 from expunge.runs import Store
 

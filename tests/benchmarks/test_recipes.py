@@ -1,10 +1,10 @@
 """Two recipes side by side: accuracy, epochs and time of what they train."""
 
 from benchmarks.recipes import compared
-from expunge.bench.experiment import parse_experiment
-from expunge.bench.workspace import Workspace
 
-from expunge.runs import Store
+from expunge.cli.session import Session
+from expunge.engines import Engine
+from expunge.studies.recipe import parse_experiment
 
 RECIPE = """
 title = "{epochs} epochs"
@@ -27,7 +27,7 @@ def test_two_recipes_are_compared_at_their_test_accuracy(tmp_path):
     slow, fast = (
         parse_experiment(RECIPE.format(epochs=epochs), "recipe.toml") for epochs in (20, 1)
     )
-    found = compared(Workspace(Store(tmp_path), device="cpu"), slow, fast, {"slow": 1, "fast": 2})
+    found = compared(Session(tmp_path, Engine(), device="cpu"), slow, fast, {"slow": 1, "fast": 2})
     slow_accuracy, fast_accuracy, epochs, times = found
     assert [item.n for item in found] == [1, 2, 1, 1]
     assert fast_accuracy.target == slow_accuracy.value

@@ -119,5 +119,5 @@ def test_the_operations_of_a_grid_are_counted(monkeypatch):
     epoch = training_loop.ours(TINY, steps=2)
     with FlopCounterMode(display=False) as counter:
         epoch()
-    monkeypatch.setattr(demo, "run_grid", lambda space, experiment: epoch())
+    monkeypatch.setattr(demo, "run_grid", lambda folder, experiment: epoch())
     assert demo.operations(None) == counter.get_total_flops() > 0

@@ -10,6 +10,7 @@ import pytest
 
 from expunge.cli.app import app
 from expunge.cli.runs import app as runs_app
+from expunge.metrics import get_metric
 
 QUICK = ["--epochs", "2", "--batch_size", "64", "--schedule", "one_cycle", "--rewind_epoch", "1"]
 TRAIN = ["train", "--data", "digits", "--model", "resnet8", "--width", "0.25", *QUICK]
@@ -54,7 +55,7 @@ def test_from_data_to_verdict(command, store, original, tmp_path):
     assert "may be no gap at the same sparsity" in ok(
         command("evaluate", gone, "--reference", dense, *at)
     )
-    assert found["sparsity_measured"] == pytest.approx(0.5, abs=1e-3)
+    assert found["sparsity_at"]["0"] == pytest.approx(0.5, abs=1e-3)
     assert set(found["attacks"]["entropy_threshold"]) >= {"efficacy", "auc", "forget_auc"}
     shown = ok(command("evaluate", gone, "--reference", reference, *at))
     assert "mean gap" in shown
@@ -62,11 +63,19 @@ def test_from_data_to_verdict(command, store, original, tmp_path):
     assert "entropy_threshold" in ok(command("evaluate", gone, "--attacks", *at))
     assert "No gap" in ok(command("evaluate", original, "--forget", "random:0.1", *at))
     listed = json.loads(ok(command("runs", "list", "--json", *at)))
-    assert {original, sparse, gone, reference} <= {run["id"] for run in listed}
+    labels = {run["id"]: run["label"] for run in listed}
+    assert {original, sparse, gone, reference} <= set(labels)
+    assert all(labels.values())
+    assert labels[gone] == "unlearn class:3 by ft, 50% omp, seed 0"
     # Whole, so that it can be copied.
-    assert gone in ok(command("runs", "list", *at))
+    table = ok(command("runs", "list", *at))
+    assert gone in table
+    for word in ("unlearn", "class:3", "ft", "omp"):
+        assert word in table
     shown = json.loads(ok(command("runs", "show", gone, "--json", *at)))
-    assert shown["settings"]["method"] == "ft"
+    assert shown["params"]["method"] == "ft"
+    assert shown["label"] == labels[gone]
+    assert shown["made"]["threads"] == shown["params"]["threads"]
     assert "class:3" in ok(command("runs", "show", gone, *at))
     code, _, err = command("runs", "remove", gone, *at)
     assert code == 2
@@ -82,6 +91,20 @@ def test_from_data_to_verdict(command, store, original, tmp_path):
     assert "exists already" in err
 
 
+def test_a_run_that_is_damaged_is_listed_as_such(command, tmp_path):
+    from expunge.runs import Node, Store
+
+    store, node = Store(tmp_path / "runs"), Node(kind="train", version=1, params={}, parents={})
+    with store.create(node, {"label": "train [b]resnet8"}):
+        pass
+    assert "[b]resnet8" in ok(command("runs", "list", "--store", store.root))
+    (store.path(node) / "artefact.json").write_text("{")
+    (found,) = json.loads(ok(command("runs", "list", "--json", "--store", store.root)))
+    assert found["label"] == ""
+    assert "is damaged" in found["problem"]
+    assert "damaged" in ok(command("runs", "list", "--store", store.root))
+
+
 def test_a_list_of_ids_is_forgotten(command, store, original, tmp_path):
     from expunge.data.sources import load
     from expunge.data.spec import DataSpec
@@ -91,6 +114,7 @@ def test_a_list_of_ids_is_forgotten(command, store, original, tmp_path):
     ids.write_text("id\n" + "\n".join(train.ids[5:25]) + "\n")
     words = ["unlearn", original, "--forget", f"ids:{ids}", "--method", "ga", "--store", store]
     run = ok(command(*words)).strip()
+    ids.unlink()
     found = json.loads(ok(command("evaluate", run, "--json", "--store", store)))
     assert found["gap"] is None
     assert "no retrained model" in found["gap_reason"]
@@ -292,15 +316,17 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         text=True,
         env={**os.environ},
     )
+    aside = tmp_path / "runs" / ".aside"
     deadline = time.monotonic() + 60
-    while not list((tmp_path / "runs").glob(".tmp-*")) and time.monotonic() < deadline:
+    while not list(aside.glob(".expunge-train-*")) and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "interrupted" in err
-    assert not [path for path in (tmp_path / "runs").iterdir() if path.name != ".locks"]
+    assert list(aside.iterdir()) == []
+    assert [path.name[:5] for path in aside.parent.glob("*-*")] == ["data-"]
 
 
 def test_numpy_data_of_ones_own(command, tmp_path):
@@ -315,3 +341,15 @@ def test_numpy_data_of_ones_own(command, tmp_path):
     words = ["train", "--data", path, "--model", "resnet8", "--epochs", "1", "--rewind_epoch", "0"]
     run = ok(command(*words, "--store", tmp_path / "runs")).strip()
     assert run.startswith("train-")
+
+
+def test_one_machine_is_one_maker(command, grid, tmp_path):
+    """Also of models that were unlearned or pruned, whose precision is that of their origin."""
+    grid.write_text(grid.read_text().replace("[data]", 'precision = "bf16-true"\n[data]'))
+    found = json.loads(ok(command("bench", grid, "--out", tmp_path / "out", "--json")))
+    (maker,) = found["makers"]
+    assert maker["precision"] == "bf16-true"
+    assert {cell["made_by"] for cell in found["cells"]} == {0}
+    assert found["metrics"]["drift"] == {
+        "unit": "norm", "compared": False, "title": get_metric("drift").title,
+    }  # fmt: skip

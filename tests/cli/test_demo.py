@@ -42,7 +42,7 @@ def test_the_demo(folder, monkeypatch, capsys):
         assert retrained["ta"] > 95
         assert (retrained["ua"] == 100) == (scenario == "class:3")
         assert cells[scenario, pruner, "original"]["metrics"]["ua"] < 5
-    assert cells["class:3", "omp", "ft"]["sparsity_measured"] == pytest.approx(0.95, abs=0.001)
+    assert cells["class:3", "omp", "ft"]["sparsity_at"]["0"] == pytest.approx(0.95, abs=0.001)
     assert (folder / "report.html").stat().st_size > 100_000
     assert len(list((folder / "figures").glob("*.svg"))) >= 6
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}

@@ -32,7 +32,7 @@ sparsity = 0.5
 TRAINING = {
     "mlp": 'epochs = 5\nbatch_size = 64\nlr = 0.05\nschedule = "constant"\nrewind_epoch = 1',
     "hf": 'epochs = 30\nbatch_size = 8\nlr = 0.05\nschedule = "constant"\nrewind_epoch = 1\n'
-    'optimizer = "sgd"\nwarmup_epochs = 0',
+    'optimizer = "sgd"\nwarmup_epochs = 0\nweight_decay = 0.0',
 }
 
 
@@ -183,6 +183,7 @@ def test_one_model_from_its_file_to_its_measures(name, ok, write, network, tmp_p
     kind = path.stem
     training = {"epochs": 12, "batch_size": 8, "lr": 0.05, "schedule": "constant"}
     training |= {"optimizer": "sgd", "warmup_epochs": 0, "rewind_epoch": 1, "threads": 1}
+    training |= {"weight_decay": 0.0}
     words = [word for key, value in training.items() for word in (f"--{key}", value)]
     original = ok("train", "--data", path, "--model", network(kind), *words)["run"]
     sparse = ok("prune", original, "--method", "omp", "--sparsity", 0.3)["run"]

@@ -2,14 +2,33 @@
 
 import json
 
-from tests.bench.test_theory import RECIPE
-
+RECIPE = """
+title = "Tiny"
+scenarios = ["class:3"]
+[data]
+source = "digits"
+train_limit = 60
+test_limit = 30
+[network]
+name = "resnet8"
+width = 0.25
+[training]
+epochs = 2
+batch_size = 20
+lr = 0.01
+momentum = 0.0
+weight_decay = 0.0
+schedule = "constant"
+rewind_epoch = 0
+[methods.ft]
+epochs = 1
+"""
 QUICK = ["--samples", "10", "--tolerance", "0.01"]
 
 
 def test_a_curve_and_one_run_of_it(command, tmp_path):
     recipe, out = tmp_path / "tiny.toml", tmp_path / "out"
-    recipe.write_text(RECIPE.replace("[pruners.omp]\nsparsity = 0.5\n", ""))
+    recipe.write_text(RECIPE)
     code, shown, err = command("theory", recipe, "--out", out, *QUICK)
     assert code == 0, err
     assert "Forget class 3" in shown

@@ -4,10 +4,10 @@ import json
 import sys
 
 import pytest
-from expunge.bench.experiment import parse_experiment
 from transformers import ViTConfig
 
 from expunge.models.recipes import recipe_for
+from expunge.studies.recipe import parse_experiment
 
 QUICK = ["--epochs", "1", "--warmup_epochs", "0", "--rewind_epoch", "0"]
 
@@ -95,15 +95,15 @@ def test_a_recipe_files_training_begins_at_the_architectures(name):
 
 def test_a_commands_training_begins_at_the_architectures(command, folder, monkeypatch):
     """With no words the architecture's recipe; with some, that recipe but for those."""
-    from expunge.bench import stages
+    from expunge.graph.kinds import train
 
     asked = []
 
-    def stop(space, origin):
+    def stop(graph, data_id, origin, *_):
         asked.append(origin.training)
         raise SystemExit(0)
 
-    monkeypatch.setattr(stages, "train_stage", stop)
+    monkeypatch.setattr(train, "add_train", stop)
     command("train", "--data", "digits", "--model", f"hf:{folder}")
     command("train", "--data", "digits", "--model", f"hf:{folder}", "--lr", "0.001")
     command("train", "--data", "digits", "--model", "resnet8", "--epochs", "3")

@@ -1,11 +1,11 @@
 """What the search space of every method must satisfy, whatever the method is called."""
 
 import pytest
-from expunge.bench.tuning.space import space_of
 
 from expunge.errors import ConfigError
 from expunge.methods import METHODS
 from expunge.methods.method import Range
+from expunge.studies.tuning.space import space_of
 
 
 @pytest.fixture(params=METHODS, ids=lambda method: method.name)

@@ -117,11 +117,11 @@ class TwinAccelerator(Accelerator):
 
 @contextmanager
 def on_second_device():
-    """A workspace without a device of its own works on the second one, in this process."""
+    """A runtime without a device of its own works on the second one, in this process."""
     with (
         SecondDevice(),
         mock.patch("expunge.types.Context.generator", _generator),
-        mock.patch("expunge.bench.workspace.Workspace.fabric", _fabric),
+        mock.patch("expunge.graph.runtime.Runtime.fabric", _fabric),
         mock.patch("torch.accelerator.synchronize"),
         # PyTorch has no views of such tensors in inference mode.
         mock.patch("torch.inference_mode", torch.no_grad),
@@ -129,16 +129,16 @@ def on_second_device():
         yield
 
 
-def _fabric(workspace, precision):
-    if precision not in workspace._fabrics:
-        workspace._fabrics[precision] = Fabric(
+def _fabric(runtime, precision):
+    if precision not in runtime._fabrics:
+        runtime._fabrics[precision] = Fabric(
             accelerator=TwinAccelerator(),
             strategy=SingleDeviceStrategy(device=DEVICE),
             devices=1,
             precision=precision,
         )
-        workspace._fabrics[precision].launch()
-    return workspace._fabrics[precision]
+        runtime._fabrics[precision].launch()
+    return runtime._fabrics[precision]
 
 
 def _generator(context, purpose, device="cpu"):

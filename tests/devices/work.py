@@ -5,18 +5,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from expunge.bench.experiment import parse_experiment
-from expunge.bench.grid import run_grid
-from expunge.bench.theory_grid import run_theory
-from expunge.bench.workspace import Workspace
 from tests.conftest import small_network
 from tests.training import shared_work
 
 from expunge.data.inputs.images import StreamedImages
+from expunge.engines import Engine, run
+from expunge.graph.graph import Graph
+from expunge.graph.runtime import Place, Runtime
 from expunge.methods import METHODS, get_method
 from expunge.runs import Store
 from expunge.settings import Augmentation, Recipe
 from expunge.sparsity import PRUNERS, get_pruner
+from expunge.studies.grid import collect_cells, plan_grid
+from expunge.studies.made import Makers
+from expunge.studies.recipe import parse_experiment
+from expunge.studies.theory import collect_theory, plan_theory
 from expunge.theory.config import HessianConfig
 from expunge.training.fit import fit
 from expunge.training.predict import predict
@@ -56,33 +59,37 @@ def experiment(methods, pruners):
     )
 
 
-def grid(workspace, folder):
+def grid(runtime, folder):
     """Every method on a dense and on a sparse model, and what every pruner made."""
     methods = experiment(METHODS, [get_pruner("omp")])
     pruners = experiment([get_method("retrain")], PRUNERS)
+    graph = Graph(Store(folder / "runs"))
+    cells = [cell for each in (methods, pruners) for cell in plan_grid(graph, each)]
+    run(graph, Engine(), runtime.place, runtime=runtime)
     return {
-        f"{cell['pruner']}, {cell['method']}": cell["metrics"]
-        for each in (methods, pruners)
-        for cell in run_grid(workspace, each)
+        f"{row['pruner']}, {row['method']}": row["metrics"]
+        for row in collect_cells(graph.store, cells, Makers())
     }
 
 
-def theory(workspace, folder):
+def theory(runtime, folder):
     tiny = experiment([get_method("ft")], [get_pruner("omp")])
     hessian = HessianConfig(samples=10, tolerance=1e-2)
-    found = run_theory(workspace, tiny, hessian, folder / "theory", "")
-    # The id of a run holds where it was trained.
-    return {point["pruner"]: {**point, "run": None} for point in found["points"]}
+    graph = Graph(Store(folder / "runs"))
+    points = plan_theory(graph, tiny, hessian)
+    run(graph, Engine(), runtime.place, runtime=runtime)
+    found = collect_theory(graph.store, tiny, hessian, points, "")
+    return {point["pruner"]: point for point in found["points"]}
 
 
-def streaming(workspace, folder):
+def streaming(runtime, folder):
     """Training and predicting where the images are not on the device."""
     samples = shared_work.samples(61)
     images = StreamedImages(samples.inputs.tensor.numpy())
     streamed = replace(samples, inputs=images)
     model = small_network()
     context = Context(
-        fabric=workspace.evaluator, augmentation=Augmentation(crop_padding=2, flip=True)
+        fabric=runtime.evaluator, augmentation=Augmentation(crop_padding=2, flip=True)
     )
     fit(
         model,
@@ -91,15 +98,15 @@ def streaming(workspace, folder):
         Recipe(epochs=2, batch_size=16, lr=0.02),
         context,
     )
-    logits = predict(model, streamed, workspace.evaluator, batch_size=7)
+    logits = predict(model, streamed, runtime.evaluator, batch_size=7)
     return {**model.state_dict(), "logits": logits}
 
 
 PARTS = {
-    "training": lambda workspace, _: shared_work.training(workspace.fabric(FLOAT64)),
-    "methods": lambda workspace, _: shared_work.methods(workspace.fabric(FLOAT64)),
-    "pruners": lambda workspace, _: shared_work.pruners(workspace.fabric(FLOAT64)),
-    "curvature": lambda workspace, _: shared_work.curvature_methods(workspace.fabric(FLOAT64)),
+    "training": lambda runtime, _: shared_work.training(runtime.fabric(FLOAT64)),
+    "methods": lambda runtime, _: shared_work.methods(runtime.fabric(FLOAT64)),
+    "pruners": lambda runtime, _: shared_work.pruners(runtime.fabric(FLOAT64)),
+    "curvature": lambda runtime, _: shared_work.curvature_methods(runtime.fabric(FLOAT64)),
     "streaming": streaming,
     "grid": grid,
     "theory": theory,
@@ -108,7 +115,7 @@ PARTS = {
 
 def results(part, folder, device):
     """What a part finds on `device`."""
-    return PARTS[part](Workspace(Store(folder / "runs"), device=device), folder)
+    return PARTS[part](Runtime(Place(device=device)), folder)
 
 
 def main(part, folder):

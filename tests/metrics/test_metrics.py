@@ -221,13 +221,12 @@ def test_sparsity_counts_zeros_and_small_weights_of_the_counted_parameters():
     state = {"w": torch.tensor([0.0, 5e-5, -0.005, 0.5]), "bias": torch.zeros(9)}
     e = Evidence(weights=of_weights(model=state), counted=("w",))
     small = [sum(abs(x) <= t for x in state["w"].tolist()) / 4 for t in THRESHOLDS]
-    assert values(e, ("sparsity",))["sparsity"] == {
-        "measured": 0.25,
-        "at": {f"{t:g}": share for t, share in zip(THRESHOLDS, small, strict=True)},
-    }
+    found = values(e, ("sparsity_at",))["sparsity_at"]
+    assert found == {f"{t:g}": share for t, share in zip(THRESHOLDS, small, strict=True)}
+    assert found["0"] == 0.25
     for counted, match in (((), "got none"), (("x",), "got x")):
         with pytest.raises(MaskError, match=match):
-            values(Evidence(weights=e.weights, counted=counted), ("sparsity",))
+            values(Evidence(weights=e.weights, counted=counted), ("sparsity_at",))
 
 
 @pytest.mark.parametrize("target", range(3))

@@ -85,7 +85,7 @@ def cell(scenario: str, pruner: str, sparsity: float, method: str, seed: int) ->
         "scenario": scenario,
         "pruner": pruner,
         "sparsity": sparsity,
-        "sparsity_measured": sparsity if method != "l1_sparse" else 0.412,
+        "sparsity_at": {"0": sparsity if method != "l1_sparse" else 0.412},
         "method": method,
         "seed": seed,
         "config": CONFIGS[method],
@@ -94,7 +94,9 @@ def cell(scenario: str, pruner: str, sparsity: float, method: str, seed: int) ->
         "gap_reason": None,
         "gap_dense": None,
         "rte_s": None if rte is None else round(rte * (1 + 0.02 * rng.normal()), 2),
-        "run": f"measure-{rng.integers(16**6):06x}",
+        "run": f"unlearn-{rng.integers(16**6):06x}",
+        "made_by": 0,
+        "reasons": {},
         "confidence": original,
     }
 
@@ -119,19 +121,33 @@ def build(seeds: int = 3) -> dict:
             reference = by_key[c["scenario"], pruner, "retrain", c["seed"]]
             c[field] = gap(c["metrics"], reference["metrics"])
     return {
-        "schema": 1,
+        "schema": 2,
         "title": "CIFAR-10, ResNet-18: prune first, then unlearn",
-        "env": {
-            "expunge": "0.1.0",
-            "python": "3.12.3",
-            "torch": "2.6.0",
-            "platform": "Linux x86_64",
-            "cpu": "Example CPU",
-            "cores": 16,
-            "device": "Example GPU",
-            "precision": "bf16-mixed",
-            "commit": "f937f81",
-            "date": "2026-01-31",
+        "makers": [
+            {
+                "python": "3.12.3",
+                "platform": "Linux x86_64",
+                "cpu": "Example CPU",
+                "cores": 16,
+                "packages": {"expunge": "0.1.0", "torch": "2.6.0"},
+                "commit": "f937f81",
+                "date": "2026-01-31",
+                "engine": "here",
+                "device": "Example GPU",
+                "precision": "bf16-mixed",
+                "threads": 2,
+                "code": "0123456789abcdef",
+            }
+        ],
+        "metrics": {
+            name: {"unit": unit, "compared": name in CORE, "title": name}
+            for name, unit in {
+                **dict.fromkeys((*CORE, "mia_privacy", "ta_forgotten"), "percent"),
+                "weight_distance": "norm",
+                "drift": "norm",
+                "sparsity_at": "fraction",
+                "confidence": "percent",
+            }.items()
         },
         "settings": {
             "data": {"name": "cifar10", "train": 45000, "test": 10000},
@@ -159,6 +175,27 @@ def results() -> dict:
 @pytest.fixture
 def one_seed() -> dict:
     return copy.deepcopy(_ONE)
+
+
+@pytest.fixture
+def schema_1(results: dict) -> dict:
+    """The same document as it was written before schema 2."""
+    (maker,) = results.pop("makers")
+    del results["metrics"]
+    for cell in results["cells"]:
+        del cell["made_by"], cell["reasons"]
+        cell["sparsity_measured"] = cell.pop("sparsity_at")["0"]
+    return {**results, "schema": 1, "env": maker}
+
+
+@pytest.fixture
+def made_elsewhere(results: dict) -> dict:
+    """A second environment, which no cell names yet: another processor and another PyTorch."""
+    first = results["makers"][0]
+    packages = {**first["packages"], "torch": "2.7.0"}
+    other = {**first, "cpu": "Other CPU", "packages": packages, "date": "2026-02-01"}
+    results["makers"].append(other)
+    return results
 
 
 @pytest.fixture

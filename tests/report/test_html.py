@@ -95,7 +95,9 @@ def test_figures_are_inline_and_described(page):
 def test_settings_environment_and_command_are_there(html):
     for text in ("training.milestones", "[91, 136]", "methods[4].gamma", "0.0005"):
         assert text in html
-    assert "<dt>torch</dt><dd>2.6.0</dd>" in html
+    assert "<dt>packages.torch</dt><dd>2.6.0</dd>" in html
+    assert html.count("<summary>Environment</summary>") == 1
+    assert "Made by expunge 0.1.0." in html
     assert "expunge bench recipes/cifar10-resnet18.toml --out results/cifar10" in html
     assert "epochs=10, lr=0.01" in html
 
@@ -123,7 +125,7 @@ def test_hostile_text_is_text(results):
         return value + NASTY + "\"'" if isinstance(value, str) else value
 
     KEPT = set(results["cells"][0]) | {"forget", "retain", "test", "before", "after", "avg"}
-    KEPT |= set(results["cells"][0]["metrics"])
+    KEPT |= set(results["cells"][0]["metrics"]) | {"0", "unit", "title", "compared"}
     results["cells"] = [cell for cell in results["cells"] if cell["seed"] == 0]
     spoilt = {key: spoil(value) if key != "schema" else value for key, value in results.items()}
     html = render_html(spoilt)
@@ -140,7 +142,7 @@ def test_without_a_reference_the_reason_stands_under_the_table(without_reference
 
 def test_one_seed_is_cautioned(one_seed):
     one_seed["cells"] = [cell for cell in one_seed["cells"] if cell["pruner"] == "none"]
-    one_seed["env"], one_seed["settings"] = {}, {}
+    one_seed["makers"], one_seed["settings"] = [{}], {}
     html = render_html(one_seed)
     assert html.count('class="caution">Caution, n = 1') == 2
     assert "from a single seed" in html
@@ -186,3 +188,39 @@ def test_no_torch(one_seed, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_environments_are_numbered_and_marked(made_elsewhere):
+    made_elsewhere["makers"].append({**made_elsewhere["makers"][0], "engine": "processes"})
+    for cell in made_elsewhere["cells"]:
+        cell["made_by"] = cell["seed"]
+    html = render_html(made_elsewhere)
+    Page(html)
+    assert "<summary>Environment 1</summary>" in html
+    assert "<summary>Environment 2</summary>" in html
+    assert "<summary>Environment 3</summary>" not in html
+    assert html.count("seeds 0 and 2 by environment 1; seed 1 by environment 2.") == 4
+    assert "<dt>Date</dt><dd>several</dd>" in html
+    assert "<dt>Device</dt><dd>Example GPU</dd>" in html
+    assert ">Environment</button>" in html
+
+
+def test_one_environment_needs_no_column(html):
+    assert ">Environment</button>" not in html
+    assert 'class="made"' not in html
+
+
+def test_a_document_of_schema_1_is_reported(schema_1):
+    html = render_html(schema_1)
+    assert "<dt>Date</dt><dd>2026-01-31</dd>" in html
+    assert "41.20 %" in html
+    Page(html)
+
+
+def test_another_packages_metric_is_in_the_page(one_seed):
+    one_seed["metrics"]["leak"] = {"unit": "bits", "compared": False, "title": "Leakage"}
+    for cell in one_seed["cells"]:
+        cell["metrics"]["leak"] = 0.5
+    html = render_html(one_seed)
+    assert html.count(">Leakage, bits</button>") == 1
+    assert ">Leakage, bits</th>" in html

@@ -1,9 +1,11 @@
 import json
 
 import pytest
+from tests.conftest import ROOT
 
 from expunge.errors import DataError
 from expunge.report import check_results, load_results
+from expunge.report.results import zeros
 
 
 def write(tmp_path, text):
@@ -30,15 +32,15 @@ def test_what_is_not_json_is_refused_in_one_line(tmp_path, text):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("schema", [0, 2, "1", None, True])
+@pytest.mark.parametrize("schema", [0, 3, "1", "2", None, True])
 def test_another_schema_is_refused(results, schema):
     results["schema"] = schema
-    with pytest.raises(DataError, match="expected schema 1, got"):
+    with pytest.raises(DataError, match="expected schema 1 or 2, got"):
         check_results(results)
 
 
 def test_a_list_is_no_document():
-    with pytest.raises(DataError, match="expected an object with schema 1, got a list"):
+    with pytest.raises(DataError, match="expected an object with schema 2, got a list"):
         check_results([])
 
 
@@ -48,7 +50,7 @@ def test_every_missing_key_of_a_cell_is_named(results):
         check_results(results, "r")
 
 
-@pytest.mark.parametrize("key", ["title", "env", "settings", "reproduce", "cells"])
+@pytest.mark.parametrize("key", ["title", "makers", "metrics", "settings", "reproduce", "cells"])
 def test_every_part_of_the_document_is_needed(results, key):
     del results[key]
     with pytest.raises(DataError, match=f"missing {key}"):
@@ -92,6 +94,14 @@ def test_numbers_that_are_not_finite_are_refused_with_their_place(tmp_path, resu
         ("gap_reason", 4, "gap_reason must be text or null"),
         ("rte_s", "fast", "rte_s must be a number or null, got text"),
         ("confidence", {"before": {}}, "confidence: missing after"),
+        ("made_by", None, "made_by must be an integer, got null"),
+        ("made_by", True, "made_by must be an integer, got true"),
+        ("made_by", 1, r"made_by must be in 0\.\.0, got 1"),
+        ("made_by", -1, r"made_by must be in 0\.\.0, got -1"),
+        ("reasons", "none", "reasons must be an object or null, got text"),
+        ("reasons", {"ua": 3}, "reasons: ua must be text, got an integer"),
+        ("sparsity_at", 0.5, "sparsity_at must be an object or null, got a number"),
+        ("sparsity_at", {"0": "half"}, "sparsity_at: 0 must be a number or null, got text"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused(results, key, value, message):
@@ -123,12 +133,92 @@ def test_the_same_cell_twice_would_count_as_two_seeds(results):
 
 def test_what_older_documents_lack_is_optional(results):
     for cell in results["cells"]:
-        for key in ("gap_reason", "gap_dense", "confidence"):
+        for key in ("gap_reason", "gap_dense", "confidence", "sparsity_at", "reasons"):
             del cell[key]
+    for name in ("confidence", "sparsity_at"):
+        del results["metrics"][name]
     check_results(results)
 
 
 def test_a_cell_is_an_object(results):
     results["cells"][0] = "ft"
     with pytest.raises(DataError, match="cell 0: expected an object, got text"):
+        check_results(results)
+
+
+def test_a_document_of_schema_1_is_read_as_one_of_schema_2(schema_1):
+    found = check_results(schema_1)
+    assert found["schema"] == 2
+    assert found["makers"] == [schema_1["env"]]
+    assert "env" not in found
+    for old, new in zip(schema_1["cells"], found["cells"], strict=True):
+        assert new["made_by"] == 0
+        assert zeros(new) == old["sparsity_measured"]
+        assert "sparsity_measured" not in new
+        assert (new["metrics"], new["gap"]) == (old["metrics"], old["gap"])
+
+
+def test_schema_1_knew_other_thresholds_and_sparsity_that_was_not_measured(schema_1):
+    schema_1["cells"][0]["sparsity_at"] = {"0.01": 0.7}
+    schema_1["cells"][1]["sparsity_measured"] = None
+    first, second = check_results(schema_1)["cells"][:2]
+    assert first["sparsity_at"] == {"0.01": 0.7, "0": schema_1["cells"][0]["sparsity_measured"]}
+    assert zeros(second) is None
+
+
+@pytest.mark.parametrize("key", ["env", "cells", "title"])
+def test_schema_1_is_checked_too(schema_1, key):
+    del schema_1[key]
+    with pytest.raises(DataError, match=f"missing {key}"):
+        check_results(schema_1)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda cell: cell.pop("sparsity_measured"), "cell 3: missing sparsity_measured"),
+        (lambda cell: cell["metrics"].pop("ra"), "cell 3: metrics: missing ra"),
+        (lambda cell: cell["gap"].pop("ta"), "cell 3: gap: missing ta"),
+    ],
+)
+def test_cells_of_schema_1_are_checked_too(schema_1, spoil, message):
+    spoil(schema_1["cells"][3])
+    with pytest.raises(DataError, match=message):
+        check_results(schema_1)
+
+
+def test_every_document_of_the_tree_is_read():
+    for path in ROOT.glob("results/*.json"):
+        document = json.loads(path.read_text())
+        if "title" in document and "cells" in document and "rows" not in document:
+            assert load_results(path)["schema"] == 2
+
+
+def test_a_document_says_what_it_measured(results):
+    results["metrics"]["ua"]["unit"] = 3
+    with pytest.raises(DataError, match="metrics: ua: unit must be text, got an integer"):
+        check_results(results)
+    results["metrics"]["ua"] = {"unit": "percent", "title": "UA", "compared": "yes"}
+    with pytest.raises(DataError, match="compared must be true or false, got text"):
+        check_results(results)
+
+
+def test_what_was_measured_and_compared_is_in_every_cell(results):
+    results["metrics"]["leak"] = {"unit": "bits", "title": "Leak", "compared": True}
+    with pytest.raises(DataError, match="cell 0: metrics: missing leak"):
+        check_results(results)
+    for cell in results["cells"]:
+        cell["metrics"]["leak"] = 1.0
+    with pytest.raises(DataError, match="cell 0: gap: missing leak"):
+        check_results(results)
+    del results["metrics"]["mia_privacy"]
+    results["metrics"]["leak"]["compared"] = False
+    for cell in results["cells"]:
+        del cell["metrics"]["mia_privacy"]
+    check_results(results)
+
+
+def test_a_maker_is_an_object(results):
+    results["makers"].append("here")
+    with pytest.raises(DataError, match="maker 1: expected an object, got text"):
         check_results(results)

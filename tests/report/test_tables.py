@@ -111,7 +111,7 @@ def test_further_measures(results, scenario, find):
 def test_further_measures_that_are_missing_have_reasons(results, find):
     for seed in range(3):
         find("ft", seed=seed)["gap_dense"] = None
-        find("ft", seed=seed)["sparsity_measured"] = None
+        find("ft", seed=seed)["sparsity_at"] = None
     table = further_table(aggregate(results)[0])
     reason = table.notes[entry(table, "ft", "Mean gap to dense Retrain", 0).note - 1]
     assert reason == "There is no dense Retrain of this seed."
@@ -121,7 +121,7 @@ def test_further_measures_that_are_missing_have_reasons(results, find):
 
 def test_no_further_table_without_further_measures(results):
     for cell in results["cells"]:
-        cell["gap_dense"] = cell["sparsity_measured"] = None
+        cell["gap_dense"] = cell["sparsity_at"] = None
         cell["metrics"] = {key: cell["metrics"][key] for key in ("ua", "ra", "ta", "mia_efficacy")}
     assert further_table(aggregate(results)[0]) is None
 
@@ -181,3 +181,102 @@ def test_a_document_that_does_not_fit_is_refused():
         to_markdown({"schema": 1})
     with pytest.raises(DataError):
         to_text({})
+
+
+def test_a_null_shows_its_reason(results, find):
+    reasons = ["12 of 90 samples are gone", "13 of 90 samples are gone", None]
+    for seed, reason in enumerate(reasons):
+        cell = find("ga", seed=seed)
+        cell["metrics"]["ua"] = None
+        cell["reasons"] = {} if reason is None else {"ua": reason}
+    table = main_table(aggregate(results)[0])
+    found = entry(table, "ga", "UA", 0)
+    assert found.text == "—"
+    assert table.notes[found.note - 1] == f"UA: {reasons[0]}; {reasons[1]}."
+    (text,) = [note for note in to_text(results)[1].notes if "samples are gone" in note]
+    assert text.startswith(f"({found.note}) UA: ")
+
+
+def test_a_null_of_a_further_measure_shows_its_reason(results, find):
+    for seed in range(3):
+        find("ga", seed=seed)["metrics"]["drift"] = None
+        find("ga", seed=seed)["sparsity_at"] = None
+        find("ga", seed=seed)["reasons"] = {"drift": "no weights.", "sparsity_at": "no layers"}
+    table = further_table(aggregate(results)[0])
+    assert table.notes[entry(table, "ga", "Drift", 0).note - 1] == "Drift: no weights."
+    sparsity = table.notes[entry(table, "ga", "Sparsity, measured", 0).note - 1]
+    assert sparsity == "Sparsity, measured: no layers."
+
+
+def test_what_no_row_has_is_no_column_but_its_reason_is_told(results):
+    for cell in results["cells"]:
+        cell["metrics"]["ta_forgotten"] = None
+        cell["reasons"] = {"ta_forgotten": "no class is forgotten", "attacks": "no attacks"}
+    table = further_table(aggregate(results)[0])
+    assert "TA, forgotten" not in [measure.short for measure in table.measures]
+    assert table.notes[-1] == "TA, forgotten: no class is forgotten."
+    assert not any("no attacks" in note for note in table.notes)
+
+
+@pytest.mark.parametrize(
+    ("unit", "short", "text"),
+    [
+        ("percent", "Leakage", "0.12±0.00"),
+        ("fraction", "Leakage", "12.34 %±0.00 %"),
+        ("bits", "Leakage, bits", "0.1234±0"),
+        ("norm", "Leakage, norm", "0.12±0.00"),
+    ],
+)
+def test_another_packages_metric_has_its_title_and_unit(results, unit, short, text):
+    results["metrics"]["leak"] = {"unit": unit, "compared": False, "title": "Leakage"}
+    for cell in results["cells"]:
+        cell["metrics"]["leak"] = 0.12341
+    table = further_table(aggregate(results)[0])
+    assert entry(table, "ft", short, 0).text == text
+
+
+def test_cells_that_were_made_alike_need_no_note(made_elsewhere):
+    first = made_elsewhere["makers"][0]
+    made_elsewhere["makers"][1] = {**first, "date": "2026-02-01", "engine": "processes"}
+    for cell in made_elsewhere["cells"]:
+        cell["made_by"] = cell["seed"] % 2
+    assert main_table(aggregate(made_elsewhere)[0]).made == ""
+    assert not any("environment" in note for note in to_text(made_elsewhere)[1].notes)
+
+
+def test_seeds_of_another_environment_are_told(made_elsewhere):
+    for cell in made_elsewhere["cells"]:
+        cell["made_by"] = int(cell["seed"] == 2)
+    scenario = aggregate(made_elsewhere)[0]
+    made = main_table(scenario).made
+    assert "seeds 0 and 1 by environment 1; seed 2 by environment 2." in made
+    assert "Environment 1 has cpu Example CPU, torch 2.6.0" in made
+    assert "environment 2 has cpu Other CPU, torch 2.7.0." in made
+    assert "date" not in made
+    assert further_table(scenario).made == made
+    assert made in to_text(made_elsewhere)[1].notes
+    assert "seed 2 by environment 2" in to_markdown(made_elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("device", "cpu"), ("precision", "32-true"), ("threads", 1), ("code", "f" * 16),
+     ("platform", "Darwin arm64"), ("cores", 4)],
+)  # fmt: skip
+def test_whatever_differs_but_date_and_engine_is_marked(results, name, value):
+    results["makers"].append({**results["makers"][0], name: value})
+    for cell in results["cells"]:
+        cell["made_by"] = int(cell["seed"] == 2)
+    assert f"environment 2 has {name} {value}." in main_table(aggregate(results)[0]).made
+
+
+def test_rows_of_another_environment_are_told(made_elsewhere, find):
+    for seed in range(3):
+        find("ga", seed=seed)["made_by"] = 1
+    find("ft", pruner="omp", seed=1)["made_by"] = 1
+    first, second = aggregate(made_elsewhere)
+    assert (
+        "GA dense and FT 95 % OMP (seed 1) by environment 2; all else by environment 1."
+        in main_table(first).made
+    )
+    assert main_table(second).made == ""

@@ -60,7 +60,7 @@ def measured(metric):
 
 def edited(edit):
     samples = load(SPEC).train
-    found = edit.run(samples, edit.example, 7)
+    found = edit.run(samples, edit.example or edit.config(), 7)
     rows = [row for row, name in enumerate(samples.ids) if name in set(found.touched)]
     return {
         "touched": len(found.touched),

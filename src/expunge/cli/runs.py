@@ -13,6 +13,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 def list_runs(store: Store = DEFAULT_STORE, as_json: AsJson = False) -> None:
     """List finished runs, oldest first."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from expunge.runs import Store as RunStore
@@ -21,7 +22,14 @@ def list_runs(store: Store = DEFAULT_STORE, as_json: AsJson = False) -> None:
     if as_json:
         show_json(
             [
-                {"id": run.id, "kind": run.kind, "created": run.created, "bytes": run.size_bytes}
+                {
+                    "id": run.id,
+                    "kind": run.kind,
+                    "created": run.created,
+                    "bytes": run.size_bytes,
+                    "label": run.label,
+                    "problem": run.problem,
+                }
                 for run in runs
             ]
         )
@@ -37,12 +45,9 @@ def list_runs(store: Store = DEFAULT_STORE, as_json: AsJson = False) -> None:
             no_wrap=whole,
         )
     for run in runs:
-        words = [
-            str(run.params[key])
-            for key in ("method", "pruner", "scenario", "seed")
-            if key in run.params
-        ]
-        table.add_row(run.id, run.created, f"{run.size_bytes / 1e6:.1f}", " ".join(words))
+        # Brackets in a label are no markup.
+        what = escape(run.problem or run.label)
+        table.add_row(run.id, run.created, f"{run.size_bytes / 1e6:.1f}", what)
     Console().print(table)
 
 
@@ -52,21 +57,24 @@ def show_run(
     store: Store = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Show a run: its settings, its parents, its files."""
+    """Show a run: its settings, its parents, its files, and what made it."""
     from expunge.runs import Store as RunStore
 
     runs = RunStore(store)
     run_id = runs.find(run)
-    node, path = runs.node(run_id), runs.path(run_id)
-    files = sorted(file.name for file in path.iterdir())
+    artefact = runs.open(run_id)
+    node = artefact.node
     entry = {
         "run": run_id,
-        "path": str(path),
+        "label": artefact.label,
+        "path": str(artefact.folder),
+        "created": artefact.created,
         "version": node.version,
         "params": dict(node.params),
         "parents": dict(node.parents),
         "where": dict(node.where),
-        "files": files,
+        "files": list(artefact.files),
+        "made": dict(artefact.made),
     }
     if as_json:
         show_json(entry)

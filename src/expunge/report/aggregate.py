@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from expunge.report.environments import made_note
 from expunge.report.results import zeros
 from expunge.report.wording import ORIGINAL, RETRAIN, level_label
 
@@ -48,6 +49,8 @@ class Group:
     seeds: tuple[int, ...]
     metrics: Mapping[str, Summary]
     """By key of the measure; a measure that no seed has is left out."""
+    reasons: Mapping[str, str]
+    """By key of the measure: why a seed has no value of it, where that is said."""
     gap: Mapping[str, Summary]
     """To Retrain at the same level and seed; empty without a reference."""
     gap_dense: Mapping[str, Summary]
@@ -73,6 +76,10 @@ class Scenario:
     methods: tuple[str, ...]
     """Without the two references, in the order of the document."""
     groups: Mapping[tuple[str, Level], Group]
+    declared: Mapping[str, Mapping[str, Any]]
+    """By key of the measure: the title and unit that the document gives it."""
+    made: str
+    """Which rows were made by which environment; empty where all were made alike."""
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -126,6 +133,8 @@ def aggregate(results: Mapping[str, Any]) -> tuple[Scenario, ...]:
             groups={
                 (method, level): _group(method, level, of) for (method, level), of in groups.items()
             },
+            declared=results["metrics"],
+            made=made_note([cell for of in groups.values() for cell in of], results["makers"]),
         )
         for name, groups in cells.items()
     )
@@ -140,6 +149,7 @@ def _group(method: str, level: Level, cells: Sequence[Mapping[str, Any]]) -> Gro
         level=level,
         seeds=tuple(sorted(cell["seed"] for cell in cells)),
         metrics=_summaries([cell["metrics"] for cell in cells]),
+        reasons=_reasons([cell.get("reasons") or {} for cell in cells]),
         gap=_summaries([cell["gap"] or {} for cell in cells]),
         gap_dense=_summaries([cell.get("gap_dense") or {} for cell in cells]),
         gap_reason="; ".join(reasons),
@@ -154,6 +164,15 @@ def _summaries(rows: Sequence[Mapping[str, float | None]]) -> dict[str, Summary]
     keys = dict.fromkeys(key for row in rows for key in row)
     summaries = ((key, summarise(row.get(key) for row in rows)) for key in keys)
     return {key: summary for key, summary in summaries if summary is not None}
+
+
+def _reasons(cells: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """The different reasons of all seeds, by measure."""
+    found: dict[str, dict[str, None]] = {}
+    for cell in cells:
+        for key, reason in cell.items():
+            found.setdefault(key, {})[reason] = None
+    return {key: "; ".join(reasons) for key, reasons in found.items()}
 
 
 def _attacks(

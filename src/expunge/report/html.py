@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -17,13 +16,22 @@ from markupsafe import Markup
 from expunge.report.aggregate import Level, Scenario, aggregate
 from expunge.report.attacks import ATTACK_HEADER, ATTACK_MEASURES, attack_rows
 from expunge.report.drawing import Drawing, save
+from expunge.report.environments import environments, numbered
 from expunge.report.figures import draw
 from expunge.report.files import write_atomically
-from expunge.report.measures import CORE, FURTHER, GLOSSARY
+from expunge.report.measures import CORE, FURTHER, GLOSSARY, Measure, further
 from expunge.report.results import check_results
 from expunge.report.summary import Findings, findings
 from expunge.report.tables import Table, further_table, main_table
-from expunge.report.wording import MISSING, method_label, points, scenario_label, seconds
+from expunge.report.wording import (
+    MISSING,
+    flat,
+    method_label,
+    number,
+    points,
+    scenario_label,
+    seconds,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +93,11 @@ def _render(
         )
         for index, scenario in enumerate(scenarios, start=1)
     ]
+    made_by, numbers = environments(results["makers"]), numbered(results["makers"])
+    keys = frozenset(key for cell in results["cells"] for key in cell["metrics"])
+    described = {measure.key for measure in FURTHER}
+    others = further(keys, results["metrics"])
+    measures = (*CORE, *FURTHER, *(each for each in others if each.key not in described))
     script = _text("script.js")
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -98,13 +111,18 @@ def _render(
         script_hash=_hash(script),
         sections=sections,
         glossary=GLOSSARY,
-        makers=results["makers"],
-        settings=list(_flat(results["settings"])),
+        facts=_facts(made_by),
+        environments=[list(flat(environment)) for environment in made_by],
+        version=_version(made_by),
+        settings=list(flat(results["settings"])),
         reproduce=results["reproduce"],
         attack_header=ATTACK_HEADER,
         attack_measures=ATTACK_MEASURES,
-        run_header=_RUN_HEADER,
-        runs=[_run_row(cell) for cell in results["cells"]],
+        run_header=_run_header(measures, many=len(made_by) > 1),
+        runs=[
+            _run_row(cell, measures, numbers[cell["made_by"]] if len(made_by) > 1 else None)
+            for cell in results["cells"]
+        ],
     )
 
 
@@ -118,28 +136,48 @@ def _hash(script: str) -> str:
     return f"sha256-{base64.b64encode(digest).decode()}"
 
 
-_RUN_MEASURES = (*CORE, *FURTHER)
-_RUN_HEADER = (
-    *("Scenario", "Sparsity", "Method", "Seed"),
-    *(measure.short for measure in _RUN_MEASURES),
-    *("Mean gap", "RTE", "Run", "Settings"),
-)
+def _facts(made_by: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """What the page's head says of how everything was made."""
+    facts = []
+    for name in ("date", "device", "precision", "commit"):
+        values = [each[name] for each in made_by if each.get(name) is not None]
+        if values:
+            several = len({str(value) for value in values}) > 1
+            facts.append((name.capitalize(), "several" if several else str(values[0])))
+    return facts
 
 
-def _run_row(cell: Mapping[str, Any]) -> list[tuple[str, float | None]]:
+def _version(made_by: Sequence[Mapping[str, Any]]) -> str:
+    """The version of expunge; empty where it is not known or not the same for all."""
+    found = {str(each.get("packages", each).get("expunge", "")) for each in made_by}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _run_header(measures: Sequence[Measure], *, many: bool) -> tuple[str, ...]:
+    return (
+        *("Scenario", "Sparsity", "Method", "Seed"),
+        *(measure.short for measure in measures),
+        *("Mean gap", "RTE", *(("Environment",) if many else ()), "Run", "Settings"),
+    )
+
+
+def _run_row(
+    cell: Mapping[str, Any], measures: Sequence[Measure], environment: int | None
+) -> list[tuple[str, float | None]]:
     """One cell as texts and what to sort them by; None sorts by the text."""
     gap = (cell["gap"] or {}).get("avg")
     rte = cell["rte_s"]
     level = Level(float(cell["sparsity"]), cell["pruner"])
-    values = [cell["metrics"].get(measure.key) for measure in _RUN_MEASURES]
+    values = [(cell["metrics"].get(measure.key), measure.unit) for measure in measures]
     return [
         (scenario_label(cell["scenario"]), None),
         (level.label, level.sparsity),
         (method_label(cell["method"]), None),
         (str(cell["seed"]), cell["seed"]),
-        *((MISSING if value is None else points(value), value) for value in values),
+        *((MISSING if value is None else number(value, unit), value) for value, unit in values),
         (MISSING if gap is None else points(gap), gap),
         (MISSING if rte is None else seconds(rte), rte),
+        *([] if environment is None else [(str(environment), environment)]),
         (cell["run"], None),
         (_settings(cell), None),
     ]
@@ -147,22 +185,6 @@ def _run_row(cell: Mapping[str, Any]) -> list[tuple[str, float | None]]:
 
 def _settings(cell: Mapping[str, Any]) -> str:
     """A run's settings, and how they were chosen where that is said."""
-    settings = ", ".join(f"{name}={value}" for name, value in _flat(cell["config"])) or MISSING
+    settings = ", ".join(f"{name}={value}" for name, value in flat(cell["config"])) or MISSING
     how = cell.get("chosen_by")
     return settings if how is None else f"{settings} (chosen by {how})"
-
-
-def _flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
-    """Nested settings as dotted names; a list of plain values stays one line.
-
-    >>> list(_flat({"training": {"lr": 0.1, "milestones": [91, 136]}}))
-    [('training.lr', '0.1'), ('training.milestones', '[91, 136]')]
-    """
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from _flat(item, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
-        for index, item in enumerate(value):
-            yield from _flat(item, f"{name}[{index}]")
-    elif name:
-        yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

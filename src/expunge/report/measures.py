@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from expunge.metrics import COMPARED, DEFAULT_METRICS, METRICS, get_metric
 from expunge.metrics.metric import Metric
+from expunge.report.wording import printable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +25,8 @@ class Measure:
     """What it measures."""
     good: str
     """Which value to wish for."""
+    unit: str = "percent"
+    """Of its values, as in `Metric.unit`; empty where nobody says."""
 
 
 def _of(metric: Metric) -> Measure:
@@ -31,6 +36,7 @@ def _of(metric: Metric) -> Measure:
         name=metric.title,
         meaning=metric.summary,
         good=metric.good,
+        unit=metric.unit,
     )
 
 
@@ -70,22 +76,32 @@ AVG_GAP_DENSE = Measure(
     good="0. Where it is much larger than the mean gap, the sparse reference is the weaker one.",
 )
 SPARSITY = Measure(
-    key="sparsity_measured",
+    key="sparsity_at",
     short="Sparsity, measured",
     name="sparsity after unlearning",
     meaning="The share of prunable weights that are zero in the unlearned model.",
     good="no lower than before unlearning: pruned weights stay zero.",
 )
 
+DETAILS = frozenset(metric.name for metric in METRICS if metric.detailed)
+"""What is measured in objects of numbers, which have tables and figures of their own."""
+
 GLOSSARY = (*CORE, AVG_GAP, RTE, *FURTHER, AVG_GAP_DENSE, SPARSITY)
 
 
-def further(keys: frozenset[str]) -> tuple[Measure, ...]:
-    """The measures outside the mean gap among `keys`, those without a description last."""
+def further(keys: frozenset[str], declared: Mapping[str, Mapping[str, Any]]) -> tuple[Measure, ...]:
+    """The measures outside the main table among `keys`, those that are not known here last.
+
+    Of these, `declared` is what a document says: their titles and units.
+    """
     core = {measure.key for measure in CORE}
     described = [_of(metric) for metric in METRICS if metric.name in keys - core]
     known = core | {measure.key for measure in described}
-    plain = [
-        Measure(key=key, short=key, name=key, meaning="", good="") for key in sorted(keys - known)
-    ]
-    return (*described, *plain)
+    return (*described, *(_declared(key, declared.get(key, {})) for key in sorted(keys - known)))
+
+
+def _declared(key: str, said: Mapping[str, Any]) -> Measure:
+    """A measure of another package, as the document describes it."""
+    title, unit = printable(said.get("title", key)), said.get("unit", "")
+    short = title if unit in ("percent", "fraction", "") else f"{title}, {printable(unit)}"
+    return Measure(key=key, short=short, name=title, meaning="", good="", unit=unit)

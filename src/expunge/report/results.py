@@ -47,9 +47,17 @@ _OPTIONAL = {
     "reasons": (dict, None),
 }
 _METRICS = ("ua", "ra", "ta", "mia_efficacy", "mia_privacy")
-_GAPS = ("ua", "ra", "ta", "mia_efficacy", "avg")
+"""What documents of version 1 hold, which do not say what was measured."""
+_COMPARED = ("ua", "ra", "ta", "mia_efficacy")
 _PARTS = ("forget", "retain", "test")
-_KINDS = {str: "text", dict: "an object", list: "a list", float: "a number", int: "an integer"}
+_KINDS = {
+    bool: "true or false",
+    str: "text",
+    dict: "an object",
+    list: "a list",
+    float: "a number",
+    int: "an integer",
+}
 
 
 def load_results(path: Path | str) -> dict[str, Any]:
@@ -85,12 +93,16 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
         )
     _check_finite(results, source)
     _check_fields(results, _TOP, source)
+    _check_metrics(results["metrics"], source)
+    for index, maker in enumerate(results["makers"]):
+        if not isinstance(maker, dict):
+            raise DataError(f"{source}: maker {index}: expected an object, got {_kind(maker)}")
     if not results["cells"]:
         raise DataError(f"{source}: cells is empty: there is nothing to report")
     seen: dict[tuple[object, ...], int] = {}
     for index, cell in enumerate(results["cells"]):
         place = f"{source}: cell {index}"
-        _check_cell(cell, place)
+        _check_cell(cell, results["metrics"], place)
         key = tuple(cell[name] for name in ("scenario", "pruner", "sparsity", "method", "seed"))
         if key in seen:
             raise DataError(
@@ -128,17 +140,32 @@ def _upgraded(results: dict[str, Any], source: str) -> dict[str, Any]:
     return {**rest, "schema": SCHEMA, "makers": [results["env"]], "metrics": {}, "cells": cells}
 
 
-def _check_cell(cell: object, place: str) -> None:
+def _check_metrics(metrics: dict[str, Any], source: str) -> None:
+    """What a document says of its metrics: a title, a unit, and whether the gap is over it."""
+    _check_fields(metrics, dict.fromkeys(metrics, dict), f"{source}: metrics")
+    for name, said in metrics.items():
+        _check_fields(
+            said, {"title": str, "unit": str, "compared": bool}, f"{source}: metrics: {name}"
+        )
+
+
+def _check_cell(cell: object, declared: dict[str, Any], place: str) -> None:
     if not isinstance(cell, dict):
         raise DataError(f"{place}: expected an object, got {_kind(cell)}")
     _check_fields(cell, _CELL, place)
     _check_fields(dict.fromkeys(_OPTIONAL) | cell, _OPTIONAL, place)
     if not 0 <= cell["sparsity"] <= 1:
         raise DataError(f"{place}: sparsity must be in 0..1, got {cell['sparsity']!r}")
-    _check_numbers(cell["metrics"], _METRICS, f"{place}: metrics")
+    # Details stand beside the metrics, under names of their own.
+    measured = tuple(name for name in declared if name not in cell) if declared else _METRICS
+    _check_numbers(cell["metrics"], measured, f"{place}: metrics")
+    compared = tuple(name for name, said in declared.items() if said["compared"]) or _COMPARED
     for name in ("gap", "gap_dense"):
         if cell.get(name) is not None:
-            _check_numbers(cell[name], _GAPS, f"{place}: {name}")
+            _check_numbers(cell[name], (*compared, "avg"), f"{place}: {name}")
+    _check_numbers(cell.get("sparsity_at") or {}, (), f"{place}: sparsity_at")
+    reasons = cell.get("reasons") or {}
+    _check_fields(reasons, dict.fromkeys(reasons, str), f"{place}: reasons")
     attacks = cell.get("attacks") or {}
     _check_fields(attacks, dict.fromkeys(attacks, dict), f"{place}: attacks")
     for name, found in attacks.items():
@@ -178,7 +205,7 @@ def _fits(value: object, kind: type | None) -> bool:
         return value is None
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
-    return isinstance(value, kind) and not isinstance(value, bool)
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 def _kind(value: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from expunge.report.aggregate import Group, Level, Scenario, Summary, aggregate
@@ -11,6 +11,7 @@ from expunge.report.measures import (
     AVG_GAP,
     AVG_GAP_DENSE,
     CORE,
+    DETAILS,
     RTE,
     SPARSITY,
     Measure,
@@ -22,6 +23,7 @@ from expunge.report.wording import (
     ORIGINAL,
     RETRAIN,
     method_label,
+    number,
     percent,
     points,
     scenario_label,
@@ -64,6 +66,8 @@ class Table:
     levels: tuple[Level, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+    made: str
+    """Which rows were made by which environment; empty where all were made alike."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +100,26 @@ def main_table(scenario: Scenario) -> Table:
 def further_table(scenario: Scenario) -> Table | None:
     """Measures outside the mean gap; None if the document has none of them."""
     groups = scenario.groups.values()
-    measures = further(frozenset(key for group in groups for key in group.metrics))
+    measures = further(
+        frozenset(key for group in groups for key in group.metrics), scenario.declared
+    )
     if any(group.gap_dense for group in groups):
         measures = (*measures, AVG_GAP_DENSE)
     if any(group.sparsity_measured for group in groups):
         measures = (*measures, SPARSITY)
-    return _table(scenario, measures) if measures else None
+    if not measures:
+        return None
+    table = _table(scenario, measures)
+    return replace(table, notes=(*table.notes, *_unmeasured(scenario)))
+
+
+def _unmeasured(scenario: Scenario) -> list[str]:
+    """Why measures have no column: no row has a value of them."""
+    groups = scenario.groups.values()
+    there = {key for group in groups for key in group.metrics}
+    reasons = {key: reason for group in groups for key, reason in group.reasons.items()}
+    missing = further(frozenset(reasons) - there - DETAILS, scenario.declared)
+    return [f"{measure.short}: {_ended(reasons[measure.key])}" for measure in missing]
 
 
 def _table(scenario: Scenario, measures: tuple[Measure, ...]) -> Table:
@@ -123,7 +141,11 @@ def _table(scenario: Scenario, measures: tuple[Measure, ...]) -> Table:
             Row(method=method, label=method_label(method), reference=reference, entries=entries)
         )
     return Table(
-        measures=measures, levels=scenario.levels, rows=tuple(rows), notes=tuple(notes.texts)
+        measures=measures,
+        levels=scenario.levels,
+        rows=tuple(rows),
+        notes=tuple(notes.texts),
+        made=scenario.made,
     )
 
 
@@ -162,13 +184,15 @@ def _missing(notes: _Notes, reason: str) -> Entry:
 def _value_entry(group: Group, measure: Measure, best: float | None, notes: _Notes) -> Entry:
     value, gap = group.metrics.get(measure.key), group.gap.get(measure.key)
     if value is None:
-        return _missing(notes, f"{measure.short}: there is no value for this row.")
+        reason = group.reasons.get(measure.key, "there is no value for this row")
+        return _missing(notes, f"{measure.short}: {_ended(reason)}")
+    text = spread(value, measure.unit)
     if group.method == RETRAIN:
-        return Entry(text=spread(value), sort=0.0)
+        return Entry(text=text, sort=0.0)
     if gap is None:
-        return Entry(text=spread(value), sort=value.mean)
+        return Entry(text=text, sort=value.mean)
     return Entry(
-        text=spread(value),
+        text=text,
         beside=points(gap.mean),
         sort=gap.mean,
         best=group.method != ORIGINAL and round(gap.mean, 2) == best,
@@ -189,7 +213,13 @@ def _mean_gap_entry(group: Group, measure: Measure, best: float | None, notes: _
 def _sparsity_entry(group: Group, notes: _Notes) -> Entry:
     share = group.sparsity_measured
     if share is None:
-        return _missing(notes, "The sparsity was not measured.")
+        reason = group.reasons.get(SPARSITY.key)
+        return _missing(
+            notes,
+            "The sparsity was not measured."
+            if reason is None
+            else f"{SPARSITY.short}: {_ended(reason)}",
+        )
     return Entry(text=f"{100 * share.mean:.2f} %", sort=share.mean)
 
 
@@ -214,14 +244,14 @@ def time_share(scenario: Scenario, group: Group) -> float | None:
     return group.rte_s.mean / retrain.rte_s.mean
 
 
-def spread(summary: Summary) -> str:
+def spread(summary: Summary, unit: str = "percent") -> str:
     """Mean and standard deviation; the mean alone for a single seed.
 
     >>> spread(Summary(93.08, 2.29, 3)), spread(Summary(93.08, None, 1))
     ('93.08±2.29', '93.08')
     """
-    mean = points(summary.mean)
-    return mean if summary.std is None else f"{mean}±{points(summary.std)}"
+    mean = number(summary.mean, unit)
+    return mean if summary.std is None else f"{mean}±{number(summary.std, unit)}"
 
 
 def to_text(results: Mapping[str, Any]) -> list[TextTable]:
@@ -290,6 +320,8 @@ def _as_text(scenario: Scenario, bold: str = "", escape: bool = False) -> TextTa
         else "One seed: no spread can be given. In brackets: gap to Retrain at the same sparsity; "
         "for times, the share of Retrain's."
     )
+    if table.made:
+        notes.append(table.made)
     return TextTable(
         title=safe(scenario_label(scenario.name)),
         header=["Method", *map(safe, header)],
@@ -338,5 +370,10 @@ def _escape(text: str) -> str:
 
 
 def _sentence(text: str) -> str:
+    text = _ended(text)
+    return text[:1].upper() + text[1:]
+
+
+def _ended(text: str) -> str:
     text = text.strip()
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+    return text + ("" if text.endswith((".", "!", "?")) else ".")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 
 RETRAIN = "retrain"
 """The method that all others are compared with."""
@@ -75,6 +76,17 @@ def points(value: float) -> str:
     return f"{round(value, 2) + 0.0:.2f}"
 
 
+def number(value: float, unit: str) -> str:
+    """A value in the unit of its measure, which tables name unless it is a percentage.
+
+    >>> number(12.345, "percent"), number(0.12345, "fraction"), number(0.0012345, "bits")
+    ('12.35', '12.35 %', '0.001234')
+    """
+    if unit == "fraction":
+        return f"{points(100 * value)} %"
+    return points(value) if unit in ("percent", "norm", "") else f"{value:.4g}"
+
+
 _UNITS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"))
 
 
@@ -110,3 +122,19 @@ def printable(text: str) -> str:
     'a\ufffdb'
     """
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
+def flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
+    """Nested settings as dotted names; a list of plain values stays one line.
+
+    >>> list(flat({"training": {"lr": 0.1, "milestones": [91, 136]}}))
+    [('training.lr', '0.1'), ('training.milestones', '[91, 136]')]
+    """
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from flat(item, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        for index, item in enumerate(value):
+            yield from flat(item, f"{name}[{index}]")
+    elif name:
+        yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -46,6 +46,12 @@ class Artefact:
         return self.node.id
 
     @property
+    def label(self) -> str:
+        """What people call it; empty where its maker wrote nothing down."""
+        label = self.made.get("label")
+        return label if isinstance(label, str) else ""
+
+    @property
     def files(self) -> tuple[str, ...]:
         """Its files, relative to the folder, without the store's own."""
         return tuple(self.contents)

@@ -31,6 +31,8 @@ class Summary:
     created: str
     """When it was finished: ISO 8601, UTC; empty where it cannot be read."""
     size_bytes: int
+    label: str
+    """What people call it, where its maker wrote that down."""
     params: Mapping[str, JSON]
     """Of its node; empty where it cannot be read."""
     parents: Mapping[str, str]
@@ -224,6 +226,7 @@ class Store:
                 kind=kind,
                 created="",
                 size_bytes=sum(_size(path) for path in folder.rglob("*")),
+                label="",
                 params={},
                 parents={},
                 problem=str(error),
@@ -233,6 +236,7 @@ class Store:
             kind=kind,
             created=artefact.created,
             size_bytes=own + sum(content.bytes for content in artefact.contents.values()),
+            label=artefact.label,
             params=artefact.node.params,
             parents=artefact.node.parents,
         )
