@@ -9,7 +9,7 @@ from typing import Any
 from expunge.report.wording import flat, level_label, listed, method_label, printable
 
 _SAME = ("date", "engine", "commit")
-"""In these makers may differ, and yet their numbers compare: the digest of the code is there too."""
+"""Makers may differ in these, and yet their numbers compare: the code has a digest beside them."""
 
 
 def environments(makers: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
