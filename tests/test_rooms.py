@@ -23,7 +23,7 @@ ROOMS = {
     "metrics": BASE | {"data", "sparsity"},
     "curvature": BASE | {"tasks"},
     "runs": {"atomic", "errors"},
-    "tasks": BASE,
+    "tasks": {"errors", "settings"},
     "training": BASE | {"sparsity", "data", "tasks"},
     "scenarios": BASE | {"data"},
     "methods": BASE | {"training", "sparsity", "curvature", "tasks"},

@@ -8,12 +8,12 @@ from typing import Any
 
 from expunge.report.wording import flat, level_label, listed, method_label, printable
 
-_SAME = ("date", "engine")
-"""In these two makers may differ, and yet their numbers and times compare."""
+_SAME = ("date", "engine", "commit")
+"""Makers may differ in these, and yet their numbers compare: the code has a digest beside them."""
 
 
 def environments(makers: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The makers that differ in more than their date or engine, each once."""
+    """The makers that differ in more than date, engine or commit, each once."""
     numbers = numbered(makers)
     return [makers[numbers.index(number)] for number in range(1, max(numbers, default=0) + 1)]
 

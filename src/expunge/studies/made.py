@@ -9,6 +9,8 @@ from expunge.runs import read_artefact
 
 _OF_A_PLACE = ("engine", "device", "precision", "threads", "code")
 
+_SAME = ("date", "engine", "commit")
+
 
 class Makers:
     """The different makers of a document's artefacts, numbered in the order that they are met."""
@@ -25,8 +27,8 @@ class Makers:
         """
         made = read_artefact(folder).made
         maker = {**made["environment"], **{name: made[name] for name in _OF_A_PLACE}}
-        # The date is that of the first; the same machine is the same maker on another day.
-        key = repr({name: value for name, value in maker.items() if name not in ("date", "engine")})
+        # Another day or commit of the same code is the same maker; date and commit are the first's.
+        key = repr({name: value for name, value in maker.items() if name not in _SAME})
         if key not in self._known:
             self._known[key] = len(self._listed)
             self._listed.append(maker)
