@@ -70,8 +70,8 @@ def _restored(
             return samples
     raise DataError(
         f"the data at {spec.source} has changed: {len(missing)} of {len(part.ids)} {role} samples "
-        f"are missing or changed that nobody has forgotten ({some(missing)}): put them back, or "
-        "train again"
+        f"are missing or changed, and the model has not forgotten them ({some(missing)}): put them "
+        "back, or train again"
     )
 
 

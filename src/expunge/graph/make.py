@@ -35,7 +35,7 @@ def make_node(store: Store, node: Node, runtime: Runtime, label: str, engine: st
         made: dict[str, Any] = {}
         with store.create(node, made) as folder:
             seconds = _make(store, node, runtime, folder)
-            made |= _record(node, runtime, label, engine, seconds)
+            made |= _record(store, node, runtime, label, engine, seconds)
     note_time(store, node, seconds)
     return seconds
 
@@ -53,17 +53,20 @@ def _make(store: Store, node: Node, runtime: Runtime, folder: Path) -> float:
 
 
 def _record(
-    node: Node, runtime: Runtime, label: str, engine: str, seconds: float
+    store: Store, node: Node, runtime: Runtime, label: str, engine: str, seconds: float
 ) -> dict[str, Any]:
     """What made a node, to be kept beside it."""
     computes = KINDS[node.kind].computes
+    # What trains further does so in the precision of the original training.
+    trained = node.parents.get("origin")
+    params = node.params if trained is None else store.node(trained).params
     return {
         "label": label,
         "seconds": seconds,
         "peak_memory_mib": _peak_mib(),
         "engine": engine,
         "device": runtime.device_name if computes else None,
-        "precision": runtime.precision_of(node.params.get("precision")),
+        "precision": runtime.precision_of(params.get("precision")),
         "threads": node.params.get("threads", 1),
         "code": code_digest(),
         "environment": environment(),
@@ -82,7 +85,7 @@ def _make_together(
         made: dict[str, Any] = {}
         with store.create(node, made) as folder:
             seconds = _make(store, node, runtime, folder)
-            made |= _record(node, runtime, label, engine, seconds)
+            made |= _record(store, node, runtime, label, engine, seconds)
     elif not there:
         with tempfile.TemporaryDirectory() as aside:
             _make(store, node, runtime, Path(aside))

@@ -10,6 +10,7 @@ from expunge.errors import ConfigError
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.forget import add_forget
 from expunge.graph.kinds.measure import add_measure
+from expunge.graph.lineage import forgotten_by
 from expunge.graph.runtime import read_facts
 from expunge.metrics import DEFAULT_METRICS
 from expunge.metrics.gap import gap
@@ -64,9 +65,14 @@ def plan_verdict(
         _check_reference(graph, reference_id, forget_id, scenario)
         other_base = graph.node(reference_id).parents["model"]
 
+    # What it has forgotten may be gone from the data, and the model before has not forgotten it.
+    gone = forgotten_by(graph.store.path(run_id))
+
     def measured(model_id: str) -> dict[str, str]:
         return {
-            metric: add_measure(graph, metric, model_id, base_id, forget_id, reference_id)
+            metric: add_measure(
+                graph, metric, model_id, base_id, forget_id, reference_id, gone=gone
+            )
             for metric in metrics
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,15 @@ PREDICTIONS = "predictions.safetensors"
 
 
 def add_predict(
-    graph: Graph, model_id: str, population: str, together: Together | None = None
+    graph: Graph,
+    model_id: str,
+    population: str,
+    together: Together | None = None,
+    gone: Collection[str] = (),
 ) -> str:
     """The logits of `model_id` on `population`: `train`, `test`, `validation` or `triggered`.
+
+    `gone` are ids that a later model has forgotten: they may be gone from the data, too.
 
     Raises:
         ConfigError: `model_id` is no model.
@@ -37,7 +44,9 @@ def add_predict(
     }
     params = {"population": population, "threads": origin.params["threads"], **devices}
     parents = {"model": model_id, "data": graph.data_of(model_id)}
-    return graph.add("predict", params, parents, label=f"predict {population} with {model_id}")
+    where = {"gone": list(gone)} if gone else {}
+    label = f"predict {population} with {model_id}"
+    return graph.add("predict", params, parents, where=where, label=label)
 
 
 def load_predictions(folder: Path) -> dict[str, Any]:
@@ -59,7 +68,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     from expunge.training.predict import predict
 
     population = str(node.params["population"])
-    forgotten = forgotten_by(inputs["model"])
+    forgotten = (*forgotten_by(inputs["model"]), *runtime.where(node).get("gone", ()))
     dataset = runtime.dataset(inputs["data"], forgotten)
     spec = spec_at(runtime.where(read_artefact(inputs["data"]).node))
     samples = population_of(dataset, population, spec)
