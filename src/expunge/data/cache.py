@@ -1,4 +1,9 @@
-"""Decoded images kept on disk, so that a dataset is decoded once."""
+"""Decoded images kept on disk, so that a dataset is decoded once.
+
+Where they are kept is asked for by planning, so arrays and PyTorch are loaded where they are used.
+"""
+
+from __future__ import annotations
 
 import hashlib
 import json
@@ -7,14 +12,13 @@ import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-
-import numpy as np
-import torch
+from typing import TYPE_CHECKING
 
 from expunge.atomic import making
-from expunge.data.images import StreamedImages
 from expunge.errors import DataError
-from expunge.types import Samples
+
+if TYPE_CHECKING:
+    from expunge.types import Samples
 
 _FORMAT = 2
 """Part of every key: to be raised when what is stored, or how it is decoded, changes."""
@@ -74,6 +78,8 @@ def files_digest(folder: Path) -> str:
 
 
 def _write(folder: Path, parts: Mapping[str, Samples]) -> None:
+    import numpy as np
+
     described = {}
     for role, samples in parts.items():
         np.save(folder / f"{role}.labels.npy", samples.labels.numpy())
@@ -86,6 +92,12 @@ def _write(folder: Path, parts: Mapping[str, Samples]) -> None:
 
 
 def _read(folder: Path, name: str) -> dict[str, Samples]:
+    import numpy as np
+    import torch
+
+    from expunge.data.images import StreamedImages
+    from expunge.types import Samples
+
     parts = {}
     for role, each in json.loads((folder / "samples.json").read_text("utf-8")).items():
         array = np.load(folder / f"{role}.inputs.npy", mmap_mode="r", allow_pickle=False)

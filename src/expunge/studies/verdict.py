@@ -13,9 +13,8 @@ from expunge.graph.kinds.measure import add_measure
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.runtime import read_facts
 from expunge.metrics import DEFAULT_METRICS
-from expunge.metrics.gap import gap
 from expunge.runs import Store
-from expunge.studies.grid import read_measures
+from expunge.studies.grid import gap_to, read_measures
 from expunge.studies.made import Makers
 
 
@@ -103,8 +102,8 @@ def collect_verdict(store: Store, verdict: Verdict) -> dict[str, Any]:
         "gap_reason": "no retrained model was given: pass --reference",
     }
     if verdict.reference is not None:
-        reference = read_measures(store, verdict.reference)["metrics"]
-        result |= {"gap": gap(found["metrics"], reference), "gap_reason": None}
+        reference = read_measures(store, verdict.reference)
+        result["gap"], result["gap_reason"] = gap_to(reference, found)
         if verdict.reference_base != verdict.base_id:
             result["gap_note"] = (
                 f"the reference was retrained from {verdict.reference_base}, the model unlearned "
