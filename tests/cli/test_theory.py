@@ -2,7 +2,7 @@
 
 import json
 
-from tests.bench.test_theory import RECIPE
+from tests.studies.test_theory import RECIPE
 
 QUICK = ["--samples", "10", "--tolerance", "0.01"]
 

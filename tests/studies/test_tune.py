@@ -6,16 +6,11 @@ import tomllib
 from dataclasses import replace
 
 import pytest
-
-from expunge.bench.experiment import Experiment, Network
 from expunge.bench.grid import run_grid
 from expunge.bench.stages import Origin, ensure, measure_stage, train_stage, unlearn_stage
 from expunge.bench.stages.measure import load_measured
-from expunge.bench.tuning.objectives import Case
-from expunge.bench.tuning.space import space_of
-from expunge.bench.tuning.study import Tuning
-from expunge.bench.tuning.tune import as_toml, tune
 from expunge.bench.workspace import Workspace
+
 from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, DivergedError, StoreError
 from expunge.methods import get_method
@@ -23,6 +18,11 @@ from expunge.methods.method import Range
 from expunge.metrics.gap import gap
 from expunge.runs import Store
 from expunge.settings import Recipe
+from expunge.studies.recipe import Experiment, Network
+from expunge.studies.tuning.objectives import Case
+from expunge.studies.tuning.space import space_of
+from expunge.studies.tuning.study import Tuning
+from expunge.studies.tuning.tune import as_toml, tune
 
 ORIGIN = Origin(
     data=DataSpec(source="digits", train_limit=200, test_limit=100, validation_fraction=0.2),
