@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expunge.errors import ConfigError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.train import Together
 from expunge.graph.lineage import forgotten_by
@@ -32,9 +33,11 @@ def add_predict(
     `gone` are ids that a later model has forgotten: they may be gone from the data, too.
 
     Raises:
-        ConfigError: `model_id` is no model.
+        ConfigError: `model_id` is no model, or its data have no triggered samples.
     """
     graph.model(model_id)
+    if population == "triggered":
+        _check_trigger(graph.node(graph.data_of(model_id)))
     origin = graph.node(graph.origin_of(model_id))
     # Evaluation is never compiled.
     devices = {
@@ -47,6 +50,17 @@ def add_predict(
     where = {"gone": list(gone)} if gone else {}
     label = f"predict {population} with {model_id}"
     return graph.add("predict", params, parents, where=where, label=label)
+
+
+def _check_trigger(data: Node) -> None:
+    from expunge.data.edits.apply import triggering
+
+    edits = data.params.get("edits", {})
+    if triggering({name: edit["config"] for name, edit in edits.items()}) is None:
+        raise ConfigError(
+            "the data have no triggered samples: add an edit that has a trigger, such as "
+            "[data.edits.badnets]"
+        )
 
 
 def load_predictions(folder: Path) -> dict[str, Any]:

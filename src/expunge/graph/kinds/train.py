@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from expunge.config import from_mapping, to_mapping
 from expunge.data.facts import Facts
-from expunge.errors import CheckpointError
+from expunge.errors import CheckpointError, ModelError, unknown
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.model_files import save_model
 from expunge.graph.runtime import Runtime, params_of, precision_on
-from expunge.models.networks import is_adapter, is_own, network_entry
+from expunge.models.networks import NETWORKS, is_adapter, is_own, network_entry
 from expunge.models.spec import ModelSpec, NetworkSettings
 from expunge.runs import syntax_digest, write_json
 from expunge.settings import Recipe
@@ -75,7 +75,7 @@ def add_train(
 
     Raises:
         CheckpointError: the file of weights cannot be read.
-        ModelError: the network's configuration cannot be read.
+        ModelError: there is no such network, or its configuration cannot be read.
     """
     together = together or Together()
     params: dict[str, Any] = {
@@ -97,8 +97,14 @@ def add_train(
 
 
 def network_params(network: NetworkSettings) -> dict[str, Any]:
-    """What decides a network: its name and sizes, its version, and what stands behind its name."""
+    """What decides a network: its name and sizes, its version, and what stands behind its name.
+
+    Raises:
+        ModelError: there is no such network.
+    """
     name = network.name
+    if ":" not in name and name not in NETWORKS:
+        raise ModelError(unknown("model", name, NETWORKS))
     params = {**to_mapping(network), "version": network_entry(name).version}
     params.pop("threads", None)
     if is_own(name):
