@@ -164,7 +164,7 @@ def test_a_metrics_new_version_changes_its_measurements_and_no_others(plan, monk
 
 def test_a_networks_new_version_changes_its_models(plan, monkeypatch):
     before = plan()
-    entries = models.networks.NETWORKS
+    entries = models.networks.MODELS
     monkeypatch.setitem(entries, "resnet8", replace(entries["resnet8"], version=2))
     assert changed(before, plan(), lambda node: node.kind == "train")
     monkeypatch.setitem(entries, "resnet18", replace(entries["resnet18"], version=2))

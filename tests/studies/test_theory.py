@@ -6,8 +6,8 @@ import pytest
 import torch
 from tests.studies.small import HERE
 
-from expunge.data.cache import default_cache
 from expunge.data.facts import resolve
+from expunge.data.places import default_cache
 from expunge.engines import Engine, run
 from expunge.engines.watch import Watch
 from expunge.errors import ConfigError, ModelError

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from tests.studies.small import HERE
 
-from expunge.data.cache import default_cache
 from expunge.data.facts import resolve
+from expunge.data.places import default_cache
 from expunge.data.spec import DataSpec
 from expunge.engines import Engine, run
 from expunge.errors import ConfigError, DivergedError, StoreError
