@@ -269,7 +269,7 @@ def test_distances_are_those_of_the_same_walks_by_hand(bench, base, experiment, 
 
     def distance(model):
         pairs = zip(model.parameters(), retrained.parameters(), strict=True)
-        return sum(float((a - b).double().square().sum()) for a, b in pairs) ** 0.5
+        return sum(float((a - b).detach().double().square().sum()) for a, b in pairs) ** 0.5
 
     assert found["original"] == pytest.approx(distance(end), rel=1e-6)
     assert found["add_back"] == pytest.approx(distance(back), rel=1e-6)
