@@ -95,6 +95,21 @@ def test_the_plan_holds_every_kind(plan):
     assert {node.kind for node in plan()} == set(KINDS)
 
 
+def test_every_node_stands_on_its_models_own_data_and_training(plan):
+    """There are two of each in the plan."""
+    nodes = {node.id: node for node in plan()}
+    assert sum(node.kind == "train" for node in nodes.values()) == 2
+    for node in nodes.values():
+        if "model" in node.parents and "data" in node.parents:
+            model = nodes[node.parents["model"]]
+            assert node.parents["data"] == model.parents["data"]
+            origin = model.parents.get("origin", model.id)
+            assert node.parents.get("origin", origin) == origin
+        if "forget" in node.parents:
+            forget = nodes[node.parents["forget"]]
+            assert forget.parents["data"] == node.parents["data"]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kinds_new_version_changes_its_own_and_its_descendants_ids(plan, monkeypatch, kind):
     before = plan()

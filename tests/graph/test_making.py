@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,10 +14,17 @@ from tests.studies.small import HERE, made, planned, tiny
 from expunge.engines import Engine, run
 from expunge.errors import StoreError
 from expunge.graph import make
-from expunge.graph.runtime import Runtime
+from expunge.graph.graph import Graph
+from expunge.graph.kinds.prune import add_prune
+from expunge.graph.kinds.train import Together
+from expunge.graph.kinds.unlearn import add_unlearn
+from expunge.graph.runtime import Runtime, params_of
+from expunge.methods import get_method
 from expunge.runs import Store, environment
+from expunge.sparsity import get_pruner
 from expunge.studies.folder import collect_grid
 from expunge.studies.made import Makers
+from expunge.types import Context
 
 ONE_CELL = {"scenarios": ("class:3",), "pruners": {}, "metrics": ("ua", "ta")}
 
@@ -160,3 +168,40 @@ def test_several_processes_make_the_same_bits_as_one(tmp_path):
         )
     assert found[0] == found[1]
     assert len(found[0]) > 20
+
+
+class StoppedError(Exception):
+    """Far enough."""
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_node_is_compiled_as_its_own_params_say(tmp_path, monkeypatch, compiled):
+    """Whatever the original training was."""
+    seen = []
+
+    def stop(*words):
+        seen.extend(word.compiled for word in words if isinstance(word, Context))
+        raise StoppedError
+
+    experiment = tiny(scenarios=("class:3",))
+    graph, cells = made(tmp_path, replace(experiment, methods={"ft": {"epochs": 1}}, pruners={}))
+    original = cells[0].model_id
+    forget = graph.node(cells[1].model_id).parents["forget"]
+    together = Together(compiled=compiled)
+    settings = get_method("ga").config()
+    omp = get_pruner("omp").config(sparsity=0.5)
+    added = Graph(graph.store)
+    nodes = [
+        add_unlearn(added, original, forget, "ga", settings, together),
+        add_prune(added, original, "omp", omp, together),
+    ]
+    monkeypatch.setattr("expunge.methods.run.run_method", stop)
+    monkeypatch.setattr("expunge.training.sparsify.sparsify", stop)
+    monkeypatch.setattr(
+        "expunge.graph.kinds.train.params_of",
+        lambda folder: {**params_of(folder), "compiled": not compiled},
+    )
+    for name in nodes:
+        with pytest.raises(StoppedError):
+            make.make_node(graph.store, added.node(name), Runtime(HERE), "", "here")
+    assert seen == [compiled, compiled]

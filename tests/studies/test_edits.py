@@ -108,6 +108,14 @@ def test_the_data_itself_are_not_changed(grid):
     assert np.array_equal(np.array(facts.parts["test"].labels), source.test.labels.numpy())
 
 
+def test_inputs_are_normalised_as_they_are_trained_on(grid):
+    _, graph, cells, _ = grid
+    data = graph.store.path(graph.data_of(cells[0].model_id))
+    edited = Runtime(HERE).dataset(data).train
+    pixels = next(iter(edited.inputs.batches([torch.arange(600)]))).double() / 255
+    assert read_facts(data).mean == pytest.approx((float(pixels.mean()),))
+
+
 def test_a_class_is_of_the_labels_that_are_trained_on(grid):
     """After the edit, for poisoned samples are the target's."""
     _, graph, cells, _ = grid

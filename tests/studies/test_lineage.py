@@ -458,6 +458,30 @@ def test_equal_images_are_told_apart_when_one_of_them_is_gone(line):
         Line().runtime.dataset(line.store.path(data))
 
 
+def test_a_class_that_is_gone_shifts_no_numbers(line):
+    """Where the test samples have none of it, the source no longer knows the class."""
+    names = np.array(["ant", "bee", "cat"])
+    images = np.random.default_rng(0).integers(0, 255, (30, 8, 8), dtype=np.uint8)
+    labels = names[np.arange(30) % 3]
+    tested = labels != "bee"
+
+    def write(kept):
+        np.savez(
+            "named.npz", x_train=images[kept], y_train=labels[kept],
+            x_test=images[tested], y_test=labels[tested],
+        )  # fmt: skip
+
+    write(np.full(30, True))
+    spec = DataSpec(source="named.npz")
+    data = line.make(lambda graph: add_data(graph, spec, resolve(spec, Path("cache"))))
+    facts = read_facts(line.store.path(data))
+    bees = [name for name, label in zip(facts.train.ids, labels, strict=True) if label == "bee"]
+    write(tested)
+    found = Line().runtime.dataset(line.store.path(data), bees)
+    assert found.train.class_names == ("ant", "bee", "cat")
+    assert found.train.labels.tolist() == found.test.labels.tolist() == [0, 2] * 10
+
+
 def test_an_equal_sample_of_another_name_does_not_stand_in(line):
     """Where samples have names of their own, a retained one that is gone is missed."""
     with np.load("data.npz") as file:

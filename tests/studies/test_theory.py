@@ -4,17 +4,19 @@ from dataclasses import replace
 
 import pytest
 import torch
+from lightning_fabric import Fabric
 from tests.studies.small import HERE
 
-from expunge.data.facts import resolve
 from expunge.data.places import default_cache
+from expunge.data.facts import resolve
+from expunge.data.sources import load
 from expunge.engines import Engine, run
 from expunge.engines.watch import Watch
 from expunge.errors import ConfigError, ModelError
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.forget import add_forget
-from expunge.graph.kinds.path import START, add_path, load_facts
+from expunge.graph.kinds.path import START, add_path, load_facts, load_path
 from expunge.graph.kinds.prune import add_prune
 from expunge.graph.kinds.sharpness import add_sharpness
 from expunge.graph.kinds.theorem import add_theorem
@@ -25,10 +27,13 @@ from expunge.graph.runtime import Runtime, read_facts
 from expunge.methods import get_method
 from expunge.models.weights import read_tensors
 from expunge.runs import Store
+from expunge.settings import derive_seed
 from expunge.sparsity import get_pruner
 from expunge.studies.recipe import parse_experiment
 from expunge.studies.theory import collect_theory, plan_theory, summarise, trends
 from expunge.theory.config import HessianConfig
+from expunge.theory.paths import add_back, path_batches, walk
+from expunge.types import Context, Split
 
 RECIPE = """
 title = "Tiny"
@@ -226,6 +231,49 @@ def test_what_is_planned_again_is_the_same_by_its_parents(bench, base, experimen
         "origin": base,
         "forget": forget,
     }
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.5])
+def test_distances_are_those_of_the_same_walks_by_hand(bench, base, experiment, sparsity):
+    """Same start, same batches, without the forget set; a method draws by its own seed."""
+    model = base
+    if sparsity:
+        config = get_pruner("omp").config(sparsity=sparsity)
+        model = bench.make(add_prune, base, "omp", config)
+    path = bench.make(add_path, model)
+    settings = get_method("ft").config(epochs=1)
+
+    def add(graph):
+        return add_theorem(graph, path, bench.forget(graph, path, "class:3"), {"ft": settings})
+
+    found = bench.facts(add)["distances"]
+    train = load(experiment.data).train
+    forget = torch.nonzero(train.labels == 3).flatten()
+    end, start, mask = load_path(bench.store.path(path))
+    recipe = experiment.training
+    context = Context(
+        fabric=Fabric(accelerator="cpu", devices=1),
+        seed=0,
+        mask=mask,
+        recipe=recipe,
+        augmentation=recipe.augmentation,
+    )
+    batches = path_batches(len(train), recipe, context)
+    _, retrained, _ = load_path(bench.store.path(path))
+    walk(retrained, train, batches, recipe.lr, context, without=forget)
+    split = Split(train=train, forget=forget, scenario="class:3", classes=(3,))
+    tuned = get_method("ft").run(
+        end, split, settings, replace(context, seed=derive_seed(0, "unlearn"))
+    )
+    back = add_back(end, start, train, batches, recipe.lr, forget, context)
+
+    def distance(model):
+        pairs = zip(model.parameters(), retrained.parameters(), strict=True)
+        return sum(float((a - b).detach().double().square().sum()) for a, b in pairs) ** 0.5
+
+    assert found["original"] == pytest.approx(distance(end), rel=1e-6)
+    assert found["add_back"] == pytest.approx(distance(back), rel=1e-6)
+    assert found["ft"] == pytest.approx(distance(tuned), rel=1e-6)
 
 
 def test_what_the_theorem_does_not_speak_of_is_refused(bench, experiment, origin, base, tmp_path):
