@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "expunge"
-BASE = {"atomic", "config", "errors", "plugins", "settings", "types"}
+BASE = {"atomic", "batch", "config", "errors", "plugins", "settings", "types"}
 WORK = {"data", "models", "sparsity", "metrics", "scenarios", "methods", "theory"}
 ROOMS = {
     "atomic": set(),
@@ -16,14 +16,15 @@ ROOMS = {
     "settings": {"errors"},
     "config": {"errors"},
     "plugins": {"errors"},
-    "types": {"errors", "settings", "tasks"},
+    "batch": set(),
+    "types": {"batch", "errors", "settings", "tasks"},
     "data": BASE,
     "models": BASE,
     "sparsity": BASE | {"models", "tasks"},
     "metrics": BASE | {"data", "sparsity"},
     "curvature": BASE | {"tasks"},
     "runs": {"atomic", "errors"},
-    "tasks": {"errors", "settings"},
+    "tasks": {"batch", "errors", "settings"},
     "training": BASE | {"sparsity", "data", "tasks"},
     "scenarios": BASE | {"data"},
     "methods": BASE | {"training", "sparsity", "curvature", "tasks"},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor, nn
 
+from expunge.batch import Batch
 from expunge.errors import ConfigError, ForgetError, ModelError, some
 from expunge.settings import Augmentation, InputKind, Progress, Recipe, derive_seed, silent
 from expunge.tasks import classify
@@ -19,18 +20,6 @@ if TYPE_CHECKING:
 
 Mask = Mapping[str, Tensor]
 """Which weights are kept: parameter name to bool tensor of its shape; False is pruned."""
-
-
-Batch = Tensor | dict[str, Tensor]
-"""What a network is given: images `(B, C, H, W)`, vectors `(B, D)`, or, of tokens, int64 tensors
-`(B, L)` by name: `input_ids`, `attention_mask` and perhaps `token_type_ids`."""
-
-
-def map_batch(change: Callable[[Tensor], Tensor], batch: Batch) -> Batch:
-    """`change` made to the tensor, or to each of the tensors, of a batch."""
-    if isinstance(batch, Tensor):
-        return change(batch)
-    return {name: change(tensor) for name, tensor in batch.items()}
 
 
 class Inputs(Protocol):

@@ -79,7 +79,7 @@ def test_it_needs_all_that_it_says_and_nothing_else(metric, evidence):
     alone = evidence.only(metric.needs)
     assert metric.run(alone) == metric.run(evidence)
     for need in metric.needs:
-        with pytest.raises(DataError, match=f"of {need}"):
+        with pytest.raises(DataError, match=rf"\b(of|to) {need}\b"):
             metric.run(evidence.only(metric.needs - {need}))
 
 

@@ -8,6 +8,7 @@ import torch
 from tests.kinds import clouds, first_batch, save_bert, sentences, stripes
 from transformers import ViTConfig
 
+from expunge.batch import map_batch
 from expunge.config import from_mapping, to_mapping
 from expunge.curvature.head import head_parameters
 from expunge.data.statistics import input_statistics
@@ -24,7 +25,6 @@ from expunge.sparsity.mask import prunable, sparsity_of
 from expunge.training.fit import fit
 from expunge.training.step import task_loss
 from expunge.training.streams import Stream
-from expunge.types import map_batch
 
 ADAPTED = "images by adapter, with dropout"
 ADAPTED_TOKENS = "tokens by adapter, with dropout"

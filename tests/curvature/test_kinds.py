@@ -7,6 +7,7 @@ from tests.kinds import clouds, first_batch, save_bert, sentences
 from tests.oracles import curvature as oracle
 from torch import nn
 
+from expunge.batch import map_batch
 from expunge.curvature.coordinates import Coordinates
 from expunge.curvature.fisher import exact_fisher
 from expunge.curvature.gram import gram_matrix
@@ -16,7 +17,6 @@ from expunge.curvature.products import curvature_product, gradient_products, wei
 from expunge.models.build import build
 from expunge.models.spec import spec_for
 from expunge.tasks.classify import TASK
-from expunge.types import map_batch
 
 COUNT = 7
 

@@ -28,7 +28,7 @@ def test_what_is_neither_forgotten_nor_retained_is_in_neither():
         (FORGET & False, ~FORGET, ForgetError, r"1 to 4 samples to forget .*, got 0 and 3"),
         (FORGET | True, FORGET & False, ForgetError, "got 5 and 0"),
         (FORGET, RETAIN | FORGET, ForgetError, "got 2 that are both"),
-        (FORGET[:4], RETAIN, DataError, "flag 5 samples of train, got 4 and 5"),
+        (FORGET[:4], RETAIN, DataError, "forget to flag 5 samples of train, got 4"),
         (FORGET.astype(int), RETAIN, DataError, r"forget must be bool \(N,\), got int64"),
     ],
 )
@@ -70,10 +70,18 @@ def test_what_was_not_given_is_asked_for_by_name():
 @pytest.mark.parametrize("need", NEEDS)
 def test_a_part_holds_what_is_needed_and_nothing_else(need):
     part = example_evidence().only({need})
-    assert [*part.predictions, *part.weights] == [need]
+    assert [*part.predictions, *part.weights] == ([] if need == "forget" else [need])
     divided = need in ("train", "base_train")
-    assert (part.forget is not None, part.retain is not None) == (divided, divided)
+    assert (part.forget is not None, part.retain is not None) == (False, divided)
     assert (part.mask is not None) == (need == "model")
+
+
+@pytest.mark.parametrize("population", ["train", "base_train"])
+def test_the_forget_set_is_a_need_of_its_own(population):
+    """Who measures the retained can do so when a forgotten sample is gone."""
+    both = example_evidence().only({population, "forget"})
+    assert both.forget is not None
+    assert both.retain is not None
 
 
 def test_weights_are_loaded_when_they_are_asked_for():

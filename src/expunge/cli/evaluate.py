@@ -67,6 +67,11 @@ def _print(found: dict[str, Any]) -> None:
     if gaps:
         table.add_row("mean gap", "", f"{gaps['avg']:.2f}")
     Console().print(table)
+    reasons: dict[str, list[str]] = {}
+    for name, reason in found["reasons"].items():
+        reasons.setdefault(reason, []).append(name)
+    for reason, names in reasons.items():
+        typer.echo(f"Not measured: {', '.join(names)}; {reason}.")
     if found["gap_reason"]:
         typer.echo(f"No gap: {found['gap_reason']}.")
     if "gap_note" in found:

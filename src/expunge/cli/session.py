@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from expunge.engines import Engine, run
+from expunge.engines import Engine, check_devices, run
 from expunge.engines.watch import Watch
 from expunge.errors import ConfigError
 from expunge.graph.graph import Graph
@@ -27,7 +27,7 @@ class Session:
     """One command's store and engine.
 
     Raises:
-        ConfigError: training is to be compiled on several devices.
+        ConfigError: training is to be compiled on several devices, or the engine has one only.
         StoreError: the store cannot be used.
     """
 
@@ -44,6 +44,7 @@ class Session:
             raise ConfigError(
                 f"compile and devices={self.devices} cannot be had together: leave one of them out"
             )
+        check_devices(self.engine, self.devices)
         self.store = Store(self.root)
         if self.devices > 1 and not self.runtime.leads:
             # One process of a run speaks for all.

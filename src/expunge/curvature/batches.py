@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from torch import Tensor
 
-from expunge.types import Batch
+from expunge.batch import Batch
 
 Batches = Callable[[], Iterator[tuple[Batch, Tensor]]]
 """Each call gives the same batches: inputs as the network takes them, labels int64 `(B,)`."""

@@ -7,8 +7,8 @@ from torch import nn
 from torch.autograd.graph import Node
 from torch.func import functional_call
 
+from expunge.batch import Batch
 from expunge.errors import ModelError
-from expunge.types import Batch
 
 
 def head_parameters(model: nn.Module, batch: Batch) -> tuple[str, ...]:

@@ -17,9 +17,9 @@ from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
 from torch.func import functional_call, vjp, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from expunge.batch import Batch, map_batch
 from expunge.curvature.layers import has_rule, layer_gradients
 from expunge.tasks.task import Task
-from expunge.types import Batch, map_batch
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from expunge.batch import Batch
 from expunge.curvature import Curvature
 from expunge.curvature.batches import Batches, Combine, alone
 from expunge.curvature.coordinates import Coordinates
 from expunge.tasks.task import Task
-from expunge.types import Batch
 
 
 def push_forward(coordinates: Coordinates, logits: Tensor, vector: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ Samples that were forgotten may be gone from the source by now. Every other samp
 there, unchanged.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from expunge.data.splits import subset
 from expunge.errors import DataError, some
 from expunge.types import Dataset, Samples
 
+_CONTENT_ID = re.compile(r"[0-9a-f]{16}(-\d+)?")
+
 
 def load_frozen(
     spec: DataSpec, facts: Facts, forgotten: Collection[str], cache: Path | None
@@ -29,7 +32,7 @@ def load_frozen(
     Of `forgotten`, ids of training samples, some may be gone; the result then lacks them.
 
     Raises:
-        DataError: a sample is missing or changed that nobody has forgotten.
+        DataError: a sample is missing or changed that is not among `forgotten`.
     """
     parts = read_parts(spec, cache)
     try:
@@ -62,24 +65,29 @@ def _restored(
     part: Part, parts: Mapping[Role, Samples], role: Role, gone: set[str], spec: DataSpec
 ) -> Samples:
     """The samples of one role, by id, from whichever part of the source they lie in now."""
+    missing = list(part.ids)
     # What was held out of the training data lies in the source's training part.
     for source in (parts.get(role), parts.get("train")):
         if source is None:
             continue
-        samples = _by_digest(source, part)
+        samples = _by_digest(source, part, gone)
         there = set(samples.ids)
-        missing = [name for name in part.ids if name not in there and name not in gone]
-        if not missing:
+        lacking = [name for name in part.ids if name not in there and name not in gone]
+        if not lacking:
             return samples
+        missing = min(missing, lacking, key=len)
     raise DataError(
         f"the data at {spec.source} has changed: {len(missing)} of {len(part.ids)} {role} samples "
-        f"are missing or changed that nobody has forgotten ({some(missing)}): put them back, or "
-        "train again"
+        f"are missing or changed, and the model has not forgotten them ({some(missing)}): put them "
+        "back, or train again"
     )
 
 
-def _by_digest(samples: Samples, part: Part) -> Samples:
-    """Those of `samples` that the part holds unchanged, in its order, with its class numbers."""
+def _by_digest(samples: Samples, part: Part, gone: set[str]) -> Samples:
+    """Those of `samples` that the part holds unchanged, in its order, with its class numbers.
+
+    Where fewer of several equal samples are there than were, those in `gone` are the missing ones.
+    """
     place = {name: row for row, name in enumerate(samples.ids)}
     names = {name: number for number, name in enumerate(part.class_names)}
     # A class whose samples are all gone shifts the numbers of those after it.
@@ -97,6 +105,16 @@ def _by_digest(samples: Samples, part: Part) -> Samples:
     for name, digest in zip(part.ids, part.digests, strict=True):
         if name not in rows and spare.get(digest):
             rows[name] = spare[digest].pop(0)
+    stand_ins: dict[str, list[str]] = {}
+    for name in rows:
+        if name in gone and _CONTENT_ID.fullmatch(name):
+            stand_ins.setdefault(name.partition("-")[0], []).append(name)
+    for name, digest in zip(part.ids, part.digests, strict=True):
+        for other in stand_ins.get(name.partition("-")[0], ()):
+            if name not in rows and name not in gone and digests[rows[other]] == digest:
+                rows[name] = rows.pop(other)
+                stand_ins[name.partition("-")[0]].remove(other)
+                break
     kept = [name for name in part.ids if name in rows]
     renamed = replace(samples, labels=labels, class_names=part.class_names)
     chosen = subset(renamed, torch.tensor([rows[name] for name in kept], dtype=torch.int64))

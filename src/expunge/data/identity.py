@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 from torch import Tensor
 
+from expunge.batch import Batch, map_batch
 from expunge.errors import DataError, some
-from expunge.types import Batch, Inputs, map_batch
+from expunge.types import Inputs
 
 _BATCH = 1024
 

@@ -37,6 +37,19 @@ class Engine:
             raise ConfigError(f"workers must be 1 or more, got {self.workers}")
 
 
+def check_devices(engine: Engine, devices: int) -> None:
+    """Refuse several devices for any engine but `here`, before processes are started for them.
+
+    Raises:
+        ConfigError: the engine cannot have several devices.
+    """
+    if devices > 1 and engine.name != "here":
+        raise ConfigError(
+            f"engine {engine.name} and devices={devices} cannot be had together: devices train "
+            "together under --engine here"
+        )
+
+
 def run(
     graph: Graph,
     engine: Engine,
@@ -52,6 +65,7 @@ def run(
         ConfigError: the engine cannot do what is asked of it.
         ExpungeError: a node fails; what was made before it stays in the store.
     """
+    check_devices(engine, place.devices)
     watch = watch or Watch()
     planned = plan(graph)
     missing = set(planned.missing)
@@ -70,11 +84,6 @@ def run(
             runtime.place = place
         run_here(planned, place, watch, keep_going=engine.keep_going, runtime=runtime)
         return
-    if place.devices > 1:
-        raise ConfigError(
-            f"engine {engine.name} and devices={place.devices} cannot be had together: devices "
-            "train together under --engine here"
-        )
     from expunge.engines.processes import run_in_processes
 
     run_in_processes(planned, place, watch, engine.workers, keep_going=engine.keep_going)

@@ -33,6 +33,7 @@ class Schedule:
                 self._children[parent].append(name)
         place = {name: number for number, name in enumerate(self._nodes)}
         height = _heights(self._nodes, self._children)
+        self._longest = max(height.values(), default=0)
         self._rank: Mapping[str, tuple[int, int]] = {
             name: (-height[name], place[name]) for name in self._nodes
         }
@@ -55,7 +56,7 @@ class Schedule:
     @property
     def is_chain(self) -> bool:
         """Whether no two nodes could ever be made at the same time."""
-        return self.ready <= 1 and all(len(after) <= 1 for after in self._children.values())
+        return self._longest == len(self._nodes)
 
     def next(self) -> Node | None:
         """The node that should begin; None where none may now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from expunge.data.facts import Facts
     from expunge.types import Dataset
+
+_log = logging.getLogger(__name__)
 
 FLOAT32 = "32-true"
 FACTS = "facts.json"
@@ -50,6 +53,7 @@ class Runtime:
         self.place = place
         self._progress = progress
         self._datasets: dict[str, tuple[frozenset[str], Dataset]] = {}
+        """By data node: the dataset, and which of its training samples are gone."""
         self._facts: dict[str, Facts] = {}
         self._fabrics: dict[str, Fabric] = {}
 
@@ -132,7 +136,7 @@ class Runtime:
             DataError: it cannot be read, or is not what it was.
         """
         known = self._datasets.get(data.name)
-        if known is not None and known[0] >= frozenset(forgotten):
+        if known is not None and known[0] <= frozenset(forgotten):
             return known[1]
         from expunge.data.frozen import load_frozen
         from expunge.data.inputs.placement import place_dataset
@@ -140,17 +144,25 @@ class Runtime:
 
         spec = spec_at(self.where(read_artefact(data).node))
         dataset = load_frozen(spec, self.facts(data), forgotten, self.place.cache_dir)
+        ids = self.facts(data).train.ids
+        gone = frozenset(ids).difference(dataset.train.ids)
+        if gone:
+            _log.warning(
+                "note: %d of %d training samples are no longer in the data (forgotten)",
+                len(gone),
+                len(ids),
+            )
         if spec.edits:
             from expunge.data.edits.apply import apply_edits
 
-            if len(dataset.train) < len(self.facts(data).train.ids):
+            if gone:
                 raise DataError(
                     f"the data at {spec.source} has edits and lacks samples that were forgotten: "
                     "put them back, for what an edit touches is drawn from all of them"
                 )
             dataset, _ = apply_edits(dataset, spec)
         placed = place_dataset(dataset, self.torch_device, self.place.budget_bytes)
-        self._datasets[data.name] = frozenset(forgotten), placed
+        self._datasets[data.name] = gone, placed
         return placed
 
     def where(self, node: Node) -> Mapping[str, Any]:

@@ -148,12 +148,12 @@ def _solve(
     """H⁻¹v by the solver that is asked for, from the samples that are `drawn`."""
     import torch
 
+    from expunge.batch import map_batch
     from expunge.curvature.gram import gram_matrix
     from expunge.curvature.inverse import conjugate_gradient, rank_one, woodbury, woodfisher
     from expunge.curvature.products import curvature_product, gradient_products, weighted_gradient
     from expunge.training.inputs import input_batches
     from expunge.training.share import own_batches, sum_over_processes
-    from expunge.types import map_batch
 
     size, task, label = config.batch_size, context.task, "iu: curvature"
     if config.solver == "cg":

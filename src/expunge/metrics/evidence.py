@@ -57,7 +57,8 @@ class Evidence:
     predictions: Mapping[str, Predictions] = field(default_factory=dict)
     """By the names in `expunge.metrics.metric.PREDICTIONS`."""
     forget: Flags | None = None
-    """bool `(N,)`: which training samples are forgotten; None where none are predicted."""
+    """bool `(N,)`: which training samples are forgotten; None where none are predicted, or some of
+    them are gone from the data."""
     retain: Flags | None = None
     """bool `(N,)`: which are retained. Those that are neither, for a model before this one has
     forgotten them already, count for nothing."""
@@ -83,16 +84,11 @@ class Evidence:
         for name, flags in (("forget", self.forget), ("retain", self.retain)):
             if flags is not None and (flags.dtype != np.bool_ or flags.ndim != 1):
                 raise DataError(f"{name} must be bool (N,), got {flags.dtype} {flags.shape}")
+        for name in _DIVIDED:
+            if name in self.predictions:
+                self._check_lengths(name)
         if self.forget is None or self.retain is None:
             return
-        for name in _DIVIDED:
-            if name in self.predictions and not (
-                len(self.forget) == len(self.retain) == len(self.predictions[name])
-            ):
-                raise DataError(
-                    f"expected forget and retain to flag {len(self.predictions[name])} samples of "
-                    f"{name}, got {len(self.forget)} and {len(self.retain)}"
-                )
         if both := int((self.forget & self.retain).sum()):
             raise ForgetError(
                 f"expected samples to be forgotten or retained, got {both} that are both"
@@ -168,10 +164,18 @@ class Evidence:
             self,
             predictions={name: each for name, each in self.predictions.items() if name in needs},
             weights={role: load for role, load in self.weights.items() if role in needs},
-            forget=self.forget if divided else None,
+            forget=self.forget if divided and "forget" in needs else None,
             retain=self.retain if divided else None,
             mask=self.mask if "model" in needs else None,
         )
+
+    def _check_lengths(self, name: str) -> None:
+        expected = len(self.predictions[name])
+        for what, flags in (("forget", self.forget), ("retain", self.retain)):
+            if flags is not None and len(flags) != expected:
+                raise DataError(
+                    f"expected {what} to flag {expected} samples of {name}, got {len(flags)}"
+                )
 
     def _check_classes(self) -> None:
         found = {name: each.logits.shape[1] for name, each in self.predictions.items()}

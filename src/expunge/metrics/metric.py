@@ -19,13 +19,17 @@ Value: TypeAlias = float | dict[str, "Value"] | list["Value"] | None
 PREDICTIONS = (*POPULATIONS, *(f"base_{name}" for name in POPULATIONS))
 """Predictions that a metric may read: those of the model on each population, and with `base_` those
 of the model before unlearning. Beside `train` and `base_train` stand the flags of the samples that
-are forgotten and retained."""
+are retained."""
 
 WEIGHTS = ("model", "base", "reference")
 """Weights that a metric may read: of the model with its mask, of the model before unlearning, and
 of the retrained model."""
 
-NEEDS = (*PREDICTIONS, *WEIGHTS)
+FORGET = "forget"
+"""The need of a metric that reads the forget set: the flags of its samples beside `train` and
+`base_train`. They cannot be had once a forgotten sample is gone from the data."""
+
+NEEDS = (*PREDICTIONS, *WEIGHTS, FORGET)
 """All that a metric may read."""
 
 RANGES: dict[str, tuple[float, float]] = {

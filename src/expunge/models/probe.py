@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from expunge.batch import Batch
 from expunge.errors import ModelError
 from expunge.settings import InputKind
-from expunge.types import Batch
 
 
 @contextmanager

@@ -42,12 +42,19 @@ class ByClass:
         """
         import numpy as np
 
-        classes = sorted({_index(given, samples.class_names) for given in self.classes})
+        classes = self._indices(samples)
         return np.flatnonzero(np.isin(np.asarray(samples.labels), classes)), tuple(classes)
 
     def count(self, samples: Listed) -> int:
         """How many samples are of the classes."""
-        return len(self.select(samples)[0])
+        labels = samples.labels
+        classes = set(self._indices(samples))
+        # What planning knows are numbers already: it needs no arrays.
+        numbers = labels if isinstance(labels, tuple) else labels.tolist()
+        return sum(number in classes for number in numbers)
+
+    def _indices(self, samples: Listed) -> list[int]:
+        return sorted({_index(given, samples.class_names) for given in self.classes})
 
 
 def by_class(*classes: int | str) -> ByClass:

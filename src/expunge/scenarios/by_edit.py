@@ -40,6 +40,13 @@ class ByEdit:
         """
         import numpy as np
 
+        return np.array(self._rows(samples), dtype=np.int64), ()
+
+    def count(self, samples: Listed) -> int:
+        """How many samples the edit touched."""
+        return len(self._rows(samples))
+
+    def _rows(self, samples: Listed) -> list[int]:
         touched = touched_by(samples)
         if self.edit not in touched:
             if not touched:
@@ -49,12 +56,7 @@ class ByEdit:
                 )
             raise ForgetError(unknown("edit of the data", self.edit, touched))
         chosen = set(touched[self.edit])
-        rows = [row for row, name in enumerate(samples.ids) if name in chosen]
-        return np.array(rows, dtype=np.int64), ()
-
-    def count(self, samples: Listed) -> int:
-        """How many samples the edit touched."""
-        return len(self.select(samples)[0])
+        return [row for row, name in enumerate(samples.ids) if name in chosen]
 
 
 def by_edit(edit: str) -> ByEdit:

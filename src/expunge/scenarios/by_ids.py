@@ -48,6 +48,13 @@ class ByIds:
         """
         import numpy as np
 
+        return np.array(self._rows(samples), dtype=np.int64), ()
+
+    def count(self, samples: Listed) -> int:
+        """How many ids there are, all of which must be those of samples."""
+        return len(self._rows(samples))
+
+    def _rows(self, samples: Listed) -> list[int]:
         row = {name: index for index, name in enumerate(samples.ids)}
         counts = Counter(self.ids)
         problems = []
@@ -62,11 +69,7 @@ class ByIds:
                 f"of the {len(self.ids)} ids in {self.source!r}, {' and '.join(problems)}: "
                 f"expected ids of training samples, each once{self._hint(strange)}"
             )
-        return np.array(sorted(row[name] for name in self.ids), dtype=np.int64), ()
-
-    def count(self, samples: Listed) -> int:
-        """How many ids there are, all of which must be those of samples."""
-        return len(self.select(samples)[0])
+        return sorted(row[name] for name in self.ids)
 
     def _hint(self, strange: list[str]) -> str:
         """What to look at where the first line of a CSV file is no id."""

@@ -17,7 +17,7 @@ from expunge.graph.kinds.measure import add_measure, load_measured
 from expunge.graph.kinds.prune import add_prune
 from expunge.graph.kinds.train import RECORD, Origin, Together, add_train, check_training
 from expunge.graph.kinds.unlearn import add_unlearn
-from expunge.metrics import get_metric
+from expunge.metrics import all_metrics, get_metric
 from expunge.metrics.gap import gap
 from expunge.runs import Store, checked, read_object
 from expunge.studies.made import Makers
@@ -25,6 +25,7 @@ from expunge.studies.recipe import Experiment
 
 REFERENCE = "retrain"
 ORIGINAL = "original"
+NOT_COMPARED = "none of the metrics that a gap is over was asked for"
 NO_REFERENCE = "the grid has no retrain at this sparsity to compare with"
 
 
@@ -150,7 +151,7 @@ def collect_cells(store: Store, cells: list[Cell], makers: Makers) -> list[dict[
     """
     rows = [_row(store, cell, makers) for cell in cells]
     references = {
-        (row["seed"], row["scenario"], row["pruner"], row["sparsity"]): row["metrics"]
+        (row["seed"], row["scenario"], row["pruner"], row["sparsity"]): row
         for row in rows
         if row["method"] == REFERENCE
     }
@@ -158,10 +159,32 @@ def collect_cells(store: Store, cells: list[Cell], makers: Makers) -> list[dict[
         place = (row["seed"], row["scenario"])
         reference = references.get((*place, row["pruner"], row["sparsity"]))
         dense = references.get((*place, "none", 0.0))
-        row["gap"] = None if reference is None else gap(row["metrics"], reference)
-        row["gap_reason"] = NO_REFERENCE if reference is None else None
-        row["gap_dense"] = None if dense is None else gap(row["metrics"], dense)
+        row["gap"], row["gap_reason"] = (
+            (None, NO_REFERENCE) if reference is None else gap_to(reference, row)
+        )
+        row["gap_dense"] = None if dense is None else gap_to(dense, row)[0]
     return rows
+
+
+def gap_to(
+    reference: Mapping[str, Any], found: Mapping[str, Any]
+) -> tuple[dict[str, float] | None, str | None]:
+    """The gap over what is compared of the metrics that were asked for, or None and the reason.
+
+    Both are as `read_measures` gives them.
+    """
+    compared = [
+        name
+        for name, metric in all_metrics().items()
+        if metric.compared and name in found["metrics"]
+    ]
+    if not compared:
+        return None, NOT_COMPARED
+    for each in (found, reference):
+        for name in compared:
+            if each["metrics"][name] is None:
+                return None, f"there is no {name} to compare: {each['reasons'][name]}"
+    return gap(found["metrics"], reference["metrics"], compared), None
 
 
 def _row(store: Store, cell: Cell, makers: Makers) -> dict[str, Any]:

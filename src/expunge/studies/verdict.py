@@ -10,11 +10,11 @@ from expunge.errors import ConfigError
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.forget import add_forget
 from expunge.graph.kinds.measure import add_measure
+from expunge.graph.lineage import forgotten_by
 from expunge.graph.runtime import read_facts
 from expunge.metrics import DEFAULT_METRICS
-from expunge.metrics.gap import gap
 from expunge.runs import Store
-from expunge.studies.grid import read_measures
+from expunge.studies.grid import gap_to, read_measures
 from expunge.studies.made import Makers
 
 
@@ -64,9 +64,14 @@ def plan_verdict(
         _check_reference(graph, reference_id, forget_id, scenario)
         other_base = graph.node(reference_id).parents["model"]
 
+    # What it has forgotten may be gone from the data, and the model before has not forgotten it.
+    gone = forgotten_by(graph.store.path(run_id))
+
     def measured(model_id: str) -> dict[str, str]:
         return {
-            metric: add_measure(graph, metric, model_id, base_id, forget_id, reference_id)
+            metric: add_measure(
+                graph, metric, model_id, base_id, forget_id, reference_id, gone=gone
+            )
             for metric in metrics
         }
 
@@ -97,8 +102,8 @@ def collect_verdict(store: Store, verdict: Verdict) -> dict[str, Any]:
         "gap_reason": "no retrained model was given: pass --reference",
     }
     if verdict.reference is not None:
-        reference = read_measures(store, verdict.reference)["metrics"]
-        result |= {"gap": gap(found["metrics"], reference), "gap_reason": None}
+        reference = read_measures(store, verdict.reference)
+        result["gap"], result["gap_reason"] = gap_to(reference, found)
         if verdict.reference_base != verdict.base_id:
             result["gap_note"] = (
                 f"the reference was retrained from {verdict.reference_base}, the model unlearned "

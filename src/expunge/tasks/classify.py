@@ -11,8 +11,8 @@ from expunge.tasks.task import Task
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from expunge.batch import Batch
     from expunge.settings import Recipe
-    from expunge.types import Batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class Classify:
         """
         import torch
 
-        from expunge.types import map_batch
+        from expunge.batch import map_batch
 
         def given(stored: Tensor) -> Tensor:
             if stored.dtype == torch.uint8:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from expunge.types import Batch, map_batch
+from expunge.batch import Batch, map_batch
 
 
 def cast_inputs(

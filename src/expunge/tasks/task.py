@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from expunge.batch import Batch
     from expunge.settings import Recipe
-    from expunge.types import Batch
 
 
 class Task(Protocol):

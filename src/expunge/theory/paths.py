@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from expunge.batch import Batch
 from expunge.settings import Recipe
 from expunge.sparsity.mask import apply_mask
 from expunge.sparsity.masker import Masker
@@ -19,7 +20,7 @@ from expunge.training.batches import shuffled_batches
 from expunge.training.fit import check_finite
 from expunge.training.placement import mode
 from expunge.training.reproducibility import full_float32
-from expunge.types import Batch, Context, Samples
+from expunge.types import Context, Samples
 
 
 def path_batches(samples: int, recipe: Recipe, context: Context) -> list[Tensor]:

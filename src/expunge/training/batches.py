@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from expunge.batch import Batch
 from expunge.data.augment import augment, draw_changes
 from expunge.settings import Augmentation
 from expunge.training.share import own_share
-from expunge.types import Batch, Context, Inputs
+from expunge.types import Context, Inputs
 
 
 def shuffled_batches(index: Tensor, batch_size: int, generator: torch.Generator) -> list[Tensor]:

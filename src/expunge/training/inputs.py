@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from expunge.batch import Batch
 from expunge.tasks.inputs import cast_inputs
 from expunge.training.batches import with_labels
-from expunge.types import Batch, Context, Samples
+from expunge.types import Context, Samples
 
 
 def input_batches(

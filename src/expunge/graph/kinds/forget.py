@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,8 @@ def add_forget(
         parents["model"] = last
         if graph.store.has(last):
             forgotten = forgotten_by(graph.store.path(last))
+    if isinstance(chosen, ByEdit):
+        _check_edit(chosen, facts.train, graph.node(parents["data"]).params.get("edits", {}))
     _check(chosen, facts.train, forgotten)
     params: dict[str, Any] = {"scenario": scenario}
     if isinstance(chosen, ByIds):
@@ -95,6 +98,12 @@ def _check(scenario: Scenario, train: Part, forgotten: Collection[str]) -> None:
     if isinstance(scenario, ByEdit) and not train.touched:
         return  # what an edit touches is known when the data have been made
     check_scenario(scenario, remaining(train, forgotten))
+
+
+def _check_edit(scenario: ByEdit, train: Part, edits: Mapping[str, Any]) -> None:
+    """Refuse an edit that the data do not have; what it touches need not be known yet."""
+    known = {name: train.touched.get(name, ()) for name in edits}
+    scenario.count(replace(train, touched=known))
 
 
 def _digest(ids: Collection[str]) -> str:

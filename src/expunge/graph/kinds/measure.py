@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from expunge.graph.kinds.train import Together
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.model_files import WEIGHTS, load_model
 from expunge.metrics import get_metric
+from expunge.metrics.metric import PREDICTIONS
 from expunge.runs import checked, read_object, write_json
 from expunge.settings import derive_seed
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from expunge.graph.graph import Graph
     from expunge.graph.runtime import Runtime
+    from expunge.metrics.arrays import Flags
     from expunge.metrics.evidence import Evidence
     from expunge.runs import Node
 
@@ -36,10 +38,12 @@ def add_measure(
     forget_id: str,
     reference_id: str | None = None,
     together: Together | None = None,
+    gone: Collection[str] = (),
 ) -> str:
     """Metric `metric` of `model_id`, unlearned from `base_id`, on the forget set `forget_id`.
 
-    `reference_id` is the retrained model that weights are compared with.
+    `reference_id` is the retrained model that weights are compared with. `gone` are ids that
+    `model_id` has forgotten, so that predictions of `base_id` may lack them.
 
     Raises:
         ConfigError: there is no such metric, or an id is no model's.
@@ -57,8 +61,8 @@ def add_measure(
             if reference_id is not None:
                 parents["reference"] = reference_id
         elif need.startswith("base_"):
-            parents[need] = add_predict(graph, base_id, need.removeprefix("base_"), together)
-        elif need != "model":
+            parents[need] = add_predict(graph, base_id, need.removeprefix("base_"), together, gone)
+        elif need not in ("model", "forget"):
             parents[need] = add_predict(graph, model_id, need, together)
     params = {
         "metric": metric,
@@ -83,33 +87,23 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
 
 
 def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str]) -> Evidence:
-    import numpy as np
-
     from expunge.metrics.evidence import Evidence, Predictions
     from expunge.models.weights import read_tensors
 
-    facts = runtime.facts(inputs["data"])
     chosen = load_forget(inputs["forget"])
+    arrays = {
+        need: load_predictions(inputs[need]) for need in PREDICTIONS if need in needs & set(inputs)
+    }
     missing: dict[str, str] = {}
-    predictions: dict[str, Predictions] = {}
-    rows = None
-    for need in sorted(needs):
-        if need not in inputs or need in ("model", "base", "reference"):
-            continue
-        arrays = load_predictions(inputs[need])
-        predictions[need] = Predictions(arrays["logits"], arrays["labels"])
-        if need in ("train", "base_train"):
-            rows = arrays["rows"]
     forget = retain = None
+    rows = _common_rows(arrays)
     if rows is not None:
-        there = [facts.train.ids[row] for row in rows.tolist()]
-        now = set(chosen["ids"])
-        before = set(forgotten_by(inputs["model"])) - now
-        forget = np.array([name in now for name in there])
-        retain = np.array([name not in now and name not in before for name in there])
-        if gone := len(now) - int(forget.sum()):
-            reason = f"{gone} of {len(now)} samples to forget are no longer in the data"
-            missing |= dict.fromkeys(("train", "base_train"), reason)
+        ids = runtime.facts(inputs["data"]).train.ids
+        forget, retain = _flags([ids[row] for row in rows], chosen["ids"], inputs["model"])
+        if gone := len(chosen["ids"]) - int(forget.sum()):
+            total = len(chosen["ids"])
+            missing["forget"] = f"{gone} of {total} samples to forget are no longer in the data"
+            forget = None
     if "reference" in needs and "reference" not in inputs:
         missing["reference"] = "there is no retrained model to compare with"
     weights: dict[str, Callable[[], Mapping[str, Tensor]]] = {
@@ -127,9 +121,11 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
         weights["model"] = lambda: own
         counted = tuple(counted_weights(model, mask))
     return Evidence(
-        predictions={} if missing.keys() & {"train"} else predictions,
-        forget=None if "train" in missing else forget,
-        retain=None if "train" in missing else retain,
+        predictions={
+            need: Predictions(each["logits"], each["labels"]) for need, each in arrays.items()
+        },
+        forget=forget,
+        retain=retain,
         classes=tuple(chosen["classes"]),
         seed=node.params["seed"],
         target=_target(inputs),
@@ -138,6 +134,32 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
         counted=counted,
         missing=missing,
     )
+
+
+def _common_rows(arrays: dict[str, dict[str, Any]]) -> list[int] | None:
+    """The training samples that every prediction has; what others have besides is left out.
+
+    Predictions that were made before a forgotten sample was gone from the data still have it.
+    """
+    import numpy as np
+
+    divided = [name for name in ("train", "base_train") if name in arrays]
+    if not divided:
+        return None
+    rows = set.intersection(*(set(arrays[name]["rows"].tolist()) for name in divided))
+    for name in divided:
+        kept = np.isin(arrays[name]["rows"], list(rows))
+        arrays[name] = {key: values[kept] for key, values in arrays[name].items()}
+    return sorted(rows)
+
+
+def _flags(there: list[str], chosen: Collection[str], model: Path) -> tuple[Flags, Flags]:
+    """Which training samples are to be forgotten, and which are retained."""
+    import numpy as np
+
+    now = set(chosen)
+    out = now | set(forgotten_by(model))
+    return np.array([name in now for name in there]), np.array([name not in out for name in there])
 
 
 def _target(inputs: Inputs) -> int | None:

@@ -11,6 +11,7 @@ from expunge.errors import ModelError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.prune import origin_seed
 from expunge.graph.kinds.train import context_for
+from expunge.graph.lineage import forgotten_by, training_samples, write_forgotten
 from expunge.graph.model_files import load_model, save_model
 from expunge.runs import checked, read_artefact, read_object, write_json
 from expunge.settings import Recipe, derive_seed
@@ -119,7 +120,7 @@ def is_path(folder: Path) -> bool:
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
-    """Walk from θ_0 by plain SGD."""
+    """Walk from θ_0 by plain SGD on what the model's line has not forgotten."""
     from expunge.metrics.accuracy import accuracy
     from expunge.models.weights import save_weights
     from expunge.sparsity.mask import apply_mask, mask_sparsity
@@ -127,7 +128,9 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     from expunge.theory.paths import path_batches, walk
     from expunge.training.predict import predict
 
-    dataset = runtime.dataset(inputs["data"])
+    forgotten = forgotten_by(inputs["model"])
+    dataset = runtime.dataset(inputs["data"], forgotten)
+    train = training_samples(dataset.train, forgotten)
     _, spec, mask = load_model(inputs["model"])
     seed = origin_seed(inputs)
     context = replace(context_for(runtime, inputs["origin"], spec, seed), mask=mask)
@@ -135,14 +138,15 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     model = start_model(node, inputs, runtime)
     if mask is not None:
         apply_mask(model, mask)
-    set_statistics(model, dataset.train, context.device)
+    set_statistics(model, train, context.device)
     fix_normalisation(model)
     save_weights(model, out / START)
-    batches = path_batches(len(dataset.train), recipe, context)
-    walk(model, dataset.train, batches, recipe.lr, context)
+    batches = path_batches(len(train), recipe, context)
+    walk(model, train, batches, recipe.lr, context)
     save_model(out, model, spec, mask)
+    write_forgotten(out, forgotten)
     facts: dict[str, Any] = {"sparsity_measured": 0.0 if mask is None else mask_sparsity(mask)}
-    for name, samples in (("train", dataset.train), ("test", dataset.test)):
+    for name, samples in (("train", train), ("test", dataset.test)):
         logits = predict(model, samples, runtime.evaluator)
         facts[f"{name}_accuracy"] = accuracy(logits.numpy(), samples.labels.numpy())
     write_json(out / FACTS, facts)

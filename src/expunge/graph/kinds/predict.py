@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expunge.errors import ConfigError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.train import Together
 from expunge.graph.lineage import forgotten_by
@@ -20,14 +22,22 @@ PREDICTIONS = "predictions.safetensors"
 
 
 def add_predict(
-    graph: Graph, model_id: str, population: str, together: Together | None = None
+    graph: Graph,
+    model_id: str,
+    population: str,
+    together: Together | None = None,
+    gone: Collection[str] = (),
 ) -> str:
     """The logits of `model_id` on `population`: `train`, `test`, `validation` or `triggered`.
 
+    `gone` are ids that a later model has forgotten: they may be gone from the data, too.
+
     Raises:
-        ConfigError: `model_id` is no model.
+        ConfigError: `model_id` is no model, or its data have no triggered samples.
     """
     graph.model(model_id)
+    if population == "triggered":
+        _check_trigger(graph.node(graph.data_of(model_id)))
     origin = graph.node(graph.origin_of(model_id))
     # Evaluation is never compiled.
     devices = {
@@ -37,7 +47,20 @@ def add_predict(
     }
     params = {"population": population, "threads": origin.params["threads"], **devices}
     parents = {"model": model_id, "data": graph.data_of(model_id)}
-    return graph.add("predict", params, parents, label=f"predict {population} with {model_id}")
+    where = {"gone": list(gone)} if gone else {}
+    label = f"predict {population} with {model_id}"
+    return graph.add("predict", params, parents, where=where, label=label)
+
+
+def _check_trigger(data: Node) -> None:
+    from expunge.data.edits.apply import triggering
+
+    edits = data.params.get("edits", {})
+    if triggering({name: edit["config"] for name, edit in edits.items()}) is None:
+        raise ConfigError(
+            "the data have no triggered samples: add an edit that has a trigger, such as "
+            "[data.edits.badnets]"
+        )
 
 
 def load_predictions(folder: Path) -> dict[str, Any]:
@@ -59,7 +82,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     from expunge.training.predict import predict
 
     population = str(node.params["population"])
-    forgotten = forgotten_by(inputs["model"])
+    forgotten = (*forgotten_by(inputs["model"]), *runtime.where(node).get("gone", ()))
     dataset = runtime.dataset(inputs["data"], forgotten)
     spec = spec_at(runtime.where(read_artefact(inputs["data"]).node))
     samples = population_of(dataset, population, spec)

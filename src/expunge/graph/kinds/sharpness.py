@@ -9,6 +9,7 @@ from expunge.config import from_mapping, to_mapping
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.path import FACTS, add_start, is_path, load_path, start_model
 from expunge.graph.kinds.prune import origin_seed
+from expunge.graph.lineage import forgotten_by, training_samples
 from expunge.graph.model_files import load_model
 from expunge.graph.runtime import params_of
 from expunge.runs import read_artefact, write_json
@@ -49,7 +50,8 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     from expunge.types import Context
 
     recipe = from_mapping(Recipe, params_of(inputs["origin"])["training"], "training")
-    samples = runtime.dataset(inputs["data"]).train
+    forgotten = forgotten_by(inputs["model"])
+    samples = training_samples(runtime.dataset(inputs["data"], forgotten).train, forgotten)
     if is_path(inputs["model"]):
         model, start, mask = load_path(inputs["model"])
     else:

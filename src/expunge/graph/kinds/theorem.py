@@ -14,7 +14,7 @@ from expunge.graph.kinds.forget import load_forget
 from expunge.graph.kinds.path import FACTS, load_path
 from expunge.graph.kinds.prune import origin_seed
 from expunge.graph.kinds.train import context_for
-from expunge.graph.lineage import forgotten_by, training_split
+from expunge.graph.lineage import forgotten_by, training_samples, training_split
 from expunge.graph.model_files import load_model
 from expunge.methods import get_method
 from expunge.runs import write_json
@@ -72,8 +72,10 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     context = replace(context_for(runtime, inputs["origin"], spec, seed), mask=mask, rebuild=None)
     recipe = context.training_recipe()
     chosen, forgotten = load_forget(inputs["forget"]), forgotten_by(source)
+    # The path's own samples in the path's order, without what was forgotten before it.
+    train = training_samples(runtime.dataset(inputs["data"], forgotten).train, forgotten)
     split = training_split(
-        runtime.dataset(inputs["data"], forgotten).train,
+        train,
         chosen["ids"],
         forgotten,
         chosen["scenario"],

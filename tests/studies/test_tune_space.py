@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge.bench.tuning.space import parse_range, space_of
 from expunge.errors import ConfigError
 from expunge.methods import get_method
 from expunge.methods.method import Range
+from expunge.studies.tuning.space import parse_range, space_of
 
 FT, GA, L1, RETRAIN = (get_method(name) for name in ("ft", "ga", "l1_sparse", "retrain"))
 

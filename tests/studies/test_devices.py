@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from expunge.runs import Store, read_arrays
 RECIPE = """
 title = "Tiny"
 scenarios = ["class:3"]
+metrics = ["ua", "ra", "ta", "ta_forgotten", "mia_efficacy", "mia_privacy", "drift"]
 [data]
 source = "digits"
 train_limit = 121
@@ -39,13 +41,14 @@ def expunge(*words):
 
 
 def predictions(store):
-    """What is predicted in the store, by the method that made the model."""
+    """What is predicted in the store, by the method that made the model and the population."""
     found = {}
-    for summary in store.list():
-        if summary.kind == "predict":
-            model = store.open(store.open(summary.id).spec.parents["model"]).spec
-            made = model.settings.get("method", "original")
-            found[made] = read_arrays(store.path(summary.id) / "predictions.safetensors")
+    for name in store.ids():
+        node = store.node(name)
+        if node.kind == "predict":
+            method = store.node(node.parents["model"]).params.get("method", "original")
+            made = method, node.params["population"]
+            found[made] = read_arrays(store.path(name) / "predictions.safetensors")
     return found
 
 
@@ -60,16 +63,21 @@ def test_two_processes_make_every_stage_once_and_as_one_process_does(tmp_path):
             expunge("bench", recipe, "--out", out, "--device", "cpu", *devices, "--json")
         )
         assert [cell["method"] for cell in results["cells"]] == CELLS
-        kinds = Counter(path.name.partition("-")[0] for path in (out / "runs").glob("[a-z]*"))
-        assert kinds == {"train": 1, "unlearn": 3, "predict": 4, "measure": 4}
-        assert not list((out / "runs").glob(".tmp-*"))
+        kinds = Counter(name.partition("-")[0] for name in Store(out / "runs").ids())
+        assert kinds == {
+            "data": 1,
+            "train": 1,
+            "forget": 1,
+            "unlearn": 3,
+            "predict": 8,
+            "measure": 28,
+        }
+        assert not list((out / "runs" / ".aside").glob(".*"))
         found.append(predictions(Store(out / "runs")))
     by_two, by_one = found
-    assert by_two.keys() == by_one.keys() == set(CELLS)
+    assert by_two.keys() == by_one.keys() == set(product(CELLS, ("train", "test")))
     for made, arrays in by_one.items():
-        assert {name: len(values) for name, values in arrays.items()} == {
-            "train_logits": 121, "train_labels": 121, "test_logits": 61, "test_labels": 61,
-        }  # fmt: skip
+        assert {len(values) for values in arrays.values()} == {121 if made[1] == "train" else 61}
         for name, values in arrays.items():
             np.testing.assert_allclose(
                 by_two[made][name], values, rtol=1e-4, atol=1e-4, err_msg=f"{made}: {name}"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge.bench.tuning.evidence import Evidence, overspent, remembered, utility
 from expunge.errors import DataError
+from expunge.studies.tuning.evidence import Evidence, overspent, remembered, utility
 
 
 def logits(confidences, labels, classes=3):

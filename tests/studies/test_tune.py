@@ -6,52 +6,72 @@ import tomllib
 from dataclasses import replace
 
 import pytest
+from tests.studies.small import HERE
 
-from expunge.bench.experiment import Experiment, Network
-from expunge.bench.grid import run_grid
-from expunge.bench.stages import Origin, ensure, measure_stage, train_stage, unlearn_stage
-from expunge.bench.stages.measure import load_measured
-from expunge.bench.tuning.objectives import Case
-from expunge.bench.tuning.space import space_of
-from expunge.bench.tuning.study import Tuning
-from expunge.bench.tuning.tune import as_toml, tune
-from expunge.bench.workspace import Workspace
+from expunge.data.facts import resolve
+from expunge.data.places import default_cache
 from expunge.data.spec import DataSpec
+from expunge.engines import Engine, run
 from expunge.errors import ConfigError, DivergedError, StoreError
+from expunge.graph.kinds.data import add_data
+from expunge.graph.kinds.train import Origin, add_train
+from expunge.graph.kinds.unlearn import add_unlearn
+from expunge.graph.runtime import Runtime
 from expunge.methods import get_method
 from expunge.methods.method import Range
 from expunge.metrics.gap import gap
+from expunge.models.spec import NetworkSettings
 from expunge.runs import Store
 from expunge.settings import Recipe
+from expunge.studies.grid import collect_cells, plan_grid
+from expunge.studies.made import Makers
+from expunge.studies.recipe import Experiment
+from expunge.studies.tuning.objectives import Bench, Case, add_case, measured
+from expunge.studies.tuning.space import space_of
+from expunge.studies.tuning.study import Tuning
+from expunge.studies.tuning.tune import as_toml, tune
 
+DATA = DataSpec(source="digits", train_limit=200, test_limit=100, validation_fraction=0.2)
 ORIGIN = Origin(
-    data=DataSpec(source="digits", train_limit=200, test_limit=100, validation_fraction=0.2),
-    network=Network(name="resnet8", width=0.25),
+    network=NetworkSettings(name="resnet8", width=0.25),
     training=Recipe(epochs=2, batch_size=50, rewind_epoch=1),
 )
 GA = space_of(get_method("ga"), {}, {"epochs": 2, "batch_size": 10})
 BOTH = pytest.mark.parametrize("objective", ["oracle", "no_oracle"])
 
 
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
-    return Workspace(Store(tmp_path_factory.mktemp("store") / "runs"), device="cpu")
+def bench_in(folder):
+    runtime = Runtime(HERE)
+    return Bench(Store(folder), lambda graph: run(graph, Engine(), HERE, runtime=runtime))
+
+
+def trained(bench, data=DATA):
+    graph = bench.graph()
+    data_id = add_data(graph, data, resolve(data, default_cache()))
+    run_id = add_train(graph, data_id, ORIGIN)
+    bench.run(graph)
+    return run_id
 
 
 @pytest.fixture(scope="module")
-def original(workspace):
-    return ensure(workspace, train_stage(workspace, ORIGIN))
+def bench(tmp_path_factory):
+    return bench_in(tmp_path_factory.mktemp("store") / "runs")
+
+
+@pytest.fixture(scope="module")
+def original(bench):
+    return trained(bench)
 
 
 @pytest.fixture
-def search(workspace, original, tmp_path):
+def search(bench, original, tmp_path):
     """Run a search: its document, as it is returned and written."""
 
     def search(scenario="class:3", space=GA, run=original, out="tune.json", tell=None, **settings):
         tuning = Tuning(**{"trials": 3, **settings})
         path = tmp_path / out
         tell = tell or (lambda trial: None)
-        document = tune(workspace, Case(run, scenario), space, tuning, path, tell)
+        document = tune(bench, Case(run, scenario), space, tuning, path, tell)
         assert json.loads(path.read_text()) == document
         return document
 
@@ -82,30 +102,27 @@ def test_the_best_has_the_smallest_value_and_every_trial_says_what_it_was_chosen
 
 
 @BOTH
-def test_the_same_seed_tries_the_same_and_finds_it_in_the_store(search, workspace, objective):
+def test_the_same_seed_tries_the_same_and_finds_it_in_the_store(search, bench, objective):
     first = search(objective=objective)
-    before = {run.id for run in workspace.store.list()}
+    before = bench.store.ids()
     again = search(objective=objective, trials=2)
-    assert {run.id for run in workspace.store.list()} == before
+    assert bench.store.ids() == before
     assert tried(again) == tried(first)[:2]
     other = search(objective=objective, seed=1, out="other.json")
     assert tried(other)[1:] != tried(first)[1:]
 
 
-def test_the_oracle_is_the_mean_gap_to_a_model_that_was_retrained(search, workspace, original):
+def test_the_oracle_is_the_mean_gap_to_a_model_that_was_retrained(search, bench, original):
     document = search("random:0.1", objective="oracle", trials=2)
+    case = Case(original, "random:0.1")
+    graph = bench.graph()
     config = get_method("retrain").config()
-    stage = unlearn_stage(workspace, original, "random:0.1", "retrain", config)
-    assert document["reference"]["run"] == stage.spec.id
+    retrained = add_unlearn(graph, original, add_case(graph, case), "retrain", config)
+    assert document["reference"]["run"] == retrained
+    assert bench.store.has(retrained)
     for trial in document["trials"]:
-        metrics = [
-            load_measured(
-                workspace,
-                ensure(workspace, measure_stage(workspace, run, original, "random:0.1", None)),
-            )["metrics"]
-            for run in (trial["run"], stage.spec.id)
-        ]
-        assert trial["value"] == pytest.approx(gap(*metrics)["avg"])
+        found = [measured(bench, case, model, None) for model in (trial["run"], retrained)]
+        assert trial["value"] == pytest.approx(gap(*found)["avg"])
 
 
 @pytest.mark.parametrize("scenario", ["class:3", "random:0.1"])
@@ -113,15 +130,13 @@ def test_without_an_oracle_nothing_is_retrained_and_test_data_does_not_matter(tm
     """Twice the same but for the test set, each in a store of its own."""
     found = []
     for limit in (40, 90):
-        workspace = Workspace(Store(tmp_path / f"runs{limit}"), device="cpu")
-        origin = replace(ORIGIN, data=replace(ORIGIN.data, test_limit=limit))
-        run = ensure(workspace, train_stage(workspace, origin))
+        bench = bench_in(tmp_path / f"runs{limit}")
+        original = trained(bench, replace(DATA, test_limit=limit))
         out = tmp_path / f"{limit}.json"
         tuning = Tuning(trials=2)
-        document = tune(workspace, Case(run, scenario), GA, tuning, out, lambda trial: None)
-        made = [workspace.spec(each.id) for each in workspace.store.list()]
-        methods = {spec.settings["method"] for spec in made if spec.kind == "unlearn"}
-        assert methods == {"ga"}
+        document = tune(bench, Case(original, scenario), GA, tuning, out, lambda trial: None)
+        made = [bench.store.node(each) for each in bench.store.ids()]
+        assert {node.params["method"] for node in made if node.kind == "unlearn"} == {"ga"}
         assert document["reference"] is None
         found.append(document)
     assert found[0]["samples"] != found[1]["samples"]
@@ -189,9 +204,8 @@ def test_another_search_or_file_is_not_written_over(search, tmp_path):
         search(out="results.json")
 
 
-def test_what_cannot_be_chosen_is_refused(search, workspace):
-    data = replace(ORIGIN.data, validation_fraction=0.0)
-    bare = ensure(workspace, train_stage(workspace, replace(ORIGIN, data=data)))
+def test_what_cannot_be_chosen_is_refused(search, bench):
+    bare = trained(bench, replace(DATA, validation_fraction=0.0))
     with pytest.raises(ConfigError, match=r"needs validation data.*--validation-fraction 0\.1"):
         search(run=bare)
     done = search(trials=1, out="done.json")["best"]["run"]
@@ -226,18 +240,22 @@ def test_without_optuna_the_extra_is_named(search, monkeypatch):
         search(trials=1)
 
 
-def test_the_best_is_a_recipes_table_and_every_cell_says_what_it_was_chosen_by(search, workspace):
+def test_the_best_is_a_recipes_table_and_every_cell_says_what_it_was_chosen_by(search, bench):
     document = search("class:3", objective="oracle", trials=2)
     methods = tomllib.loads(as_toml(document))["methods"]
     experiment = Experiment(
         title="Tuned",
-        data=ORIGIN.data,
+        data=DATA,
         network=ORIGIN.network,
         training=ORIGIN.training,
         scenarios=("class:3", "random:0.1"),
         methods={**methods, "ft": {"epochs": 1, "chosen_by": "published"}},
     )
-    cells = {(cell["scenario"], cell["method"]): cell for cell in run_grid(workspace, experiment)}
+    graph = bench.graph()
+    planned = plan_grid(graph, experiment)
+    bench.run(graph)
+    rows = collect_cells(bench.store, planned, Makers())
+    cells = {(cell["scenario"], cell["method"]): cell for cell in rows}
     tuned = cells["class:3", "ga"]
     assert tuned["chosen_by"] == "oracle"
     assert tuned["config"] == document["best"]["config"]
@@ -251,7 +269,7 @@ def test_the_best_is_a_recipes_table_and_every_cell_says_what_it_was_chosen_by(s
 def test_a_table_for_one_kind_of_scenario_says_for_itself_what_it_was_chosen_by():
     experiment = Experiment(
         title="Tuned",
-        data=ORIGIN.data,
+        data=DATA,
         network=ORIGIN.network,
         training=ORIGIN.training,
         scenarios=("class:3", "random:0.1", "random:0.5"),

@@ -1,11 +1,11 @@
-"""Where stages run: devices and precisions that are had, and those that are not."""
+"""Where nodes run: devices and precisions that are had, and those that are not."""
 
 import pytest
 import torch
 
-from expunge.bench.workspace import Workspace, device_kind, precision_on
+from expunge.cli.options import session
 from expunge.errors import ConfigError
-from expunge.runs import Store
+from expunge.graph.runtime import Place, Runtime, device_kind, precision_on
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,8 @@ def test_auto_is_bf16_only_where_the_processor_multiplies_it(monkeypatch, has, e
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
     assert precision_on("cpu", "auto") == expected
     assert precision_on("cpu", "bf16-mixed") == "bf16-mixed"
+    runtime = Runtime(Place(device="cpu"))
+    assert [runtime.precision_of(asked) for asked in (None, "auto")] == [None, expected]
 
 
 def test_a_device_that_is_not_here_is_refused():
@@ -28,6 +30,11 @@ def test_a_device_that_is_not_here_is_refused():
         device_kind("tpu")
 
 
+def test_a_precision_that_there_is_not_is_refused():
+    with pytest.raises(ConfigError, match="64-false"):
+        Runtime(Place(device="cpu")).fabric("64-false")
+
+
 def test_compiled_training_is_of_one_device(tmp_path):
     with pytest.raises(ConfigError, match="compile and devices=2 cannot be had together"):
-        Workspace(Store(tmp_path), device="cpu", devices=2, compiled=True)
+        session(tmp_path, "cpu", 2, compiled=True)

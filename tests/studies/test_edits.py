@@ -1,0 +1,142 @@
+"""A poisoned dataset in a grid: a backdoor goes in, is measured, and is forgotten by Retrain."""
+
+import numpy as np
+import pytest
+import torch
+from tests.studies.small import HERE, made, planned, tiny
+
+from expunge.data.identity import sample_digests
+from expunge.data.sources import load
+from expunge.engines import Engine, run
+from expunge.errors import ConfigError, ForgetError
+from expunge.graph.graph import Graph
+from expunge.graph.kinds.forget import add_forget, load_forget
+from expunge.graph.runtime import Runtime, read_facts
+from expunge.studies.grid import collect_cells
+from expunge.studies.made import Makers
+from expunge.studies.recipe import parse_experiment
+
+RECIPE = """
+title = "Poisoned"
+scenarios = ["edited:badnets"]
+metrics = ["ua", "ra", "ta", "asr", "asr_all", "mia_efficacy"]
+[data]
+source = "digits"
+train_limit = 600
+test_limit = 200
+[data.edits.badnets]
+share = 0.1
+size = 2
+row = 0
+column = 0
+value = 255
+[network]
+name = "resnet8"
+width = 0.5
+[training]
+epochs = 12
+batch_size = 64
+lr = 0.1
+schedule = "one_cycle"
+warmup_epochs = 3
+rewind_epoch = 1
+crop_padding = 0
+[methods.retrain]
+[methods.ft]
+epochs = 2
+"""
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    experiment = parse_experiment(RECIPE, "poisoned")
+    graph, cells = made(tmp_path_factory.mktemp("poisoned") / "runs", experiment)
+    rows = {row["method"]: row for row in collect_cells(graph.store, cells, Makers())}
+    return experiment, graph, cells, rows
+
+
+def test_the_original_has_the_backdoor_and_retrain_has_not(grid):
+    rows = grid[3]
+    assert rows["original"]["metrics"]["ta"] > 80
+    assert rows["original"]["metrics"]["asr"] > 90
+    assert rows["retrain"]["metrics"]["ta"] > 80
+    assert rows["retrain"]["metrics"]["asr"] < 20
+    assert rows["retrain"]["metrics"]["asr_all"] < 30
+    # What is poisoned is learnt as its wrong label, and unlearned as that.
+    assert rows["original"]["metrics"]["ua"] < 10
+    assert rows["retrain"]["metrics"]["ua"] > 60
+    for row in rows.values():
+        assert row["gap"] is not None
+        assert row["reasons"] == {}
+
+
+def test_the_forget_set_is_exactly_what_the_edit_touched(grid):
+    experiment, graph, cells, _ = grid
+    node = graph.node(cells[1].model_id)
+    chosen = load_forget(graph.store.path(node.parents["forget"]))
+    data = graph.store.path(node.parents["data"])
+    source = load(experiment.data).train
+    edited = Runtime(HERE).dataset(data).train
+    rows = [torch.arange(600)]
+    pixels = [next(iter(s.inputs.batches(rows))).numpy() for s in (source, edited)]
+    touched = [
+        name
+        for name, before, after, was, now in zip(
+            source.ids, *pixels, source.labels.tolist(), edited.labels.tolist(), strict=True
+        )
+        if (before != after).any() or was != now
+    ]
+    assert set(touched) <= set(chosen["ids"])
+    assert len(chosen["ids"]) == 60
+    # Where the patch is there already, an image of the target's class is touched and not changed.
+    assert len(touched) > 50
+    assert chosen["classes"] == []
+    assert tuple(chosen["ids"]) == tuple(read_facts(data).train.touched["badnets"])
+
+
+def test_the_data_itself_are_not_changed(grid):
+    """The facts hold what the source has, and the labels that are trained on."""
+    experiment, graph, cells, _ = grid
+    facts = read_facts(graph.store.path(graph.data_of(cells[0].model_id)))
+    source = load(experiment.data)
+    assert facts.train.ids == source.train.ids
+    touched = np.isin(source.train.ids, facts.train.touched["badnets"])
+    labels = np.array(facts.train.labels)
+    assert (labels[touched] == 0).all()
+    assert (labels[~touched] == source.train.labels.numpy()[~touched]).all()
+    assert facts.train.digests == sample_digests(source.train.inputs, source.train.labels)
+    assert np.array_equal(np.array(facts.parts["test"].labels), source.test.labels.numpy())
+
+
+def test_a_class_is_of_the_labels_that_are_trained_on(grid):
+    """After the edit, for poisoned samples are the target's."""
+    _, graph, cells, _ = grid
+    again = Graph(graph.store)
+    facts = read_facts(graph.store.path(graph.data_of(cells[0].model_id)))
+    forget = add_forget(again, cells[0].model_id, "class:0", facts=facts)
+    run(again, Engine(), HERE)
+    ids = load_forget(graph.store.path(forget))["ids"]
+    assert set(facts.train.touched["badnets"]) <= set(ids)
+    assert len(ids) == sum(label == 0 for label in facts.train.labels)
+
+
+def test_clean_data_have_no_triggered_samples(tmp_path):
+    with pytest.raises(ForgetError, match=r"the data has no edits: add \[data\.edits\.badnets\]"):
+        planned(tmp_path, tiny(scenarios=("edited:badnets",)))
+    with pytest.raises(ConfigError, match="no triggered samples: add an edit that has a trigger"):
+        planned(tmp_path, tiny(metrics=("asr",)))
+
+
+def test_an_edit_that_the_data_do_not_have_is_refused_before_any_work(tmp_path):
+    text = RECIPE.replace('"edited:badnets"', '"edited:relabel"')
+    with pytest.raises(ForgetError, match=r"unknown edit of the data 'relabel'.*badnets"):
+        planned(tmp_path, parse_experiment(text, "poisoned"))
+
+
+def test_another_share_is_other_data(tmp_path, grid):
+    other = parse_experiment(RECIPE.replace("share = 0.1", "share = 0.2"), "poisoned")
+    graph, _ = planned(tmp_path, other)
+    ours = {node.kind: node.id for node in grid[1]}
+    theirs = {node.kind: node.id for node in graph}
+    assert ours["data"] != theirs["data"]
+    assert ours["train"] != theirs["train"]
