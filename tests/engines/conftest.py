@@ -1,5 +1,6 @@
 """Processes of engines: started, looked at, and ended with all that they started."""
 
+import contextlib
 import json
 import os
 import re
@@ -55,8 +56,8 @@ def start():
 
     yield start
     for process in started:
-        for pid in [process.pid, *descendants(process.pid)]:
-            with_no_such(os.kill, pid, signal.SIGKILL)
+        for pid in [process.pid, *session_of(process.pid), *descendants(process.pid)]:
+            kill(pid)
         process.communicate()
 
 
@@ -85,6 +86,19 @@ def descendants(pid):
     return found
 
 
+def session_of(leader):
+    """Ids of the processes of a session: those whose parent has ended, too."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            after_name = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(after_name[3]) == leader:
+            found.append(int(folder.name))
+    return found
+
+
 def command_of(pid):
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
@@ -107,11 +121,9 @@ def wait_for(what, seconds=60):
     return found
 
 
-def with_no_such(call, *arguments):
-    try:
-        call(*arguments)
-    except ProcessLookupError:
-        pass
+def kill(pid):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def made(root):
@@ -123,9 +135,13 @@ def made(root):
 
 
 def files(root):
-    """By node: what its files hold."""
+    """By node: what its files hold, without records of how long it took."""
     store = Store(root)
-    return {summary.id: store.open(summary.id).contents for summary in store.list()}
+    found = {}
+    for summary in store.list():
+        contents = store.open(summary.id).contents
+        found[summary.id] = {name: contents[name] for name in contents if name != "record.json"}
+    return found
 
 
 def whole(root, count):

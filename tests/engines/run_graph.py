@@ -1,3 +1,4 @@
+# ruff: noqa: T201
 """Run a graph of empty nodes by an engine, in a process that tests may kill.
 
 A first node, as many lines after it as asked, and a last node that needs them all.

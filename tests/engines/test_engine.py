@@ -27,9 +27,7 @@ def test_an_engine_without_its_extra_says_what_to_install(graph, monkeypatch, na
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ConfigError) as error:
         run(graph, Engine(name=name), Place(device="cpu"))
-    assert str(error.value) == (
-        f'--engine {name} needs {called}: pip install "expunge[{name}]"'
-    )
+    assert str(error.value) == (f'--engine {name} needs {called}: pip install "expunge[{name}]"')
     assert graph.store.ids() == set()
 
 
@@ -72,5 +70,5 @@ def test_every_node_is_of_one_shard(tmp_path):
     ids = [add_empty(graph, number) for number in range(300)]
     shards = [Shard(number=number, count=3) for number in (1, 2, 3)]
     shares = [[name for name in ids if shard.owns(name)] for shard in shards]
-    assert sorted(sum(shares, [])) == sorted(ids)
+    assert sorted(name for share in shares for name in share) == sorted(ids)
     assert min(map(len, shares)) > 60

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
+import socket
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from typing import Any
 
@@ -58,7 +61,8 @@ class _Driver:
         self.work = ray.remote(make_nodes).options(
             num_cpus=1, num_gpus=_gpus(ray, place.device), max_retries=RETRIES
         )
-        self.running: dict[Any, Node] = {}
+        self.running: dict[Future[list[Outcome]], tuple[Node, Any]] = {}
+        """By the answer that will come: a node, and its task."""
 
     def run(self, schedule: Schedule, workers: int | None) -> None:
         """Give out nodes as they may begin, until all are made.
@@ -73,11 +77,14 @@ class _Driver:
                 # which comes next is seen when one is free.
                 most = workers or 2 * self._processors()
                 while len(self.running) < most and (node := schedule.next()) is not None:
-                    self.running[self._begin(node)] = node
-                for done in self.ray.wait(list(self.running))[0]:
-                    self._end(schedule, self.running.pop(done), done)
+                    task = self._begin(node)
+                    self.running[task.future()] = node, task
+                # Not by `ray.wait`, which answers an interruption with an error of its own.
+                for answer in wait(self.running, return_when=FIRST_COMPLETED).done:
+                    node, _ = self.running.pop(answer)
+                    self._end(schedule, node, answer)
         except BaseException:
-            for task in self.running:
+            for _, task in self.running.values():
                 self.ray.cancel(task, force=True)
             raise
 
@@ -89,18 +96,18 @@ class _Driver:
         nodes = [(node.to_json(), self.graph.labels[node.id])]
         return self.work.remote(Task(nodes=nodes, engine="ray"), self.site, self.place)
 
-    def _end(self, schedule: Schedule, node: Node, task: Any) -> None:
-        outcome = self._outcome(node, task)
+    def _end(self, schedule: Schedule, node: Node, answer: Future[list[Outcome]]) -> None:
+        outcome = self._outcome(node, answer)
         if isinstance(outcome, ExpungeError):
             schedule.fail(node, outcome)
         else:
             self.watch.announce(node.id, self.graph.labels[node.id], outcome)
             schedule.finished(node)
 
-    def _outcome(self, node: Node, task: Any) -> Outcome:
+    def _outcome(self, node: Node, answer: Future[list[Outcome]]) -> Outcome:
         errors = self.ray.exceptions
         try:
-            (outcome,) = self.ray.get(task)
+            (outcome,) = answer.result()
         except errors.RayTaskError as error:
             if isinstance(error.cause, ImportError):
                 return ConfigError(
@@ -113,7 +120,7 @@ class _Driver:
                 f"the worker that made {node.id} was lost {1 + RETRIES} times ({_line(error)}): if "
                 "memory is short, run with fewer --workers"
             )
-        return outcome  # type: ignore[no-any-return]
+        return outcome
 
 
 @contextmanager
@@ -139,6 +146,7 @@ def _cluster(workers: int | None) -> Iterator[Any]:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ended = signal.getsignal(signal.SIGTERM)
     try:
+        _knock(address)
         ray.init(
             address=address,
             include_dashboard=False if own else None,
@@ -146,7 +154,7 @@ def _cluster(workers: int | None) -> Iterator[Any]:
             logging_level=logging.ERROR,
             **own,
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
             f"no Ray cluster at {address} ({_line(error)}): start one, or unset RAY_ADDRESS to "
             "have one of this machine"
@@ -158,6 +166,17 @@ def _cluster(workers: int | None) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Ray would try for minutes to reach a machine that does not answer.
+
+    Raises:
+        OSError: it does not.
+    """
+    found = re.fullmatch(r"(?:ray://)?([^:/]+):([0-9]+)", address)
+    if found is not None:
+        socket.create_connection((found[1], int(found[2])), timeout=20).close()
 
 
 def _gpus(ray: Any, device: str) -> int:
