@@ -50,8 +50,8 @@ def figures(nodes: Sequence[int], rounds: int, disk: Path) -> Iterator[Figure]:
     for count in nodes:
         yield from _planning(count, rounds)
     for count in nodes:
-        yield _here(count, rounds, MEMORY, "in memory")
-    yield _here(nodes[0], rounds, disk, "on a disk")
+        yield from _here(count, rounds, MEMORY, "in memory")
+    yield from _here(nodes[0], rounds, disk, "on a disk")
     for engine in SEVERAL:
         yield from _several(engine, nodes[0], rounds)
 
@@ -77,19 +77,23 @@ def _planning(count: int, rounds: int) -> Iterator[Figure]:
         )
 
 
-def _here(count: int, rounds: int, where: Path, called: str) -> Figure:
-    values, least = [], []
+def _here(count: int, rounds: int, where: Path, called: str) -> Iterator[Figure]:
+    values, least, again = [], [], []
     for _ in range(rounds):
         with _folder(where) as folder:
             values.append(_case("here", folder / "runs", count)["ms"])
+            again.append(_case("plan", folder / "runs", count)["seconds"])
             least.append(_least_ms(folder))
-    return figure(
+    yield figure(
         f"a node, here, {called}, {count:,} nodes",
         values,
         unit="ms",
         better="lower",
         floor=median(least),
         target=MOST_MS if where == MEMORY else None,
+    )
+    yield figure(
+        f"planning {count:,} nodes that are there, {called}", again, unit="s", better="lower"
     )
 
 
