@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from expunge.atomic import PREFIX, aside_name, making, publish, replacing, sync
+from expunge.atomic import PREFIX, aside_name, creating, making, publish, replacing, sync
 
 
 def names(folder):
@@ -33,6 +33,29 @@ def synced(monkeypatch):
 
     monkeypatch.setattr(os, "fsync", counted)
     return found
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_is_there_first_stays(tmp_path, monkeypatch, links):
+    def refuse(source, target):
+        raise OSError(errno.EPERM, "no links here")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    path = tmp_path / "claim"
+
+    def write_second():
+        with creating(path) as late:
+            with creating(path) as aside:
+                aside.write_text("first")
+            late.write_text("second")
+
+    with pytest.raises(FileExistsError):
+        write_second()
+    assert path.read_text() == "first"
+    with pytest.raises(KeyError), creating(tmp_path / "other") as aside:
+        write_half(aside, KeyError)
+    assert names(tmp_path) == ["claim"]
 
 
 def test_a_file_takes_its_place_when_it_is_whole(tmp_path, synced):

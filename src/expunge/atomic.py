@@ -49,6 +49,32 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def creating(path: Path) -> Iterator[Path]:
+    """A path to write one file to; when the block ends, it is at `path` if nothing was there.
+
+    Raises:
+        FileExistsError: something was, and is as it was.
+        OSError: the file cannot be written or moved.
+    """
+    aside = path.with_name(aside_name() + path.suffix)
+    try:
+        yield aside
+        sync(aside)
+        try:
+            os.link(aside, path)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            # A filesystem without hard links: then two may come between these two lines.
+            if path.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path) from error
+            aside.replace(path)
+        sync(path.parent)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@contextmanager
 def making(folder: Path) -> Iterator[Path]:
     """A folder to write files into; when the block ends, it is on the disk and at `folder`.
 

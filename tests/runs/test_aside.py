@@ -11,7 +11,7 @@ import pytest
 
 from expunge.errors import StoreError
 from expunge.runs import Node, Store
-from expunge.runs.aside import SILENCE, this_host
+from expunge.runs.aside import QUIET, SILENCE, this_host
 
 NODE = Node(kind="train", version=1, params={})
 TOKEN = "0123456789abcdef"
@@ -116,6 +116,24 @@ def test_silence_is_by_the_clock_of_the_filesystem(store, dead, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: 1e10)
     Store(store.root)
     assert fresh.exists()
+
+
+def test_whoever_makes_an_artefact_is_seen(store, dead):
+    assert not store.being_made(NODE)
+    with store.create(NODE):
+        assert store.being_made(NODE)
+        assert not store.being_made("train-0123456789abcdef")
+    assert not store.being_made(NODE)
+    left(store, this_host(), dead)
+    assert not store.being_made(NODE)
+
+
+def test_a_maker_on_another_host_is_seen_while_it_gives_signs_of_life(store, dead):
+    folder = left(store, "elsewhere", dead, silent=QUIET - 30)
+    assert store.being_made(NODE)
+    os.utime(folder, (time.time() - QUIET - 30,) * 2)
+    assert not store.being_made(NODE)
+    assert folder.exists()  # it is not swept so soon
 
 
 def test_what_has_another_name_is_somebody_elses(store):

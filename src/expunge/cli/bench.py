@@ -12,6 +12,8 @@ from expunge.cli.options import (
     Devices,
     Engine,
     KeepGoing,
+    Shard,
+    Slurm,
     Strategy,
     Workers,
     session,
@@ -49,6 +51,8 @@ def demo(
         ),
     ] = None,
     engine: Engine = None,
+    shard: Shard = None,
+    slurm: Slurm = None,
     device: Device = "auto",
     dry_run: DryRun = False,
     picture: Picture = None,
@@ -64,8 +68,9 @@ def demo(
     experiment = with_overrides(parse_experiment(text, "demo.toml"), seeds=_first(seeds))
     words = f" --seeds {seeds}" if seeds is not None else ""
     reproduce = f"expunge demo --out demo{words}"
-    at_once = workers or min(4, available_cores())
-    space = session(out / "runs", device, engine=engine, workers=at_once)
+    if engine is None and shard is None:
+        workers = workers or min(4, available_cores())
+    space = session(out / "runs", device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     if dry_run:
         _show_plan(space, experiment, picture, as_json)
     else:
@@ -88,6 +93,8 @@ def bench(
     ] = None,
     engine: Engine = None,
     workers: Workers = None,
+    shard: Shard = None,
+    slurm: Slurm = None,
     keep_going: KeepGoing = False,
     device: Device = "auto",
     devices: Devices = 1,
@@ -104,7 +111,9 @@ def bench(
     words = f" --seeds {seeds}" if seeds is not None else ""
     out = out if out is not None else Path(recipe.stem)
     root = store if store is not None else out / "runs"
-    space = session(root, device, devices, strategy, compiled, engine, workers, keep_going)
+    space = session(
+        root, device, devices, strategy, compiled, engine, workers, keep_going, shard, slurm
+    )
     if dry_run:
         _show_plan(space, experiment, picture, as_json)
     else:

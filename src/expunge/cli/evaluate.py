@@ -9,6 +9,8 @@ from expunge.cli.options import (
     AsJson,
     Device,
     Engine,
+    Shard,
+    Slurm,
     Store,
     Workers,
     session,
@@ -31,13 +33,15 @@ def evaluate(
     store: Store = DEFAULT_STORE,
     engine: Engine = None,
     workers: Workers = None,
+    shard: Shard = None,
+    slurm: Slurm = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Measure a model: UA, RA, TA, membership attacks, and the gap to a retrained one."""
     from expunge.studies.verdict import collect_verdict, plan_verdict
 
-    space = session(store, device, engine=engine, workers=workers)
+    space = session(store, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     graph = space.graph()
     other = None if reference is None else space.store.find(reference)
     verdict = plan_verdict(graph, space.store.find(run), other, forget)

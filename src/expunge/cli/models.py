@@ -15,6 +15,8 @@ from expunge.cli.options import (
     Devices,
     Engine,
     Precision,
+    Shard,
+    Slurm,
     Store,
     Strategy,
     Workers,
@@ -72,6 +74,8 @@ def train(
     store: Store = DEFAULT_STORE,
     engine: Engine = None,
     workers: Workers = None,
+    shard: Shard = None,
+    slurm: Slurm = None,
     device: Device = "auto",
     devices: Devices = 1,
     strategy: Strategy = "auto",
@@ -99,7 +103,9 @@ def train(
         precision=precision,
         weights=weights,
     )
-    space = session(store, device, devices, strategy, compiled, engine, workers)
+    space = session(
+        store, device, devices, strategy, compiled, engine, workers, shard=shard, slurm=slurm
+    )
     facts = resolve(spec, default_cache())
     check_training(origin.network, origin.training, facts)
     graph = space.graph()
@@ -135,6 +141,8 @@ def prune(
     store: Store = DEFAULT_STORE,
     engine: Engine = None,
     workers: Workers = None,
+    shard: Shard = None,
+    slurm: Slurm = None,
     device: Device = "auto",
     devices: Devices = 1,
     strategy: Strategy = "auto",
@@ -147,7 +155,9 @@ def prune(
     from expunge.runs import checked, read_object
 
     config = _pruner_config(method, sparsity, context.args)
-    space = session(store, device, devices, strategy, compiled, engine, workers)
+    space = session(
+        store, device, devices, strategy, compiled, engine, workers, shard=shard, slurm=slurm
+    )
     graph = space.graph()
     run_id = add_prune(graph, space.store.find(run), method, config, space.together)
     space.run(graph)
@@ -175,6 +185,8 @@ def unlearn(
     store: Store = DEFAULT_STORE,
     engine: Engine = None,
     workers: Workers = None,
+    shard: Shard = None,
+    slurm: Slurm = None,
     device: Device = "auto",
     devices: Devices = 1,
     strategy: Strategy = "auto",
@@ -198,7 +210,9 @@ def unlearn(
         raise ConfigError(f"--out {out}: expected a name that ends in .safetensors")
     if out is not None and out.exists():
         raise StoreError(f"{out} exists already: expected a new file; choose another --out")
-    space = session(store, device, devices, strategy, compiled, engine, workers)
+    space = session(
+        store, device, devices, strategy, compiled, engine, workers, shard=shard, slurm=slurm
+    )
     graph = space.graph()
     base = space.store.find(run)
     # A forget set that does not fit is refused before hours of pruning, not after.

@@ -1,6 +1,7 @@
 """Options that several commands have."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,7 +38,8 @@ Engine = Annotated[
     str | None,
     typer.Option(
         "--engine",
-        help="Who makes what is missing: here, processes; default: processes for several workers.",
+        help="Who makes what is missing: here, processes, ray, slurm; default: processes for "
+        "several workers.",
         metavar="NAME",
     ),
 ]
@@ -45,8 +47,8 @@ Workers = Annotated[
     int | None,
     typer.Option(
         "--workers",
-        help="How many processes make nodes at the same time. Run times are then those of a "
-        "shared machine.",
+        help="How many processes, or jobs of Slurm, make nodes at the same time. Run times are "
+        "then those of a shared machine.",
         min=1,
         metavar="N",
     ),
@@ -54,6 +56,24 @@ Workers = Annotated[
 KeepGoing = Annotated[
     bool,
     typer.Option("--keep-going", help="When a node fails, go on with what does not need it."),
+]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        help="Make the i-th of N shares of what is missing: start the same command N times, by any "
+        "scheduler, over one file system.",
+        metavar="i/N",
+    ),
+]
+Slurm = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slurm",
+        help="For --engine slurm, by submitit's names: timeout_min=60, gpus_per_node=1, "
+        "slurm_partition=short. Repeat it for several.",
+        metavar="NAME=VALUE",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs to read.")]
 
@@ -74,6 +94,9 @@ def session(
     engine: str | None = None,
     workers: int | None = None,
     keep_going: bool = False,
+    shard: str | None = None,
+    slurm: Sequence[str] | None = None,
+    shard_waits: bool = False,
 ) -> "Session":
     """A session over `store` that shows on standard error what goes on.
 
@@ -81,8 +104,31 @@ def session(
     """
     from expunge.cli.session import Session
     from expunge.engines import Engine as EngineChoice
+    from expunge.engines import Shard as ShardChoice
 
     several = workers is not None and workers > 1
-    name = engine if engine is not None else ("processes" if several else "here")
-    chosen = EngineChoice(name=name, workers=workers or 1, keep_going=keep_going)
+    chosen = EngineChoice(
+        name=engine if engine is not None else ("processes" if several else "here"),
+        workers=workers,
+        keep_going=keep_going,
+        shard=None if shard is None else ShardChoice.parse(shard, waits=shard_waits),
+        slurm=dict(_pair(text) for text in slurm or ()),
+    )
     return Session(store, chosen, device, devices, strategy, compiled)
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    """The name and value of a `--slurm` option; a value that is JSON is what that says.
+
+    >>> _pair("mem_gb=8"), _pair("slurm_partition=short")
+    (('mem_gb', 8), ('slurm_partition', 'short'))
+    """
+    from expunge.errors import ConfigError
+
+    name, separator, value = text.partition("=")
+    if not (name and separator):
+        raise ConfigError(f"--slurm {text}: expected NAME=VALUE, as in --slurm timeout_min=60")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

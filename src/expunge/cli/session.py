@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from expunge.engines import Engine, check_devices, run
 from expunge.engines.watch import Watch
 from expunge.errors import ConfigError
@@ -88,13 +90,22 @@ class Session:
 
         Raises:
             ExpungeError: a node fails; what was made before it stays in the store.
+            typer.Exit: other shards have still to make nodes, so there is nothing to collect.
         """
         watch = Watch(self._progress, self._announce)
         try:
-            run(graph, self.engine, self.place, watch, self.runtime)
+            left = run(graph, self.engine, self.place, watch, self.runtime)
         finally:
             if self.leads:
                 self.terminal.summarise()
+        if left:
+            nodes = f"{left} node{'s' * (left > 1)} of other shards"
+            typer.echo(
+                f"shard {self.engine.shard} is done; {nodes} {'are' if left > 1 else 'is'} "
+                "missing: the last shard to end writes the results",
+                err=True,
+            )
+            raise typer.Exit
 
     def _progress(self, task: str, done: int, total: int, images: int) -> None:
         self.terminal.progress(task, done, total, images)

@@ -10,6 +10,8 @@ from expunge.cli.options import (
     AsJson,
     Device,
     Engine,
+    Shard,
+    Slurm,
     Store,
     Workers,
     session,
@@ -34,6 +36,8 @@ def theory(
     ] = None,
     engine: Engine = None,
     workers: Workers = None,
+    shard: Shard = None,
+    slurm: Slurm = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -56,7 +60,7 @@ def theory(
     words = "" if seeds is None else f" --seeds {seeds}"
     words += "".join(f" {word}" for word in context.args)
     root = store if store is not None else folder / "runs"
-    space = session(root, device, engine=engine, workers=workers)
+    space = session(root, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     graph = space.graph()
     points = plan_theory(graph, experiment, config)
     claim(folder, experiment)
@@ -80,6 +84,8 @@ def theory_run(
     store: Store = DEFAULT_STORE,
     engine: Engine = None,
     workers: Workers = None,
+    shard: Shard = None,
+    slurm: Slurm = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -94,7 +100,7 @@ def theory_run(
     from expunge.theory.config import HessianConfig
 
     config = from_flags(HessianConfig, context.args, "theory-run")
-    space = session(store, device, engine=engine, workers=workers)
+    space = session(store, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     model = space.store.find(run)
     graph = space.graph()
     sharpness = add_sharpness(graph, model, config)

@@ -11,6 +11,8 @@ from expunge.cli.options import (
     AsJson,
     Device,
     Engine,
+    Shard,
+    Slurm,
     Store,
     Workers,
     session,
@@ -46,6 +48,8 @@ def tune(
     store: Store = DEFAULT_STORE,
     engine: Engine = None,
     workers: Workers = None,
+    shard: Shard = None,
+    slurm: Slurm = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -62,7 +66,9 @@ def tune(
     chosen = get_method(method)
     fixed = parse_flags(chosen.config, context.args, f"tune {method}")
     space = space_of(chosen, dict(parse_range(text) for text in ranges or ()), fixed)
-    place = session(store, device, engine=engine, workers=workers)
+    place = session(
+        store, device, engine=engine, workers=workers, shard=shard, slurm=slurm, shard_waits=True
+    )
     case = Case(place.store.find(run), forget)
     bench = Bench(place.store, place.run)
     document = search(bench, case, space, tuning, out, lambda trial: _tell(trial, trials))

@@ -6,35 +6,17 @@ No engine knows a kind of node, and no study knows an engine.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from expunge.engines.engine import ENGINES, Engine, Shard
 from expunge.engines.watch import Watch
-from expunge.errors import ConfigError, unknown
+from expunge.errors import ConfigError
 from expunge.graph.graph import Graph
-from expunge.graph.plan import plan
+from expunge.graph.plan import Plan, plan
 from expunge.graph.runtime import Place, Runtime
 
-ENGINES = ("here", "processes")
-"""The engines, by name."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Engine:
-    """Which engine makes nodes, and how."""
-
-    name: str = "here"
-    """One of `ENGINES`."""
-    workers: int = 1
-    """How many processes make nodes at the same time."""
-    keep_going: bool = False
-    """Whether a node that fails ends only what needs it."""
-
-    def __post_init__(self) -> None:
-        if self.name not in ENGINES:
-            raise ConfigError(unknown("engine", self.name, ENGINES))
-        if self.workers < 1:
-            raise ConfigError(f"workers must be 1 or more, got {self.workers}")
+__all__ = ["ENGINES", "Engine", "Shard", "Watch", "check_devices", "run"]
 
 
 def check_devices(engine: Engine, devices: int) -> None:
@@ -43,10 +25,11 @@ def check_devices(engine: Engine, devices: int) -> None:
     Raises:
         ConfigError: the engine cannot have several devices.
     """
-    if devices > 1 and engine.name != "here":
+    if devices > 1 and (engine.name != "here" or engine.shard is not None):
+        other = f"shard {engine.shard}" if engine.shard is not None else f"engine {engine.name}"
         raise ConfigError(
-            f"engine {engine.name} and devices={devices} cannot be had together: devices train "
-            "together under --engine here"
+            f"{other} and devices={devices} cannot be had together: devices train together under "
+            "--engine here"
         )
 
 
@@ -56,10 +39,11 @@ def run(
     place: Place,
     watch: Watch | None = None,
     runtime: Runtime | None = None,
-) -> None:
+) -> int:
     """Make the nodes of `graph` that are not in its store.
 
     `runtime`, if there is one, is what nodes of this process share from graph to graph.
+    Returns how many nodes are left to other shards: none, unless the engine is a shard.
 
     Raises:
         ConfigError: the engine cannot do what is asked of it.
@@ -77,13 +61,33 @@ def run(
         node.id: dict(node.where) for node in graph if node.where
     }
     place = replace(place, where={**place.where, **where})
+    if runtime is not None:
+        runtime.place = place
+    if engine.shard is not None:
+        from expunge.engines.shard import run_shard
+
+        return run_shard(planned, place, watch, engine.shard, engine.keep_going, runtime)
+    _run(planned, engine, place, watch, runtime)
+    return 0
+
+
+def _run(
+    planned: Plan, engine: Engine, place: Place, watch: Watch, runtime: Runtime | None
+) -> None:
+    keep_going = engine.keep_going
     if engine.name == "here":
         from expunge.engines.here import run_here
 
-        if runtime is not None:
-            runtime.place = place
-        run_here(planned, place, watch, keep_going=engine.keep_going, runtime=runtime)
-        return
-    from expunge.engines.processes import run_in_processes
+        run_here(planned, place, watch, keep_going=keep_going, runtime=runtime)
+    elif engine.name == "processes":
+        from expunge.engines.processes import run_in_processes
 
-    run_in_processes(planned, place, watch, engine.workers, keep_going=engine.keep_going)
+        run_in_processes(planned, place, watch, engine.workers, keep_going=keep_going)
+    elif engine.name == "ray":
+        from expunge.engines.ray import run_on_ray
+
+        run_on_ray(planned, place, watch, engine.workers, keep_going=keep_going)
+    else:
+        from expunge.engines.slurm import run_on_slurm
+
+        run_on_slurm(planned, place, watch, engine.workers, engine.slurm, keep_going=keep_going)

@@ -23,7 +23,7 @@ from expunge.errors import ConfigError, ExpungeError
 from expunge.graph.make import make_node
 from expunge.graph.plan import Plan
 from expunge.graph.runtime import Place, Runtime
-from expunge.runs import Node, Store
+from expunge.runs import Node, Store, available_cores
 
 _Step: TypeAlias = tuple[str, int, int, int]
 """What progress is told: task, done, total, images."""
@@ -35,15 +35,16 @@ _LOADED = ("expunge.graph.kinds", "expunge.training.fit", "lightning_fabric", "s
 
 
 def run_in_processes(
-    plan: Plan, place: Place, watch: Watch, workers: int, *, keep_going: bool = False
+    plan: Plan, place: Place, watch: Watch, workers: int | None, *, keep_going: bool = False
 ) -> None:
-    """Make the missing nodes of `plan`, so many at a time.
+    """Make the missing nodes of `plan`, so many at a time; one a core unless told.
 
     Raises:
         ConfigError: a process ended without an answer.
         ExpungeError: a node fails; what was made before it stays in the store.
     """
     schedule = Schedule(plan, keep_going=keep_going)
+    workers = workers or available_cores()
     if workers == 1 or schedule.is_chain:
         from expunge.engines.here import run_here
 

@@ -18,7 +18,8 @@ class Schedule:
     """
 
     def __init__(self, plan: Plan, *, keep_going: bool = False) -> None:
-        self._keep_going = keep_going
+        self.keep_going = keep_going
+        """Whether what fails ends only what needs it."""
         self.failed: dict[str, ExpungeError] = {}
         """What failed, and why."""
         self.skipped: set[str] = set()
@@ -64,6 +65,10 @@ class Schedule:
             return None
         return self._nodes[heapq.heappop(self._ready)[1]]
 
+    def put_back(self, node: Node) -> None:
+        """A node that was to begin did not, or was not finished: it may begin again."""
+        heapq.heappush(self._ready, (self._rank[node.id], node.id))
+
     def finished(self, node: Node) -> None:
         """A node is there now."""
         self._left -= 1
@@ -78,7 +83,7 @@ class Schedule:
         Raises:
             ExpungeError: `error`, unless the schedule keeps going.
         """
-        if not self._keep_going:
+        if not self.keep_going:
             raise error
         self.failed[node.id] = error
         self._left -= 1

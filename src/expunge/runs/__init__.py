@@ -5,6 +5,7 @@ from expunge.runs.code import code_digest, syntax_digest
 from expunge.runs.environment import available_cores, environment
 from expunge.runs.files import (
     JSON,
+    create_json,
     read_arrays,
     read_json,
     read_object,
@@ -23,6 +24,7 @@ __all__ = [
     "available_cores",
     "checked",
     "code_digest",
+    "create_json",
     "environment",
     "is_id",
     "read_arrays",

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from expunge.atomic import PREFIX, aside_name
 from expunge.errors import StoreError
-from expunge.runs.heartbeat import heart
+from expunge.runs.heartbeat import INTERVAL, heart
 from expunge.runs.locks import Locks, names_in
 
 SILENCE = 3600.0
 """Seconds without a sign of life after which a maker on another host is taken for dead."""
+QUIET = 4 * INTERVAL
+"""Seconds without a sign of life after which nobody need wait for a maker."""
 
 _REMOVED = "removed"
 _MADE_BY = re.compile(
@@ -70,6 +72,15 @@ class Aside:
         with suppress(FileNotFoundError):  # a sweep of another process is at it, too
             shutil.rmtree(path)
 
+    def has_maker(self, artefact_id: str) -> bool:
+        """Whether a maker of this artefact gives signs of life."""
+        self.sweep()
+        return any(
+            (self._silence(self.folder / name) or 0.0) < QUIET
+            for name in names_in(self.folder)
+            if name.startswith(f"{PREFIX}{artefact_id}-")
+        )
+
     def sweep(self) -> None:
         """Delete what was removed, and what killed makers left behind."""
         for name in names_in(self.folder):
@@ -89,20 +100,21 @@ class Aside:
         with suppress(BlockingIOError, StoreError), self._locks.hold(name, wait=False) as held:
             if host != this_host():
                 # Locks may not reach from host to host.
-                ended = self._is_silent(path)
+                ended = (self._silence(path) or 0.0) > SILENCE
             else:
                 # A maker without a lock had no locks to take.
                 ended = (locked and held) or not _lives(process)
             if ended:
                 shutil.rmtree(path, ignore_errors=True)
 
-    def _is_silent(self, path: Path) -> bool:
+    def _silence(self, path: Path) -> float | None:
+        """Seconds since the last sign of life in a folder; None where it cannot be told."""
         try:
             # The filesystem's clock, which heartbeats are in; that of this host may be wrong.
             os.utime(self.folder)
-            return self.folder.stat().st_mtime - path.stat().st_mtime > SILENCE
+            return self.folder.stat().st_mtime - path.stat().st_mtime
         except OSError:
-            return False
+            return None
 
 
 def this_host() -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from safetensors import SafetensorError
 
-from expunge.atomic import replacing
+from expunge.atomic import creating, replacing
 from expunge.errors import StoreError
 
 if TYPE_CHECKING:
@@ -30,11 +30,26 @@ def write_json(path: Path, value: JSON) -> None:
     Raises:
         StoreError: it holds NaN or an infinity, is not JSON, or cannot be written.
     """
+    _write(path, _text(path, value))
+
+
+def create_json(path: Path, value: JSON) -> bool:
+    """Write `value` as JSON unless there is a file at `path`; whether there was none.
+
+    Of several processes that do so at the same time, one writes.
+
+    Raises:
+        StoreError: as `write_json`.
+    """
+    content = _text(path, value)
     try:
-        text = json.dumps(value, indent=1, allow_nan=False)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise StoreError(f"cannot write {path}: {error}") from error
-    _write(path, text.encode() + b"\n")
+        with creating(path) as aside:
+            aside.write_bytes(content)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}") from error
+    return True
 
 
 def read_json(path: Path) -> JSON:
@@ -106,6 +121,13 @@ def disk_is_full(error: BaseException | None) -> str | None:
             return os.strerror(number)
         error = error.__cause__
     return None
+
+
+def _text(path: Path, value: JSON) -> bytes:
+    try:
+        return json.dumps(value, indent=1, allow_nan=False).encode() + b"\n"
+    except (ValueError, TypeError, RecursionError) as error:
+        raise StoreError(f"cannot write {path}: {error}") from error
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -152,6 +152,17 @@ class Store:
         with self._locks.hold(_id(artefact)):
             yield
 
+    def being_made(self, artefact: Node | str) -> bool:
+        """Whether somebody makes an artefact now, or did two minutes ago and was not seen to end.
+
+        It goes by signs of life, on filesystems without locks as well. To make what somebody else
+        makes does no harm.
+
+        Raises:
+            StoreError: the text is no id.
+        """
+        return self._aside.has_maker(_id(artefact))
+
     def list(self) -> tuple[Summary, ...]:
         """Every artefact, oldest first; one that cannot be read says so in `problem`."""
         found = (self._summary(name) for name in self.ids())

@@ -11,7 +11,7 @@ from expunge.config import to_mapping
 from expunge.errors import StoreError
 from expunge.graph.model_files import MODEL, WEIGHTS
 from expunge.metrics import get_metric
-from expunge.runs import Store, checked, read_object, write_json
+from expunge.runs import Store, checked, create_json, read_object, write_json
 from expunge.studies.grid import Cell, collect_cells
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
@@ -55,19 +55,19 @@ def claim(folder: Path, experiment: Experiment) -> None:
     """
     path = folder / SETTINGS
     asked = plain(experiment)
-    if path.exists():
-        there = read_object(path)
-        if there != asked:
-            key = next(k for k in {**asked, **there} if asked.get(k) != there.get(k))
-            raise StoreError(
-                f"{folder} holds an experiment with other settings ({key}: {there.get(key)!r} "
-                f"there, {asked.get(key)!r} asked for): choose another --out"
-            )
-    elif (folder / RESULTS).exists():
-        raise StoreError(f"{folder} holds results of unknown settings: choose another --out")
-    else:
+    if not path.exists():
+        if (folder / RESULTS).exists():
+            raise StoreError(f"{folder} holds results of unknown settings: choose another --out")
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(path, asked)
+        # Another shard may be doing the same: what the first one wrote counts for all.
+        create_json(path, asked)
+    there = read_object(path)
+    if there != asked:
+        key = next(k for k in {**asked, **there} if asked.get(k) != there.get(k))
+        raise StoreError(
+            f"{folder} holds an experiment with other settings ({key}: {there.get(key)!r} "
+            f"there, {asked.get(key)!r} asked for): choose another --out"
+        )
 
 
 def plain(experiment: Experiment) -> dict[str, Any]:
