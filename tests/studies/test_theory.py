@@ -7,8 +7,8 @@ import torch
 from lightning_fabric import Fabric
 from tests.studies.small import HERE
 
-from expunge.data.places import default_cache
 from expunge.data.facts import resolve
+from expunge.data.places import default_cache
 from expunge.data.sources import load
 from expunge.engines import Engine, run
 from expunge.engines.watch import Watch
