@@ -76,5 +76,5 @@ def test_what_is_left_is_the_same_data(samples, tmp_path):
     assert (dataset.train.inputs.shape == facts.shape) == (samples.inputs.kind == "vectors")
     assert dataset.train.ids == tuple(name for name in facts.train.ids if name not in gone)
     assert dataset.test.ids == facts.parts["test"].ids
-    with pytest.raises(DataError, match="samples are missing or changed that nobody has forgotten"):
+    with pytest.raises(DataError, match="missing or changed, and the model has not forgotten them"):
         load_frozen(spec, facts, (), tmp_path / "cache")
