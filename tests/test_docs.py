@@ -34,8 +34,9 @@ def beside_a_demo(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_python_examples_run(path, beside_a_demo, capsys):
+    page = {"__name__": "example"}  # one after another, as people read them
     for code in blocks(path, "python"):
-        exec(compile(code, str(path), "exec"), {"__name__": "example"})
+        exec(compile(code, str(path), "exec"), page)
 
 
 def test_the_readmes_example_prints_metrics(beside_a_demo, capsys):

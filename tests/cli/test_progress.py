@@ -20,14 +20,18 @@ def test_a_bar_for_who_watches_and_lines_for_all(watched):
         for done in range(1, 4):
             terminal.progress(task, done, 3, 64 * done)
     terminal.progress("ga", 1, 3, 64)
-    terminal.announce("unlearn-1", "unlearn class:3 by ga", 1.25)
-    terminal.announce("train-2", "train resnet8", None)
+    terminal.announce("unlearn-1", "unlearn class:3 [old].txt by ga", 1.25, minor=False)
+    terminal.announce("train-2", "train resnet8", None, minor=False)
+    terminal.announce("measure-3", "measure ua", 0.5, minor=True)
+    terminal.announce("measure-4", "measure ra", 0.25, minor=True)
+    terminal.summarise()
     text = shown.getvalue()
     for word in ("train ", "ft ", "images/s", "left"):
         assert (word in text) == watched or word == "train "
     assert "1.2s" in text
-    assert "unlearn class:3 by ga" in text
-    assert "found" in text
-    assert "train-2" in text
+    assert "unlearn class:3 [old].txt by ga" in text
+    assert "unlearn-1" in text
+    assert "found  1 that were there already" in text
+    assert "0.8s  measure: 2 made" in text
     if not watched:
-        assert len(text.splitlines()) == 2
+        assert len(text.splitlines()) == 3
