@@ -11,7 +11,7 @@ from expunge.methods.method import Method
 from expunge.methods.run import run_method
 from expunge.runs import JSON
 from expunge.scenarios import at_random, make_split
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.types import Context, Split
 
 SHAPE = (3, 8, 8)
@@ -41,7 +41,7 @@ def measured(name: str, size: Size, rounds: int) -> dict[str, JSON]:
     model = work.build()
     context = Context(
         fabric=work.fabric(),
-        recipe=Recipe(epochs=1, lr=1e-3, schedule="constant"),
+        training=Training(epochs=1, lr=1e-3, schedule="constant"),
         rebuild=lambda seed: work.build(),
     )
     config = one_epoch(method)

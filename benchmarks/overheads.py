@@ -7,7 +7,7 @@ import torch
 from benchmarks import floors
 from benchmarks.timing import Figure, Side, figure, in_turn, over
 from benchmarks.workload import Workload
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.sparsity.mask import prunable
 from expunge.training.fit import Penalty, fit
 from expunge.training.step import task_loss
@@ -73,7 +73,7 @@ def _fit(
     work: Workload, steps: int, *, penalty: Penalty | None = None, mask: Mask | None = None
 ) -> Side:
     samples = work.samples(work.batch * steps)
-    recipe = Recipe(epochs=1, batch_size=work.batch, lr=1e-3, schedule="constant")
+    recipe = Training(epochs=1, batch_size=work.batch, lr=1e-3, schedule="constant")
     context = Context(fabric=work.fabric(), mask=mask)
     model = work.build()
     everything = torch.arange(len(samples))

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from benchmarks import floors, per_image
 from benchmarks.timing import Figure, Side, figure, in_turn, over, rates
 from benchmarks.workload import Workload, native_precisions
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.training.fit import fit
 from expunge.training.step import task_loss
 from expunge.training.streams import Stream
@@ -76,10 +76,10 @@ def worker_counts() -> list[int]:
     return [0, 2] if (os.cpu_count() or 1) > 1 else [0]
 
 
-def recipe_of(work: Workload, epochs: int = 1) -> Recipe:
+def recipe_of(work: Workload, epochs: int = 1) -> Training:
     """Plain SGD; colour images are cropped and mirrored."""
     colour = work.shape[0] == 3
-    return Recipe(
+    return Training(
         epochs=epochs,
         batch_size=work.batch,
         lr=1e-3,

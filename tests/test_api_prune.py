@@ -9,7 +9,7 @@ from expunge.sparsity import PRUNERS, get_pruner
 from expunge.sparsity.mask import mask_sparsity
 from tests.conftest import small_network
 
-RECIPE = expunge.Recipe(epochs=1, batch_size=16, lr=0.01, schedule="constant")
+RECIPE = expunge.Training(epochs=1, batch_size=16, lr=0.01, schedule="constant")
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def test_every_pruner_then_unlearning(pruner, split):
     model = small_network(1)
     config = {"layers": ["conv", "linear"]}
     sparse = expunge.prune(
-        model, split, method=pruner.name, sparsity=0.5, config=config, recipe=RECIPE,
+        model, split, method=pruner.name, sparsity=0.5, config=config, training=RECIPE,
         rebuild=small_network, device="cpu",
     )  # fmt: skip
     assert mask_sparsity(sparse.mask) == pytest.approx(0.5, abs=1e-2)
@@ -34,20 +34,25 @@ def test_every_pruner_then_unlearning(pruner, split):
 
 def test_a_dataclass_and_what_stands_above_it(split):
     config = get_pruner("omp").config(sparsity=0.2, rewind=False)
-    first = expunge.prune(small_network(1), split, config=config, recipe=RECIPE, device="cpu")
+    first = expunge.prune(small_network(1), split, config=config, training=RECIPE, device="cpu")
     assert mask_sparsity(first.mask) == pytest.approx(0.2, abs=1e-2)
-    more = expunge.prune(first, split, config=config, sparsity=0.4, recipe=RECIPE, device="cpu")
+    more = expunge.prune(first, split, config=config, sparsity=0.4, training=RECIPE, device="cpu")
     assert mask_sparsity(more.mask) == pytest.approx(0.4, abs=1e-2)
     assert all(bool((first.mask[name] | ~more.mask[name]).all()) for name in more.mask)
     with pytest.raises(MaskError, match="already"):
-        expunge.prune(more, split, config=config, recipe=RECIPE, device="cpu")
+        expunge.prune(more, split, config=config, training=RECIPE, device="cpu")
 
 
 def test_rewinding_is_asked_for_by_its_weights(split):
-    none = expunge.Recipe(epochs=0)
+    none = expunge.Training(epochs=0)
     early = small_network(2)
     found = expunge.prune(
-        small_network(1), split, sparsity=0.5, recipe=none, rewind=early.state_dict(), device="cpu"
+        small_network(1),
+        split,
+        sparsity=0.5,
+        training=none,
+        rewind=early.state_dict(),
+        device="cpu",
     )
     assert torch.equal(found.model.conv2.weight, early.conv2.weight * found.mask["conv2.weight"])
 
@@ -60,10 +65,10 @@ def test_rewinding_is_asked_for_by_its_weights(split):
         ({"method": "opm"}, ConfigError, "did you mean 'omp'"),
         ({"config": {"spasity": 0.5}}, ConfigError, "did you mean 'sparsity'"),
         ({"config": {"rewind": True}}, ConfigError, "weights of an early epoch"),
-        ({"recipe": None}, ConfigError, "pass recipe"),
+        ({"training": None}, ConfigError, "pass training"),
         ({"sparsity": 0.9999}, MaskError, "layer collapse"),
     ],
 )
 def test_what_cannot_be_is_refused(split, given, error, message):
     with pytest.raises(error, match=message):
-        expunge.prune(small_network(1), split, **{"recipe": RECIPE, "device": "cpu", **given})
+        expunge.prune(small_network(1), split, **{"training": RECIPE, "device": "cpu", **given})

@@ -79,13 +79,13 @@ def test_links_lead_somewhere():
 def test_python_face_prunes_unlearns_and_compares(samples):
     from tests.conftest import small_network
 
-    recipe = expunge.Recipe(epochs=3, batch_size=16, lr=0.05, schedule="constant")
+    recipe = expunge.Training(epochs=3, batch_size=16, lr=0.05, schedule="constant")
     model = expunge.train(small_network(), samples, recipe)
     split = expunge.split(samples, forget=expunge.by_class(1))
-    sparse = expunge.prune(model, split, method="random", sparsity=0.5, recipe=recipe)
+    sparse = expunge.prune(model, split, method="random", sparsity=0.5, training=recipe)
     result = expunge.unlearn(sparse, split, method="ft", config={"epochs": 1})
     reference = expunge.unlearn(
-        sparse, split, method="retrain", recipe=recipe, rebuild=small_network
+        sparse, split, method="retrain", training=recipe, rebuild=small_network
     )
     found = expunge.evaluate(result.model, split, samples, reference=reference.model)
     assert found.gap is not None

@@ -32,7 +32,7 @@ _HOME = {
     "Context": "expunge.types",
     "Dataset": "expunge.types",
     "Mask": "expunge.types",
-    "Recipe": "expunge.settings",
+    "Training": "expunge.settings",
     "Samples": "expunge.types",
     "Split": "expunge.types",
 }
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from expunge.metrics.metric import Metric
     from expunge.models.build import build
     from expunge.scenarios import at_random, by_class, by_ids
-    from expunge.settings import Recipe
+    from expunge.settings import Training
     from expunge.sparsity import PRUNERS
     from expunge.types import Context, Dataset, Mask, Samples, Split
 
@@ -76,10 +76,10 @@ __all__ = [
     "Mask",
     "Method",
     "Metric",
-    "Recipe",
     "Samples",
     "Sparse",
     "Split",
+    "Training",
     "Unlearned",
     "__version__",
     "at_random",

@@ -22,7 +22,7 @@ from expunge.metrics.gap import gap
 from expunge.metrics.metric import measure
 from expunge.models.check import check_outputs
 from expunge.scenarios import Scenario, make_split
-from expunge.settings import Augmentation, Progress, Recipe, derive_seed, silent
+from expunge.settings import Augmentation, Progress, Training, derive_seed, silent
 from expunge.sparsity import get_pruner
 from expunge.training.fit import fit
 from expunge.training.predict import predict
@@ -130,16 +130,16 @@ def split(train: Any, *, forget: Scenario) -> Split:
 
 
 def train(
-    model: nn.Module, data: Any, recipe: Recipe, *, seed: int = 0, device: str = "auto"
+    model: nn.Module, data: Any, training: Training, *, seed: int = 0, device: str = "auto"
 ) -> nn.Module:
-    """Train `model` in place by `recipe` on `data`, and return it.
+    """Train `model` in place by `training` on `data`, and return it.
 
     Raises:
         DivergedError: the loss is no longer finite.
     """
     samples = as_samples(data)
-    context = _context(model, seed, device, recipe=recipe)
-    fit(model, Stream(samples, torch.arange(len(samples))), task_loss, recipe, context)
+    context = _context(model, seed, device, training=training)
+    fit(model, Stream(samples, torch.arange(len(samples))), task_loss, training, context)
     return model
 
 
@@ -150,7 +150,7 @@ def prune(
     method: str = "omp",
     sparsity: float | None = None,
     config: Any = None,
-    recipe: Recipe | None = None,
+    training: Training | None = None,
     rebuild: Callable[[int], nn.Module] | None = None,
     rewind: Mapping[str, Tensor] | None = None,
     seed: int = 0,
@@ -158,7 +158,7 @@ def prune(
     precision: str = "32-true",
     progress: Progress = silent,
 ) -> Sparse:
-    """A sparse network, pruned by `method` and trained on all the training samples by `recipe`.
+    """A sparse network, pruned by `method` and trained on all the training samples by `training`.
 
     `config` is the pruner's settings (default: the paper's), as its dataclass or as a mapping;
     `sparsity` stands above the one in it. `rewind` is the state dict of an early epoch of the
@@ -166,7 +166,8 @@ def prune(
     weights. Pruners of new networks need `rebuild` instead, a function from a seed to one.
 
     Raises:
-        ConfigError: an unknown pruner or setting, no recipe, or a rewind that is missing or unused.
+        ConfigError: an unknown pruner or setting, no training settings, or a rewind that is missing
+            or unused.
         MaskError: a whole layer would be pruned away, or `model` is sparser already.
         ModelError: the model does not fit the data, or `rebuild` is missing.
     """
@@ -184,7 +185,9 @@ def prune(
     config = from_mapping(pruner.config, settings, f"pruner {method}")
     mask, model = (model.mask, model.model) if isinstance(model, Sparse) else (None, model)
     _check_fit(model, split)
-    context = _context(model, seed, device, recipe=recipe, precision=precision, progress=progress)
+    context = _context(
+        model, seed, device, training=training, precision=precision, progress=progress
+    )
     context = replace(context, mask=mask, rebuild=rebuild)
     return Sparse(*sparsify(model, split.train, pruner, config, context, rewind))
 
@@ -195,7 +198,7 @@ def unlearn(
     *,
     method: str = "ft",
     config: Any = None,
-    recipe: Recipe | None = None,
+    training: Training | None = None,
     rebuild: Callable[[int], nn.Module] | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -205,7 +208,7 @@ def unlearn(
     """A copy of `model` from which `method` has removed the forget set of `split`.
 
     `config` is the method's settings (default: the paper's), as its dataclass or as a mapping.
-    Retrain needs the training `recipe` and `rebuild`, a function from a seed to a fresh network.
+    Retrain needs the settings `training` and `rebuild`, a function from a seed to a fresh network.
 
     Raises:
         ConfigError: an unknown method or setting, or something that the method needs is missing.
@@ -221,7 +224,9 @@ def unlearn(
     if isinstance(model, Sparse):
         mask, model = model.mask, model.model
     _check_fit(model, split)
-    context = _context(model, seed, device, recipe=recipe, precision=precision, progress=progress)
+    context = _context(
+        model, seed, device, training=training, precision=precision, progress=progress
+    )
     context = replace(context, mask=mask, rebuild=rebuild)
     unlearned, seconds = run_method(chosen, model, split, config, context)
     return Unlearned(unlearned, mask, method, config, seconds)
@@ -292,15 +297,15 @@ def _context(
     seed: int,
     device: str,
     *,
-    recipe: Recipe | None = None,
+    training: Training | None = None,
     precision: str = "32-true",
     progress: Progress = silent,
 ) -> Context:
-    augmentation = Augmentation() if recipe is None else recipe.augmentation
+    augmentation = Augmentation() if training is None else training.augmentation
     return Context(
         fabric=_fabric(device, precision),
         seed=seed,
-        recipe=recipe,
+        training=training,
         progress=progress,
         augmentation=augmentation,
     )

@@ -28,7 +28,7 @@ class Augmentation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Training:
     """How a network is trained: optimiser and schedule. Defaults are the paper's for CIFAR."""
 
     epochs: int = 182

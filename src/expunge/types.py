@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from expunge.batch import Batch
 from expunge.errors import ConfigError, ForgetError, ModelError, some
-from expunge.settings import Augmentation, InputKind, Progress, Recipe, derive_seed, silent
+from expunge.settings import Augmentation, InputKind, Progress, Training, derive_seed, silent
 from expunge.tasks import classify
 from expunge.tasks.task import Task
 
@@ -144,7 +144,7 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What surrounds a computation: where it runs, its seed, its mask, its recipe."""
+    """What surrounds a computation: where it runs, its seed, its mask, its training."""
 
     fabric: Fabric
     """Device, precision and data parallelism."""
@@ -154,7 +154,7 @@ class Context:
     """What is zero stays zero."""
     rebuild: Callable[[int], nn.Module] | None = None
     """A fresh network of the same architecture, initialised from the seed that it is given."""
-    recipe: Recipe | None = None
+    training: Training | None = None
     """How the original model was trained."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """Random changes to training images."""
@@ -186,12 +186,14 @@ class Context:
             )
         return self.rebuild(derive_seed(self.seed, "initialisation"))
 
-    def training_recipe(self) -> Recipe:
-        """The recipe of the original training.
+    def training_settings(self) -> Training:
+        """The training of the original training.
 
         Raises:
             ConfigError: the context has none.
         """
-        if self.recipe is None:
-            raise ConfigError("this trains from scratch and needs the training recipe: pass recipe")
-        return self.recipe
+        if self.training is None:
+            raise ConfigError(
+                "this trains from scratch and needs the training settings: pass training"
+            )
+        return self.training

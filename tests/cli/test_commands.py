@@ -135,7 +135,10 @@ def test_own_weights_are_adopted(command, store, original, tmp_path):
     assert "no recipe" not in err
     bare = ["train", "--data", "digits", "--model", "resnet8", "--width", "0.25"]
     _, _, err = command(*bare, "--weights", weights, "--store", store)
-    assert "note: no recipe was given: Retrain and pruning train by the network's default" in err
+    assert (
+        "note: no training settings were given: Retrain and pruning train by the network's own"
+        in err
+    )
     a, b = (
         json.loads(ok(command("evaluate", r, "--forget", "class:1", "--json", "--store", store)))
         for r in (run, original)

@@ -6,7 +6,7 @@ import sys
 import pytest
 from transformers import ViTConfig
 
-from expunge.models.recipes import recipe_for
+from expunge.models.trainings import training_for
 from expunge.studies.recipe import parse_experiment
 
 QUICK = ["--epochs", "1", "--warmup_epochs", "0", "--rewind_epoch", "0"]
@@ -86,7 +86,7 @@ def test_a_recipe_files_training_begins_at_the_architectures(name):
     [methods.ft]
     """
     training = parse_experiment(text, "t").training
-    expected = recipe_for(name)
+    expected = training_for(name)
     assert training.epochs == 70
     assert (training.optimizer, training.lr) == (expected.optimizer, expected.lr)
     forced = parse_experiment(text.replace("epochs = 70", 'optimizer = "sgd"\nlr = 0.3'), "t")
@@ -107,6 +107,6 @@ def test_a_commands_training_begins_at_the_architectures(command, folder, monkey
     command("train", "--data", "digits", "--model", f"hf:{folder}")
     command("train", "--data", "digits", "--model", f"hf:{folder}", "--lr", "0.001")
     command("train", "--data", "digits", "--model", "resnet8", "--epochs", "3")
-    assert asked[0] == recipe_for("hf:x")
+    assert asked[0] == training_for("hf:x")
     assert (asked[1].optimizer, asked[1].lr) == ("adamw", 0.001)
     assert (asked[2].optimizer, asked[2].epochs) == ("sgd", 3)

@@ -18,7 +18,7 @@ from expunge.models.build import build
 from expunge.models.check import check_outputs
 from expunge.models.spec import spec_for
 from expunge.scenarios import at_random, by_class, make_split
-from expunge.settings import Augmentation, Recipe
+from expunge.settings import Augmentation, Training
 from expunge.sparsity import PRUNERS, get_pruner
 from expunge.sparsity.mask import apply_mask, check_mask, mask_sparsity
 from expunge.training.fit import fit
@@ -28,7 +28,7 @@ from expunge.training.step import task_loss
 from expunge.training.streams import Stream
 from expunge.types import Context
 
-RECIPE = Recipe(epochs=30, batch_size=8, lr=0.05, schedule="constant", rewind_epoch=1)
+RECIPE = Training(epochs=30, batch_size=8, lr=0.05, schedule="constant", rewind_epoch=1)
 SAMPLES = {
     "images": lambda: stripes(24, (1, 8, 8)),
     "vectors": clouds,
@@ -61,7 +61,7 @@ def spec(kind, samples, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def context(spec, fabric):
-    return Context(fabric=fabric, recipe=RECIPE, rebuild=lambda seed: build(spec, seed))
+    return Context(fabric=fabric, training=RECIPE, rebuild=lambda seed: build(spec, seed))
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_every_method_unlearns(method, scenario, model, samples, context):
 def test_every_pruner_prunes_or_says_why_not(pruner, kind, model, samples, context):
     config = pruner.config(sparsity=0.2)  # in so small a network more empties a layer
     recipe = replace(RECIPE, epochs=1)
-    context = replace(context, recipe=recipe)
+    context = replace(context, training=recipe)
     start = context.rebuild(3).state_dict() if pruner.when == "trained" else None
     if message := CANNOT.get((pruner.name, kind)):
         with pytest.raises(ModelError, match=message):

@@ -17,12 +17,12 @@ from expunge.methods.run import run_method
 from expunge.models.build import build
 from expunge.models.spec import ModelSpec
 from expunge.scenarios import at_random, by_class, make_split
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.training.fit import fit
 from expunge.training.step import task_loss
 from expunge.training.streams import Stream
 
-RECIPE = Recipe(epochs=2, batch_size=16, lr=0.05, schedule="constant")
+RECIPE = Training(epochs=2, batch_size=16, lr=0.05, schedule="constant")
 RESNET = ModelSpec(name="resnet8", num_classes=3, in_channels=1, width=0.25)
 NETWORKS = {"small": small_network, "resnet8": lambda seed: build(RESNET, seed=seed)}
 
@@ -41,7 +41,7 @@ def rebuild(request):
 def case(request, rebuild, samples, context):
     """A trained model and its context, dense or under a mask."""
     model = rebuild(0)
-    context = replace(context, recipe=RECIPE, rebuild=rebuild)
+    context = replace(context, training=RECIPE, rebuild=rebuild)
     if request.param == "sparse":
         generator = torch.Generator().manual_seed(3)
         mask = {
@@ -191,7 +191,7 @@ def test_it_says_where_it_comes_from_and_what_it_needs(method):
 
 def test_what_it_needs_is_asked_for_when_missing(method, case, split):
     model, context = case
-    bare = replace(context, recipe=None, rebuild=None)
+    bare = replace(context, training=None, rebuild=None)
     if not method.needs:
         run(method, model, split, bare)
         return

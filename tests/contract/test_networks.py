@@ -17,8 +17,8 @@ from expunge.methods.run import run_method
 from expunge.models.build import build
 from expunge.models.check import check_outputs
 from expunge.models.networks import MODELS, find_network
-from expunge.models.recipes import recipe_for
 from expunge.models.spec import ModelSpec, spec_for
+from expunge.models.trainings import training_for
 from expunge.models.weights import load_weights, save_weights
 from expunge.scenarios import at_random, by_class, make_split
 from expunge.sparsity.mask import prunable, sparsity_of
@@ -66,7 +66,7 @@ def spec(name, samples):
 @pytest.fixture(scope="module")
 def recipe(spec):
     """The architecture's own, made short."""
-    return replace(recipe_for(spec.name), epochs=1, batch_size=9, lr=0.01, warmup_epochs=0.0)
+    return replace(training_for(spec.name), epochs=1, batch_size=9, lr=0.01, warmup_epochs=0.0)
 
 
 @pytest.fixture(scope="module", params=["dense", "sparse"])
@@ -78,7 +78,7 @@ def case(request, spec, recipe, samples, fabric):
         return build(spec, seed)
 
     model = rebuild(0)
-    context = Context(fabric=fabric, recipe=recipe, rebuild=rebuild)
+    context = Context(fabric=fabric, training=recipe, rebuild=rebuild)
     if request.param == "sparse":
         generator = torch.Generator().manual_seed(3)
         mask = {

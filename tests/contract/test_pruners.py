@@ -12,14 +12,14 @@ from expunge.config import from_flags, from_mapping, to_mapping
 from expunge.errors import ConfigError, MaskError, ModelError
 from expunge.models.build import build
 from expunge.models.spec import ModelSpec
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.sparsity import PRUNERS, get_pruner
 from expunge.sparsity.mask import check_mask, mask_sparsity, prunable
 from expunge.sparsity.pruner import TrainedPruneConfig
 from expunge.training.sparsify import sparsify
 from expunge.types import Context, Samples
 
-RECIPE = Recipe(epochs=1, batch_size=8, lr=0.01, schedule="constant")
+RECIPE = Training(epochs=1, batch_size=8, lr=0.01, schedule="constant")
 
 
 class BlankImages:
@@ -207,7 +207,7 @@ def test_an_emptied_layer_is_named(pruner, samples, fabric, rebuild):
 
 
 def sparsified(pruner, samples, fabric, rebuild, model, **changes):
-    context = Context(fabric=fabric, recipe=RECIPE, rebuild=rebuild)
+    context = Context(fabric=fabric, training=RECIPE, rebuild=rebuild)
     context = dataclasses.replace(context, **changes)
     config = configured(pruner, sparsity=0.5)
     return sparsify(model, samples, pruner, config, context, rebuild(7).state_dict())
@@ -234,7 +234,7 @@ def test_training_again_keeps_the_mask_and_the_model(pruner, samples, fabric, re
 def test_training_begins_where_it_says(pruner, samples, fabric, rebuild, model):
     """At a new network, whatever the model; or at the rewind weights, by the model's mask."""
     recipe = dataclasses.replace(RECIPE, epochs=0)
-    sparse, mask = sparsified(pruner, samples, fabric, rebuild, model, recipe=recipe)
+    sparse, mask = sparsified(pruner, samples, fabric, rebuild, model, training=recipe)
     new = pruner.when == "initial"
     context = Context(fabric=fabric, rebuild=rebuild)
     start = context.fresh_model() if new else rebuild(7)
@@ -242,7 +242,7 @@ def test_training_begins_where_it_says(pruner, samples, fabric, rebuild, model):
         torch.equal(sparse.get_parameter(name), start.get_parameter(name) * entry)
         for name, entry in mask.items()
     )
-    other, _ = sparsified(pruner, samples, fabric, rebuild, rebuild(1), recipe=recipe)
+    other, _ = sparsified(pruner, samples, fabric, rebuild, rebuild(1), training=recipe)
     if new:
         assert all(
             torch.equal(tensor, other.state_dict()[name])
@@ -251,9 +251,9 @@ def test_training_begins_where_it_says(pruner, samples, fabric, rebuild, model):
 
 
 def test_it_says_what_it_needs(pruner, samples, fabric, rebuild, model):
-    with pytest.raises(ConfigError, match="recipe"):
-        sparsified(pruner, samples, fabric, rebuild, model, recipe=None)
-    context = Context(fabric=fabric, recipe=RECIPE)
+    with pytest.raises(ConfigError, match="training settings"):
+        sparsified(pruner, samples, fabric, rebuild, model, training=None)
+    context = Context(fabric=fabric, training=RECIPE)
     config = configured(pruner, sparsity=0.5)
     missing = "rebuild" if pruner.when == "initial" else "rewind"
     with pytest.raises((ConfigError, ModelError), match=missing):

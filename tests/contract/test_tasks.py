@@ -3,7 +3,7 @@
 import pytest
 
 from expunge.errors import ConfigError
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.tasks import TASKS, get_task
 
 
@@ -19,8 +19,8 @@ def test_it_is_found_by_its_name_and_no_other_has_it(task):
 
 
 def test_it_is_frozen(task):
-    assert hash(task) == hash(task.trained_by(Recipe()))
-    assert task == task.trained_by(Recipe())
+    assert hash(task) == hash(task.trained_by(Training()))
+    assert task == task.trained_by(Training())
     with pytest.raises(AttributeError):
         task.anything = 1
 

@@ -14,7 +14,7 @@ from expunge.graph.graph import Graph
 from expunge.graph.runtime import Place, Runtime
 from expunge.methods import METHODS, get_method
 from expunge.runs import Store
-from expunge.settings import Augmentation, Recipe
+from expunge.settings import Augmentation, Training
 from expunge.sparsity import PRUNERS, get_pruner
 from expunge.studies.grid import collect_cells, plan_grid
 from expunge.studies.made import Makers
@@ -95,7 +95,7 @@ def streaming(runtime, folder):
         model,
         Stream(streamed, torch.arange(61)),
         task_loss,
-        Recipe(epochs=2, batch_size=16, lr=0.02),
+        Training(epochs=2, batch_size=16, lr=0.02),
         context,
     )
     logits = predict(model, streamed, runtime.evaluator, batch_size=7)

@@ -15,7 +15,7 @@ from expunge.methods.gradient_ascent import GradientAscentConfig, gradient_ascen
 from expunge.methods.l1_sparse import L1SparseConfig, l1_sparse
 from expunge.methods.retrain import RetrainConfig, retrain
 from expunge.scenarios import at_random, by_class, make_split
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.training.batches import shuffled_batches
 
 SETTINGS = {"epochs": 3, "lr": 0.02, "momentum": 0.8, "weight_decay": 1e-3, "batch_size": 16}
@@ -99,8 +99,8 @@ def test_l1_sparse_adds_the_penalty_of_its_schedule(split, exact, expected, form
 
 
 def test_retrain_never_sees_the_model_or_the_forgotten(split, exact, expected):
-    recipe = Recipe(**{**SETTINGS, "epochs": 9}, schedule="constant")
-    context = replace(exact, recipe=recipe)
+    recipe = Training(**{**SETTINGS, "epochs": 9}, schedule="constant")
+    context = replace(exact, training=recipe)
     ours = retrain(double(1), split, RetrainConfig(epochs=3), context)
     assert_same(ours, expected(context.fresh_model(), split.retain))
     again = retrain(double(2), split, RetrainConfig(epochs=3), context)
@@ -108,8 +108,8 @@ def test_retrain_never_sees_the_model_or_the_forgotten(split, exact, expected):
 
 
 def test_retrain_says_what_it_lacks(split, exact):
-    with pytest.raises(ConfigError, match="recipe"):
+    with pytest.raises(ConfigError, match="training settings"):
         retrain(double(), split, RetrainConfig(), exact)
-    context = replace(exact, recipe=Recipe(), rebuild=None)
+    context = replace(exact, training=Training(), rebuild=None)
     with pytest.raises(ModelError, match="fresh"):
         retrain(double(), split, RetrainConfig(), context)

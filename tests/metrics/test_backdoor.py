@@ -25,7 +25,7 @@ def success():
     clean = load(SPEC)
     poisoned, _ = apply_edits(clean, SPEC)
     triggered = population_of(clean, "triggered", SPEC)
-    recipe = expunge.Recipe(epochs=8, batch_size=64, lr=0.2, schedule="one_cycle")
+    recipe = expunge.Training(epochs=8, batch_size=64, lr=0.2, schedule="one_cycle")
     network = ModelSpec(name="resnet8", num_classes=10, in_channels=1, width=0.25)
     found = {}
     for name, dataset in (("clean", clean), ("poisoned", poisoned)):

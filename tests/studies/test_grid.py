@@ -240,7 +240,7 @@ def by_hand():
             seed=seed,
             mask=mask,
             rebuild=lambda seed: build(spec, seed=seed),
-            recipe=PLAN.training,
+            training=PLAN.training,
             augmentation=PLAN.training.augmentation,
         )
 

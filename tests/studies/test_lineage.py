@@ -32,7 +32,7 @@ from expunge.graph.runtime import Place, Runtime, read_facts
 from expunge.methods import METHODS, get_method
 from expunge.models.spec import NetworkSettings
 from expunge.runs import Store
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.sparsity import get_pruner
 from expunge.studies.verdict import collect_verdict, plan_verdict
 from expunge.theory.config import HessianConfig
@@ -45,7 +45,7 @@ SPEC = DataSpec(source="data.npz")
 # Plain SGD, so that the theorem speaks of it, too.
 ORIGIN = Origin(
     network=NetworkSettings(name="resnet8", width=0.25),
-    training=Recipe(
+    training=Training(
         epochs=2, batch_size=50, lr=0.05, momentum=0.0, weight_decay=0.0, schedule="constant",
         rewind_epoch=1,
     ),

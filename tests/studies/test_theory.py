@@ -255,7 +255,7 @@ def test_distances_are_those_of_the_same_walks_by_hand(bench, base, experiment, 
         fabric=Fabric(accelerator="cpu", devices=1),
         seed=0,
         mask=mask,
-        recipe=recipe,
+        training=recipe,
         augmentation=recipe.augmentation,
     )
     batches = path_batches(len(train), recipe, context)

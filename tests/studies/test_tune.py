@@ -22,7 +22,7 @@ from expunge.methods.method import Range
 from expunge.metrics.gap import gap
 from expunge.models.spec import NetworkSettings
 from expunge.runs import Store
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.studies.grid import collect_cells, plan_grid
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
@@ -34,7 +34,7 @@ from expunge.studies.tuning.tune import as_toml, tune
 DATA = DataSpec(source="digits", train_limit=200, test_limit=100, validation_fraction=0.2)
 ORIGIN = Origin(
     network=NetworkSettings(name="resnet8", width=0.25),
-    training=Recipe(epochs=2, batch_size=50, rewind_epoch=1),
+    training=Training(epochs=2, batch_size=50, rewind_epoch=1),
 )
 GA = space_of(get_method("ga"), {}, {"epochs": 2, "batch_size": 10})
 BOTH = pytest.mark.parametrize("objective", ["oracle", "no_oracle"])

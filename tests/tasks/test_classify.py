@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from expunge.errors import ConfigError
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.tasks.classify import TASK, Classify
 
 
@@ -71,6 +71,6 @@ def test_bytes_become_numbers_in_0_to_1_and_images_channels_last():
 
 
 def test_label_smoothing_is_the_recipes():
-    assert TASK.trained_by(Recipe(label_smoothing=0.2)) == Classify(label_smoothing=0.2)
+    assert TASK.trained_by(Training(label_smoothing=0.2)) == Classify(label_smoothing=0.2)
     with pytest.raises(ConfigError, match=r"label_smoothing must be a finite number in 0\.\.1"):
         Classify(label_smoothing=1.5)

@@ -1,7 +1,7 @@
 import pytest
 
 from expunge.errors import ConfigError
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.theory.bound import (
     check_plain_sgd,
     departures_from_theorem,
@@ -23,14 +23,14 @@ def test_the_bound_is_the_equation():
 
 @pytest.mark.parametrize(("samples", "batch_size"), [(60, 16), (61, 15), (5, 100), (64, 16)])
 def test_steps_are_those_that_are_taken(context, samples, batch_size):
-    recipe = Recipe(epochs=3, batch_size=batch_size)
+    recipe = Training(epochs=3, batch_size=batch_size)
     assert steps_of(recipe, samples) == len(path_batches(samples, recipe, context))
 
 
 def test_plain_sgd_passes_and_the_default_recipe_does_not():
-    check_plain_sgd(Recipe(**PLAIN))
+    check_plain_sgd(Training(**PLAIN))
     with pytest.raises(ConfigError, match=r"momentum 0\.9 instead of 0, weight_decay 0\.0005"):
-        check_plain_sgd(Recipe())
+        check_plain_sgd(Training())
 
 
 @pytest.mark.parametrize(
@@ -47,5 +47,5 @@ def test_plain_sgd_passes_and_the_default_recipe_does_not():
     ],
 )
 def test_every_departure_is_named(setting):
-    (departure,) = departures_from_theorem(Recipe(**{**PLAIN, **setting}))
+    (departure,) = departures_from_theorem(Training(**{**PLAIN, **setting}))
     assert departure.startswith(next(iter(setting)))

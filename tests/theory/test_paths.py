@@ -8,14 +8,14 @@ import torch
 from torch.nn import functional as F
 
 from expunge.errors import DivergedError, MaskError
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.theory.normalisation import fix_normalisation
 from expunge.theory.paths import add_back, path_batches, walk
 from expunge.training.fit import fit
 from expunge.training.step import task_loss
 from expunge.training.streams import Stream
 
-PLAIN = Recipe(
+PLAIN = Training(
     epochs=3, batch_size=16, lr=0.05, momentum=0.0, weight_decay=0.0, schedule="constant"
 )
 FORGET = torch.tensor([0, 7, 8, 31, 59])

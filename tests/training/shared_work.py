@@ -21,7 +21,7 @@ from expunge.methods.influence import InfluenceConfig, influence_unlearning
 from expunge.models.build import build
 from expunge.models.spec import spec_for
 from expunge.scenarios import by_class, make_split
-from expunge.settings import Augmentation, Recipe
+from expunge.settings import Augmentation, Training
 from expunge.sparsity import PRUNERS
 from expunge.training.fit import Penalty, fit
 from expunge.training.predict import predict
@@ -96,7 +96,7 @@ def training(fabric):
     """Weights and running statistics after a few steps in float64, the last batch an odd one."""
     index = torch.arange(6, 61)
     crop_and_flip = Augmentation(crop_padding=2, flip=True)
-    recipe = Recipe(epochs=2, batch_size=16, lr=0.02, schedule="cosine", label_smoothing=0.1)
+    recipe = Training(epochs=2, batch_size=16, lr=0.02, schedule="cosine", label_smoothing=0.1)
     found = {}
     for name, penalty, masked, changes, some in (
         ("plain", None, False, Augmentation(), index),
@@ -117,8 +117,8 @@ def methods(fabric):
     """What every method makes of a network, dense and under a mask."""
     split = make_split(samples(61), by_class(1))
     changes = Augmentation(crop_padding=1, flip=True)
-    recipe = Recipe(epochs=2, batch_size=16, lr=0.02, schedule="constant", label_smoothing=0.1)
-    context = Context(fabric=fabric, rebuild=double, recipe=recipe, augmentation=changes)
+    recipe = Training(epochs=2, batch_size=16, lr=0.02, schedule="constant", label_smoothing=0.1)
+    context = Context(fabric=fabric, rebuild=double, training=recipe, augmentation=changes)
     found = {}
     for method in METHODS:
         config = from_mapping(method.config, method.example, method.name)
@@ -204,7 +204,7 @@ def other_inputs(fabric):
             spec = spec_for(name, data.inputs, 3, width=width, statistics=statistics)
             model = build(spec, 0).double()
             context = Context(fabric=fabric)
-            recipe = Recipe(epochs=2, batch_size=8, lr=0.02, schedule="constant")
+            recipe = Training(epochs=2, batch_size=8, lr=0.02, schedule="constant")
             fit(model, Stream(data, torch.arange(len(data))), task_loss, recipe, context)
             split = make_split(data, by_class(1))
             kind = data.inputs.kind

@@ -9,14 +9,14 @@ from tests.oracles.adamw import adamw
 from tests.training.test_fit import LOSSES
 
 from expunge.errors import ConfigError
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.training.batches import shuffled_batches
 from expunge.training.fit import Penalty, fit
 from expunge.training.schedule import learning_rate
 from expunge.training.step import task_loss
 from expunge.training.streams import Stream
 
-RECIPE = Recipe(
+RECIPE = Training(
     epochs=3,
     batch_size=16,
     optimizer="adamw",
@@ -101,4 +101,4 @@ def test_what_adamw_has_not_is_refused(changes):
 
 def test_an_unknown_optimiser_is_refused():
     with pytest.raises(ConfigError, match="optimizer must be one of sgd, adamw, got 'adam'"):
-        Recipe(optimizer="adam")
+        Training(optimizer="adam")

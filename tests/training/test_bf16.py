@@ -8,14 +8,14 @@ from expunge.data.sources import load
 from expunge.data.spec import DataSpec
 from expunge.models.build import build
 from expunge.models.spec import ModelSpec
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.training.fit import fit
 from expunge.training.predict import predict
 from expunge.training.step import task_loss
 from expunge.training.streams import Stream
 from expunge.types import Context
 
-RECIPE = Recipe(epochs=8, batch_size=64, lr=0.2, schedule="one_cycle", warmup_epochs=2)
+RECIPE = Training(epochs=8, batch_size=64, lr=0.2, schedule="one_cycle", warmup_epochs=2)
 
 
 @pytest.mark.slow

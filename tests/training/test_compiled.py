@@ -7,13 +7,13 @@ import pytest
 import torch
 from tests.conftest import small_network
 
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.training.fit import Penalty, fit
 from expunge.training.step import task_loss
 from expunge.training.streams import Stream
 
 # Of 40 samples: two batches of the usual size, and one of 8.
-RECIPE = Recipe(epochs=3, batch_size=16, lr=0.05, schedule="constant", crop_padding=1)
+RECIPE = Training(epochs=3, batch_size=16, lr=0.05, schedule="constant", crop_padding=1)
 REAL = torch.compile
 
 
@@ -32,19 +32,19 @@ def captured(monkeypatch):
     torch.compiler.reset()
 
 
-def trained(samples, context, recipe=RECIPE, seed=0):
+def trained(samples, context, training=RECIPE, seed=0):
     model = small_network()
     mask = {
         name: (torch.arange(p.numel()) % 3 > 0).view(p.shape)
         for name, p in model.named_parameters()
         if name in ("conv.weight", "conv2.weight")
     }
-    context = replace(context, mask=mask, augmentation=recipe.augmentation, seed=seed)
+    context = replace(context, mask=mask, augmentation=training.augmentation, seed=seed)
     fit(
         model,
         Stream(samples, torch.arange(40)),
         task_loss,
-        recipe,
+        training,
         context,
         penalty=Penalty(gamma=1e-3),
     )

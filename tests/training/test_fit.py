@@ -9,7 +9,7 @@ from tests.conftest import small_network
 from tests.oracles.sgd import sgd
 
 from expunge.errors import ConfigError, DivergedError, MaskError
-from expunge.settings import Augmentation, Recipe
+from expunge.settings import Augmentation, Training
 from expunge.training.batches import shuffled_batches
 from expunge.training.fit import Penalty, fit
 from expunge.training.step import task_loss
@@ -17,7 +17,7 @@ from expunge.training.streams import Stream
 
 LOSSES = {False: task_loss, True: lambda step: -step.losses()}
 """By whether the loss is climbed."""
-RECIPE = Recipe(epochs=3, batch_size=16, lr=0.05, schedule="constant")
+RECIPE = Training(epochs=3, batch_size=16, lr=0.05, schedule="constant")
 
 
 @pytest.fixture
@@ -26,9 +26,9 @@ def exact(context):
     return replace(context, fabric=Fabric(accelerator="cpu", devices=1, precision="64-true"))
 
 
-def steps_of(context, index, recipe=RECIPE):
+def steps_of(context, index, training=RECIPE):
     order = context.generator("order")
-    epochs = [shuffled_batches(index, recipe.batch_size, order) for _ in range(recipe.epochs)]
+    epochs = [shuffled_batches(index, training.batch_size, order) for _ in range(training.epochs)]
     return [batch for epoch in epochs for batch in epoch], len(epochs[0])
 
 
@@ -203,5 +203,5 @@ def test_a_penalty_on_scaled_gradients_is_refused(samples, context, network):
 
 def test_a_warm_up_as_long_as_the_training_is_refused():
     with pytest.raises(ConfigError, match="warmup_epochs must be less than epochs, got 5 of 5"):
-        Recipe(epochs=5, warmup_epochs=5)
-    assert Recipe(epochs=0, warmup_epochs=5).epochs == 0
+        Training(epochs=5, warmup_epochs=5)
+    assert Training(epochs=0, warmup_epochs=5).epochs == 0

@@ -3,13 +3,13 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.training.fit import fit
 from expunge.training.reproducibility import seeded_layers
 from expunge.training.step import task_loss
 from expunge.training.streams import Stream
 
-RECIPE = Recipe(epochs=2, batch_size=16, lr=0.05, schedule="constant")
+RECIPE = Training(epochs=2, batch_size=16, lr=0.05, schedule="constant")
 
 
 def with_dropout():

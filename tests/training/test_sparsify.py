@@ -5,18 +5,18 @@ import torch
 from tests.conftest import small_network
 
 from expunge.errors import ConfigError
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.sparsity import get_pruner
 from expunge.training.fit import fit
 from expunge.training.sparsify import sparsify
 from expunge.training.step import task_loss
 from expunge.training.streams import Stream
 
-RECIPE = Recipe(epochs=2, batch_size=16, lr=0.05, schedule="constant")
+RECIPE = Training(epochs=2, batch_size=16, lr=0.05, schedule="constant")
 
 
 def test_omp_rewinds_and_trains_again_under_the_mask(samples, context):
-    context = replace(context, recipe=RECIPE)
+    context = replace(context, training=RECIPE)
     model, early = small_network(1), small_network(2)
     pruner = get_pruner("omp")
     config = pruner.config(sparsity=0.5)
@@ -29,7 +29,7 @@ def test_omp_rewinds_and_trains_again_under_the_mask(samples, context):
 
 
 def test_without_rewind_training_goes_on_from_the_trained_weights(samples, context):
-    context = replace(context, recipe=replace(RECIPE, epochs=0))
+    context = replace(context, training=replace(RECIPE, epochs=0))
     model = small_network(1)
     pruner = get_pruner("omp")
     sparse, mask = sparsify(
@@ -40,15 +40,15 @@ def test_without_rewind_training_goes_on_from_the_trained_weights(samples, conte
 
 def test_what_is_missing_is_named(samples, context, network):
     pruner = get_pruner("omp")
-    with pytest.raises(ConfigError, match="recipe"):
+    with pytest.raises(ConfigError, match="training settings"):
         sparsify(network, samples, pruner, pruner.config(), context)
     config = pruner.config(sparsity=0.5)
     with pytest.raises(ConfigError, match="rewind"):
-        sparsify(network, samples, pruner, config, replace(context, recipe=RECIPE))
+        sparsify(network, samples, pruner, config, replace(context, training=RECIPE))
 
 
 def test_imp_against_its_rounds_by_hand(samples, context):
-    context = replace(context, recipe=RECIPE)
+    context = replace(context, training=RECIPE)
     model, early = small_network(1), small_network(2)
     pruner, everything = get_pruner("imp"), torch.arange(60)
     config = pruner.config(sparsity=0.4)
@@ -87,7 +87,7 @@ def test_imp_against_its_rounds_by_hand(samples, context):
 
 
 def test_imp_without_rewind_goes_on_from_where_it_stands(samples, context):
-    context = replace(context, recipe=replace(RECIPE, epochs=1))
+    context = replace(context, training=replace(RECIPE, epochs=1))
     pruner = get_pruner("imp")
     config = pruner.config(sparsity=0.36, rewind=False)
     sparse, mask = sparsify(small_network(1), samples, pruner, config, context)
@@ -103,7 +103,7 @@ def test_imp_without_rewind_goes_on_from_where_it_stands(samples, context):
 def test_a_sparse_model_is_forgotten_by_pruners_of_new_networks(samples, context):
     """Their network is new: the mask of the model that they are given is none of it."""
     pruner = get_pruner("synflow")
-    context = replace(context, recipe=replace(RECIPE, epochs=0))
+    context = replace(context, training=replace(RECIPE, epochs=0))
     config = pruner.config(sparsity=0.3, rounds=3)
     _, expected = sparsify(small_network(1), samples, pruner, config, context)
     gone = {name: ~entry for name, entry in expected.items()}

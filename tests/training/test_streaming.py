@@ -11,13 +11,13 @@ from expunge.data.inputs.images import StreamedImages
 from expunge.methods.fisher_forgetting import FisherForgettingConfig, fisher_forgetting
 from expunge.methods.influence import InfluenceConfig, influence_unlearning
 from expunge.scenarios import by_class, make_split
-from expunge.settings import Augmentation, Recipe
+from expunge.settings import Augmentation, Training
 from expunge.training.fit import fit
 from expunge.training.predict import predict
 from expunge.training.step import task_loss
 from expunge.training.streams import Stream
 
-RECIPE = Recipe(epochs=2, batch_size=16, lr=0.05)
+RECIPE = Training(epochs=2, batch_size=16, lr=0.05)
 CHANGES = Augmentation(crop_padding=1, flip=True)
 
 

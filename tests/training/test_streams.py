@@ -8,13 +8,13 @@ import torch
 from tests.conftest import small_network
 
 from expunge.errors import ConfigError, DivergedError
-from expunge.settings import Augmentation, Recipe
+from expunge.settings import Augmentation, Training
 from expunge.training.batches import batch_count, shuffled_batches
 from expunge.training.fit import fit
 from expunge.training.step import Phase, task_loss
 from expunge.training.streams import Stream
 
-RECIPE = Recipe(epochs=2, batch_size=16, lr=0.01, schedule="constant")
+RECIPE = Training(epochs=2, batch_size=16, lr=0.01, schedule="constant")
 
 
 @pytest.fixture

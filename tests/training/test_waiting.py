@@ -10,7 +10,7 @@ from tests.training.test_fit import some_mask
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from expunge.data.inputs.images import ResidentImages
-from expunge.settings import Augmentation, Recipe
+from expunge.settings import Augmentation, Training
 from expunge.training.batches import with_labels
 from expunge.training.fit import Penalty, fit
 from expunge.training.step import task_loss
@@ -67,7 +67,7 @@ def waits_of(samples, context, recipe, penalty, loss=task_loss):
 def test_only_the_loss_of_an_epoch_is_read(samples, context, optimizer, form):
     context = replace(context, augmentation=Augmentation(crop_padding=1, flip=True))
     penalty = Penalty(gamma=1e-3, form=form)
-    recipe = Recipe(epochs=2, batch_size=20, lr=0.01, optimizer=optimizer, schedule="cosine")
+    recipe = Training(epochs=2, batch_size=20, lr=0.01, optimizer=optimizer, schedule="cosine")
     few = waits_of(samples, context, recipe, penalty)
     many = waits_of(samples, context, replace(recipe, batch_size=4), penalty)
     longer = waits_of(samples, context, replace(recipe, epochs=5), penalty)
@@ -76,7 +76,7 @@ def test_only_the_loss_of_an_epoch_is_read(samples, context, optimizer, form):
 
 
 def test_nor_do_streams_that_go_round_make_it_wait(samples, context):
-    recipe = Recipe(epochs=2, batch_size=20, lr=0.01, schedule="constant")
+    recipe = Training(epochs=2, batch_size=20, lr=0.01, schedule="constant")
     few, many = (
         waits_of(samples, context, replace(recipe, batch_size=size), None, both) for size in (20, 4)
     )

@@ -31,7 +31,7 @@ from expunge.metrics.membership.protocol import mia_efficacy, mia_privacy
 from expunge.models.build import build
 from expunge.models.spec import ModelSpec
 from expunge.scenarios import by_class, make_split
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.sparsity import PRUNERS
 from expunge.training.fit import fit
 from expunge.training.predict import predict
@@ -45,7 +45,7 @@ COMMAND = "python -m tests.wiring.golden"
 TOLERANCE = 5e-4
 """Relative: processors add up in other orders. It moved these numbers by less than 1e-6 to use
 another instruction set or two threads, and by 1.1e-4 to do without oneDNN."""
-RECIPE = Recipe(
+RECIPE = Training(
     epochs=2, batch_size=32, lr=0.02, schedule="cosine", label_smoothing=0.1, crop_padding=1
 )
 
@@ -85,7 +85,7 @@ def context(seed):
         fabric=fabric(),
         seed=seed,
         rebuild=fresh,
-        recipe=RECIPE,
+        training=RECIPE,
         augmentation=RECIPE.augmentation,
     )
 

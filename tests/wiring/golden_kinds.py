@@ -25,11 +25,11 @@ from expunge.metrics.example import example_evidence
 from expunge.metrics.metric import measure
 from expunge.models.spec import NetworkSettings
 from expunge.runs import Store
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.theory.config import HessianConfig
 
 SPEC = DataSpec(source="digits", train_limit=100, test_limit=50)
-PLAIN = Recipe(
+PLAIN = Training(
     epochs=2, batch_size=25, lr=0.01, momentum=0.0, weight_decay=0.0, schedule="constant"
 )
 BY_NAME = {"train", "prune", "unlearn", "predict", "empty"}

@@ -20,7 +20,7 @@ from expunge.training.step import task_loss
 from expunge.training.streams import Stream
 from expunge.types import Context
 
-RECIPE = expunge.Recipe(
+RECIPE = expunge.Training(
     epochs=2, batch_size=16, lr=0.05, schedule="constant", label_smoothing=0.1, crop_padding=1
 )
 
@@ -46,7 +46,7 @@ def test_prune_is_magnitudes_and_training_from_the_rewind(samples):
     split = expunge.split(samples, forget=expunge.by_class(1))
     rewind = small_network(2).state_dict()
     sparse = expunge.prune(
-        small_network(1), split, sparsity=0.4, recipe=RECIPE, rewind=rewind, seed=3,
+        small_network(1), split, sparsity=0.4, training=RECIPE, rewind=rewind, seed=3,
         device="cpu", precision="bf16-mixed",
     )  # fmt: skip
     magnitudes = {name: w.detach().abs() for name, w in prunable(small_network(1)).items()}
@@ -68,7 +68,7 @@ def test_unlearn_keeps_the_mask_the_seed_and_the_recipe(samples):
         model.get_parameter(name).data.mul_(kept)
     sparse = expunge.Sparse(model, mask)
     found = expunge.unlearn(
-        sparse, split, method="retrain", recipe=RECIPE, rebuild=small_network, seed=3,
+        sparse, split, method="retrain", training=RECIPE, rebuild=small_network, seed=3,
         device="cpu", precision="bf16-mixed",
     )  # fmt: skip
     ours = small_network(derive_seed(3, "initialisation"))

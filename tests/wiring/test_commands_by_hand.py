@@ -17,7 +17,7 @@ from expunge.models.build import build
 from expunge.models.spec import ModelSpec
 from expunge.models.weights import read_tensors
 from expunge.scenarios import by_ids, make_split
-from expunge.settings import Recipe, derive_seed
+from expunge.settings import Training, derive_seed
 from expunge.training.fit import fit
 from expunge.training.step import task_loss
 from expunge.training.streams import Stream
@@ -119,7 +119,7 @@ def test_a_model_is_trained_in_bf16_and_judged_in_float32(answer, tmp_path):
     )  # fmt: skip
     assert gone["unlearned_from"] == original
 
-    recipe = Recipe(epochs=2, batch_size=16, schedule="cosine", flip=True)
+    recipe = Training(epochs=2, batch_size=16, schedule="cosine", flip=True)
     half = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
     context = Context(fabric=half, seed=3, augmentation=recipe.augmentation)
     mean, std = input_statistics(train)
@@ -128,7 +128,7 @@ def test_a_model_is_trained_in_bf16_and_judged_in_float32(answer, tmp_path):
     fit(model, Stream(train, torch.arange(60)), task_loss, recipe, context)
     before = copy.deepcopy(model)
     split = make_split(train, by_ids(train.ids[10:25]))
-    short = Recipe(epochs=1, batch_size=10, lr=0.1, momentum=0.5, schedule="constant")
+    short = Training(epochs=1, batch_size=10, lr=0.1, momentum=0.5, schedule="constant")
     fit(
         model,
         Stream(train, split.retain),

@@ -28,7 +28,7 @@ from expunge.models.build import build
 from expunge.models.spec import ModelSpec
 from expunge.models.weights import read_tensors
 from expunge.scenarios import at_random, by_class, make_split
-from expunge.settings import Recipe, derive_seed
+from expunge.settings import Training, derive_seed
 from expunge.sparsity.mask import prunable
 from expunge.sparsity.ranking import keep_highest
 from expunge.training.fit import Penalty, fit
@@ -85,7 +85,7 @@ gamma = 3e-3
 batch_size = 64
 """
 DATA = DataSpec(source="digits", train_limit=200, test_limit=100, validation_fraction=0.1, seed=2)
-TRAINING = Recipe(
+TRAINING = Training(
     epochs=5,
     batch_size=24,  # of 200 and of the retained samples: the last batch is a smaller one
     lr=0.15,
@@ -197,7 +197,7 @@ def unlearned(base, split, scenario, seed):
 
     def short(config):
         """The methods' own optimiser; augmentation is the training's."""
-        return Recipe(
+        return Training(
             epochs=config.epochs,
             batch_size=config.batch_size,
             lr=config.lr,

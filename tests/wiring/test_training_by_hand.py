@@ -14,7 +14,7 @@ from expunge.errors import ConfigError
 from expunge.methods import METHODS
 from expunge.methods.run import run_method
 from expunge.scenarios import by_class, make_split
-from expunge.settings import Recipe, derive_seed
+from expunge.settings import Training, derive_seed
 from expunge.sparsity import PRUNERS
 from expunge.training.fit import fit
 from expunge.training.predict import predict
@@ -23,7 +23,7 @@ from expunge.training.step import task_loss
 from expunge.training.streams import Stream
 from expunge.types import Context
 
-EVERYTHING = Recipe(
+EVERYTHING = Training(
     epochs=3,
     batch_size=14,
     lr=0.05,
@@ -77,7 +77,7 @@ def test_all_that_a_recipe_says_is_what_the_loop_does(samples):
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_a_look_at_other_samples_between_epochs_changes_nothing(samples, fabric, optimizer):
     """What a fused optimiser keeps of a weight is by where it lies: predicting must not move it."""
-    recipe = Recipe(epochs=3, batch_size=16, lr=0.01, schedule="constant", optimizer=optimizer)
+    recipe = Training(epochs=3, batch_size=16, lr=0.01, schedule="constant", optimizer=optimizer)
     alone, looked_at = small_network(), small_network()
     fit(alone, Stream(samples, torch.arange(60)), task_loss, recipe, Context(fabric=fabric))
 
@@ -115,12 +115,12 @@ OTHER = {
 
 
 def test_every_setting_of_a_recipe_has_a_value_here():
-    assert OTHER.keys() == {field.name for field in fields(Recipe)}
+    assert OTHER.keys() == {field.name for field in fields(Training)}
 
 
 @pytest.mark.parametrize("setting", [name for name, value in OTHER.items() if value is not None])
 def test_every_setting_of_a_recipe_changes_the_training(samples, fabric, setting):
-    usual = Recipe(epochs=3, batch_size=16, lr=0.01, milestones=(2,))
+    usual = Training(epochs=3, batch_size=16, lr=0.01, milestones=(2,))
     weights = []
     for recipe in (usual, replace(usual, **{setting: OTHER[setting]})):
         model = small_network()
@@ -146,7 +146,7 @@ def settings(registry):
 @pytest.mark.parametrize(("method", "setting"), settings(METHODS))
 def test_every_setting_of_a_method_changes_its_result(samples, context, method, setting):
     split = make_split(samples, by_class(1))
-    context = replace(context, recipe=Recipe(epochs=2, batch_size=16, lr=0.01))
+    context = replace(context, training=Training(epochs=2, batch_size=16, lr=0.01))
 
     def result(config):
         return weights_of(run_method(method, small_network(), split, config, context)[0])
@@ -156,7 +156,7 @@ def test_every_setting_of_a_method_changes_its_result(samples, context, method, 
 
 @pytest.mark.parametrize(("pruner", "setting"), settings(PRUNERS))
 def test_every_setting_of_a_pruner_changes_its_result(samples, context, pruner, setting):
-    context = replace(context, recipe=Recipe(epochs=1, batch_size=16, lr=0.01))
+    context = replace(context, training=Training(epochs=1, batch_size=16, lr=0.01))
     rewind = small_network(3).state_dict()
 
     def result(config):

@@ -37,7 +37,7 @@ def methods(
             "kind": "pruner",
             "name": pruner.name,
             "summary": pruner.summary,
-            "needs": ["rebuild", "recipe"] if pruner.when == "initial" else ["recipe"],
+            "needs": ["rebuild", "training"] if pruner.when == "initial" else ["training"],
             "reads": ["forget", "retain"] if pruner.needs_samples else [],
             "cite": pruner.cite,
             "settings": settings(pruner.config),

@@ -40,7 +40,7 @@ def train_settings() -> "Sequence[Flags]":
     from expunge.cli.settings import Flags
     from expunge.data.spec import DataSpec
     from expunge.models.spec import NetworkSettings
-    from expunge.settings import Recipe
+    from expunge.settings import Training
 
     return (
         Flags(
@@ -50,7 +50,7 @@ def train_settings() -> "Sequence[Flags]":
             left_out=frozenset({"source", "edits"}),
         ),
         Flags(NetworkSettings, "Network", left_out=frozenset({"name"})),
-        Flags(Recipe, "Training; what is not set is as the architecture's recipe has it"),
+        Flags(Training, "Training; what is not set is as the architecture usually has it"),
     )
 
 
@@ -90,15 +90,17 @@ def train(
     from expunge.data.spec import DataSpec
     from expunge.graph.kinds.data import add_data
     from expunge.graph.kinds.train import Origin, add_train, check_training
-    from expunge.models.recipes import recipe_for
     from expunge.models.spec import NetworkSettings
-    from expunge.settings import Recipe
+    from expunge.models.trainings import training_for
+    from expunge.settings import Training
 
     of_data, of_network, of_training = read_flags(context.args, train_settings(), "train")
     spec = from_mapping(DataSpec, {"source": data, **of_data}, "train")
     origin = Origin(
         network=from_mapping(NetworkSettings, {"name": model, **of_network}, "train"),
-        training=from_mapping(Recipe, {**to_mapping(recipe_for(model)), **of_training}, "train"),
+        training=from_mapping(
+            Training, {**to_mapping(training_for(model)), **of_training}, "train"
+        ),
         seed=seed,
         precision=precision,
         weights=weights,
@@ -127,8 +129,8 @@ def _caution(held_out: tuple[str, ...], recipe_given: bool) -> None:
         )
     if not recipe_given:
         typer.echo(
-            "note: no recipe was given: Retrain and pruning train by the network's default one; "
-            "give the words of the model's own, such as --epochs 100 --lr 0.1",
+            "note: no training settings were given: Retrain and pruning train by the network's "
+            "own; give those that the model was trained with, such as --epochs 100 --lr 0.1",
             err=True,
         )
 

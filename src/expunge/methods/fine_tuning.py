@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from expunge.methods.method import Method, Range
 from expunge.methods.sgd import SGDConfig
-from expunge.settings import Recipe, check_choice
+from expunge.settings import Training, check_choice
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,9 +27,9 @@ class FineTuningConfig(SGDConfig):
         check_choice("lr_schedule", self.lr_schedule, ("constant", "cosine"))
         super().__post_init__()
 
-    def recipe(self) -> Recipe:
+    def training(self) -> Training:
         """The same settings as the training loop takes them; it validates them."""
-        return replace(super().recipe(), schedule=self.lr_schedule)
+        return replace(super().training(), schedule=self.lr_schedule)
 
 
 def fine_tuning(
@@ -46,7 +46,7 @@ def fine_tuning(
 
     student = copy.deepcopy(model)
     retain = Stream(split.train, split.retain)
-    fit(student, retain, task_loss, config.recipe(), context, label="ft")
+    fit(student, retain, task_loss, config.training(), context, label="ft")
     return student
 
 

@@ -41,7 +41,7 @@ def gradient_ascent(
 
     student = copy.deepcopy(model)
     forget = Stream(split.train, split.forget)
-    fit(student, forget, _negative, config.recipe(), context, label="ga")
+    fit(student, forget, _negative, config.training(), context, label="ga")
     return student
 
 

@@ -59,7 +59,7 @@ def l1_sparse(
         student,
         Stream(split.train, split.retain),
         task_loss,
-        config.recipe(),
+        config.training(),
         context,
         label="l1_sparse",
         penalty=config.penalty(),

@@ -52,7 +52,7 @@ class Method:
     """Its settings: a frozen dataclass whose defaults are the paper's."""
     reads: frozenset[Literal["forget", "retain"]]
     """Which samples it needs."""
-    needs: frozenset[Literal["recipe", "rebuild"]] = frozenset()
+    needs: frozenset[Literal["training", "rebuild"]] = frozenset()
     """What it needs from the context besides a device."""
     search: Mapping[str, Range] = field(default_factory=dict)
     """Between which values `expunge tune` searches its settings; empty: nothing to tune."""

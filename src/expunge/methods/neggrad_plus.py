@@ -56,7 +56,7 @@ def neggrad_plus(
         "forget": Stream(split.train, split.forget),
     }
     student = copy.deepcopy(model)
-    fit(student, streams, loss, config.recipe(), context, label="neggrad_plus")
+    fit(student, streams, loss, config.training(), context, label="neggrad_plus")
     return student
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from expunge.errors import ConfigError
 from expunge.methods.method import Method, Range
 from expunge.methods.sgd import SGDConfig
-from expunge.settings import Recipe, check_range
+from expunge.settings import Training, check_range
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -47,9 +47,9 @@ class ScrubConfig(SGDConfig):
         check_range("forget_batch_size", self.forget_batch_size, 1, None)
         super().__post_init__()
 
-    def recipe(self) -> Recipe:
+    def training(self) -> Training:
         """The optimiser's settings as the training loop takes them; it validates them."""
-        return replace(super().recipe(), schedule="milestones", milestones=self.milestones)
+        return replace(super().training(), schedule="milestones", milestones=self.milestones)
 
 
 def scrub(model: nn.Module, split: Split, config: ScrubConfig, context: Context) -> nn.Module:
@@ -86,7 +86,7 @@ def scrub(model: nn.Module, split: Split, config: ScrubConfig, context: Context)
     phases = [[forget, retain]] * first + [[retain]] * (config.epochs - first)
     student = copy.deepcopy(model)
     teachers = {"original": model}
-    fit(student, streams, phases, config.recipe(), context, label="scrub", teachers=teachers)
+    fit(student, streams, phases, config.training(), context, label="scrub", teachers=teachers)
     return student
 
 

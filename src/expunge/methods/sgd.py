@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from expunge.settings import Recipe
+from expunge.settings import Training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,11 +23,11 @@ class SGDConfig:
     """Samples in one step."""
 
     def __post_init__(self) -> None:
-        self.recipe()
+        self.training()
 
-    def recipe(self) -> Recipe:
+    def training(self) -> Training:
         """The same settings as the training loop takes them; it validates them."""
-        return Recipe(
+        return Training(
             epochs=self.epochs,
             lr=self.lr,
             momentum=self.momentum,

@@ -11,10 +11,10 @@ from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, unknown
 from expunge.methods import get_method
 from expunge.metrics import DEFAULT_METRICS, get_metric
-from expunge.models.recipes import recipe_for
 from expunge.models.spec import NetworkSettings
+from expunge.models.trainings import training_for
 from expunge.scenarios import parse
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.sparsity import get_pruner
 
 CHOSEN_BY = "chosen_by"
@@ -30,7 +30,7 @@ class Experiment:
     """What is trained on and tested on."""
     network: NetworkSettings
     """What is trained."""
-    training: Recipe
+    training: Training
     """How."""
     scenarios: tuple[str, ...]
     """What is forgotten: `class:3`, `random:0.1`, `ids:FILE`, `edited:EDIT`."""
@@ -144,13 +144,13 @@ def parse_experiment(text: str, where: str) -> Experiment:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where} is not TOML: {error}") from None
-    parts = {"data": DataSpec, "network": NetworkSettings, "training": Recipe}
+    parts = {"data": DataSpec, "network": NetworkSettings, "training": Training}
     for name, cls in parts.items():
         if not isinstance(tables.get(name, {}), Mapping):
             raise ConfigError(f"{where}: {name} must be a table")
         given = tables.get(name, {})
-        if cls is Recipe:  # what the file does not set is as the architecture's recipe has it
-            given = {**to_mapping(recipe_for(tables["network"].name)), **given}
+        if cls is Training:  # what the file does not set is as the architecture's recipe has it
+            given = {**to_mapping(training_for(tables["network"].name)), **given}
         tables[name] = from_mapping(cls, given, f"{where}: {name}")
     for name in ("methods", "pruners"):
         table = tables.get(name, {})

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from expunge.batch import Batch
-    from expunge.settings import Recipe
+    from expunge.settings import Training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +32,9 @@ class Classify:
     def __post_init__(self) -> None:
         check_range("label_smoothing", self.label_smoothing, 0, 1)
 
-    def trained_by(self, recipe: Recipe) -> Classify:
-        """With the recipe's label smoothing."""
-        return replace(self, label_smoothing=recipe.label_smoothing)
+    def trained_by(self, training: Training) -> Classify:
+        """With the training's label smoothing."""
+        return replace(self, label_smoothing=training.label_smoothing)
 
     def inputs(self, batch: Batch) -> Batch:
         """Bytes as float32 in 0-1, all else as it is stored.

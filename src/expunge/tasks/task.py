@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from expunge.batch import Batch
-    from expunge.settings import Recipe
+    from expunge.settings import Training
 
 
 class Task(Protocol):
@@ -29,8 +29,8 @@ class Task(Protocol):
         """Raised when its numbers change; part of the id of every model that was trained for it."""
         ...
 
-    def trained_by(self, recipe: Recipe) -> Self:
-        """The same task, with what a training recipe says about its loss."""
+    def trained_by(self, training: Training) -> Self:
+        """The same task, with what the training settings say of its loss."""
         ...
 
     def inputs(self, batch: Batch) -> Batch:

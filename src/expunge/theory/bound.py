@@ -1,9 +1,9 @@
-"""The bound of the theorem, and whether a recipe is one that it speaks of."""
+"""The bound of the theorem, and whether training is as it assumes."""
 
 from __future__ import annotations
 
 from expunge.errors import ConfigError
-from expunge.settings import Recipe, check_range
+from expunge.settings import Training, check_range
 
 
 def unlearning_error_bound(lr: float, steps: int, moved: float, sigma: float) -> float:
@@ -26,42 +26,42 @@ def unlearning_error_bound(lr: float, steps: int, moved: float, sigma: float) ->
     return lr**2 * steps * moved * sigma
 
 
-def steps_of(recipe: Recipe, samples: int) -> int:
-    """How many SGD steps `recipe` takes over that many samples."""
+def steps_of(training: Training, samples: int) -> int:
+    """How many SGD steps `training` takes over that many samples."""
     from expunge.training.batches import batch_count
 
-    return recipe.epochs * batch_count(samples, recipe.batch_size)
+    return training.epochs * batch_count(samples, training.batch_size)
 
 
-def departures_from_theorem(recipe: Recipe) -> list[str]:
-    """The settings in which `recipe` is not SGD with a constant step on a sum of sample losses."""
+def departures_from_theorem(training: Training) -> list[str]:
+    """The settings that are not of SGD with a constant step on a sum of sample losses."""
     departures = []
-    if recipe.optimizer != "sgd":
-        departures.append(f'optimizer "{recipe.optimizer}" instead of "sgd"')
-    if recipe.momentum != 0:
-        departures.append(f"momentum {recipe.momentum:g} instead of 0")
-    if recipe.weight_decay != 0:
-        departures.append(f"weight_decay {recipe.weight_decay:g} instead of 0")
-    if recipe.schedule != "constant":
-        departures.append(f'schedule "{recipe.schedule}" instead of "constant"')
-    if recipe.warmup_epochs != 0:
-        departures.append(f"warmup_epochs {recipe.warmup_epochs:g} instead of 0")
-    if recipe.label_smoothing != 0:
-        departures.append(f"label_smoothing {recipe.label_smoothing:g} instead of 0")
-    if recipe.crop_padding != 0:
-        departures.append(f"crop_padding {recipe.crop_padding} instead of 0")
-    if recipe.flip:
+    if training.optimizer != "sgd":
+        departures.append(f'optimizer "{training.optimizer}" instead of "sgd"')
+    if training.momentum != 0:
+        departures.append(f"momentum {training.momentum:g} instead of 0")
+    if training.weight_decay != 0:
+        departures.append(f"weight_decay {training.weight_decay:g} instead of 0")
+    if training.schedule != "constant":
+        departures.append(f'schedule "{training.schedule}" instead of "constant"')
+    if training.warmup_epochs != 0:
+        departures.append(f"warmup_epochs {training.warmup_epochs:g} instead of 0")
+    if training.label_smoothing != 0:
+        departures.append(f"label_smoothing {training.label_smoothing:g} instead of 0")
+    if training.crop_padding != 0:
+        departures.append(f"crop_padding {training.crop_padding} instead of 0")
+    if training.flip:
         departures.append("flip true instead of false")
     return departures
 
 
-def check_plain_sgd(recipe: Recipe) -> None:
-    """Refuse a recipe that the theorem does not speak of.
+def check_plain_sgd(training: Training) -> None:
+    """Refuse training that the theorem does not speak of.
 
     Raises:
         ConfigError: names every setting that departs, and what it must be.
     """
-    departures = departures_from_theorem(recipe)
+    departures = departures_from_theorem(training)
     if departures:
         raise ConfigError(
             "the theorem is about plain SGD with a constant learning rate; training has "

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from expunge.batch import Batch
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.sparsity.mask import apply_mask
 from expunge.sparsity.masker import Masker
 from expunge.training.batches import shuffled_batches
@@ -23,14 +23,14 @@ from expunge.training.reproducibility import full_float32
 from expunge.types import Context, Samples
 
 
-def path_batches(samples: int, recipe: Recipe, context: Context) -> list[Tensor]:
+def path_batches(samples: int, training: Training, context: Context) -> list[Tensor]:
     """The batches of all epochs: the order of `fit` with the same context."""
     order = context.generator("order")
     everything = torch.arange(samples)
     return [
         batch
-        for _ in range(recipe.epochs)
-        for batch in shuffled_batches(everything, recipe.batch_size, order)
+        for _ in range(training.epochs)
+        for batch in shuffled_batches(everything, training.batch_size, order)
     ]
 
 

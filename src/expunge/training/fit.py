@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from expunge.errors import ConfigError, DivergedError, unknown
-from expunge.settings import Recipe, check_augmentation, derive_seed
+from expunge.settings import Training, check_augmentation, derive_seed
 from expunge.sparsity.gamma import GammaSchedule, gamma_at
 from expunge.sparsity.l1 import add_l1_gradient, proximal_step
 from expunge.sparsity.mask import apply_mask
@@ -46,7 +46,7 @@ def fit(
     model: nn.Module,
     streams: Stream | Mapping[str, Stream],
     loss: Loss | Sequence[Sequence[Phase]],
-    recipe: Recipe,
+    training: Training,
     context: Context,
     *,
     label: str = "train",
@@ -54,7 +54,7 @@ def fit(
     penalty: Penalty | None = None,
     after_epoch: Callable[[int], None] | None = None,
 ) -> None:
-    """Train `model` in place by `recipe` on the `loss` of `streams`.
+    """Train `model` in place by `training` on the `loss` of `streams`.
 
     A step descends, of every stream, the mean of the losses over its batch, all added up. The first
     stream leads: an epoch is one pass over it; of the others as many batches are taken, in as many
@@ -68,16 +68,16 @@ def fit(
     Raises:
         ConfigError: the proximal ℓ1 step is asked for with an optimiser other than SGD, a penalty
             on gradients that the precision scales, or augmentation of what is no image; a stream is
-            empty or unknown; phases are not of as many epochs as the recipe's; a loss is not of one
-            number a sample.
+            empty or unknown; phases are not of as many epochs as `training` has; a loss is not of
+            one number a sample.
         DivergedError: the loss of an epoch, or a weight at the end, is not finite.
         MaskError: the mask does not belong to the model.
     """
-    _check_penalty(penalty, recipe, context.fabric)
+    _check_penalty(penalty, training, context.fabric)
     fabric, device = context.fabric, context.device
-    task = context.task.trained_by(recipe)
-    lanes = _lanes(streams, task, recipe, context)
-    epochs = _phases(loss, lanes, recipe.epochs)
+    task = context.task.trained_by(training)
+    lanes = _lanes(streams, task, training, context)
+    epochs = _phases(loss, lanes, training.epochs)
     steps = sum(len(lanes[phase.leads]) for phases in epochs for phase in phases)
     frozen = teachers or {}
     with ExitStack() as placed:
@@ -87,7 +87,7 @@ def fit(
         if context.mask is not None:
             apply_mask(model, context.mask)
         parameters = [p for p in model.parameters() if p.requires_grad]
-        optimizer = _optimizer(parameters, recipe)
+        optimizer = _optimizer(parameters, training)
         keep_zeros = Masker(model, context.mask, optimizer) if context.mask is not None else None
         network, stepper = _set_up(model, optimizer, lanes, context)
         taught = {name: _frozen(teacher, fabric) for name, teacher in frozen.items()}
@@ -98,7 +98,7 @@ def fit(
             after_epoch(0)
         done = seen = 0
         for epoch, phases in enumerate(epochs):
-            gamma = 0.0 if penalty is None else _gamma(penalty, epoch, recipe.epochs)
+            gamma = 0.0 if penalty is None else _gamma(penalty, epoch, training.epochs)
             total = torch.zeros((), device=device)
             before = done
             for phase in phases:
@@ -108,7 +108,7 @@ def fit(
                     for name, lane in lanes.items()
                 }
                 for number in range(count):
-                    lr = learning_rate(recipe, epoch * count + number, count)
+                    lr = learning_rate(training, epoch * count + number, count)
                     for group in optimizer.param_groups:
                         group["lr"] = lr
                     step = Step(task, phase.leads, drawn, network, taught)
@@ -128,8 +128,8 @@ def fit(
             mean = float(sum_over_processes(total, fabric)) / max(1, done - before)
             if not math.isfinite(mean):
                 raise DivergedError(
-                    f"{label}: the loss of epoch {epoch + 1} of {recipe.epochs} is {mean}: "
-                    f"expected a finite number; lower the learning rate (lr={recipe.lr})"
+                    f"{label}: the loss of epoch {epoch + 1} of {training.epochs} is {mean}: "
+                    f"expected a finite number; lower the learning rate (lr={training.lr})"
                 )
             if after_epoch is not None:
                 after_epoch(epoch + 1)
@@ -137,7 +137,7 @@ def fit(
 
 
 def _lanes(
-    streams: Stream | Mapping[str, Stream], task: Task, recipe: Recipe, context: Context
+    streams: Stream | Mapping[str, Stream], task: Task, training: Training, context: Context
 ) -> dict[str, Lane]:
     """The streams at work; samples that several of them share are on the device once."""
     named = {"samples": streams} if isinstance(streams, Stream) else streams
@@ -153,7 +153,7 @@ def _lanes(
         name: Lane(
             name,
             stream,
-            stream.batch_size or recipe.batch_size,
+            stream.batch_size or training.batch_size,
             inputs[id(stream.samples)],
             task,
             context,
@@ -246,7 +246,7 @@ def check_finite(model: nn.Module, label: str) -> None:
             )
 
 
-def _check_penalty(penalty: Penalty | None, recipe: Recipe, fabric: "Fabric") -> None:
+def _check_penalty(penalty: Penalty | None, training: Training, fabric: "Fabric") -> None:
     if penalty is None:
         return
     if penalty.form == "subgradient" and getattr(fabric.strategy.precision, "scaler", None):
@@ -255,29 +255,29 @@ def _check_penalty(penalty: Penalty | None, recipe: Recipe, fabric: "Fabric") ->
             "the l1 penalty is added to gradients, and float16 scales them: "
             "use precision=bf16-mixed or 32-true"
         )
-    if penalty.form == "proximal" and recipe.optimizer != "sgd":
+    if penalty.form == "proximal" and training.optimizer != "sgd":
         # AdamW steps in a metric of its own, in which lr·γ is no threshold of the ℓ1 penalty.
         raise ConfigError(
-            f"the proximal form of the l1 penalty is SGD's, got optimizer={recipe.optimizer}: "
+            f"the proximal form of the l1 penalty is SGD's, got optimizer={training.optimizer}: "
             "use optimizer=sgd or form=subgradient"
         )
 
 
-def _optimizer(parameters: list[nn.Parameter], recipe: Recipe) -> Optimizer:
-    if recipe.optimizer == "adamw":
+def _optimizer(parameters: list[nn.Parameter], training: Training) -> Optimizer:
+    if training.optimizer == "adamw":
         return torch.optim.AdamW(
             parameters,
-            lr=recipe.lr,
-            betas=(recipe.momentum, 0.999),
-            weight_decay=recipe.weight_decay,
+            lr=training.lr,
+            betas=(training.momentum, 0.999),
+            weight_decay=training.weight_decay,
             fused=True,
         )
     return torch.optim.SGD(
         parameters,
-        lr=recipe.lr,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov and recipe.momentum > 0,
-        weight_decay=recipe.weight_decay,
+        lr=training.lr,
+        momentum=training.momentum,
+        nesterov=training.nesterov and training.momentum > 0,
+        weight_decay=training.weight_decay,
         fused=True,
     )
 

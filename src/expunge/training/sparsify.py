@@ -31,14 +31,14 @@ def sparsify(
     state dict of an early epoch of the original training, if `config.rewind` asks for it (Frankle
     et al. 2020), else where the network stands. What `context.mask` prunes stays so. A pruner of
     new networks is given one that `context.rebuild` makes, and training begins there; of `model`
-    only the architecture and the recipe are used.
+    only the architecture is used.
 
     Raises:
-        ConfigError: no training recipe, or a rewind is asked for and there is nothing to rewind to.
+        ConfigError: no training settings, or nothing to rewind to where that is asked for.
         MaskError: a whole layer would be pruned away.
         ModelError: the pruner needs a new network, and the context does not know how to build one.
     """
-    recipe = context.training_recipe()
+    training = context.training_settings()
     start: nn.Module | None = None
     network = model
     if pruner.when == "initial":
@@ -56,7 +56,7 @@ def sparsify(
         label = f"train at {sparsity:.1%} sparsity"
         if len(sparsities) > 1:
             label += f", round {number} of {len(sparsities)}"
-        fit(network, everything, task_loss, recipe, context, label=label)
+        fit(network, everything, task_loss, training, context, label=label)
     return network, mask
 
 

@@ -28,7 +28,7 @@ class Step:
         teachers: Mapping[str, Callable[[Batch], Tensor]],
     ) -> None:
         self.task = task
-        """Its loss is smoothed as the recipe says."""
+        """Its loss is smoothed as the training says."""
         self.leads = leads
         self._streams, self._network, self._teachers = streams, network, teachers
         self._batches: dict[str, Batch] = {}

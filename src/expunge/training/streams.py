@@ -24,7 +24,7 @@ class Stream:
     index: Tensor
     """Which of them: int64 indices."""
     batch_size: int | None = None
-    """Samples in one step, over all devices together; unset, as many as the recipe says."""
+    """Samples in one step, over all devices together; unset, as many as the training says."""
 
 
 @dataclass(frozen=True, eq=False)

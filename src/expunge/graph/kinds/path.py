@@ -14,7 +14,7 @@ from expunge.graph.kinds.train import context_for
 from expunge.graph.lineage import forgotten_by, training_samples, write_forgotten
 from expunge.graph.model_files import load_model, save_model
 from expunge.runs import checked, read_artefact, read_object, write_json
-from expunge.settings import Recipe, derive_seed
+from expunge.settings import Training, derive_seed
 from expunge.sparsity import get_pruner
 from expunge.theory.bound import check_plain_sgd
 
@@ -37,12 +37,12 @@ def add_path(graph: Graph, base_id: str) -> str:
     normalisation is fixed at θ_0.
 
     Raises:
-        ConfigError: the recipe of `base_id` is not plain SGD with a constant learning rate.
+        ConfigError: the training of `base_id` is not plain SGD with a constant learning rate.
         ModelError: `base_id` descends from adopted weights, whose initialisation is not known.
     """
     graph.model(base_id)
     origin = graph.node(graph.origin_of(base_id))
-    check_plain_sgd(from_mapping(Recipe, origin.params["training"], "training"))
+    check_plain_sgd(from_mapping(Training, origin.params["training"], "training"))
     start = add_start(graph, base_id)
     parents = {
         "model": base_id,
@@ -134,15 +134,15 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     _, spec, mask = load_model(inputs["model"])
     seed = origin_seed(inputs)
     context = replace(context_for(runtime, inputs["origin"], spec, seed), mask=mask)
-    recipe = context.training_recipe()
+    training = context.training_settings()
     model = start_model(node, inputs, runtime)
     if mask is not None:
         apply_mask(model, mask)
     set_statistics(model, train, context.device)
     fix_normalisation(model)
     save_weights(model, out / START)
-    batches = path_batches(len(train), recipe, context)
-    walk(model, train, batches, recipe.lr, context)
+    batches = path_batches(len(train), training, context)
+    walk(model, train, batches, training.lr, context)
     save_model(out, model, spec, mask)
     write_forgotten(out, forgotten)
     facts: dict[str, Any] = {"sparsity_measured": 0.0 if mask is None else mask_sparsity(mask)}

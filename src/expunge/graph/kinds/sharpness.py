@@ -13,7 +13,7 @@ from expunge.graph.lineage import forgotten_by, training_samples
 from expunge.graph.model_files import load_model
 from expunge.graph.runtime import params_of
 from expunge.runs import read_artefact, write_json
-from expunge.settings import Recipe
+from expunge.settings import Training
 from expunge.theory.config import HessianConfig
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     from expunge.theory.hessian import largest_singular_value
     from expunge.types import Context
 
-    recipe = from_mapping(Recipe, params_of(inputs["origin"])["training"], "training")
+    training = from_mapping(Training, params_of(inputs["origin"])["training"], "training")
     forgotten = forgotten_by(inputs["model"])
     samples = training_samples(runtime.dataset(inputs["data"], forgotten).train, forgotten)
     if is_path(inputs["model"]):
@@ -65,8 +65,8 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     there = {name: p.detach() for name, p in start.named_parameters()}
     moved = weight_distance(here, there, mask)
     sigma = largest_singular_value(model, samples, config, context)
-    steps = steps_of(recipe, len(samples))
-    departures = departures_from_theorem(recipe)
+    steps = steps_of(training, len(samples))
+    departures = departures_from_theorem(training)
     kind = read_artefact(inputs["model"]).node.kind
     if kind not in ("train", "sgd_path"):
         departures.append(f"further training by {kind}, which t does not count")
@@ -76,9 +76,9 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
             "moved": moved,
             "sigma": sigma,
             "sigma_start": largest_singular_value(start, samples, config, context),
-            "lr": recipe.lr,
+            "lr": training.lr,
             "steps": steps,
-            "bound": unlearning_error_bound(recipe.lr, steps, moved, sigma),
+            "bound": unlearning_error_bound(training.lr, steps, moved, sigma),
             "departures": departures,
         },
     )

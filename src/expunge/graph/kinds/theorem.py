@@ -70,7 +70,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     _, spec, _ = load_model(source)
     seed = origin_seed(inputs)
     context = replace(context_for(runtime, inputs["origin"], spec, seed), mask=mask, rebuild=None)
-    recipe = context.training_recipe()
+    training = context.training_settings()
     chosen, forgotten = load_forget(inputs["forget"]), forgotten_by(source)
     # The path's own samples in the path's order, without what was forgotten before it.
     train = training_samples(runtime.dataset(inputs["data"], forgotten).train, forgotten)
@@ -81,11 +81,13 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
         chosen["scenario"],
         tuple(chosen["classes"]),
     )
-    batches = path_batches(len(split.train), recipe, context)
+    batches = path_batches(len(split.train), training, context)
     _, retrained, _ = load_path(source)
-    walk(retrained, split.train, batches, recipe.lr, context, without=split.forget, label="retrain")
+    walk(
+        retrained, split.train, batches, training.lr, context, without=split.forget, label="retrain"
+    )
     reference = _weights(retrained)
-    unlearned = add_back(model, start, split.train, batches, recipe.lr, split.forget, context)
+    unlearned = add_back(model, start, split.train, batches, training.lr, split.forget, context)
     unlearning = replace(context, seed=derive_seed(seed, "unlearn"))
     distances = {
         "add_back": weight_distance(_weights(unlearned), reference),

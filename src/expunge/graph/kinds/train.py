@@ -17,7 +17,7 @@ from expunge.graph.runtime import Runtime, params_of, precision_on
 from expunge.models.networks import check_pairing, find_network, is_own
 from expunge.models.spec import ModelSpec, NetworkSettings, spec_for
 from expunge.runs import syntax_digest, write_json
-from expunge.settings import Recipe, check_augmentation
+from expunge.settings import Training, check_augmentation
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,7 +35,7 @@ class Origin:
     """How an original model comes about; every kind after it finds network and training here."""
 
     network: NetworkSettings
-    training: Recipe
+    training: Training
     seed: int = 0
     precision: str = "32-true"
     """Lightning Fabric's name, or `auto`: bf16 where the hardware has it."""
@@ -64,7 +64,7 @@ class Together:
         return found
 
 
-def check_training(network: NetworkSettings, training: Recipe, facts: Facts) -> None:
+def check_training(network: NetworkSettings, training: Training, facts: Facts) -> None:
     """Refuse, before anything is made, what cannot be trained on the data of `facts`.
 
     Raises:
@@ -148,13 +148,13 @@ def context_for(runtime: Runtime, origin: Path | Node, spec: ModelSpec, seed: in
     from expunge.types import Context
 
     params = params_of(origin) if isinstance(origin, Path) else origin.params
-    recipe = from_mapping(Recipe, params["training"], "training")
+    training = from_mapping(Training, params["training"], "training")
     return Context(
         fabric=runtime.fabric(precision_on(runtime.device, params["precision"])),
         seed=seed,
         rebuild=lambda seed: build(spec, seed=seed),
-        recipe=recipe,
-        augmentation=recipe.augmentation,
+        training=training,
+        augmentation=training.augmentation,
         compiled=params.get("compiled", False),
         progress=runtime.progress,
     )
@@ -197,11 +197,11 @@ def _train(
     from expunge.training.step import task_loss
     from expunge.training.streams import Stream
 
-    recipe = context.training_recipe()
+    training = context.training_settings()
     validation: list[float] = []
 
     def after_epoch(done: int) -> None:
-        if done == min(recipe.rewind_epoch, recipe.epochs):
+        if done == min(training.rewind_epoch, training.epochs):
             save_weights(model, out / REWIND)
         if dataset.validation is not None and done:
             logits = predict(model, dataset.validation, runtime.evaluator)
@@ -209,7 +209,7 @@ def _train(
 
     start = time.perf_counter()
     everything = Stream(dataset.train, torch.arange(len(dataset.train)))
-    fit(model, everything, task_loss, recipe, context, after_epoch=after_epoch)
+    fit(model, everything, task_loss, training, context, after_epoch=after_epoch)
     return {"seconds": time.perf_counter() - start, "validation_accuracy": validation}
 
 
