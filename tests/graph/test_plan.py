@@ -13,6 +13,7 @@ from tests.studies.small import HERE, TINY, made, planned, tiny
 
 from expunge.engines import Engine, run
 from expunge.errors import StoreError
+from expunge.graph.kinds import KINDS
 from expunge.graph.picture import draw, to_svg
 from expunge.graph.plan import plan
 from expunge.graph.times import estimate, note_time
@@ -160,7 +161,7 @@ def test_a_picture_has_a_rectangle_with_a_title_for_every_node(tmp_path, monkeyp
     assert fills[0] != fills[1] == fills[2] == "#ffffff"
 
 
-def test_no_two_rectangles_lie_on_each_other_and_parents_lie_to_the_left(tmp_path):
+def test_no_two_rectangles_overlap_parents_lie_left_and_small_nodes_under_their_model(tmp_path):
     graph, _ = planned(tmp_path, tiny())
     root = ElementTree.fromstring(to_svg(plan(graph)))
     places = {
@@ -169,7 +170,12 @@ def test_no_two_rectangles_lie_on_each_other_and_parents_lie_to_the_left(tmp_pat
         if rect.find(TITLE) is not None
     }
     assert len(set(places.values())) == len(places) == len(graph)
+    small = {each.id for each in graph if KINDS[each.kind].minor and "model" in each.parents}
     for each in graph:
+        model = each.parents.get("model")
+        if each.id in small:
+            assert places[each.id][1] > places[model][1]
+            continue
         for parent in each.parents.values():
             assert places[parent][0] < places[each.id][0]
     width, height = float(root.get("width")), float(root.get("height"))

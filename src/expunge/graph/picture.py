@@ -1,4 +1,4 @@
-"""A plan as a picture: nodes in columns, parents to the left, what is missing in outline."""
+"""A plan as a picture: models in columns with what is measured of them; missing in outline."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from expunge.graph.plan import Plan
 from expunge.runs import Node
 
 _COLOURS = ("#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#edc948", "#b07aa1", "#9c755f")
-_WIDTH, _ROW, _BOX = 150, 14, 10
-_TOP = 44
+_WIDTH, _ROW, _TOP = 260, 44, 48
+_BOX, _SMALL, _GAP, _A_LINE = 12, 7, 2, 24
 
 
 def draw(plan: Plan, path: Path) -> None:
-    """Write the nodes of a plan as SVG; each says what it is when one points at it.
+    """Write the nodes of a plan as SVG; each shows its label when the pointer is on it.
 
     Raises:
         StoreError: the file cannot be written.
@@ -31,60 +31,84 @@ def draw(plan: Plan, path: Path) -> None:
 
 
 def to_svg(plan: Plan) -> str:
-    """The picture as text."""
+    """The picture as text: one rectangle for each node.
+
+    Small nodes of a model, its predictions and measurements, stand in rows under the model.
+    """
     missing = set(plan.missing)
-    places = _places(list(plan.graph))
-    kinds = [name for name in KINDS if any(node.kind == name for node in plan.graph)]
+    nodes = list(plan.graph)
+    large = {node.id: node for node in nodes if not _belongs(node, plan)}
+    small: dict[str, list[Node]] = {}
+    for node in nodes:
+        if node.id not in large:
+            small.setdefault(node.parents["model"], []).append(node)
+    places = _places(list(large.values()), small)
+    kinds = [name for name in KINDS if any(node.kind == name for node in nodes)]
     colours = {name: _COLOURS[n % len(_COLOURS)] for n, name in enumerate(kinds)}
-    width = _WIDTH * max(1 + max((x for x, _ in places.values()), default=0), len(kinds))
-    height = _TOP + _ROW * (2 + max((y for _, y in places.values()), default=0))
+    width = max([x + _WIDTH for x, _ in places.values()] + [20 + 150 * len(kinds)])
+    height = max([y for _, y in places.values()], default=0) + 2 * _ROW
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">',
-        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+        f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="10" '
+        'style="background:#ffffff">',
     ]
     for n, name in enumerate(kinds):
-        count = sum(node.kind == name for node in plan.graph)
-        there = sum(node.kind == name and node.id not in missing for node in plan.graph)
-        x = 10 + n * _WIDTH
+        of_kind = [node for node in nodes if node.kind == name]
+        there = sum(node.id not in missing for node in of_kind)
+        x = 10 + n * 150
         lines.append(
-            f'<rect x="{x}" y="10" width="{_BOX}" height="{_BOX}" fill="{colours[name]}"/>'
-            f'<text x="{x + 15}" y="19">{escape(name)}: {there} of {count}</text>'
+            f'<circle cx="{x + 5}" cy="15" r="5" fill="{colours[name]}"/>'
+            f'<text x="{x + 15}" y="19">{escape(name)}: {there} of {len(of_kind)}</text>'
         )
-    for node in plan.graph:
-        x, y = _at(places[node.id])
-        for parent in node.parents.values():
-            if parent in places:
-                px, py = _at(places[parent])
-                lines.append(
-                    f'<line x1="{px + _BOX}" y1="{py + _BOX / 2:g}" x2="{x}" y2="{y + _BOX / 2:g}" '
-                    'stroke="#999999" stroke-opacity="0.35"/>'
-                )
-    for node in plan.graph:
-        x, y = _at(places[node.id])
+
+    def box(node: Node, x: int, y: int, size: int) -> str:
         colour = colours[node.kind]
         fill = "#ffffff" if node.id in missing else colour
         title = escape(f"{plan.graph.labels[node.id]} ({node.id})")
-        lines.append(
-            f'<rect x="{x}" y="{y}" width="{_BOX}" height="{_BOX}" fill="{fill}" '
+        return (
+            f'<rect x="{x}" y="{y}" width="{size}" height="{size}" fill="{fill}" '
             f'stroke="{colour}" stroke-width="1.5"><title>{title}</title></rect>'
         )
+
+    for node in large.values():
+        x, y = places[node.id]
+        # Data and the original are behind every model: lines to them would hide the others.
+        behind = ("data", "origin") if "model" in node.parents else ()
+        for parent in {each for role, each in node.parents.items() if role not in behind}:
+            if parent not in places:
+                continue
+            px, py = places[parent]
+            lines.append(
+                f'<path d="M{px + _BOX} {py + _BOX // 2} C{px + 90} {py + _BOX // 2} '
+                f'{x - 60} {y + _BOX // 2} {x} {y + _BOX // 2}" fill="none" stroke="#999999" '
+                'stroke-opacity="0.4"/>'
+            )
+    for node in large.values():
+        x, y = places[node.id]
+        label = escape(plan.graph.labels[node.id])
+        lines.append(box(node, x, y, _BOX))
+        lines.append(f'<text x="{x + _BOX + 5}" y="{y + 10}">{label}</text>')
+        for number, each in enumerate(small.get(node.id, ())):
+            row, column = divmod(number, _A_LINE)
+            step = _SMALL + _GAP
+            lines.append(box(each, x + column * step, y + _BOX + 4 + row * step, _SMALL))
     return "\n".join((*lines, "</svg>\n"))
 
 
-def _places(nodes: list[Node]) -> dict[str, tuple[int, int]]:
-    """Column and row of every node: one column after the last of its parents."""
+def _belongs(node: Node, plan: Plan) -> bool:
+    """Whether a node is drawn under its model."""
+    return KINDS[node.kind].minor and node.parents.get("model") in plan.graph
+
+
+def _places(large: list[Node], small: dict[str, list[Node]]) -> dict[str, tuple[int, int]]:
+    """Where every large node lies: one column after the last of its parents."""
     columns: dict[str, int] = {}
-    rows: Counter[int] = Counter()
+    ends: Counter[int] = Counter()
     places = {}
-    for node in nodes:
+    for node in large:
         before = [columns[parent] for parent in node.parents.values() if parent in columns]
         column = columns[node.id] = 1 + max(before, default=-1)
-        places[node.id] = (column, rows[column])
-        rows[column] += 1
+        places[node.id] = (10 + column * _WIDTH, _TOP + ends[column])
+        rows = -(-len(small.get(node.id, ())) // _A_LINE)
+        ends[column] += _BOX + 12 + rows * (_SMALL + _GAP)
     return places
-
-
-def _at(place: tuple[int, int]) -> tuple[int, int]:
-    column, row = place
-    return 10 + column * _WIDTH, _TOP + row * _ROW
