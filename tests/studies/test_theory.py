@@ -241,7 +241,8 @@ def test_distances_are_those_of_the_same_walks_by_hand(bench, base, experiment, 
         config = get_pruner("omp").config(sparsity=sparsity)
         model = bench.make(add_prune, base, "omp", config)
     path = bench.make(add_path, model)
-    settings = get_method("ft").config(epochs=1)
+    # Several batches, so that their order counts.
+    settings = get_method("ft").config(epochs=1, batch_size=10)
 
     def add(graph):
         return add_theorem(graph, path, bench.forget(graph, path, "class:3"), {"ft": settings})
