@@ -71,7 +71,7 @@ def test_a_failure_stops_and_what_was_made_before_it_stays(tmp_path, monkeypatch
     spy(monkeypatch, failing)
     graph, names = line_up(tmp_path, FAILING, fails=[None, "diverged", None, None, None])
     with pytest.raises(DivergedError, match=r"^as told$"):
-        run(graph, Engine(name=name), HERE)
+        run(graph, Engine(name=name, workers=1), HERE)
     assert graph.store.ids() == {names[0]}
     assert not beginning(tmp_path)
 
@@ -82,7 +82,7 @@ def test_who_keeps_going_makes_all_that_does_not_need_what_failed(tmp_path, monk
     graph, names = line_up(tmp_path, FAILING, fails=[None, "diverged", None, None, None])
     told = Told()
     with pytest.raises(DivergedError) as caught:
-        run(graph, Engine(name=name, keep_going=True), HERE, told.watch)
+        run(graph, Engine(name=name, workers=1, keep_going=True), HERE, told.watch)
     assert str(caught.value) == (
         f"1 of 5 nodes failed and 1 could not begin; the first, {names[1]}: as told"
     )
