@@ -46,6 +46,7 @@ def test_devices_that_train_together_are_not_for_shards(graph):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
+        ({"name": "here", "workers": 2}, "engine here makes one node at a time, got workers=2"),
         ({"name": "rays"}, "unknown engine 'rays'.*did you mean 'ray'"),
         ({"workers": 0}, "workers must be 1 or more, got 0"),
         ({"slurm": {"mem_gb": 1}}, "--slurm is for --engine slurm, got --engine here"),

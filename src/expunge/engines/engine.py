@@ -88,5 +88,10 @@ class Engine:
                 f"--shard {self.shard} is made by one process: leave out --engine and --workers, "
                 "and start more shards instead"
             )
+        if self.name == "here" and (self.workers or 1) > 1:
+            raise ConfigError(
+                f"engine here makes one node at a time, got workers={self.workers}: leave out "
+                "--workers, or use --engine processes"
+            )
         if self.slurm and self.name != "slurm":
             raise ConfigError(f"--slurm is for --engine slurm, got --engine {self.name}")

@@ -38,6 +38,8 @@ def scenario_label(scenario: str) -> str:
     kind, _, value = printable(scenario).partition(":")
     if kind == "class" and value:
         return f"Forget class {value}" if "," not in value else f"Forget classes {value}"
+    if kind == "edited" and value:
+        return f"Forget what {value} changed"
     if kind == "random":
         try:
             return f"Forget {100 * float(value):g} % at random"
