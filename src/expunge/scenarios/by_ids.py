@@ -1,4 +1,4 @@
-"""Forget samples that are named: a deletion list."""
+"""Forget samples by id, from a deletion list."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class ByIds:
     """The samples with these ids.
 
     Raises:
-        ForgetError: there is no id, or one that is not a text.
+        ForgetError: no ids are given, or one is not a string.
     """
 
     ids: tuple[str, ...] = field(repr=False)
     """Ids of training samples, each once."""
     source: str
-    """Where the ids come from: a file, or how many were given."""
+    """The source of the ids: a file, or the number of ids given."""
 
     def __post_init__(self) -> None:
         if not self.ids:
@@ -41,17 +41,17 @@ class ByIds:
         return f"ids:{self.source}"
 
     def select(self, samples: Listed) -> tuple[Rows, tuple[int, ...]]:
-        """The samples with these ids, and no classes.
+        """The samples with these ids; no classes.
 
         Raises:
-            ForgetError: ids that no training sample has, or that are given more than once.
+            ForgetError: an id is not in the training data, or is repeated.
         """
         import numpy as np
 
         return np.array(self._rows(samples), dtype=np.int64), ()
 
     def count(self, samples: Listed) -> int:
-        """How many ids there are, all of which must be those of samples."""
+        """The number of ids; each must belong to a sample."""
         return len(self._rows(samples))
 
     def _rows(self, samples: Listed) -> list[int]:

@@ -65,7 +65,7 @@ class Classify:
     def divergence(self, outputs: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
         """KL(teacher ‖ network) of every sample, `(B,)`: Σ_y q_y (log q_y − log p_y).
 
-        p and q are the softmax of the network's and the teacher's logits, divided by the temperature.
+        p and q are the softmax of the network's and the teacher's logits over the temperature.
         """
         from torch.nn import functional as F
 
