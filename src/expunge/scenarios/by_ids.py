@@ -72,7 +72,7 @@ class ByIds:
         return sorted(row[name] for name in self.ids)
 
     def _hint(self, strange: list[str]) -> str:
-        """What to look at where the first line of a CSV file is no id."""
+        """Advice if the first line of a CSV file is not an id."""
         if strange[:1] == list(self.ids[:1]) and self.source.lower().endswith(".csv"):
             return f"; if {strange[0]!r} is the name of a column, call the column of ids 'id'"
         return ""
@@ -81,14 +81,14 @@ class ByIds:
 def by_ids(ids: str | Path | Iterable[str]) -> ByIds:
     """Forget the samples with these ids: a list of them, or the path of a file that lists them.
 
-    A text is a path. The file is read here, so that the scenario stays what it was when it is
-    made, whatever happens to the file.
+    A string is a path. The file is read now, so that later changes to it do not change the
+    scenario.
 
     >>> by_ids(["img-1", "img-7"]).name
     'ids:2 given'
 
     Raises:
-        ForgetError: the file cannot be read, or there is no id.
+        ForgetError: the file cannot be read, or no ids are given.
     """
     if isinstance(ids, str | Path):
         return ByIds(read_ids(Path(ids).expanduser()), str(ids))
