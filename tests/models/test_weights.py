@@ -144,7 +144,7 @@ def test_files_that_are_not_weights(model, tmp_path):
     with pytest.raises(CheckpointError, match=r"dense tensors, but also has epoch \(int\)"):
         load_weights(model, tmp_path / "mixed.pt")
     torch.save({"fc.weight": torch.ones(2, device="meta")}, tmp_path / "meta.pt")
-    with pytest.raises(CheckpointError, match=r"got also fc\.weight"):
+    with pytest.raises(CheckpointError, match=r"but also has fc\.weight"):
         read_tensors(tmp_path / "meta.pt")
 
 

@@ -73,5 +73,5 @@ def test_a_mask_that_cannot_be_kept_within_is_refused():
     half = {"a": torch.tensor([True, True, False, False])}
     with pytest.raises(MaskError, match=r"already pruned to 0\.5000.*above that, got 0\.25"):
         keep_highest(scores, 0.25, within=half)
-    with pytest.raises(MaskError, match="other layers already: expected b, got a"):
+    with pytest.raises(MaskError, match="already pruned in other layers: expected b, got a"):
         keep_highest(scores, 0.5, within={"b": half["a"]})

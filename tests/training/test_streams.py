@@ -200,7 +200,10 @@ def test_a_teacher_is_put_back_when_training_diverges(samples, context, network)
     [
         (lambda step: step.losses("fewer"), r"unknown stream 'fewer'.*did you mean 'few'"),
         (lambda step: step.teacher("x"), "unknown teacher 'x'"),
-        (lambda step: step.outputs().mean(), r"stream 'many' must have one number per.*\(\)"),
+        (
+            lambda step: step.outputs().mean(),
+            r"stream 'many' must have one number per sample.*\(\)",
+        ),
         (
             lambda step: {"few": step.outputs("many").sum(1)},
             r"stream 'few' must have one number per sample, shape \(6,\), got \(16,\)",

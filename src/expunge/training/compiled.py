@@ -27,7 +27,7 @@ def compiled(model: nn.Module, inputs: Any, context: Context) -> nn.Module:
         raise
     # Anything can fail here: devices have their own compilers.
     except Exception as error:
-        warnings.warn(f"training is not compiled, only slower: {_first_line(error)}", stacklevel=3)
+        warnings.warn(f"training runs uncompiled, and slower: {_first_line(error)}", stacklevel=3)
         return model
     return cast(nn.Module, torch.compile(model, mode=mode, dynamic=False))
 
