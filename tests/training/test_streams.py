@@ -208,7 +208,7 @@ def test_a_teacher_is_put_back_when_training_diverges(samples, context, network)
             lambda step: {"few": step.outputs("many").sum(1)},
             r"stream 'few' must have one number per sample, shape \(6,\), got \(16,\)",
         ),
-        ([[Phase("many", task_loss)]], "phases of 2 epochs, got those of 1"),
+        ([[Phase("many", task_loss)]], "phases for 2 epochs, got phases for 1"),
         ([[Phase("mary", task_loss)], []], r"unknown stream 'mary'.*did you mean 'many'"),
     ],
 )
