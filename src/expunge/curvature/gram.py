@@ -26,7 +26,7 @@ _SAMPLES_AT_ONCE = 32
 """Samples whose patches are unfolded together."""
 
 _ROWS_AT_ONCE = 128
-"""Rows of the Gram matrix per block; above the diagonal, only entries inside blocks are computed."""
+"""Rows of the Gram matrix per block; above the diagonal, only blocks on it are computed."""
 
 
 def gram_matrix(
