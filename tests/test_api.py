@@ -24,5 +24,5 @@ def test_test_labels_are_numbered_as_the_training_labels():
 
 
 def test_arrays_are_no_name_of_a_dataset():
-    with pytest.raises(DataError, match=r"got tuple: give arrays, tensors and datasets to"):
+    with pytest.raises(DataError, match=r"got tuple: pass arrays, tensors and datasets directly"):
         expunge.load((np.zeros((4, 1, 8, 8)), np.arange(4)))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-# Names are fetched when first used: `import expunge` and `expunge --help` do not wait for PyTorch.
+# Names are imported on first use: `import expunge` and `expunge --help` do not load PyTorch.
 _HOME = {
     "Evaluation": "expunge.api",
     "Sparse": "expunge.api",

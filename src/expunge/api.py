@@ -1,4 +1,4 @@
-"""The face for Python: split, prune, unlearn, evaluate, on any model and any data."""
+"""The Python API: split, prune, unlearn and evaluate, with any model and any data."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -47,19 +47,19 @@ class Sparse:
 
 @dataclass(frozen=True)
 class Unlearned:
-    """What unlearning gave."""
+    """The result of unlearning."""
 
     model: nn.Module
     mask: Mask | None
     method: str
     config: Any
     seconds: float
-    """Run-time efficiency (RTE): all that the method needed."""
+    """Run-time efficiency (RTE): the run time of the method."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics in percent, and their absolute differences to a retrained model if there is one."""
+    """Metrics in percent, and their absolute differences from a retrained model, if given."""
 
     metrics: dict[str, float | None]
     gap: dict[str, float] | None
@@ -100,17 +100,17 @@ def load(source: str, **settings: Any) -> Dataset:
     """
     if not isinstance(source, str):
         raise DataError(
-            f"load takes the name of a dataset, got {type(source).__name__}: give arrays, tensors "
-            "and datasets to expunge.split as they are"
+            f"load takes the name of a dataset, got {type(source).__name__}: pass arrays, tensors "
+            "and datasets directly to expunge.split"
         )
     return load_dataset(DataSpec(source=source, **settings))
 
 
 def load_model(folder: str | Path) -> nn.Module:
-    """The model in a folder that `expunge` wrote.
+    """The model in a folder written by `expunge`.
 
     Raises:
-        CheckpointError: the folder holds no whole model.
+        CheckpointError: the folder does not hold a complete model.
     """
     from expunge.graph.model_files import load_plain_model
 
@@ -118,13 +118,13 @@ def load_model(folder: str | Path) -> nn.Module:
 
 
 def split(train: Any, *, forget: Scenario) -> Split:
-    """The training data, divided into what to forget and what to retain.
+    """The training data, split into what to forget and what to retain.
 
     `train` is a pair of arrays or tensors, a PyTorch or Hugging Face dataset, or `Samples`.
 
     Raises:
         DataError: the data cannot be read.
-        ForgetError: the scenario does not fit the data.
+        ForgetError: the scenario does not match the data.
     """
     return make_split(as_samples(train), forget)
 
@@ -132,7 +132,7 @@ def split(train: Any, *, forget: Scenario) -> Split:
 def train(
     model: nn.Module, data: Any, training: Training, *, seed: int = 0, device: str = "auto"
 ) -> nn.Module:
-    """Train `model` in place by `training` on `data`, and return it.
+    """Train `model` in place on `data` with the settings `training`, and return it.
 
     Raises:
         DivergedError: the loss is no longer finite.
@@ -158,17 +158,17 @@ def prune(
     precision: str = "32-true",
     progress: Progress = silent,
 ) -> Sparse:
-    """A sparse network, pruned by `method` and trained on all the training samples by `training`.
+    """A sparse network, pruned by `method` and trained with `training` on all training samples.
 
     `config` is the pruner's settings (default: the paper's), as its dataclass or as a mapping;
-    `sparsity` stands above the one in it. `rewind` is the state dict of an early epoch of the
-    original training, where training starts again; without it, training starts from the pruned
-    weights. Pruners of new networks need `rebuild` instead, a function from a seed to one.
+    `sparsity` overrides the sparsity in it. `rewind` is the state dict of an early epoch of the
+    original training, from which training starts again; without it, training starts from the pruned
+    weights. Pruners of new networks need `rebuild` instead, a function from a seed to a network.
 
     Raises:
-        ConfigError: an unknown pruner or setting, no training settings, or a rewind that is missing
-            or unused.
-        MaskError: a whole layer would be pruned away, or `model` is sparser already.
+        ConfigError: an unknown pruner or setting, no training settings, or a missing or unused
+            `rewind`.
+        MaskError: a whole layer would be pruned, or `model` is already sparser.
         ModelError: the model does not fit the data, or `rebuild` is missing.
     """
     from expunge.config import from_mapping, to_mapping
@@ -208,10 +208,10 @@ def unlearn(
     """A copy of `model` from which `method` has removed the forget set of `split`.
 
     `config` is the method's settings (default: the paper's), as its dataclass or as a mapping.
-    Retrain needs the settings `training` and `rebuild`, a function from a seed to a fresh network.
+    Retrain needs `training` and `rebuild`, a function from a seed to a fresh network.
 
     Raises:
-        ConfigError: an unknown method or setting, or something that the method needs is missing.
+        ConfigError: an unknown method or setting, or the method needs something that is missing.
         DivergedError: a loss or a weight is no longer finite.
         ModelError: the model does not fit the data.
     """
@@ -241,13 +241,13 @@ def evaluate(
     seed: int = 0,
     device: str = "auto",
 ) -> Evaluation:
-    """The metrics of `model` on `split` and `test`, and their gaps to the retrained `reference`.
+    """The metrics of `model` on `split` and `test`, and their gaps from the retrained `reference`.
 
     Raises:
         DataError: the test data cannot be read.
         ModelError: the model does not fit the data.
     """
-    # By the training data's names, so that a class that the test data lacks shifts no other.
+    # Use the training data's class names: a class missing from the test data shifts no others.
     samples = as_samples(test, name="test", class_names=split.train.class_names)
     metrics = _metrics(model, split, samples, seed, device)
     if reference is None:

@@ -1,8 +1,8 @@
-"""Files and folders that are whole or not there: written aside, then moved into place.
+"""Atomic writes of files and folders: to a temporary name first, then moved into place.
 
-Whoever is killed while writing leaves something whose name begins with `.expunge-`, and never
-touches what was there before. A file inside a folder that is being made is written in its place:
-the folder is moved as a whole.
+A process that is killed while writing leaves something whose name starts with `.expunge-`, and does
+not touch what was there before. Inside a folder that is still being written, files are written
+directly: the folder is moved as a whole.
 """
 
 import errno
@@ -15,27 +15,27 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PREFIX = ".expunge-"
-"""How the name of everything begins that is not finished."""
+"""The prefix of all unfinished files and folders."""
 
 _ASIDE = re.compile(rf"{re.escape(PREFIX)}(.*-)?[0-9a-f]{{16}}")
 
 
 def aside_name(*parts: str) -> str:
-    """A new name for something unfinished; `parts` say what or whose it is."""
+    """A new temporary name; `parts` identify its purpose or owner."""
     return PREFIX + "-".join((*parts, secrets.token_hex(8)))
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path to write one file to; when the block ends, the file is on the disk and at `path`.
+    """Yield a path to write one file to; on exit the file is on disk at `path`.
 
-    When the block raises, an existing file at `path` stays as it was.
+    If the block raises, an existing file at `path` is unchanged.
 
     Raises:
         OSError: the file cannot be written or moved.
     """
     inside = any(_ASIDE.fullmatch(part) for part in path.parent.parts)
-    # With its suffix, since some writers add theirs where it is missing.
+    # Keep the suffix: some writers add one if it is missing.
     aside = path if inside else path.with_name(aside_name() + path.suffix)
     try:
         yield aside
@@ -50,10 +50,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def creating(path: Path) -> Iterator[Path]:
-    """A path to write one file to; when the block ends, it is at `path` if nothing was there.
+    """Yield a path to write one file to; on exit it is at `path`, unless something was there.
 
     Raises:
-        FileExistsError: something was, and is as it was.
+        FileExistsError: `path` exists, and is unchanged.
         OSError: the file cannot be written or moved.
     """
     aside = path.with_name(aside_name() + path.suffix)
@@ -65,7 +65,7 @@ def creating(path: Path) -> Iterator[Path]:
         except FileExistsError:
             raise
         except OSError as error:
-            # A filesystem without hard links: then two may come between these two lines.
+            # A filesystem without hard links: here two processes can race.
             if path.exists():
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path) from error
             aside.replace(path)
@@ -76,10 +76,10 @@ def creating(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def making(folder: Path) -> Iterator[Path]:
-    """A folder to write files into; when the block ends, it is on the disk and at `folder`.
+    """Yield a folder to write files into; on exit it is on disk at `folder`.
 
-    When the block raises, nothing is kept. When another process has made `folder` in the meantime,
-    theirs is kept.
+    If the block raises, nothing is kept. If another process has made `folder` in the meantime, that
+    one is kept.
 
     Raises:
         OSError: the folder cannot be made or moved.
@@ -94,7 +94,7 @@ def making(folder: Path) -> Iterator[Path]:
 
 
 def publish(aside: Path, folder: Path) -> None:
-    """Move a finished folder to its place, unless another is there already.
+    """Move a finished folder into place, unless another one is already there.
 
     Raises:
         OSError: the disk is full, or the folder cannot be moved.
@@ -108,16 +108,16 @@ def publish(aside: Path, folder: Path) -> None:
     except OSError:
         if folder.is_symlink() or not folder.is_dir():
             raise
-    # Its name need not be on the disk at once: should it be lost, the same is made again.
+    # No need to sync the new name: if it is lost, the folder is made again.
 
 
 def sync(path: Path) -> None:
-    """Wait until a file's content, or the names in a folder, are on the disk."""
+    """Wait until a file's content, or the names in a folder, are on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some network filesystems cannot sync a folder; they need not be told to.
+        # Some network filesystems cannot sync a folder, and do not need it.
         if error.errno != errno.EINVAL or not path.is_dir():
             raise
     finally:

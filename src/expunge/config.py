@@ -1,4 +1,4 @@
-"""Frozen dataclasses from TOML tables and from command-line flags, and back."""
+"""Convert frozen dataclasses from TOML tables and command-line flags, and back."""
 
 import types
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
-    """`cls` with the fields that `values` names; integers become floats and lists tuples.
+    """An instance of `cls` from `values`; integers become floats and lists tuples where needed.
 
     Raises:
-        ConfigError: an unknown field, a value of another type, or one that `cls` refuses.
+        ConfigError: an unknown field, a value of the wrong type, or one that `cls` refuses.
     """
     hints = get_type_hints(cls)
     known = {field.name: field for field in fields(cls)}  # type: ignore[arg-type]
@@ -31,19 +31,19 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
 
 
 def from_flags(cls: type[T], flags: Sequence[str], where: str) -> T:
-    """`cls` from `--name value` and `--name=value` words; `--name` alone is true.
+    """An instance of `cls` from `--name value` and `--name=value` flags; `--name` alone is true.
 
     Raises:
-        ConfigError: a word that is no flag, an unknown field, or a value of another type.
+        ConfigError: an argument that is not a flag, an unknown field, or a value of the wrong type.
     """
     return from_mapping(cls, parse_flags(cls, flags, where), where)
 
 
 def parse_flags(cls: type[Any], flags: Sequence[str], where: str) -> dict[str, Any]:
-    """The fields of `cls` that command-line words set, as typed values.
+    """The fields of `cls` that command-line flags set, as typed values.
 
     Raises:
-        ConfigError: a word that is no flag, an unknown field, or a value of another type.
+        ConfigError: an argument that is not a flag, an unknown field, or a value of the wrong type.
     """
     hints = get_type_hints(cls)
     known = [field.name for field in fields(cls)]
@@ -67,7 +67,7 @@ def parse_flags(cls: type[Any], flags: Sequence[str], where: str) -> dict[str, A
 
 
 def to_mapping(config: object) -> dict[str, Any]:
-    """The fields of a dataclass as JSON and TOML take them: unset ones left out, tuples as lists.
+    """The fields of a dataclass for JSON and TOML: fields that are None left out, tuples as lists.
 
     >>> from expunge.types import Augmentation
     >>> to_mapping(Augmentation(crop_padding=4))
@@ -94,7 +94,7 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(value: Any, hint: Any, name: str) -> Any:  # noqa: PLR0911, PLR0912 - one a kind
-    """`value` as `hint` wants it; never a lossy conversion."""
+    """`value` converted to the type `hint`, without loss."""
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         if value is None and type(None) in args:
@@ -130,7 +130,7 @@ def _typed(value: Any, hint: Any, name: str) -> Any:  # noqa: PLR0911, PLR0912 -
 
 
 def _parsed(text: str, hint: Any, name: str, where: str) -> Any:
-    """The value that a word on the command line stands for."""
+    """The value of a flag, parsed from its text."""
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         if text == "none":

@@ -1,19 +1,19 @@
-"""What can go wrong, as one small hierarchy.
+"""The exceptions of expunge.
 
 ::
 
-    ExpungeError                 every error that expunge raises on purpose
+    ExpungeError                 the base of all errors that expunge raises itself
     ├── ConfigError              a setting is missing, unknown or out of range
-    ├── DataError                a dataset, file or column cannot be read or does not fit
-    ├── ForgetError              the forget set is empty, everything, or names unknown samples
-    ├── ModelError               a network cannot be built, or does not fit the data
+    ├── DataError                a dataset, file or column cannot be read or does not match
+    ├── ForgetError              the forget set is empty, everything, or has unknown samples
+    ├── ModelError               a network cannot be built, or does not match the data
     ├── MaskError                a mask does not belong to the network
-    ├── CheckpointError          a file of weights is corrupt, hostile or of another network
-    ├── StoreError               the store of artefacts cannot be read or written
+    ├── CheckpointError          a weights file is corrupt, unsafe or for another network
+    ├── StoreError               the artefact store cannot be read or written
     └── DivergedError            a loss or a weight is no longer finite
 
-Every message is one line: what was expected, what came, what to do. The command line prints it
-and exits with code 2.
+Every message is one line: what was expected, what was found, what to do. The command line prints
+it and exits with code 2.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from difflib import get_close_matches
 
 
 class ExpungeError(Exception):
-    """The base of every error that expunge raises on purpose."""
+    """The base of all errors that expunge raises itself."""
 
 
 class ConfigError(ExpungeError):
@@ -29,15 +29,15 @@ class ConfigError(ExpungeError):
 
 
 class DataError(ExpungeError):
-    """A dataset, file or column cannot be read or does not fit."""
+    """A dataset, file or column cannot be read or does not match."""
 
 
 class ForgetError(ExpungeError):
-    """The forget set is empty, everything, or names samples that are not there."""
+    """The forget set is empty, everything, or has unknown samples."""
 
 
 class ModelError(ExpungeError):
-    """A network cannot be built, or does not fit the data."""
+    """A network cannot be built, or does not match the data."""
 
 
 class MaskError(ExpungeError):
@@ -45,11 +45,11 @@ class MaskError(ExpungeError):
 
 
 class CheckpointError(ExpungeError):
-    """A file of weights is corrupt, hostile or of another network."""
+    """A weights file is corrupt, unsafe or for another network."""
 
 
 class StoreError(ExpungeError):
-    """The store of artefacts cannot be read or written."""
+    """The artefact store cannot be read or written."""
 
 
 class DivergedError(ExpungeError):
@@ -57,7 +57,7 @@ class DivergedError(ExpungeError):
 
 
 def unknown(kind: str, name: object, known: Iterable[object]) -> str:
-    """One line that names an unknown `kind`, what is known, and the closest match.
+    """One line with the unknown name, the known ones and the closest match.
 
     >>> unknown("method", "gaa", ["ft", "ga"])
     "unknown method 'gaa': expected one of ft, ga (did you mean 'ga'?)"
@@ -69,7 +69,7 @@ def unknown(kind: str, name: object, known: Iterable[object]) -> str:
 
 
 def some(items: Iterable[object], limit: int = 10) -> str:
-    """Up to `limit` items spelt out, and how many more there are.
+    """Up to `limit` items, and the number of the rest.
 
     >>> some(range(4), limit=2)
     '0, 1 and 2 more'

@@ -1,4 +1,4 @@
-"""What other packages add to a registry, by entry points."""
+"""Registry entries that other packages add through entry points."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Named(Protocol):
 
     @property
     def name(self) -> str:
-        """How it is asked for."""
+        """The name to look it up by."""
         ...
 
 
@@ -23,10 +23,10 @@ T = TypeVar("T", bound=Named)
 
 
 def with_added(group: str, cls: type[T], built_in: Iterable[T]) -> dict[str, T]:
-    """Every entry by name: the project's own, then what packages add as entry points of `group`.
+    """Every entry by name: the built-in ones, then the entry points of `group`.
 
     Raises:
-        ConfigError: an added entry is no `cls`, or takes a name that is already there.
+        ConfigError: an entry point is not a `cls`, or reuses a name.
     """
     found = {entry.name: entry for entry in built_in}
     for point in entries(group):
@@ -46,5 +46,5 @@ def with_added(group: str, cls: type[T], built_in: Iterable[T]) -> dict[str, T]:
 
 @lru_cache
 def entries(group: str) -> tuple[EntryPoint, ...]:
-    """The entry points of a group; looking for them takes a while, so they are looked for once."""
+    """The entry points of a group, cached because the search is slow."""
     return tuple(entry_points(group=group))

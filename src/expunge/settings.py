@@ -1,4 +1,4 @@
-"""Settings that rooms share, and how values of theirs are checked; nothing here loads PyTorch."""
+"""Shared settings and their checks; nothing here imports PyTorch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from expunge.errors import ConfigError
 
 InputKind = Literal["images", "vectors", "tokens"]
-"""What a network reads: images, rows of numbers, or sequences of token ids."""
+"""A network's inputs: images, vectors of numbers, or sequences of token ids."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,9 +18,9 @@ class Augmentation:
     """Random changes to training images; evaluation never augments."""
 
     crop_padding: int = 0
-    """Zero pixels added on every side before a random crop back to the original size."""
+    """Zero pixels padded on every side before a random crop to the original size."""
     flip: bool = False
-    """Mirror left to right with probability one half."""
+    """Flip horizontally with probability 0.5."""
 
     def __post_init__(self) -> None:
         if self.crop_padding < 0:
@@ -34,31 +34,31 @@ class Training:
     epochs: int = 182
     """Passes over the samples."""
     batch_size: int = 256
-    """Samples in one step, over all devices together."""
+    """Samples per step, over all devices."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
-    """`sgd` for networks of convolutions, `adamw` for transformers."""
+    """`sgd` for convolutional networks, `adamw` for transformers."""
     lr: float = 0.1
     """Peak learning rate."""
     momentum: float = 0.9
     """SGD momentum; AdamW's beta 1 (its beta 2 is 0.999)."""
     nesterov: bool = False
-    """Nesterov's form of momentum; SGD only."""
+    """Use Nesterov momentum; SGD only."""
     weight_decay: float = 5e-4
     """SGD: L2 penalty on every parameter. AdamW: decoupled, times the learning rate."""
     schedule: Literal["milestones", "cosine", "one_cycle", "constant"] = "milestones"
-    """How the learning rate changes, step by step."""
+    """How the learning rate changes over the steps."""
     milestones: tuple[int, ...] = (91, 136)
     """Epochs at which `milestones` multiplies the learning rate by 0.1."""
     warmup_epochs: float = 0.0
-    """Epochs of linear growth from zero; for `one_cycle`, the rise of the triangle."""
+    """Epochs of linear warm-up from zero; for `one_cycle`, the rising part of the cycle."""
     label_smoothing: float = 0.0
     """Share of the target spread evenly over the classes."""
     crop_padding: int = 0
-    """Augmentation: zero pixels around the image before a random crop."""
+    """Augmentation: zero pixels padded around the image before a random crop."""
     flip: bool = False
-    """Augmentation: mirror left to right at random."""
+    """Augmentation: random horizontal flip."""
     rewind_epoch: int = 8
-    """The epoch whose weights are kept for pruners that rewind."""
+    """The epoch whose weights are saved for pruners that rewind."""
 
     def __post_init__(self) -> None:
         check_range("epochs", self.epochs, 0, None)
@@ -91,22 +91,22 @@ class Training:
 
 
 class Progress(Protocol):
-    """Told how far long work has come; must not touch what it is told about."""
+    """Progress callback; it must not change the computation that it reports on."""
 
     def __call__(self, task: str, done: int, total: int, images: int) -> None:
-        """`done` of `total` steps of `task`, which saw `images` images so far."""
+        """`done` of `total` steps of `task` are finished, over `images` images so far."""
         ...
 
 
 def silent(task: str, done: int, total: int, images: int) -> None:
-    """The progress callback that says nothing."""
+    """A progress callback that does nothing."""
 
 
 def check_augmentation(augmentation: Augmentation, kind: InputKind) -> None:
-    """Refuse random changes to inputs that are not images.
+    """Refuse augmentation of inputs that are not images.
 
     Raises:
-        ConfigError: there are such changes, and nothing that they could be made to.
+        ConfigError: augmentation is on and the inputs are not images.
     """
     if kind != "images" and augmentation != Augmentation():
         raise ConfigError(
@@ -116,7 +116,7 @@ def check_augmentation(augmentation: Augmentation, kind: InputKind) -> None:
 
 
 def derive_seed(seed: int, purpose: str) -> int:
-    """A 63-bit seed that depends on `seed` and `purpose` alone.
+    """A 63-bit seed that depends only on `seed` and `purpose`.
 
     >>> derive_seed(0, "order") == derive_seed(0, "order") != derive_seed(0, "crop")
     True
@@ -126,7 +126,7 @@ def derive_seed(seed: int, purpose: str) -> int:
 
 
 def check_range(name: str, value: float, low: float | None, high: float | None) -> None:
-    """Refuse a value outside `[low, high]`, or not finite.
+    """Refuse a value that is outside `[low, high]` or not finite.
 
     Raises:
         ConfigError: names the setting, the range and the value.

@@ -1,4 +1,4 @@
-"""The values that cross rooms. They are frozen; tensors in them are never written to."""
+"""Shared data types. They are frozen, and their tensors are never modified."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 Mask = Mapping[str, Tensor]
-"""Which weights are kept: parameter name to bool tensor of its shape; False is pruned."""
+"""Which weights are kept: parameter name to bool tensor of the same shape; False is pruned."""
 
 
 class Inputs(Protocol):
-    """What a network reads, by index, handed out in batches on the compute device."""
+    """A network's inputs, indexed by sample, in batches on the compute device."""
 
     @property
     def kind(self) -> InputKind:
@@ -32,78 +32,78 @@ class Inputs(Protocol):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one sample: `(C, H, W)` of an image, `(D,)` of a vector, `(L,)` of padded tokens."""
+        """Of one sample: `(C, H, W)` for images, `(D,)` for vectors, `(L,)` for padded tokens."""
         ...
 
     @property
     def dtype(self) -> torch.dtype:
-        """As it is stored: uint8 or float32 of images, float32 of vectors, int64 of tokens."""
+        """As stored: uint8 or float32 for images, float32 for vectors, int64 for tokens."""
         ...
 
     @property
     def vocabulary(self) -> int | None:
-        """One more than the largest token id; None of images and vectors."""
+        """One more than the largest token id; None for images and vectors."""
         ...
 
     def __len__(self) -> int:
-        """How many samples there are."""
+        """The number of samples."""
         ...
 
     def to(self, device: torch.device) -> Inputs:
-        """The same samples, handed out on `device`."""
+        """The same samples, with batches on `device`."""
         ...
 
     def take(self, index: Tensor) -> Inputs:
-        """A view of the samples at `index`, int64 `(M,)`, in its order."""
+        """A view of the samples at `index`, int64 `(M,)`, in that order."""
         ...
 
     def batches(self, index: Iterable[Tensor]) -> Iterator[Batch]:
-        """For each int64 index `(B,)`, those samples; images of uint8 are 0-255."""
+        """The samples at each int64 index `(B,)`; uint8 images are 0-255."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Labelled inputs that can be told apart."""
+    """Labelled inputs with ids."""
 
     inputs: Inputs
     labels: Tensor
     """int64 `(N,)`, on the CPU."""
     ids: tuple[str, ...]
-    """A stable, unique name of every sample."""
+    """A stable, unique id for every sample."""
     class_names: tuple[str, ...]
     name: str
-    """What tables call the dataset."""
+    """The name of the dataset in tables."""
     fingerprint: str
     """Hex digest of the inputs, labels and ids."""
 
     def __len__(self) -> int:
-        """How many samples there are."""
+        """The number of samples."""
         return len(self.ids)
 
     @property
     def num_classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return len(self.class_names)
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """What a run trains on, selects on and is judged on: disjoint, the same in every stage."""
+    """Disjoint training, validation and test samples, the same for every node."""
 
     train: Samples
     test: Samples
     validation: Samples | None = None
     held_out: tuple[str, ...] = ()
-    """Of `test` and `validation`, those that were taken from the training data."""
+    """Which of `test` and `validation` were taken from the training data."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The training samples, divided into those to forget and those to retain.
+    """The training samples, split into those to forget and those to retain.
 
     Raises:
-        ForgetError: nothing or everything is to be forgotten, or an index is out of range or twice.
+        ForgetError: the forget set is empty or everything, or an index is out of range or repeated.
     """
 
     train: Samples
@@ -112,11 +112,11 @@ class Split:
     scenario: str
     """How the forget set was chosen: `class:3`, `random:0.1`, `ids:FILE`."""
     classes: tuple[int, ...] = ()
-    """The forgotten classes where the scenario is by class, else empty."""
+    """The forgotten classes in a class scenario, else empty."""
     forgotten: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
-    """int64 indices into `train`: what an earlier request has forgotten, and nobody trains on."""
+    """int64 indices into `train`: samples forgotten by earlier requests, never trained on."""
     retain: Tensor = field(init=False)
-    """int64 indices into `train`: all that are in neither of the two, ascending."""
+    """int64 indices into `train`, ascending: all samples not in `forget` or `forgotten`."""
 
     def __post_init__(self) -> None:
         n = len(self.train)
@@ -130,7 +130,7 @@ class Split:
             raise ForgetError(f"forget indices outside 0..{n - 1}: {some(outside)}")
         unique = torch.unique(forget)
         if len(unique) < len(forget):
-            raise ForgetError(f"{len(forget) - len(unique)} forget indices are given twice")
+            raise ForgetError(f"{len(forget) - len(unique)} forget indices are repeated")
         kept = torch.ones(n, dtype=torch.bool)
         kept[unique] = False
         kept[self.forgotten.cpu()] = False
@@ -144,22 +144,22 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What surrounds a computation: where it runs, its seed, its mask, its training."""
+    """What a computation runs with: device, seed, mask and training settings."""
 
     fabric: Fabric
     """Device, precision and data parallelism."""
     seed: int = 0
-    """The root of every generator."""
+    """The seed that all generators derive from."""
     mask: Mask | None = None
-    """What is zero stays zero."""
+    """Weights that it prunes stay zero."""
     rebuild: Callable[[int], nn.Module] | None = None
-    """A fresh network of the same architecture, initialised from the seed that it is given."""
+    """Builds a fresh network of the same architecture from a seed."""
     training: Training | None = None
     """How the original model was trained."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """Random changes to training images."""
     compiled: bool = False
-    """Whether training steps are compiled, where they can be."""
+    """Whether to compile training steps where possible."""
     task: Task = classify.TASK
     """What the network is trained for."""
     progress: Progress = silent
@@ -170,14 +170,14 @@ class Context:
         return self.fabric.device
 
     def generator(self, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
-        """A generator of its own for `purpose`: the same seed and purpose give the same numbers."""
+        """A separate generator for `purpose`: the same seed and purpose give the same numbers."""
         return torch.Generator(device).manual_seed(derive_seed(self.seed, purpose))
 
     def fresh_model(self) -> nn.Module:
         """A newly initialised network.
 
         Raises:
-            ModelError: the context does not know how to build one.
+            ModelError: the context cannot build one.
         """
         if self.rebuild is None:
             raise ModelError(
@@ -187,7 +187,7 @@ class Context:
         return self.rebuild(derive_seed(self.seed, "initialisation"))
 
     def training_settings(self) -> Training:
-        """The training of the original training.
+        """The settings of the original training.
 
         Raises:
             ConfigError: the context has none.

@@ -52,9 +52,9 @@ def test_an_mlp_of_two_hidden_layers():
         ({"input_kind": "sounds"}, "input_kind must be one of images, vectors, tokens"),
         (
             {"input_kind": "vectors"},
-            "features is the length of vectors, and of them only: got",
+            "features is the length of vectors, and only of them: got",
         ),
-        ({"features": 3}, "of them only: got 3 for images"),
+        ({"features": 3}, "only of them: got 3 for images"),
         ({"input_kind": "vectors", "features": 0}, "features must be a finite number in 1"),
         ({"input_kind": "tokens", "vocabulary": 0}, "vocabulary must be a finite number in 1"),
         (

@@ -141,10 +141,10 @@ def test_files_that_are_not_weights(model, tmp_path):
     with pytest.raises(CheckpointError, match="must hold a state dict, got list"):
         load_weights(model, tmp_path / "list.pt")
     torch.save({"fc.weight": torch.ones(2), "epoch": 3}, tmp_path / "mixed.pt")
-    with pytest.raises(CheckpointError, match=r"tensors alone, got also epoch \(int\)"):
+    with pytest.raises(CheckpointError, match=r"dense tensors, but also has epoch \(int\)"):
         load_weights(model, tmp_path / "mixed.pt")
     torch.save({"fc.weight": torch.ones(2, device="meta")}, tmp_path / "meta.pt")
-    with pytest.raises(CheckpointError, match=r"got also fc\.weight"):
+    with pytest.raises(CheckpointError, match=r"but also has fc\.weight"):
         read_tensors(tmp_path / "meta.pt")
 
 

@@ -25,11 +25,12 @@ def test_round_trip(mask, tmp_path):
 
 def test_only_bool_is_a_mask(tmp_path):
     path = tmp_path / "mask.safetensors"
-    with pytest.raises(MaskError, match=r"the mask must hold bool.*fc\.weight \(torch\.float32\)"):
+    message = r"the mask must hold only bool.*fc\.weight \(torch\.float32\)"
+    with pytest.raises(MaskError, match=message):
         save_mask({"fc.weight": torch.ones(2)}, path)
     assert not path.exists()
     save_file({"fc.weight": torch.ones(2)}, path)
-    with pytest.raises(MaskError, match=r"mask\.safetensors must hold bool.*fc\.weight"):
+    with pytest.raises(MaskError, match=r"mask\.safetensors must hold only bool.*fc\.weight"):
         load_mask(path)
     save_file({}, path)
     with pytest.raises(MaskError, match="got nothing"):

@@ -71,7 +71,7 @@ def test_what_is_pruned_already_goes_first():
 def test_a_mask_that_cannot_be_kept_within_is_refused():
     scores = {"a": torch.arange(4.0)}
     half = {"a": torch.tensor([True, True, False, False])}
-    with pytest.raises(MaskError, match=r"pruned to 0\.5000 already.*above that, got 0\.25"):
+    with pytest.raises(MaskError, match=r"already pruned to 0\.5000.*above that, got 0\.25"):
         keep_highest(scores, 0.25, within=half)
-    with pytest.raises(MaskError, match="other layers already: expected b, got a"):
+    with pytest.raises(MaskError, match="already pruned in other layers: expected b, got a"):
         keep_highest(scores, 0.5, within={"b": half["a"]})

@@ -103,7 +103,7 @@ def test_without_a_compiler_it_trains_all_the_same(samples, context, monkeypatch
     monkeypatch.setattr(torch, "compile", functools.partial(REAL, backend=broken))
     torch.compiler.reset()
     plain = trained(samples, context)
-    with pytest.warns(UserWarning, match="training is not compiled, it only takes longer") as seen:
+    with pytest.warns(UserWarning, match="training runs uncompiled, and slower") as seen:
         found = trained(samples, replace(context, compiled=True))
     assert "\n" not in str(seen[0].message)
     for name, x in found.items():

@@ -196,7 +196,7 @@ def test_a_penalty_on_scaled_gradients_is_refused(samples, context, network):
     scaled = MixedPrecision("16-mixed", device="cpu", scaler=torch.amp.GradScaler("cpu"))
     half = replace(context, fabric=Fabric(accelerator="cpu", devices=1, plugins=[scaled]))
     index = torch.arange(len(samples))
-    with pytest.raises(ConfigError, match="float16 scales them: use precision=bf16-mixed"):
+    with pytest.raises(ConfigError, match="float16 scales: use precision=bf16-mixed"):
         fit(network, Stream(samples, index), task_loss, RECIPE, half, penalty=Penalty(gamma=1e-3))
     fit(network, Stream(samples, index), task_loss, replace(RECIPE, epochs=0), half)
 

@@ -200,12 +200,15 @@ def test_a_teacher_is_put_back_when_training_diverges(samples, context, network)
     [
         (lambda step: step.losses("fewer"), r"unknown stream 'fewer'.*did you mean 'few'"),
         (lambda step: step.teacher("x"), "unknown teacher 'x'"),
-        (lambda step: step.outputs().mean(), r"stream 'many' must be one number a sample.*\(\)"),
+        (
+            lambda step: step.outputs().mean(),
+            r"stream 'many' must have one number per sample.*\(\)",
+        ),
         (
             lambda step: {"few": step.outputs("many").sum(1)},
-            r"stream 'few' must be one number a sample, of shape \(6,\), got \(16,\)",
+            r"stream 'few' must have one number per sample, shape \(6,\), got \(16,\)",
         ),
-        ([[Phase("many", task_loss)]], "phases of 2 epochs, got those of 1"),
+        ([[Phase("many", task_loss)]], "phases for 2 epochs, got phases for 1"),
         ([[Phase("mary", task_loss)], []], r"unknown stream 'mary'.*did you mean 'many'"),
     ],
 )

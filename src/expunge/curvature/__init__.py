@@ -1,7 +1,7 @@
 """Per-sample gradients, the Fisher information and inverse-curvature products.
 
-Networks are in evaluation mode throughout: in training mode batch normalisation mixes the samples
-of a batch, and a gradient of one sample does not exist. Inputs are as the network takes them.
+Networks are always in evaluation mode: in training mode, batch normalisation mixes the samples of a
+batch, and per-sample gradients do not exist. Inputs are those of the network.
 """
 
 from typing import Literal

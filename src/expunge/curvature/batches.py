@@ -1,4 +1,4 @@
-"""What curvature is computed over: batches that can be gone through again."""
+"""Batches that can be iterated over repeatedly."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,12 +7,12 @@ from torch import Tensor
 from expunge.batch import Batch
 
 Batches = Callable[[], Iterator[tuple[Batch, Tensor]]]
-"""Each call gives the same batches: inputs as the network takes them, labels int64 `(B,)`."""
+"""Each call yields the same batches: network inputs and int64 labels `(B,)`."""
 
 Combine = Callable[[Tensor], Tensor]
-"""Sums a tensor over the processes that share the batches; it may write over what it is given."""
+"""Sums a tensor over the processes that share the batches; it may overwrite its argument."""
 
 
 def alone(tensor: Tensor) -> Tensor:
-    """The sum over one process, which has all batches."""
+    """The sum over a single process, which has all batches."""
     return tensor

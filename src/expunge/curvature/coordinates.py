@@ -1,4 +1,4 @@
-"""The weights that take part in a computation, laid out as one vector."""
+"""The weights used in a computation, as one flat vector."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from expunge.types import Mask
 
 
 class Coordinates:
-    """Weights that are neither frozen nor pruned; every other coordinate is zero.
+    """The weights that are neither frozen nor pruned. Coordinates of pruned weights are zero.
 
-    Vectors are flat, `(size,)`, in the order of the model's parameters, in their dtype.
+    Vectors are flat, `(size,)`, in the order and dtype of the model's parameters.
 
     Raises:
         ModelError: every parameter is frozen or pruned.
@@ -40,13 +40,13 @@ class Coordinates:
             )
 
     def flatten(self, tensors: Mapping[str, Tensor]) -> Tensor:
-        """Tensors by parameter name as one vector; pruned coordinates become zero."""
+        """Flatten tensors by parameter name into one vector; pruned coordinates become zero."""
         return torch.cat(
             [self.restrict(name, tensors[name].detach()).reshape(-1) for name in self.parameters]
         )
 
     def unflatten(self, vector: Tensor) -> dict[str, Tensor]:
-        """The parts of a vector by parameter name, in the parameters' shapes."""
+        """Split a vector into tensors by parameter name, in the parameters' shapes."""
         sizes = [p.numel() for p in self.parameters.values()]
         parts = torch.split(vector, sizes)
         return {
@@ -55,5 +55,5 @@ class Coordinates:
         }
 
     def restrict(self, name: str, tensor: Tensor) -> Tensor:
-        """`tensor`, of the shape of parameter `name`, with zeros where the mask prunes."""
+        """`tensor`, in the shape of parameter `name`, with zeros at pruned weights."""
         return tensor if name not in self.kept else tensor * self.kept[name]

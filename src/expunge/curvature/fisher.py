@@ -1,8 +1,8 @@
 """The diagonal of the Fisher information, F = E_x E_{y∼p(y|x)} (∂ log p(y|x) / ∂θ)².
 
-The expectation is over the model's own predictions, not over the labels; for cross-entropy it is
-then the diagonal of the generalised Gauss-Newton matrix too (Martens 2020, section 9). Where
-processes share the batches, `combine` makes every one's result that of all; some may have none.
+The expectation is over the model's predictions, not the labels; for cross-entropy this is also the
+diagonal of the generalised Gauss-Newton matrix (Martens 2020, section 9). If processes share the
+batches, `combine` gives every process the overall result; some processes may have no batches.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from expunge.curvature.per_sample import Network
 from expunge.tasks.task import Task
 
 _AT_ONCE = 10
-"""Functions of a sample whose gradients are held at the same time."""
+"""Number of functions per sample whose gradients are in memory at once."""
 
 
 def exact_fisher(
@@ -31,8 +31,8 @@ def exact_fisher(
 ) -> dict[str, Tensor]:
     """The mean over samples of Σ_y p(y|x) (∂ log p(y|x) / ∂θ)², by parameter name.
 
-    Pruned coordinates are zero. The model is in evaluation mode. It takes one backward pass less
-    than there are classes.
+    Pruned coordinates are zero. The model must be in evaluation mode. For C classes it takes C − 1
+    backward passes per batch.
     """
 
     def directions(outputs: Tensor, start: int) -> Tensor:
@@ -44,14 +44,14 @@ def exact_fisher(
 def covariance_root(probabilities: Tensor) -> Tensor:
     """The rows d_k `(B, C − 1, C)` with Σ_k d_k d_kᵀ = diag(p) − ppᵀ, for p `(B, C)`.
 
-    That is the covariance of a label drawn from p, and its rank is C − 1: squares of derivatives
+    This is the covariance of a label drawn from p, and its rank is C − 1: the squared derivatives
     along d_k sum to the expectation over all C labels. d_k = √(p_k q_k / s_k) (e_k − p_{>k} / q_k),
-    with s_k and q_k the sums of p from k on and after k (Tanabe & Sagae 1992).
+    where s_k and q_k are the sums of p from k on and after k (Tanabe & Sagae 1992).
     """
     classes = probabilities.shape[1]
     # Sums from the end: 1 minus a sum from the beginning would lose small tails.
     from_here = probabilities.flip(1).cumsum(1).flip(1)
-    # Where a tail is zero, so is all that is divided by it.
+    # If a tail is zero, so is everything divided by it.
     tiny = torch.finfo(probabilities.dtype).tiny
     here, after = from_here[:, :-1].clamp(min=tiny), from_here[:, 1:].clamp(min=tiny)
     scale = (probabilities[:, :-1] * (from_here[:, 1:] / here)).sqrt()
@@ -68,12 +68,12 @@ def sampled_fisher(
     task: Task,
     combine: Combine = alone,
 ) -> dict[str, Tensor]:
-    """The same, with some labels of every sample drawn from p(y|x) in place of all classes.
+    """The same, with labels drawn from p(y|x) for every sample instead of all classes.
 
-    Unbiased, at the price of one backward pass a draw however many classes there are. `uniforms`
-    `(M, draws)` are uniform in [0, 1), for the samples of `batches` in their order: a label is the
-    first whose cumulative probability is more. So draws depend neither on the device nor on how
-    samples are batched and shared.
+    Unbiased. It takes one backward pass per draw, whatever the number of classes. `uniforms`
+    `(M, draws)` are uniform in [0, 1), for the samples of `batches` in order: a label is the first
+    whose cumulative probability is greater. So draws do not depend on the device, or on how samples
+    are batched and shared.
     """
 
     def directions(outputs: Tensor, start: int) -> Tensor:
@@ -97,7 +97,7 @@ def batch_mean_fisher(
 ) -> dict[str, Tensor]:
     """The published variant: the mean over batches of Σ_y p̄_y (∇ mean_i ℓ(x_i, y))².
 
-    p̄_y is the batch's mean probability of class y. The squares are of batch means, so this is no
+    p̄_y is the mean probability of class y in the batch. This squares batch means, so it is not the
     Fisher information: gradients of different samples cancel before they are squared.
     """
     parameters = list(coordinates.parameters.values())
@@ -128,7 +128,7 @@ def _mean_squares(
 ) -> dict[str, Tensor]:
     """The mean over samples of Σ_k (∂ d_k · logits / ∂θ)².
 
-    `directions` gives the d_k `(B, K, classes)` of a batch, from its outputs and its start.
+    `directions` returns the d_k `(B, K, classes)` of a batch, from its outputs and start index.
     """
     total = {name: torch.zeros_like(p) for name, p in coordinates.parameters.items()}
     network: Network | None = None
@@ -137,7 +137,7 @@ def _mean_squares(
         if network is None:
             network = Network(model, coordinates.parameters, batch)
         done = network.run(batch)
-        # Large numbers of classes in parts: memory stays that of one part.
+        # Many classes are processed in parts, to bound the memory.
         for part in torch.split(directions(done.logits, count), _AT_ONCE, 1):
             for name, gradients in done.gradients(part):
                 total[name] += gradients.square().sum((0, 1))
@@ -148,7 +148,7 @@ def _mean_squares(
 def _mean(
     coordinates: Coordinates, total: Mapping[str, Tensor], count: int, combine: Combine
 ) -> dict[str, Tensor]:
-    """Every process's sums by parameter name, of `count` terms, as the mean over all terms."""
+    """The mean over all processes, from this process's sums of `count` terms."""
     device = next(iter(total.values())).device
     terms = combine(torch.tensor(count, device=device))
     return {name: coordinates.restrict(name, combine(sums) / terms) for name, sums in total.items()}

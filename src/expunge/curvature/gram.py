@@ -1,10 +1,10 @@
-"""The Gram matrix K = G Gᵀ of per-sample gradients, in a memory that their number does not fill.
+"""The Gram matrix K = G Gᵀ of per-sample gradients, within a memory limit.
 
-All that a damped inverse needs of M gradients g_i of P weights lies in their span, so K `(M, M)`
-stands for G `(M, P)`, and b = G v for the vector it is applied to. Of each layer either its
-per-sample gradients are kept or its inputs and output gradients, whichever is smaller. Layers that
-do not fit together are taken in turn, each group with a pass of its own. Gradients are made from
-inputs and output gradients a block of output channels at a time.
+A damped inverse needs M gradients g_i of P weights only through their span, so K `(M, M)` replaces
+G `(M, P)`, and b = G v replaces the vector v. For each layer, either the per-sample gradients are
+kept, or the inputs and output gradients, whichever is smaller. Layers that do not fit together are
+processed in groups, with one pass per group. Gradients are computed from inputs and output
+gradients one block of output channels at a time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SAMPLES_AT_ONCE = 32
 """Samples whose patches are unfolded together."""
 
 _ROWS_AT_ONCE = 128
-"""Rows of the Gram matrix that are computed together: above the diagonal, only inside of them."""
+"""Rows of the Gram matrix per block; above the diagonal, only blocks on it are computed."""
 
 
 def gram_matrix(
@@ -40,10 +40,10 @@ def gram_matrix(
 ) -> tuple[Tensor, Tensor]:
     """K `(M, M)` and b `(M,)`, float64 on the CPU: g_i · g_j and g_i · v, for `vector` v.
 
-    g_i is the gradient of the loss of sample i. `count` is M, the samples in all batches. `memory`
-    is in bytes, for what is held of all samples. A single layer that needs more is taken alone; a
-    parameter that no layer's rule covers is held as its M gradients. The model is in evaluation
-    mode.
+    g_i is the gradient of the loss of sample i. `count` is M, the number of samples in all batches.
+    `memory` is the limit in bytes for data held for all samples. A layer that needs more is
+    processed alone; for a parameter that no layer rule covers, all M gradients are held. The model
+    must be in evaluation mode.
     """
     first, _ = next(batches())
     network = Network(model, coordinates.parameters, first)
@@ -75,7 +75,7 @@ def gram_matrix(
 def _passes(
     network: Network, batches: Batches, layers: tuple[str, ...], task: Task
 ) -> Iterator[tuple[int, Pass, Tensor]]:
-    """For every batch: where it starts, its forward pass and its losses' cotangents."""
+    """For every batch: its start index, its forward pass and the cotangents of its losses."""
     start = 0
     for batch, labels in batches():
         done = network.run(batch, layers)
@@ -96,7 +96,7 @@ def _add_products(total: Tensor, block: Tensor) -> None:
 
 
 def _groups(network: Network, coordinates: Coordinates, budget: float) -> Iterator[tuple[str, ...]]:
-    """Layers that are held together: as many as `budget` numbers a sample hold, at least one."""
+    """Groups of layers that fit into `budget` numbers per sample, at least one layer each."""
     group: list[str] = []
     used = 0
     for name, layer in network.layers.items():
@@ -111,7 +111,7 @@ def _groups(network: Network, coordinates: Coordinates, budget: float) -> Iterat
 
 
 class _Held:
-    """What is kept of one layer for all samples: its gradients, or the factors they come from."""
+    """The data kept for one layer over all samples: its gradients, or the factors of these."""
 
     def __init__(self, layer: Layer, coordinates: Coordinates, count: int) -> None:
         self.layer = layer
@@ -121,7 +121,7 @@ class _Held:
         self.stores: list[Tensor] = []
 
     def keep(self, start: int, inputs: Tensor, outputs: Tensor) -> None:
-        """Take in the samples from `start` on."""
+        """Add the samples from `start` on."""
         parts = [inputs, outputs] if self.as_factors else [self._gradients(inputs, outputs)]
         if not self.stores:
             self.stores = [part.new_empty((self.count, *part.shape[1:])) for part in parts]
@@ -129,7 +129,7 @@ class _Held:
             store[start : start + len(part)] = part
 
     def columns(self, tensors: Mapping[str, Tensor], chosen: slice) -> Tensor:
-        """Tensors in weight space, as `(1, columns)` that match a block of these rows."""
+        """Tensors in weight space, as a row `(1, columns)` that matches a block of gradients."""
         return torch.cat(
             [
                 _columns(self.coordinates, name, tensors[name][chosen][None, None], chosen)
@@ -139,9 +139,9 @@ class _Held:
         )
 
     def blocks(self, budget: float) -> Iterator[tuple[Tensor, slice]]:
-        """Gradients of all samples `(M, columns)`, and the rows of the layer that they are of.
+        """Gradients of all samples `(M, columns)`, and the layer's rows that they belong to.
 
-        At most `budget` columns, if a row fits in it.
+        A block has at most `budget` columns, if a row fits.
         """
         if not self.as_factors:
             yield self.stores[0], _ALL
@@ -169,7 +169,7 @@ class _Held:
 
 
 def _columns(coordinates: Coordinates, name: str, gradients: Tensor, chosen: slice) -> Tensor:
-    """Gradients `(B, 1, *shape)` of some rows as `(B, columns)`, without what the mask prunes."""
+    """Gradients `(B, 1, *shape)` of some rows as `(B, columns)`, without pruned weights."""
     flat = gradients.flatten(1)
     kept = coordinates.kept.get(name)
     return flat if kept is None else flat[:, kept[chosen].flatten()]

@@ -1,4 +1,4 @@
-"""Which parameters make the logits, found in the graph of what the network computes."""
+"""Find the parameters of the classification head in the computation graph."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from expunge.errors import ModelError
 
 
 def head_parameters(model: nn.Module, batch: Batch) -> tuple[str, ...]:
-    """The parameters of the last layer that have one row for each class, by name.
+    """The names of the last layer's parameters with one row for each class.
 
-    Going back from the logits of `batch`, level by level of the graph, until the first weight of
-    two dimensions or more with a row for each class: it, and the vectors of one number a class that
-    were met on the way and belong to the same module, such as its bias. Frozen ones are found too.
+    The search goes back from the logits of `batch`, level by level through the graph, to the first
+    weight with two or more dimensions and a row for each class. The result also includes vectors
+    with one number per class found on the way in the same module, such as its bias. Frozen
+    parameters are found too.
 
     Raises:
-        ModelError: there is no such weight.
+        ModelError: no such weight exists.
     """
-    # Views of its own as leaves: whether a parameter is frozen does not change where it is.
+    # Detached leaves that require gradients, so that frozen parameters are in the graph too.
     leaves = {name: p.detach().requires_grad_() for name, p in model.named_parameters()}
     with torch.enable_grad():
         logits = functional_call(model, leaves, (batch,))
@@ -39,7 +40,7 @@ def head_parameters(model: nn.Module, batch: Batch) -> tuple[str, ...]:
         found += [names[id(leaf)] for leaf in rows]
         weights = [names[id(leaf)] for leaf in rows if leaf.ndim > 1]
         if weights:
-            # A hidden layer as wide as there are classes has such vectors too.
+            # A hidden layer whose width is the number of classes has such vectors too.
             owners = {name.rpartition(".")[0] for name in weights}
             return tuple(name for name in found if name.rpartition(".")[0] in owners)
     raise ModelError(

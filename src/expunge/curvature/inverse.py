@@ -1,8 +1,8 @@
 """Inverse-curvature–vector products, with H = λI + (1/M) Σ g_i g_iᵀ of M samples.
 
-All but conjugate gradients need only the Gram matrix K = G Gᵀ and b = G v: everything lives in the
-span of v and the gradients. They give coefficients c `(M,)` with H⁻¹v = (v − Gᵀc) / λ, where
-Gᵀc = Σ c_i g_i is one ordinary backward pass.
+All except conjugate gradients need only the Gram matrix K = G Gᵀ and b = G v, because everything is
+in the span of v and the gradients. They return coefficients c `(M,)` such that
+H⁻¹v = (v − Gᵀc) / λ, where Gᵀc = Σ c_i g_i is one ordinary backward pass.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def woodbury(gram: Tensor, products: Tensor, damping: float) -> Tensor:
 def woodfisher(gram: Tensor, products: Tensor, damping: float) -> Tensor:
     """The recursion of WoodFisher from F_0 = λI, sample by sample (Singh & Alistarh 2020, eq. 10).
 
-    F_{n+1}⁻¹ = F_n⁻¹ − F_n⁻¹ g gᵀ F_n⁻¹ / (M + gᵀ F_n⁻¹ g), carried out in the span of the
-    gradients: P = G F_n⁻¹ Gᵀ and q = G F_n⁻¹ v. It ends at the same inverse as `woodbury`.
+    F_{n+1}⁻¹ = F_n⁻¹ − F_n⁻¹ g gᵀ F_n⁻¹ / (M + gᵀ F_n⁻¹ g), computed in the span of the
+    gradients: P = G F_n⁻¹ Gᵀ and q = G F_n⁻¹ v. The result is the same inverse as `woodbury`'s.
 
     Raises:
         DivergedError: a denominator is not positive.
@@ -65,12 +65,12 @@ def woodfisher(gram: Tensor, products: Tensor, damping: float) -> Tensor:
 
 
 def rank_one(first: Tensor, products: Tensor) -> Tensor:
-    """The published variant: k − H⁻¹v in multiples of g_0, its only direction, as a number.
+    """The published variant: the coefficient of g_0, the only direction of its correction.
 
     o = g_0 and k = v; then for each next sample k ← k − (k·g)/(M + o·g) o and
-    o ← o − (o·g)/(M + o·g) o. As o stays a multiple of g_0, `first` `(M,)`, the products g_0·g_i,
-    and `products`, the v·g_i, are all of it. Returns c with result v − c g_0. This is no inverse of
-    the Fisher matrix: it corrects v along one gradient only.
+    o ← o − (o·g)/(M + o·g) o. Because o stays a multiple of g_0, this needs only `first` `(M,)`,
+    the products g_0·g_i, and `products`, the v·g_i. Returns c for the result v − c g_0. This is not
+    an inverse of the Fisher matrix: it corrects v along one gradient only.
     """
     count = len(first)
     scale, moved = torch.ones_like(first[0]), torch.zeros_like(first[0])
@@ -90,11 +90,11 @@ def conjugate_gradient(
 ) -> Tensor:
     """The x with (λI + C) x = v for the symmetric C of `product` (Hestenes & Stiefel 1952).
 
-    It ends when the residual's norm is at most `tolerance` times that of v, or after `iterations`:
-    then x is the best in the Krylov space so far, a stronger damping in effect.
+    It stops when the residual's norm is at most `tolerance` times that of v, or after `iterations`:
+    then x is the best in the Krylov space so far, which acts like stronger damping.
 
     Raises:
-        DivergedError: a direction of no positive curvature was met.
+        DivergedError: the curvature along a direction is not positive.
     """
     found = torch.zeros_like(vector)
     residual = vector.clone()

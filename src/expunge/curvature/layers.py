@@ -1,7 +1,7 @@
 """Per-sample gradients of one layer, from its inputs and the gradients of its outputs.
 
-Each rule takes inputs `(B, ...)` and output gradients `(B, K, ...)`, of K functions of every
-sample, and gives gradients `(B, K, *shape)` by the name of the parameter in the layer.
+Each rule takes inputs `(B, ...)` and output gradients `(B, K, ...)` of K functions per sample, and
+returns gradients `(B, K, *shape)` by the parameter's name in the layer.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 _FEW_ROWS = 64
-"""Below so many rows a product with unfolded patches is bound by the unfolding."""
+"""With fewer rows, unfolding the patches dominates the time of the product."""
 
 
 def has_rule(module: nn.Module) -> bool:
-    """Whether `module` is of a kind, and so configured, that `layer_gradients` knows it."""
+    """Whether `layer_gradients` supports the type and configuration of `module`."""
     if type(module) not in _RULES:
         return False
     if isinstance(module, nn.Conv2d):
@@ -34,21 +34,21 @@ def has_rule(module: nn.Module) -> bool:
 def layer_gradients(module: nn.Module, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
     """Gradients `(B, K, *shape)` of the layer's parameters.
 
-    `inputs` is `(B, ...)`, what went into the layer; `outputs` is `(B, K, ...)`, the gradients of
-    K functions of every sample by what came out.
+    `inputs` `(B, ...)` are the layer's inputs; `outputs` `(B, K, ...)` are the gradients of K
+    functions per sample by the layer's outputs.
     """
     return _RULES[type(module)](module, inputs, outputs)
 
 
 def rows(module: nn.Module) -> int:
-    """How many slices of the output channels can be taken apart; 1 where they cannot."""
+    """The number of output channels that can be processed separately, or 1."""
     if isinstance(module, nn.Conv2d) and module.groups == 1:
         return module.out_channels
     return module.out_features if isinstance(module, nn.Linear) else 1
 
 
 def narrow_rows(module: nn.Module, outputs: Tensor, start: int, count: int) -> Tensor:
-    """The gradients of `count` output channels from `start` on: those of as many weight rows."""
+    """The gradients of `count` output channels, or weight rows, from `start` on."""
     if rows(module) == 1:
         return outputs
     return outputs.narrow(2 if isinstance(module, nn.Conv2d) else -1, start, count)
@@ -72,7 +72,7 @@ def _unfolded(module: nn.Conv2d, inputs: Tensor, outputs: Tensor) -> Tensor:
         inputs,
         module.kernel_size,
         module.dilation,
-        module.padding,  # type: ignore[arg-type]  # strings have no rule
+        module.padding,  # type: ignore[arg-type]  # string paddings have no rule
         module.stride,
     )
     patches = patches.view(batch * module.groups, -1, patches.shape[-1])
@@ -84,9 +84,9 @@ def _unfolded(module: nn.Conv2d, inputs: Tensor, outputs: Tensor) -> Tensor:
 
 
 def _shifted(module: nn.Conv2d, inputs: Tensor, outputs: Tensor) -> Tensor:
-    """The same without strides and groups, by copies shifted along the width alone.
+    """The same without strides and groups, from copies shifted along the width only.
 
-    Shifts along the height are then slices that need no copy: kw copies instead of kh * kw.
+    Shifts along the height are then slices, which need no copy: kw copies instead of kh * kw.
     """
     (high, wide), (down, along) = module.kernel_size, module.dilation
     height, width = outputs.shape[-2:]
@@ -111,7 +111,7 @@ def _linear(module: nn.Module, inputs: Tensor, outputs: Tensor) -> dict[str, Ten
 
 
 def _channels(normalised: Tensor, outputs: Tensor) -> dict[str, Tensor]:
-    """A scale and a shift a channel: `normalised` is `(B, C, ...)`."""
+    """One scale and shift per channel: `normalised` is `(B, C, ...)`."""
     weight = (outputs * normalised[:, None]).flatten(3).sum(3) if outputs.ndim > 3 else None
     if weight is None:
         return {"weight": outputs * normalised[:, None], "bias": outputs}
@@ -137,7 +137,7 @@ def _layer_norm(module: nn.LayerNorm, inputs: Tensor, outputs: Tensor) -> dict[s
 
 
 def _embedding(module: nn.Embedding, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
-    """Ids `(B, ...)` in, `(B, ..., E)` out: every id's row gets what came out where it stood."""
+    """Ids `(B, ...)` in, `(B, ..., E)` out: each id's row sums the gradients at its positions."""
     batch, functions = outputs.shape[:2]
     ids = inputs.reshape(batch, 1, -1, 1)
     outputs = outputs.reshape(batch, functions, ids.shape[2], -1)

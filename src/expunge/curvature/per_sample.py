@@ -1,7 +1,7 @@
-"""Per-sample gradients of any network: by layers where there is a rule, else by `vmap`.
+"""Per-sample gradients of any network: by layer rules where they exist, else by `vmap`.
 
-A network whose steps depend on the numbers in it, as where a mask without padding is left out, has
-no `vmap`: there each sample gets a backward pass of its own.
+`vmap` does not support a network with data-dependent control flow, such as one that drops a mask
+without padding. Then each sample gets a separate backward pass.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Layer:
 
     module: nn.Module
     names: dict[str, str]
-    """The parameters that take part: name in the layer to name in the model."""
+    """The parameters used: name in the layer to name in the model."""
     in_size: int
-    """Numbers that go in, for one sample."""
+    """Number of input elements per sample."""
     out_size: int
-    """Numbers that come out."""
+    """Number of output elements per sample."""
 
     def gradients(self, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
         """Gradients `(B, K, *shape)` by the parameter's name in the model."""
@@ -43,14 +43,14 @@ class Layer:
 class Network:
     """A model in evaluation mode, and how each of its parameters gets per-sample gradients.
 
-    A parameter goes by its layer where the layer has a rule, runs once, with the batch as its
-    first dimension, and is the only reader of the parameter. `batch` says what the network takes.
-    Any other of the parameters called `names` goes by `vmap`.
+    A parameter uses its layer's rule if the layer has one, runs once, has the batch as its first
+    dimension, and is the only reader of the parameter. All other parameters in `names` use `vmap`.
+    `batch` is an example input.
     """
 
     def __init__(self, model: nn.Module, names: Collection[str], batch: Batch) -> None:
         self.model = model
-        # Two sizes of batch: a first dimension that follows both is the batch.
+        # Two batch sizes: a first dimension that matches both is the batch.
         two, reads = _look(model, _repeated(batch, 2))
         three, _ = _look(model, _repeated(batch, 3))
         parameters = dict(model.named_parameters())
@@ -74,13 +74,13 @@ class Network:
         self.rest = tuple(name for name in names if name not in covered)
 
     def run(self, batch: Batch, layers: Collection[str] | None = None) -> Pass:
-        """Forward through the model, watching `layers` (all, if not given)."""
+        """A forward pass that records `layers` (default: all)."""
         chosen = self.layers if layers is None else {name: self.layers[name] for name in layers}
         inputs: dict[str, Tensor] = {}
         edges: dict[str, GradientEdge] = {}
 
         def watch(name: str, given: tuple[Tensor, ...], output: Tensor) -> Tensor:
-            # What changes a view in place rewrites its history; a copy keeps it.
+            # An in-place change of a view rewrites its history; a copy keeps it.
             output = output.clone() if output._is_view() else output
             inputs[name], edges[name] = given[0].detach(), get_gradient_edge(output)
             return output
@@ -100,20 +100,20 @@ class Network:
 
 @dataclass(frozen=True)
 class Pass:
-    """One forward pass, from which gradients can be taken as often as wanted."""
+    """One forward pass, from which gradients can be computed repeatedly."""
 
     network: Network
     batch: Batch
     logits: Tensor
     inputs: dict[str, Tensor]
-    """What went into each layer that was watched."""
+    """The inputs of each recorded layer."""
     edges: dict[str, GradientEdge]
 
     def outputs(self, cotangents: Tensor) -> dict[str, Tensor]:
-        """Gradients `(B, K, ...)` of cotangents `(B, K, classes)` · logits by layers' outputs."""
+        """Gradients `(B, K, ...)` of cotangents `(B, K, classes)` · logits by layer outputs."""
         if not self.edges:
             return {}
-        # One backward pass a function: a batch of them at once is no faster on a CPU.
+        # One backward pass per function: batching them is no faster on a CPU.
         found = [
             torch.autograd.grad(
                 self.logits, list(self.edges.values()), cotangents[:, k], retain_graph=True
@@ -129,7 +129,7 @@ class Pass:
     def gradients(self, cotangents: Tensor) -> Iterator[tuple[str, Tensor]]:
         """Gradients `(B, K, *shape)` of cotangents `(B, K, classes)` · logits, by parameter.
 
-        One layer's gradients are held at a time.
+        Only one layer's gradients are in memory at a time.
         """
         for name, outputs in self.outputs(cotangents).items():
             yield from self.network.layers[name].gradients(self.inputs[name], outputs).items()
@@ -141,7 +141,7 @@ class Pass:
 def vmapped(
     model: nn.Module, names: Collection[str], batch: Batch, cotangents: Tensor
 ) -> dict[str, Tensor]:
-    """The same for any parameters, whatever the layers that they are in."""
+    """The same for parameters of any layers."""
     parameters = {name: p.detach() for name, p in model.named_parameters()}
     rest = {name: parameters.pop(name) for name in names}
 
@@ -156,7 +156,7 @@ def vmapped(
         (gradients,) = vmap(pull)(directions)
         return gradients  # type: ignore[no-any-return]
 
-    # The fused kernels of attention have no rule for `vmap`.
+    # Fused attention kernels have no rule for `vmap`.
     with sdpa_kernel(SDPBackend.MATH):
         try:
             return vmap(one)(batch, cotangents)
@@ -169,7 +169,7 @@ def vmapped(
 def _one_by_one(
     model: nn.Module, names: Collection[str], batch: Batch, cotangents: Tensor
 ) -> dict[str, Tensor]:
-    """The same by a backward pass for every sample and function, for networks without `vmap`."""
+    """The same with one backward pass per sample and function, where `vmap` fails."""
     leaves = {name: p.detach() for name, p in model.named_parameters()}
     chosen = {name: leaves[name].requires_grad_() for name in names}
     found: dict[str, list[Tensor]] = {name: [] for name in names}
@@ -207,9 +207,8 @@ def per_sample_gradients(
 ) -> dict[str, Tensor]:
     """Gradients `(B, *shape)` of the loss of every sample, by parameter name.
 
-    `model` must be in evaluation mode. `batch` is as the network takes it, `labels` int64
-    `(B,)`. Without
-    `names`, for all parameters that require gradients.
+    `model` must be in evaluation mode. `batch` holds network inputs, `labels` is int64 `(B,)`. The
+    default for `names` is all parameters that require gradients.
     """
     wanted = names or [name for name, p in model.named_parameters() if p.requires_grad]
     done = Network(model, wanted, batch).run(batch)
@@ -221,7 +220,7 @@ def per_sample_gradients(
 def _look(
     model: nn.Module, batch: Batch
 ) -> tuple[dict[str, list[tuple[Tensor, Tensor]]], Counter[int]]:
-    """What goes in and out of every layer with a rule; how often each parameter is read."""
+    """Inputs and outputs of every layer with a rule, and the number of reads of each parameter."""
     ran: dict[str, list[tuple[Tensor, Tensor]]] = {}
 
     def watch(name: str, given: tuple[Tensor, ...], output: Tensor) -> None:
@@ -243,7 +242,7 @@ def _look(
 
 
 def _reads(logits: Tensor) -> Counter[int]:
-    """How many operations of the graph behind `logits` read each leaf, by its `id`."""
+    """The number of operations in the graph of `logits` that read each leaf, by its `id`."""
     reads: Counter[int] = Counter()
     waiting: list[Node] = [] if logits.grad_fn is None else [logits.grad_fn]
     seen = set(waiting)

@@ -1,7 +1,7 @@
-"""Products with Jacobians: what solvers need of a network, without a matrix of its size.
+"""Products with Jacobians, without forming the matrices.
 
-Where processes share the batches, `combine` makes every one's result that of all; some may have
-none.
+If processes share the batches, `combine` gives every process the overall result; some processes may
+have no batches.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from expunge.tasks.task import Task
 def push_forward(coordinates: Coordinates, logits: Tensor, vector: Tensor) -> Tensor:
     """J · vector `(B, classes)`: the derivative of `logits` along a direction in weight space.
 
-    Taken backwards twice, through the graph that `logits` has from `with_graph`: Jᵀu is linear in
-    u, and its derivative by u along the vector is J · vector. Derivatives forwards would be missing
-    for more operations than second ones are.
+    Computed by two backward passes through the graph of `logits` from `with_graph`: Jᵀu is linear
+    in u, and its derivative by u along the vector is J · vector. More operations lack forward-mode
+    derivatives than second derivatives.
     """
     dummy = torch.zeros_like(logits, requires_grad=True)
     pulled = torch.autograd.grad(
@@ -61,9 +61,9 @@ def weighted_gradient(
     task: Task,
     combine: Combine = alone,
 ) -> Tensor:
-    """Σ_i w_i g_i over all samples: one ordinary backward pass.
+    """Σ_i w_i g_i over all samples, by one ordinary backward pass per batch.
 
-    `weights` `(M,)` are those of the samples of `batches`, in their order.
+    `weights` `(M,)` are the weights of the samples of `batches`, in order.
     """
     total = torch.zeros_like(coordinates.flatten(coordinates.parameters))
     weights = weights.to(total)
@@ -86,8 +86,8 @@ def curvature_product(
 ) -> Callable[[Tensor], Tensor]:
     """The map from a vector to (1/M) Σ_i J_iᵀ S_i J_i · vector.
 
-    S_i is the Hessian of the loss by the outputs for `ggn`: diag(p) − ppᵀ for cross-entropy. For
-    `fisher` it is c cᵀ, with c the gradient by the outputs: then J_iᵀ S_i J_i = g_i g_iᵀ.
+    For `ggn`, S_i is the Hessian of the loss by the outputs: diag(p) − ppᵀ for cross-entropy. For
+    `fisher`, it is c cᵀ, with c the gradient by the outputs: then J_iᵀ S_i J_i = g_i g_iᵀ.
     """
 
     def product(vector: Tensor) -> Tensor:
@@ -109,9 +109,9 @@ def curvature_product(
 
 
 def with_graph(model: nn.Module, batch: Batch) -> Tensor:
-    """Logits `(B, classes)` whose graph can be gone through twice.
+    """Logits `(B, classes)` with a graph that can be differentiated twice.
 
-    Attention is taken in steps: its fused kernels have no second derivative.
+    Attention is not fused: fused kernels have no second derivative.
     """
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
         logits: Tensor = model(batch)

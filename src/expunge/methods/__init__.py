@@ -1,4 +1,4 @@
-"""Unlearning methods, one a file, and `METHODS`."""
+"""Unlearning methods, one per file, and the registry `METHODS`."""
 
 from expunge.errors import ConfigError, unknown
 from expunge.methods import (
@@ -27,10 +27,10 @@ METHODS: tuple[Method, ...] = (
 
 
 def all_methods() -> dict[str, Method]:
-    """Every method by name: `METHODS`, then what packages add as entry points `expunge.methods`.
+    """Every method by name: `METHODS`, then the entry points in the group `expunge.methods`.
 
     Raises:
-        ConfigError: an added method is no `Method`, or takes a name that is already there.
+        ConfigError: an entry point is not a `Method`, or reuses a name.
     """
     return with_added("expunge.methods", Method, METHODS)
 
@@ -39,7 +39,7 @@ def get_method(name: str) -> Method:
     """The method called `name`.
 
     Raises:
-        ConfigError: there is none; lists those that there are.
+        ConfigError: the name is unknown; lists the known ones.
     """
     methods = all_methods()
     if name not in methods:

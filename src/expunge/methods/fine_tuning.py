@@ -1,4 +1,4 @@
-"""Fine-tuning (FT): keep training on the retained samples, and let the rest fade."""
+"""Fine-tuning (FT): keep training on the retained samples, so that the model forgets the rest."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class FineTuningConfig(SGDConfig):
     """Settings of FT. Defaults are the paper's."""
 
     lr_schedule: Literal["constant", "cosine"] = "constant"
-    """How it changes: the paper's stays; `cosine` falls to zero, so that weights come to rest."""
+    """`constant` (the paper's), or `cosine`, which falls to zero so that weights settle."""
 
     def __post_init__(self) -> None:
         check_choice("lr_schedule", self.lr_schedule, ("constant", "cosine"))
         super().__post_init__()
 
     def training(self) -> Training:
-        """The same settings as the training loop takes them; it validates them."""
+        """These settings as `Training`, which validates them."""
         return replace(super().training(), schedule=self.lr_schedule)
 
 

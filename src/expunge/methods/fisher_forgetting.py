@@ -1,4 +1,4 @@
-"""Fisher forgetting (FF): noise on every weight, the more the less the retained samples need it."""
+"""Fisher forgetting (FF): noise on every weight, most where retained samples need it least."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ Fisher = Literal["per_sample", "sampled", "batch_mean"]
 
 @dataclass(frozen=True, kw_only=True)
 class FisherForgettingConfig:
-    """Settings of FF. Defaults are the paper's, but for the Fisher information, which is exact."""
+    """Settings of FF. Defaults are the paper's, except that the Fisher information is exact."""
 
     alpha: float = 3e-8
-    """Scale α of the noise's variance; the paper's is about 3e-8, in places 1e-9."""
+    """Scale α of the noise variance; the paper uses about 3e-8, sometimes 1e-9."""
     fisher: Fisher = "per_sample"
-    """`per_sample`: exact over classes; `sampled`: drawn labels; `batch_mean`: as published."""
+    """`per_sample`: exact over classes; `sampled`: sampled labels; `batch_mean`: as published."""
     draws: int = 1
-    """Labels that `sampled` draws for every sample."""
+    """Labels that `sampled` draws per sample."""
     max_variance: float = 1e3
-    """Upper clamp of F⁻¹, before α: what a weight gets that the retained samples do not need."""
+    """Upper bound on F⁻¹, before α; it applies to weights that the retained samples do not need."""
     class_variance: float = 1e-4
-    """Variance around zero of a forgotten class's row in the head, in class scenarios only."""
+    """Variance around zero of a forgotten class's row in the head; class scenarios only."""
     batch_size: int = 32
-    """Samples in one batch; the `batch_mean` variant depends on it."""
+    """Samples per batch; changes the result of `batch_mean` only."""
 
     def __post_init__(self) -> None:
         check_range("alpha", self.alpha, 0, None)
@@ -54,12 +54,12 @@ def fisher_forgetting(
     """A copy of `model` with θ = θ_o + √(α F⁻¹) ⊙ N(0, 1) (Golatkar et al. 2020, section 5).
 
     F is the diagonal Fisher information of the retained samples in evaluation mode, without
-    augmentation. Where classes are forgotten, their rows of the head are drawn around zero. Frozen
-    and pruned weights stay.
+    augmentation. In class scenarios, the rows of the head for forgotten classes are drawn around
+    zero. Frozen and pruned weights do not change.
 
     Raises:
         DivergedError: a weight is no longer finite.
-        ModelError: there is no weight to change, or, where classes are forgotten, no head.
+        ModelError: no weight can change, or, in a class scenario, the model has no head.
     """
     import torch
 
@@ -77,7 +77,7 @@ def fisher_forgetting(
     published = config.fisher == "batch_mean"
     with mode(student, training=False), full_float32():
         fisher = _fisher(student, coordinates, split, config, context)
-        # Only what needs the head asks for one.
+        # Look for a head only if it is needed.
         head: tuple[str, ...] = ()
         if published or split.classes:
             one = input_batches(student, split.train, split.retain[:1], 1, context, "ff: head")
@@ -106,7 +106,7 @@ def _fisher(
     config: FisherForgettingConfig,
     context: Context,
 ) -> Mapping[str, Tensor]:
-    """The Fisher information of the retained samples; processes share them by whole batches."""
+    """The Fisher information of the retained samples; processes share whole batches."""
     import torch
 
     from expunge.curvature.fisher import batch_mean_fisher, exact_fisher, sampled_fisher
@@ -120,7 +120,7 @@ def _fisher(
     if config.fisher == "per_sample":
         return exact_fisher(model, coordinates, batches, context.task, combine)
     if config.fisher == "sampled":
-        # Every process draws for all samples: the draws do not depend on how many processes share.
+        # Each process draws for all samples, so draws do not depend on the number of processes.
         draws = torch.rand((len(split.retain), config.draws), generator=context.generator("labels"))
         uniforms = own_batches(draws, size, fabric).to(context.device)
         return sampled_fisher(model, coordinates, batches, uniforms, context.task, combine)
@@ -128,14 +128,14 @@ def _fisher(
 
 
 def _variance(fisher: Tensor, in_head: bool, config: FisherForgettingConfig) -> Tensor:
-    """α min(1/F, max_variance), weight by weight."""
+    """α min(1/F, max_variance), elementwise."""
     return config.alpha * fisher.reciprocal().clamp(max=config.max_variance)
 
 
 def _published(fisher: Tensor, in_head: bool, config: FisherForgettingConfig) -> Tensor:
-    """As in the published code: clamped harder in the head, averaged over dimension 1, times 10.
+    """As in the published code: a tenth of the bound in the head, and a mean over dimension 1.
 
-    The head and every parameter of one dimension get ten times the variance.
+    The head and all one-dimensional parameters get ten times the variance.
     """
     variance = (fisher + 1e-8).reciprocal()
     variance = config.alpha * variance.clamp(max=config.max_variance / (10 if in_head else 1))
@@ -151,6 +151,6 @@ METHOD = Method(
     reads=frozenset({"retain"}),
     search={"alpha": Range(1e-10, 1e-6, log=True)},
     example={"alpha": 1e-4, "batch_size": 7},
-    summary="noise on every weight, the less the retained samples need it the more",
+    summary="add noise to every weight, most where the retained samples need it least",
     cite="Golatkar, Achille and Soatto, Eternal Sunshine of the Spotless Net, CVPR 2020",
 )

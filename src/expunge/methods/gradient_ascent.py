@@ -1,4 +1,4 @@
-"""Gradient ascent (GA): climb the loss of the samples to forget."""
+"""Gradient ascent (GA): increase the loss on the forget set."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class GradientAscentConfig(SGDConfig):
-    """Settings of GA. Defaults are the paper's, class-wise."""
+    """Settings of GA. Defaults are the paper's for class-wise forgetting."""
 
     epochs: int = 5
     """Passes over the forget set."""
@@ -29,9 +29,9 @@ class GradientAscentConfig(SGDConfig):
 def gradient_ascent(
     model: nn.Module, split: Split, config: GradientAscentConfig, context: Context
 ) -> nn.Module:
-    """A copy of `model` after SGD steps that raise the loss of the forget set.
+    """A copy of `model` after SGD steps that increase the loss on the forget set.
 
-    Weight decay still shrinks the weights: only the loss changes its sign.
+    Weight decay still shrinks the weights: only the loss changes sign.
 
     Raises:
         DivergedError: the loss is no longer finite.
@@ -56,7 +56,7 @@ METHOD = Method(
     reads=frozenset({"forget"}),
     search={"lr": Range(1e-5, 0.1, log=True)},
     example={"epochs": 2, "lr": 0.02, "batch_size": 16},
-    summary="climb the loss of the forget set",
+    summary="increase the loss on the forget set",
     cite="Graves, Nagisetty and Ganesh, Amnesiac Machine Learning, AAAI 2021; "
     "Thudi et al., Unrolling SGD, EuroS&P 2022",
 )

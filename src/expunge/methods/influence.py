@@ -1,4 +1,4 @@
-"""Influence unlearning (IU): one Newton-like step to where training without the forget set ends."""
+"""Influence unlearning (IU): one Newton-like step that removes the effect of the forget set."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ Solver = Literal["woodbury", "woodfisher", "cg", "rank1"]
 
 @dataclass(frozen=True, kw_only=True)
 class InfluenceConfig:
-    """Settings of IU. The number of samples is the paper's, which searches α in 1 to 20."""
+    """Settings of IU. The number of samples is the paper's; the paper searches α from 1 to 20."""
 
     alpha: float = 1.0
-    """Length α of the step; 1 is Newton's."""
+    """Step length α; 1 is the Newton step."""
     solver: Solver = "woodbury"
-    """`woodbury`, `woodfisher`, `cg` invert; `rank1` is the published recursion, which does not."""
+    """`woodbury`, `woodfisher`, `cg` invert; `rank1`, the published recursion, does not."""
     damping: float = 0.03
-    """λ, added to the curvature's diagonal; more than 0, and not used by `rank1`."""
+    """λ > 0, added to the curvature's diagonal; unused by `rank1`."""
     samples: int = 1000
-    """Retained samples M that the curvature is computed from; all of them, if there are fewer."""
+    """Number M of retained samples for the curvature; all of them if there are fewer."""
     curvature: Curvature = "ggn"
-    """Of `cg`: Gauss-Newton, or the empirical Fisher `fisher`, which the others always use."""
+    """For `cg`: Gauss-Newton `ggn` or the empirical `fisher`; other solvers always use `fisher`."""
     iterations: int = 50
-    """At most so many products in `cg`."""
+    """Maximum number of products in `cg`."""
     tolerance: float = 1e-6
-    """`cg` ends when its residual is so small, relative to v."""
+    """`cg` stops at this norm of the residual, relative to that of v."""
     batch_size: int = 64
-    """Samples in one batch: speed and memory, not the result."""
+    """Samples per batch; affects speed and memory, not the result."""
     memory_gib: float = 2.0
-    """What `woodbury` and `woodfisher` may hold of all M samples, in GiB."""
+    """Memory in GiB that `woodbury` and `woodfisher` may use for all M samples."""
 
     def __post_init__(self) -> None:
         check_range("alpha", self.alpha, 0, None)
@@ -69,11 +69,11 @@ def influence_unlearning(
 
     v = (1/N) Σ_forget ∇ℓ − (n_f / (N n_r)) Σ_retain ∇ℓ; H is λI plus the curvature of M retained
     samples, drawn at random. Everything is in evaluation mode, without augmentation. Frozen and
-    pruned weights take no part: the gradients, the curvature and the step are those of the others.
+    pruned weights are left out of the gradients, the curvature and the step.
 
     Raises:
         DivergedError: the curvature is singular, or the step is not finite.
-        ModelError: there is no weight to change.
+        ModelError: no weight can change.
     """
     import torch
 
@@ -112,7 +112,7 @@ def _forget_direction(
     config: InfluenceConfig,
     context: Context,
 ) -> Tensor:
-    """v, from one pass over all samples, which processes share."""
+    """v, from one pass over all samples, split over processes."""
     import torch
 
     from expunge.curvature.products import weighted_gradient
@@ -145,7 +145,7 @@ def _solve(
     config: InfluenceConfig,
     context: Context,
 ) -> Tensor:
-    """H⁻¹v by the solver that is asked for, from the samples that are `drawn`."""
+    """H⁻¹v from the `drawn` samples, by the configured solver."""
     import torch
 
     from expunge.batch import map_batch
@@ -169,8 +169,8 @@ def _solve(
         return conjugate_gradient(
             product, vector, config.damping, config.iterations, config.tolerance
         )
-    # Each process goes through all of the drawn samples: their number does not grow with the data,
-    # and products of their gradients are of pairs, which have no shares.
+    # Each process uses all drawn samples: their number does not grow with the data, and the Gram
+    # matrix needs all pairs of gradients.
     batches = input_batches(model, samples, drawn, size, context, label)
     if config.solver == "rank1":
         products = gradient_products(model, coordinates, batches, vector, task).double().cpu()
@@ -194,7 +194,7 @@ METHOD = Method(
     reads=frozenset({"forget", "retain"}),
     search={"alpha": Range(0.1, 50, log=True)},
     example={"samples": 30, "batch_size": 7, "damping": 0.05},
-    summary="one step of influence functions, away from the forget set",
+    summary="one influence-function step away from the forget set",
     cite="Koh and Liang, Understanding Black-box Predictions via Influence Functions, ICML 2017; "
     "Izzo et al., Approximate Data Deletion from Machine Learning Models, AISTATS 2021; "
     "Singh and Alistarh, WoodFisher, NeurIPS 2020",

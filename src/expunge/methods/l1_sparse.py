@@ -1,4 +1,4 @@
-"""ℓ1-sparse unlearning: fine-tune on the retained samples with γ‖θ‖₁, γ falling to zero."""
+"""ℓ1-sparse unlearning: fine-tune on the retained samples with a decaying penalty γ‖θ‖₁."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class L1SparseConfig(FineTuningConfig):
-    """Settings of ℓ1-sparse unlearning: FT's, and those of the penalty."""
+    """Settings of ℓ1-sparse unlearning: those of FT and of the penalty."""
 
     gamma: float = 1e-4
     """Strength γ of the penalty on all parameters."""
     schedule: GammaSchedule = "linear_decay"
-    """How γ changes over the epochs; the paper's choice falls to zero."""
+    """How γ changes over the epochs; `linear_decay` is the paper's choice."""
     form: Literal["subgradient", "proximal"] = "subgradient"
-    """`subgradient` adds γ sign(θ) to gradients; `proximal` shrinks after the step: true zeros."""
+    """`subgradient` adds γ sign(θ) to gradients; `proximal` soft-thresholds, for exact zeros."""
 
     def __post_init__(self) -> None:
         check_range("gamma", self.gamma, 0, None)
@@ -36,7 +36,7 @@ class L1SparseConfig(FineTuningConfig):
         super().__post_init__()
 
     def penalty(self) -> Penalty:
-        """The ℓ1 term as the training loop takes it."""
+        """The ℓ1 penalty for the training loop."""
         from expunge.training.fit import Penalty
 
         return Penalty(gamma=self.gamma, schedule=self.schedule, form=self.form)
@@ -74,6 +74,6 @@ METHOD = Method(
     reads=frozenset({"retain"}),
     search={"gamma": Range(1e-5, 1e-2, log=True), "lr": Range(1e-4, 1e-1, log=True)},
     example={"gamma": 0.01, "epochs": 2, "lr": 0.02, "batch_size": 16},
-    summary="fine-tune on the retained samples with an ℓ1 penalty that fades",
+    summary="fine-tune on the retained samples with a decaying ℓ1 penalty",
     cite="Jia et al., Model Sparsity Can Simplify Machine Unlearning, NeurIPS 2023",
 )

@@ -1,4 +1,4 @@
-"""What an unlearning method is: a function, its settings and where it comes from."""
+"""The record that describes an unlearning method."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Range:
-    """Between which values a setting is searched, both included.
+    """The range in which a setting is searched, both ends included.
 
     Raises:
-        ConfigError: the ends are not finite and ascending, or not positive though `log`.
+        ConfigError: the ends are not finite and ascending, or not positive with `log`.
     """
 
     low: float
     high: float
     log: bool = False
-    """Evenly in the logarithm: for settings that matter by their order of magnitude."""
+    """Search uniformly in the logarithm, for settings whose order of magnitude matters."""
 
     def __post_init__(self) -> None:
         check_range("low", self.low, None, None)
@@ -41,26 +41,26 @@ class Range:
 class Method:
     """One unlearning method.
 
-    `run(model, split, config, context)` returns a new model; the one it is given is not modified,
-    and weights that `context.mask` prunes stay zero.
+    `run(model, split, config, context)` returns a new model and does not modify its input. Weights
+    that `context.mask` prunes stay zero.
     """
 
     name: str
-    """What tables and the command line call it."""
+    """Its name in tables and on the command line."""
     run: Callable[[nn.Module, Split, Any, Context], nn.Module]
     config: type[Any]
     """Its settings: a frozen dataclass whose defaults are the paper's."""
     reads: frozenset[Literal["forget", "retain"]]
-    """Which samples it needs."""
+    """Which samples it uses."""
     needs: frozenset[Literal["training", "rebuild"]] = frozenset()
-    """What it needs from the context besides a device."""
+    """What else it needs from the context, besides a device."""
     search: Mapping[str, Range] = field(default_factory=dict)
-    """Between which values `expunge tune` searches its settings; empty: nothing to tune."""
+    """Ranges that `expunge tune` searches, by setting; empty if nothing is tuned."""
     example: Mapping[str, Any] = field(default_factory=dict)
-    """Settings over the defaults that are small enough for a test, and that do something."""
+    """Settings for tests: small and fast, but with a visible effect."""
     version: int = 1
-    """Raised when its numbers change; part of the id of every model that it made."""
+    """Increased when its results change; part of the id of every model it makes."""
     summary: str
-    """One line for lists."""
+    """One line for listings."""
     cite: str
-    """Where it was published."""
+    """The publications that it comes from."""

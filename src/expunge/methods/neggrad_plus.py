@@ -1,4 +1,4 @@
-"""NegGrad+: descend the loss of the retained samples and climb that of the forget set at once."""
+"""NegGrad+: decrease the loss on retained samples while increasing it on the forget set."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class NegGradPlusConfig(SGDConfig):
-    """Settings of NegGrad+. Defaults are those in common use."""
+    """Settings of NegGrad+, with commonly used defaults."""
 
     alpha: float = 0.95
-    """Weight α of the retained samples; the forget set has 1 − α."""
+    """Weight α of the retained samples; the weight of the forget set is 1 − α."""
     batch_size: int = 256
-    """Samples of either set in one step."""
+    """Samples of each set per step."""
 
     def __post_init__(self) -> None:
         check_range("alpha", self.alpha, 0, 1)
@@ -36,8 +36,8 @@ def neggrad_plus(
 ) -> nn.Module:
     """A copy of `model` after SGD on α mean ℓ(retain) − (1 − α) mean ℓ(forget).
 
-    NegGrad+ of Kurmanji et al. 2023. Every step takes a batch of each set; the forget set is gone
-    through as often as the retained samples need.
+    NegGrad+ of Kurmanji et al. 2023. Each step takes one batch of each set. The forget set repeats
+    until the pass over the retained samples ends.
 
     Raises:
         DivergedError: the loss is no longer finite.
@@ -67,6 +67,6 @@ METHOD = Method(
     reads=frozenset({"forget", "retain"}),
     search={"alpha": Range(0.8, 0.9999), "lr": Range(1e-4, 1e-1, log=True)},
     example={"alpha": 0.8, "epochs": 2, "lr": 0.02, "batch_size": 16},
-    summary="descend the loss of the retained samples, climb that of the forget set",
+    summary="decrease the loss on retained samples, increase it on the forget set",
     cite="Kurmanji et al., Towards Unbounded Machine Unlearning, NeurIPS 2023",
 )

@@ -1,4 +1,4 @@
-"""Exact unlearning: train a new network on the retained samples alone."""
+"""Exact unlearning: train a new network on the retained samples only."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RetrainConfig:
-    """Settings of Retrain; the rest is as the original was trained."""
+    """Settings of Retrain; all others are those of the original training."""
 
     epochs: int | None = None
-    """Passes over the retained samples; unset, as many as the original's."""
+    """Passes over the retained samples; default: as in the original training."""
 
     def __post_init__(self) -> None:
         if self.epochs is not None:
@@ -27,9 +27,9 @@ class RetrainConfig:
 
 
 def retrain(model: nn.Module, split: Split, config: RetrainConfig, context: Context) -> nn.Module:
-    """A freshly initialised network, trained on the retained samples by the training settings.
+    """A freshly initialised network, trained on the retained samples with the training settings.
 
-    The mask, if there is one, is kept; the weights are not rewound.
+    It keeps the mask, if any, and does not rewind the weights.
 
     Raises:
         ConfigError: the context has no training settings.
@@ -56,6 +56,6 @@ METHOD = Method(
     reads=frozenset({"retain"}),
     needs=frozenset({"training", "rebuild"}),
     example={"epochs": 1},
-    summary="train a new network without the forget set: exact, slow, the reference",
+    summary="train a new network without the forget set: the exact but slow reference",
     cite="Cao and Yang, Towards Making Systems Forget with Machine Unlearning, S&P 2015",
 )

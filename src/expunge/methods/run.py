@@ -1,4 +1,4 @@
-"""Running a method: checked, seeded by its context, and timed."""
+"""Run a method with checks and timing."""
 
 import time
 from typing import Any
@@ -16,12 +16,12 @@ from expunge.types import Context, Split
 def run_method(
     method: Method, model: nn.Module, split: Split, config: Any, context: Context
 ) -> tuple[nn.Module, float]:
-    """The unlearned model, and the seconds that the method took (run-time efficiency, RTE).
+    """The unlearned model, and the method's run time in seconds (run-time efficiency, RTE).
 
-    All that the method needs is inside the time; loading and evaluation are not.
+    The time covers everything the method computes, but not loading and evaluation.
 
     Raises:
-        ConfigError: the settings are of another method.
+        ConfigError: the settings belong to another method.
         DivergedError: a weight of the result is not finite.
         MaskError: the mask does not belong to the model.
     """
@@ -41,6 +41,6 @@ def run_method(
 
 
 def _wait(device: torch.device) -> None:
-    """Until the device has done all it was asked to: it works asynchronously."""
+    """Wait for the device, which works asynchronously."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)

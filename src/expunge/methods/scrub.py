@@ -1,4 +1,4 @@
-"""SCRUB: a student that follows its teacher on the retained samples, and leaves it elsewhere."""
+"""SCRUB: a student matches its teacher on retained samples, and departs from it on the others."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ScrubConfig(SGDConfig):
-    """Settings of SCRUB. Defaults are those in common use."""
+    """Settings of SCRUB, with commonly used defaults."""
 
     alpha: float = 0.5
     """Weight α of the divergence from the teacher on the retained samples."""
     gamma: float = 1.0
-    """Weight γ of the task's loss on the retained samples."""
+    """Weight γ of the task loss on the retained samples."""
     temperature: float = 4.0
-    """Softens the predictions that are compared; divergences are multiplied by its square."""
+    """Softens both predictions; divergences are multiplied by its square."""
     max_epochs: int = 3
-    """Epochs that begin with a pass over the forget set, away from the teacher."""
+    """Number of first epochs that start with a pass over the forget set, away from the teacher."""
     lr: float = 5e-4
-    """Learning rate at the start."""
+    """Initial learning rate."""
     milestones: tuple[int, ...] = (3, 5, 9)
     """Epochs at which the learning rate is multiplied by 0.1."""
     batch_size: int = 128
-    """Retained samples in one step."""
+    """Retained samples per step."""
     forget_batch_size: int = 32
-    """Samples to forget in one step."""
+    """Forget samples per step."""
 
     def __post_init__(self) -> None:
         for name in ("alpha", "gamma", "temperature", "max_epochs"):
@@ -48,16 +48,16 @@ class ScrubConfig(SGDConfig):
         super().__post_init__()
 
     def training(self) -> Training:
-        """The optimiser's settings as the training loop takes them; it validates them."""
+        """These settings as `Training`, which validates them."""
         return replace(super().training(), schedule="milestones", milestones=self.milestones)
 
 
 def scrub(model: nn.Module, split: Split, config: ScrubConfig, context: Context) -> nn.Module:
-    """A copy of `model` after SGD on two losses in turn, with `model` as the teacher.
+    """A copy of `model` after SGD on two alternating losses, with `model` as the teacher.
 
-    With d = T² KL(teacher ‖ student) at temperature T: each of the first epochs climbs mean
-    d(forget), and then every epoch descends mean α d(retain) + γ ℓ(retain): SCRUB of Kurmanji et
-    al. 2023.
+    Let d = T² KL(teacher ‖ student) at temperature T. Each of the first `max_epochs` epochs starts
+    with a pass that increases mean d(forget). Every epoch then decreases mean α d(retain) +
+    γ ℓ(retain). SCRUB of Kurmanji et al. 2023.
 
     Raises:
         DivergedError: the loss is no longer finite.
@@ -104,6 +104,6 @@ METHOD = Method(
         "batch_size": 16,
         "forget_batch_size": 5,
     },
-    summary="leave the teacher on the forget set, follow it on the retained samples",
+    summary="depart from the teacher on the forget set, match it on the retained samples",
     cite="Kurmanji et al., Towards Unbounded Machine Unlearning, NeurIPS 2023",
 )

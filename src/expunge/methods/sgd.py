@@ -1,4 +1,4 @@
-"""What methods that take steps of SGD are told."""
+"""Settings shared by methods that use SGD."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from expunge.settings import Training
 
 @dataclass(frozen=True, kw_only=True)
 class SGDConfig:
-    """Settings of SGD at a constant learning rate; one with more to set extends it."""
+    """Settings of SGD at a constant learning rate; methods with more settings extend it."""
 
     epochs: int = 10
     """Passes over the retained samples."""
     lr: float = 0.01
-    """Learning rate at the start."""
+    """Initial learning rate."""
     momentum: float = 0.9
     """SGD momentum."""
     weight_decay: float = 5e-4
     """L2 penalty on every parameter."""
     batch_size: int = 256
-    """Samples in one step."""
+    """Samples per step."""
 
     def __post_init__(self) -> None:
         self.training()
 
     def training(self) -> Training:
-        """The same settings as the training loop takes them; it validates them."""
+        """These settings as `Training`, which validates them."""
         return Training(
             epochs=self.epochs,
             lr=self.lr,

@@ -1,1 +1,1 @@
-"""Networks, and `build()`."""
+"""Networks, and how to build them."""

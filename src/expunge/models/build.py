@@ -1,4 +1,4 @@
-"""From the description of a network to the network."""
+"""Build a network from its spec."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def build(spec: ModelSpec, seed: int = 0) -> nn.Module:
 
     It takes a `Batch` of the spec's kind of inputs: float images `(B, C, H, W)` in [0, 1], float
     vectors `(B, D)`, or a dict of token tensors `(B, L)`. For images and vectors its first layer,
-    `normalise`, is followed by the layers of the named network under their own names. Those of a
-    network by adapter (`hf:` a folder or hub id, `timm:` a name) are under `network`, and its
-    weights are fresh too. A network of one's own (`package.module:callable`) is called with
-    `num_classes`, and with `in_channels`, `features` and `vocabulary` where its signature has
-    them, and returned as it is; only where the spec has a mean does `normalise` precede it, and
-    its own layers are under `network`.
+    `normalise`, is followed by the layers of the named network under their own names. The layers of
+    a network from an adapter (`hf:` with a folder or hub id, `timm:` with a name) are under
+    `network`, and its weights are fresh too. A custom network (`package.module:callable`) is called
+    with `num_classes`, and with `in_channels`, `features` and `vocabulary` if its signature has
+    them, and returned unchanged. Only if the spec has a mean does `normalise` precede it, and its
+    layers are then under `network`.
 
     Raises:
         ModelError: the name is unknown, the network takes other inputs, its library is not
             installed, or the callable cannot be imported, fails or does not return an `nn.Module`.
     """
     check_pairing(spec.name, spec.input_kind)
-    # The default generator alone is seeded: torch.manual_seed would reseed the accelerators too.
+    # Seed only the default generator: torch.manual_seed would reseed the accelerators too.
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.default_generator.manual_seed(seed)
         if is_own(spec.name):
@@ -75,7 +75,7 @@ def _build_by_adapter(spec: ModelSpec) -> nn.Module:
 
 
 def _normalised(spec: ModelSpec, layers: Mapping[str, nn.Module]) -> nn.Sequential:
-    # Without a mean the layer is there all the same: keys do not depend on the normalisation.
+    # Keep the layer even without a mean: keys must not depend on the normalisation.
     mean = spec.mean or (0.0,) * spec.channels
     std = spec.std or (1.0,) * spec.channels
     return nn.Sequential(OrderedDict({"normalise": Normalise(mean, std), **layers}))
@@ -118,7 +118,7 @@ def _load(name: str) -> Callable[..., Any]:
 
 def _arguments(factory: Callable[..., Any], spec: ModelSpec) -> dict[str, int]:
     parameters = inspect.signature(factory).parameters
-    # Many libraries hand num_classes on through **kwargs.
+    # Many libraries pass num_classes on through **kwargs.
     open_ended = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
     arguments = {}
     if "num_classes" in parameters or open_ended:

@@ -1,4 +1,4 @@
-"""Whether a network fits a dataset, asked before anything long begins."""
+"""Check that a network matches a dataset, before any long work starts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from expunge.settings import InputKind
 def check_outputs(
     model: nn.Module, shape: tuple[int, ...], num_classes: int, kind: InputKind = "images"
 ) -> None:
-    """Refuse a network that does not turn two inputs of `shape` into logits `(2, num_classes)`.
+    """Refuse a network that does not map two inputs of `shape` to logits `(2, num_classes)`.
 
-    `kind` and `shape` are those of the data's `Inputs`.
+    `kind` and `shape` come from the data's `Inputs`.
 
     Raises:
         ModelError: the forward pass fails, or returns something else.
@@ -24,7 +24,7 @@ def check_outputs(
     if not isinstance(logits, Tensor):
         raise ModelError(
             f"the network must return logits, a tensor {expected} for 2 {kind}, "
-            f"got {type(logits).__name__}: wrap it so that it returns the logits alone"
+            f"got {type(logits).__name__}: wrap it so that it returns only the logits"
         )
     if tuple(logits.shape) != expected:
         raise ModelError(

@@ -1,4 +1,4 @@
-"""Classifiers of images and of tokens of the library `transformers`, by adapter."""
+"""Adapter for image and token classifiers of the library `transformers`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from expunge.models.spec import ModelSpec
 
 
 class Logits(nn.Module):
-    """Takes the logits out of what a network of the library returns."""
+    """Extracts the logits from the output of a network of the library."""
 
     def forward(self, output: Any) -> Tensor:
         """`output.logits`."""
@@ -26,18 +26,18 @@ def layers(source: str, spec: ModelSpec) -> dict[str, nn.Module]:
     """The network that a configuration describes, freshly initialised, and `Logits` after it.
 
     `source` is a folder with a `config.json`, or the id of a model on the hub. Only the
-    configuration is read: weights that lie beside it are never loaded. Classes, channels and image
-    size are those of the spec where the configuration has them.
+    configuration is read; weights next to it are never loaded. Classes, channels and image size
+    are replaced by those of the spec, if the configuration has them.
 
     Raises:
-        ModelError: the library is not installed, there is no such configuration, or it is of no
-            image classifier.
+        ModelError: the library is not installed, the configuration is not found, or it is not that
+            of an image classifier.
     """
     library = transformers(f"hf:{source}")
     config = _read_config(library, source)
     try:
         _adapt(config, spec)
-        # Fused attention has no second derivative and no gradient sample by sample; eager has both.
+        # Fused attention has no second derivative and no per-sample gradients; eager has both.
         network = library.AutoModelForImageClassification.from_config(
             config, attn_implementation="eager", dtype=torch.float32, trust_remote_code=False
         )
@@ -50,10 +50,10 @@ def layers(source: str, spec: ModelSpec) -> dict[str, nn.Module]:
 
 
 class TokenClassifier(nn.Module):
-    """A sequence classifier of the library that takes a dict of token tensors, and gives logits.
+    """A sequence classifier of the library that maps a dict of token tensors to logits.
 
-    Where the configuration says which id pads, that one stands wherever `attention_mask` is 0:
-    networks that classify by the last token look for it.
+    If the configuration has a padding id, it is put wherever `attention_mask` is 0: networks that
+    classify by the last token look for it.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -70,12 +70,12 @@ class TokenClassifier(nn.Module):
 
 
 def token_classifier(source: str, spec: ModelSpec) -> TokenClassifier:
-    """The network of tokens that a configuration describes, freshly initialised.
+    """The token classifier that a configuration describes, freshly initialised.
 
-    As with `layers`, only the configuration is read. The number of classes is that of the spec.
+    As in `layers`, only the configuration is read. The number of classes comes from the spec.
 
     Raises:
-        ModelError: the library is not installed, there is no such configuration, it is of no
+        ModelError: the library is not installed, the configuration is not found or not that of a
             sequence classifier, or it has too few token ids.
     """
     library = transformers(f"hf:{source}")
@@ -101,9 +101,9 @@ def token_classifier(source: str, spec: ModelSpec) -> TokenClassifier:
 
 
 def configuration_digest(name: str) -> str | None:
-    """Hex digest of the configuration of `hf:SOURCE`: a changed one is another network.
+    """Hex digest of the configuration of `hf:SOURCE`, because a change makes another network.
 
-    None for networks of other kinds, whose names say it all.
+    None for all other networks, which their names identify.
 
     Raises:
         ModelError: as `layers`.
@@ -131,14 +131,14 @@ def transformers(name: str) -> ModuleType:
 
 
 def reason(error: Exception) -> str:
-    """The kind and the words of an error, on one line of bounded length."""
+    """The type and message of an error, on one line of limited length."""
     line = " ".join(f"{type(error).__name__}: {error}".split())
     return line if len(line) <= 300 else f"{line[:300]}..."
 
 
 def _read_config(library: ModuleType, source: str) -> Any:
     def read(*, from_hub: bool) -> Any:
-        # Code that a repository brings along is never run.
+        # Never run code from the repository.
         return library.AutoConfig.from_pretrained(
             source, local_files_only=not from_hub, trust_remote_code=False
         )
@@ -159,7 +159,7 @@ def _read_config(library: ModuleType, source: str) -> Any:
 
 
 def _ask_hub(source: str) -> None:
-    """Fail at once where the hub has no such model or does not answer; the library tries long."""
+    """Fail fast if the hub does not answer or lacks the model; the library retries for long."""
     from huggingface_hub import HfApi
 
     HfApi().model_info(source, timeout=10)

@@ -1,4 +1,4 @@
-"""How fresh weights are drawn."""
+"""Initialise the weights of a network."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from torch import nn
 def initialise(network: nn.Module) -> None:
     """Kaiming-normal convolutions by fan-out (He 2015), batch norm at identity, zero conv biases.
 
-    Linear layers keep PyTorch's default. Draws from PyTorch's global generator; `build` keeps that
-    from being seen outside.
+    Linear layers keep PyTorch's default. Draws from PyTorch's global generator; `build`
+    restores its state.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d):

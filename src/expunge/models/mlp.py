@@ -12,7 +12,7 @@ from expunge.models.spec import scaled
 def mlp(num_classes: int, *, features: int, width: float = 1.0) -> nn.Sequential:
     """Two hidden layers of 128 units times `width`, each with batch norm and ReLU, and a head.
 
-    Vectors are `(B, features)`; logits are `(B, num_classes)`. Weights are PyTorch's default.
+    Vectors are `(B, features)`; logits are `(B, num_classes)`. Initialised by PyTorch's defaults.
     """
     hidden = scaled(128, width)
     return nn.Sequential(

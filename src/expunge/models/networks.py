@@ -1,4 +1,4 @@
-"""Which networks there are, and what planning has to know of them; nothing here loads PyTorch."""
+"""The registry of networks, with what planning needs; nothing here imports PyTorch."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from expunge.settings import InputKind
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A network that has a name, or all networks that an adapter brings."""
+    """A named network, or all networks of an adapter."""
 
     name: str
-    """As in `ModelSpec`; of an adapter, what precedes the colon."""
+    """As in `ModelSpec`; for an adapter, the part before the colon."""
     version: int = 1
-    """Raised when what is built under this name changes; part of the id of every model of it."""
+    """Increased when the network of this name changes; part of the id of all its models."""
     inputs: tuple[InputKind, ...] = ("images",)
     """The kinds of inputs that it takes."""
     threads: int = 1
-    """Threads of the processor that it is trained with, unless a recipe says otherwise. Sums are
-    taken in another order with another number, so this does not depend on what is free."""
+    """CPU threads for training, unless a recipe sets another number. They change the order of sums,
+    so the number does not depend on which cores are free."""
     maker: str = ""
-    """`module:function` in `expunge.models` that makes it."""
+    """`module:function` in `expunge.models` that builds it."""
 
 
 def _by_name(*networks: Network) -> dict[str, Network]:
@@ -40,20 +40,20 @@ MODELS: Mapping[str, Network] = _by_name(
     Network(name="swin_t", threads=2, maker="swin:swin_t"),
     Network(name="vgg16_bn", threads=2, maker="vgg:vgg16_bn"),
 )
-"""Every network that has a name."""
+"""All named networks."""
 
 ADAPTERS: Mapping[str, Network] = _by_name(
     Network(name="hf", inputs=("images", "tokens"), threads=2, maker="huggingface:layers"),
     Network(name="timm", threads=2, maker="timm_adapter:layers"),
 )
-"""Networks of other libraries, by what precedes the colon of their names."""
+"""Networks of other libraries, by the part of their names before the colon."""
 
 OWN = Network(name="own", inputs=get_args(InputKind), threads=2)
-"""Networks of one's own, `package.module:callable`."""
+"""Custom networks, `package.module:callable`."""
 
 
 def is_own(name: str) -> bool:
-    """Whether this is a network of one's own, which normalises inputs itself if it wants to.
+    """Whether this is a custom network, which does its own normalisation, if any.
 
     >>> is_own("my_package:network"), is_own("hf:folder"), is_own("resnet8")
     (True, False, False)
@@ -63,10 +63,10 @@ def is_own(name: str) -> bool:
 
 
 def find_network(name: str) -> Network:
-    """What is known of the network called `name`.
+    """The registry entry of the network called `name`.
 
     Raises:
-        ModelError: there is none of that name.
+        ModelError: the name is unknown.
 
     >>> find_network("hf:folder").inputs
     ('images', 'tokens')
@@ -84,10 +84,10 @@ def find_network(name: str) -> Network:
 
 
 def check_pairing(name: str, kind: InputKind) -> None:
-    """Refuse a network that does not take inputs of that kind.
+    """Refuse a network that does not take inputs of this kind.
 
     Raises:
-        ModelError: that, or there is no network of that name.
+        ModelError: the network does not take such inputs, or the name is unknown.
     """
     network = find_network(name)
     if kind not in network.inputs:

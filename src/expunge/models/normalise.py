@@ -1,4 +1,4 @@
-"""Normalisation as the first layer of a network, so inputs stay as they are everywhere else."""
+"""Normalisation as the first layer of a network, so that inputs stay raw everywhere else."""
 
 from __future__ import annotations
 

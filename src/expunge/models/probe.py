@@ -1,4 +1,4 @@
-"""One look at what a network does with its inputs, which leaves no trace in it."""
+"""Run a network once on blank inputs, without side effects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from expunge.settings import InputKind
 
 @contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, no gradients; modes and global random state are put back."""
+    """Evaluation mode without gradients; modes and global random state are restored on exit."""
     modes = [(module, module.training) for module in model.modules()]
     cuda = {each.device for each in model.parameters() if each.device.type == "cuda"}
     try:
@@ -35,7 +35,7 @@ _SHAPES = {
 
 
 def probe(model: nn.Module, shape: tuple[int, ...], kind: InputKind = "images") -> object:
-    """What `model` returns for two blank inputs of `shape`, in evaluation mode.
+    """The output of `model` for two blank inputs of `shape`, in evaluation mode.
 
     Raises:
         ModelError: the model does not take such inputs.

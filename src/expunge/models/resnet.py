@@ -1,6 +1,6 @@
 """Residual networks (He et al. 2016, "Deep Residual Learning for Image Recognition").
 
-Layers have the names that public checkpoints use: `conv1`, `layer1.0.conv1`, `fc`.
+Layers have the same names as in public checkpoints: `conv1`, `layer1.0.conv1`, `fc`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from expunge.models.initialise import initialise
 from expunge.models.spec import Stem, scaled
 
 _Block = Callable[[int, int, int], nn.Module]
-"""A block from channels in, channels out and stride."""
+"""From input channels, output channels and stride to a block."""
 
 
 def resnet18(
@@ -50,7 +50,7 @@ def resnet20s(
 def resnet8(
     num_classes: int, *, in_channels: int = 3, stem: Stem = "cifar", width: float = 1.0
 ) -> nn.Sequential:
-    """The smallest of the CIFAR family: as `resnet20s`, with one block a stage.
+    """The smallest CIFAR ResNet: like `resnet20s`, with one block per stage.
 
     Raises:
         ModelError: the stem is not `cifar`.
@@ -103,7 +103,7 @@ def _resnet(
 
 
 class _BasicBlock(nn.Module):
-    """Two 3x3 convolutions around a shortcut."""
+    """Two 3x3 convolutions with a shortcut."""
 
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ class _PaddedBlock(_BasicBlock):
 
 
 class _Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions around a shortcut; the 3x3 one has the stride."""
+    """1x1, 3x3 and 1x1 convolutions with a shortcut; the 3x3 one has the stride."""
 
     expansion = 4
 
@@ -164,7 +164,7 @@ def _projection(before: int, after: int, stride: int) -> nn.Module:
 
 
 class _PadChannels(nn.Module):
-    """Option A: every `stride`-th pixel, with channels of zeros on both sides."""
+    """Option A: every `stride`-th pixel, with zero channels on both sides."""
 
     def __init__(self, extra: int, stride: int) -> None:
         super().__init__()

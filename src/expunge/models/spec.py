@@ -1,4 +1,4 @@
-"""What a network is, as a value: everything but its weights."""
+"""The description of a network: everything except its weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from expunge.errors import ConfigError
 from expunge.settings import InputKind, check_choice, check_range
 
 Stem = Literal["cifar", "imagenet"]
-"""How a network begins: for small images at full resolution, or for large ones reduced at once."""
+"""The first layers: full resolution for small images, or immediate reduction for large ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,34 +17,34 @@ class ModelSpec:
     """An architecture and its sizes.
 
     Raises:
-        ConfigError: a size is out of range or missing, or mean and std do not fit the inputs.
+        ConfigError: a size is out of range or missing, or mean and std do not match the inputs.
     """
 
     name: str
     """A name in `MODELS`; `hf:` and a folder or hub id; `timm:` and a name; or
-    `package.module:callable` for a network of one's own."""
+    `package.module:callable` for a custom network."""
     num_classes: int
     """Logits per sample."""
     input_kind: InputKind = "images"
-    """What the network is given."""
+    """The kind of inputs."""
     in_channels: int = 3
     """Channels of an image."""
     image_size: tuple[int, int] | None = None
-    """Height and width of an image, for adapters to networks whose weights depend on it. None: as
-    the network's own configuration has it."""
+    """Height and width of an image, for networks from adapters whose weights depend on it. None: as
+    in the network's own configuration."""
     features: int | None = None
-    """Numbers in a vector; of vectors only, which need it."""
+    """Length of a vector; required for vectors, and only for them."""
     vocabulary: int | None = None
-    """How many token ids the network has to know, from 0 on; of tokens only."""
+    """Number of token ids, from 0 on, that the network must support; for tokens only."""
     stem: Stem = "cifar"
     """`cifar` for images of about 32 pixels, `imagenet` for images of about 224."""
     width: float = 1.0
     """Factor on the number of channels, or units, of every hidden layer."""
     mean: tuple[float, ...] | None = None
-    """What the first layer subtracts from each channel of images in [0, 1], or from each feature of
-    vectors. None: nothing."""
+    """Subtracted by the first layer from each channel of images in [0, 1], or from each feature of
+    vectors. None: nothing is subtracted."""
     std: tuple[float, ...] | None = None
-    """What the first layer divides each by. Given with mean or not at all."""
+    """Divides each channel or feature in the first layer. Required with `mean`, and only then."""
 
     def __post_init__(self) -> None:
         check_range("num_classes", self.num_classes, 2, None)
@@ -57,7 +57,7 @@ class ModelSpec:
         check_choice("input_kind", self.input_kind, get_args(InputKind))
         if (self.features is None) == (self.input_kind == "vectors"):
             raise ConfigError(
-                f"features is the length of vectors, and of them only: got {self.features} "
+                f"features is the length of vectors, and only of them: got {self.features} "
                 f"for {self.input_kind}"
             )
         for size in ("features", "vocabulary"):
@@ -90,14 +90,14 @@ class ModelSpec:
 
     @property
     def channels(self) -> int:
-        """How many numbers the normalisation has of each kind: none of tokens."""
+        """The number of channels or features to normalise; 0 for tokens."""
         if self.input_kind == "images":
             return self.in_channels
         return self.features or 0
 
 
 class Form(Protocol):
-    """What a network has to know of its inputs; `Inputs` and `Facts` say it."""
+    """What a network must know about its inputs; `Inputs` and `Facts` provide it."""
 
     @property
     def kind(self) -> InputKind:
@@ -106,12 +106,12 @@ class Form(Protocol):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one sample: `(C, H, W)` of an image, `(D,)` of a vector, `(L,)` of padded tokens."""
+        """Of one sample: `(C, H, W)` for images, `(D,)` for vectors, `(L,)` for padded tokens."""
         ...
 
     @property
     def vocabulary(self) -> int | None:
-        """One more than the largest token id; None of images and vectors."""
+        """One more than the largest token id; None for images and vectors."""
         ...
 
 
@@ -124,9 +124,9 @@ def spec_for(
     width: float = 1.0,
     statistics: tuple[tuple[float, ...], tuple[float, ...]] | None = None,
 ) -> ModelSpec:
-    """The network called `name`, as `inputs` need it.
+    """The spec of the network called `name` for `inputs`.
 
-    `statistics` are the mean and the standard deviation that its first layer normalises by.
+    `statistics` are the mean and the standard deviation for its first layer.
 
     Raises:
         ConfigError: a size is out of range.
@@ -159,7 +159,7 @@ class NetworkSettings:
     width: float = 1.0
     """Multiplies the number of channels."""
     threads: int | None = None
-    """Threads of the processor to train with; otherwise as the network's entry has it."""
+    """CPU threads for training; default: from the network's registry entry."""
 
     def __post_init__(self) -> None:
         if self.threads is not None:

@@ -1,4 +1,4 @@
-"""Swin transformer, tiny (Liu et al. 2021), from the layers of the library `transformers`."""
+"""Swin transformer, tiny (Liu et al. 2021), built with the library `transformers`."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def swin_t(
 
     Stem `imagenet` is the published one, for 224 pixels: patches of 4, windows of 7. Stem `cifar`
     is for 32 pixels: patches of 2, windows of 4, so that the stages see maps of 16, 8, 4 and 2. The
-    last map is smaller than a window, and the windows of its stage are as large as the map, as in
-    the published code. Images must be at least 25 pixels high and wide, with stem `imagenet` 193.
+    last map is smaller than a window, so its stage uses windows as large as the map, as in the
+    published code. Images must be at least 25 pixels high and wide, with stem `imagenet` 193.
     `width` scales the channels of every head.
 
     Raises:
@@ -55,7 +55,7 @@ def swin_t(
             num_heads=list(_HEADS),
             window_size=window,
             drop_path_rate=0.0,
-            # Windows of a few tokens: fused kernels gain nothing, and have no second derivative.
+            # Windows are small: fused kernels gain nothing, and have no second derivative.
             attn_implementation="eager",
         )
         return library.SwinModel(config, add_pooling_layer=False)
@@ -63,7 +63,7 @@ def swin_t(
     swin = backbone(sizes.window)
     last = sizes.image // sizes.patch // 2 ** (len(_HEADS) - 1)
     if last < sizes.window:
-        # The library makes the position table of every stage for whole windows.
+        # The library makes the position table of every stage for full windows.
         swin.encoder.layers[-1] = backbone(last).encoder.layers[-1]
     classifier = nn.Linear(swin.config.hidden_size, num_classes)
     nn.init.normal_(classifier.weight, std=swin.config.initializer_range)
@@ -74,7 +74,7 @@ def swin_t(
 
 
 class _MeanOfTokens(nn.Module):
-    """What the classifier sees of the last stage."""
+    """The mean over the tokens of the last stage."""
 
     def forward(self, output: Any) -> Tensor:
         return torch.mean(output.last_hidden_state, dim=1)

@@ -1,4 +1,4 @@
-"""Networks of the library timm (PyTorch Image Models), by adapter."""
+"""Adapter for networks of the library timm (PyTorch Image Models)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def layers(source: str, spec: ModelSpec) -> dict[str, nn.Module]:
     """The network that timm calls `source`, freshly initialised: its weights are never loaded.
 
     Raises:
-        ModelError: the library is not installed, or it has no such network.
+        ModelError: the library is not installed, or does not have this network.
     """
     library = _library(f"timm:{source}")
     try:

@@ -1,4 +1,4 @@
-"""How a network is trained unless one says otherwise: data, by architecture."""
+"""Default training settings by architecture."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ TRANSFORMER = Training(
     schedule="cosine",
     warmup_epochs=20,
 )
-"""Swin's (Liu et al. 2021, section A2.1): the learning rate is 1e-3 for batches of 1024, here in
-proportion to the batch."""
+"""Those of Swin (Liu et al. 2021, section A2.1), whose learning rate of 1e-3 for batches of 1024 is
+scaled to the batch size."""
 
 PERCEPTRON = Training(epochs=100, batch_size=64, lr=0.05, schedule="cosine")
-"""For some hundreds to thousands of vectors, where the ResNet's batch is half of the data."""
+"""For hundreds to thousands of vectors, where the ResNet batch size would be half of the data."""
 
 TRAININGS: Mapping[str, Training] = {
     "mlp": PERCEPTRON,
@@ -27,12 +27,12 @@ TRAININGS: Mapping[str, Training] = {
     "hf": TRANSFORMER,
     "timm": TRANSFORMER,
 }
-"""What differs from `Training()`, by the name of a network or of an adapter. An adapter can bring
-any architecture; AdamW with a warm-up trains them all, SGD at the ResNet's rate does not."""
+"""Settings that differ from `Training()`, by the name of a network or adapter. An adapter can bring
+any architecture; AdamW with warm-up trains them all, but SGD at the ResNet's rate does not."""
 
 
 def training_for(name: str) -> Training:
-    """The training of the network called `name`, as in `ModelSpec`.
+    """The default training settings of the network called `name`, as in `ModelSpec`.
 
     >>> training_for("resnet18").optimizer, training_for("hf:folder").optimizer
     ('sgd', 'adamw')

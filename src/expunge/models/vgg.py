@@ -18,7 +18,7 @@ def vgg16_bn(
 ) -> nn.Sequential:
     """VGG-16-BN. Images must be at least 32 pixels high and wide.
 
-    With stem `cifar` a global pool and one linear layer follow the convolutions; with `imagenet`,
+    With stem `cifar`, a global pool and one linear layer follow the convolutions; with `imagenet`,
     the published 7x7 pool and three linear layers.
     """
     layers: list[nn.Module] = []

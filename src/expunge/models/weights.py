@@ -1,4 +1,4 @@
-"""Weights in files: written as safetensors, read strictly, never as code."""
+"""Save weights as safetensors, and load them strictly, without running code."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from expunge.atomic import replacing
 from expunge.errors import CheckpointError, some
 
 _WRAPPERS = ("module.", "_orig_mod.")
-"""What data parallelism and torch.compile put before every key."""
+"""Prefixes that data parallelism and torch.compile add to every key."""
 
 
 def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Write parameters and buffers as safetensors; an existing file is replaced whole or not.
+    """Write parameters and buffers as safetensors; an existing file is replaced atomically.
 
     Raises:
         CheckpointError: the file cannot be written.
     """
     path = Path(path)
-    # Copies: safetensors refuses tensors that share memory, as tied weights do.
+    # Copies: safetensors refuses tensors that share memory, such as tied weights.
     state = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in model.state_dict().items()
@@ -38,22 +38,22 @@ def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Fill `model` with the weights in a file that `read_tensors` reads.
+    """Load the weights in a file that `read_tensors` supports into `model`.
 
-    The prefixes that data parallelism and `torch.compile` give to keys are taken off.
+    The key prefixes of data parallelism and `torch.compile` are removed.
 
     Raises:
-        CheckpointError: the file cannot be read, or is not of this network.
+        CheckpointError: the file cannot be read, or does not belong to this network.
     """
     load_state(model, _unwrapped(read_tensors(path), model), str(path))
 
 
 def load_state(model: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
-    """Fill `model` with `state`, every tensor of it and nothing else; `origin` is for messages.
+    """Load `state`, which must match `model` exactly; `origin` is for messages.
 
     Raises:
-        CheckpointError: tensors are missing, unexpected, of another shape or kind, or not finite.
-            The model is then as it was.
+        CheckpointError: tensors are missing, unexpected, not finite, or of another shape or kind.
+            The model is then unchanged.
     """
     expected = model.state_dict()
     faults = []
@@ -73,7 +73,7 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], origin: str) -> No
             f"{origin} holds the weights of another network "
             f"(expected {len(expected)} tensors, got {len(state)}): {'; '.join(faults)}"
         )
-    # As the network will hold them: a float64 can be finite and too large for float32.
+    # In the network's dtype: a float64 can be finite but too large for float32.
     if broken := [
         name for name in both if not bool(state[name].to(expected[name].dtype).isfinite().all())
     ]:
@@ -94,7 +94,7 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """
     path = Path(path)
     if not path.is_file():
-        raise CheckpointError(f"expected a file of weights, but there is no file {path}")
+        raise CheckpointError(f"expected a weights file, but there is no file {path}")
     if path.name.endswith(".safetensors"):
         try:
             return load_file(path)
@@ -110,7 +110,7 @@ def _read_pytorch(path: Path) -> object:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a corrupt pickle can fail in any way
         raise CheckpointError(
-            f"{path} is refused: expected tensors alone, but it is corrupt or holds other objects "
+            f"{path} is refused: expected only tensors, but it is corrupt or holds other objects "
             f"({type(error).__name__}); save a plain state dict, or safetensors"
         ) from error
 
@@ -130,7 +130,7 @@ def _state_dict(payload: object, path: Path) -> dict[str, Tensor]:
     ]
     if strays:
         raise CheckpointError(
-            f"{path} must hold named, dense tensors alone, got also {some(strays)}"
+            f"{path} must hold only named, dense tensors, but also has {some(strays)}"
         )
     return dict(payload)
 

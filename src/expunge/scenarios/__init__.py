@@ -1,4 +1,4 @@
-"""Which samples are to be forgotten."""
+"""Scenarios: which samples to forget."""
 
 from expunge.scenarios.at_random import AtRandom, at_random
 from expunge.scenarios.base import Listed, Scenario

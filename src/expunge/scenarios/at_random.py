@@ -1,4 +1,4 @@
-"""Forget samples drawn at random."""
+"""Forget randomly drawn samples."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AtRandom:
-    """A fraction of the training samples, drawn uniformly without regard to class.
+    """A fraction of the training samples, drawn uniformly over all classes.
 
     Raises:
         ConfigError: the fraction is not between 0 and 1.
     """
 
     fraction: float
-    """Share of the training samples, between 0 and 1, both excluded."""
+    """Fraction of the training samples, between 0 and 1, both excluded."""
     seed: int = 0
-    """Of the draw."""
+    """Seed of the draw."""
 
     def __post_init__(self) -> None:
         check_range("the fraction to forget", self.fraction, 0, 1)
@@ -39,7 +39,7 @@ class AtRandom:
         return f"random:{self.fraction}"
 
     def select(self, samples: Listed) -> tuple[Rows, tuple[int, ...]]:
-        """`round(fraction * N)` of N samples, and no classes."""
+        """Draw `round(fraction * N)` of N samples; no classes."""
         import torch
 
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "random forget set"))
@@ -52,7 +52,7 @@ class AtRandom:
 
 
 def at_random(fraction: float, seed: int = 0) -> AtRandom:
-    """Forget this fraction of the training samples, drawn with a generator of its own.
+    """Forget this fraction of the training samples, drawn with a separate generator.
 
     >>> at_random(0.1).name
     'random:0.1'

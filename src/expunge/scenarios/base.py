@@ -1,4 +1,4 @@
-"""What a scenario is, and what it chooses from."""
+"""The protocol of a scenario, and of the samples that it chooses from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Listed(Protocol):
-    """Training samples as a list: enough to choose from without loading them."""
+    """The ids and labels of training samples, without their inputs."""
 
     @property
     def ids(self) -> Sequence[str]:
@@ -22,7 +22,7 @@ class Listed(Protocol):
 
     @property
     def labels(self) -> Any:
-        """Its class, an array or a tensor of int64 `(N,)`."""
+        """The class of every sample: an int64 array or tensor `(N,)`."""
         ...
 
     @property
@@ -36,26 +36,26 @@ class Scenario(Protocol):
 
     @property
     def name(self) -> str:
-        """The text form, as in tables and commands: `class:3`, `random:0.1`, `ids:FILE`."""
+        """The text form used in tables and commands: `class:3`, `random:0.1`, `ids:FILE`."""
         ...
 
     def select(self, samples: Listed) -> tuple[Rows, tuple[int, ...]]:
-        """Ascending int64 rows of the samples to forget, and the classes that go as a whole.
+        """Ascending int64 rows of the samples to forget, and the classes that are forgotten whole.
 
         Raises:
-            ForgetError: the rule does not fit these samples.
+            ForgetError: the rule does not match these samples.
         """
         ...
 
     def count(self, samples: Listed) -> int:
-        """How many samples `select` chooses, without drawing any.
+        """The number of samples that `select` chooses, without drawing them.
 
         Raises:
-            ForgetError: the rule does not fit these samples.
+            ForgetError: the rule does not match these samples.
         """
         ...
 
 
 def touched_by(samples: Listed) -> Mapping[str, Sequence[str]]:
-    """The ids that each edit of the data touched, where `samples` know of any."""
+    """The ids that each edit of the data changed, if `samples` has any."""
     return getattr(samples, "touched", {})

@@ -16,11 +16,11 @@ class ByClass:
     """All samples of some classes.
 
     Raises:
-        ConfigError: no class is given, or something that is neither an index nor a name.
+        ConfigError: no class is given, or a value that is neither an index nor a name.
     """
 
     classes: tuple[int | str, ...]
-    """Classes by index or by name; a text that is no name is read as an index."""
+    """Classes by index or name; a string that is not a class name is read as an index."""
 
     def __post_init__(self) -> None:
         if not self.classes:
@@ -38,7 +38,7 @@ class ByClass:
         """All samples of the classes, and the indices of the classes.
 
         Raises:
-            ForgetError: there is no such class.
+            ForgetError: a class is unknown.
         """
         import numpy as np
 
@@ -46,10 +46,10 @@ class ByClass:
         return np.flatnonzero(np.isin(np.asarray(samples.labels), classes)), tuple(classes)
 
     def count(self, samples: Listed) -> int:
-        """How many samples are of the classes."""
+        """The number of samples in the classes."""
         labels = samples.labels
         classes = set(self._indices(samples))
-        # What planning knows are numbers already: it needs no arrays.
+        # Planning passes a tuple of ints, and must not need arrays.
         numbers = labels if isinstance(labels, tuple) else labels.tolist()
         return sum(number in classes for number in numbers)
 
@@ -64,7 +64,7 @@ def by_class(*classes: int | str) -> ByClass:
     'class:3,cat'
 
     Raises:
-        ConfigError: no class is given, or something that is neither an index nor a name.
+        ConfigError: no class is given, or a value that is neither an index nor a name.
     """
     return ByClass(classes)
 
@@ -72,7 +72,7 @@ def by_class(*classes: int | str) -> ByClass:
 def _index(given: int | str, names: tuple[str, ...]) -> int:
     if isinstance(given, str) and given in names:
         return names.index(given)
-    # isdecimal() lets no sign pass: class -1 must not mean the last one.
+    # isdecimal() rejects signs: class -1 must not mean the last one.
     index = int(given) if isinstance(given, int) or given.isdecimal() else -1
     if not 0 <= index < len(names):
         raise ForgetError(

@@ -1,4 +1,4 @@
-"""Forget what an edit of the data touched: poisoned or mislabelled samples."""
+"""Forget the samples that a data edit changed, such as poisoned or mislabelled ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ByEdit:
         return f"edited:{self.edit}"
 
     def select(self, samples: Listed) -> tuple[Rows, tuple[int, ...]]:
-        """The samples that the edit touched, and no classes.
+        """The samples that the edit changed; no classes.
 
         Raises:
             ForgetError: the data has no such edit.
@@ -43,7 +43,7 @@ class ByEdit:
         return np.array(self._rows(samples), dtype=np.int64), ()
 
     def count(self, samples: Listed) -> int:
-        """How many samples the edit touched."""
+        """The number of samples that the edit changed."""
         return len(self._rows(samples))
 
     def _rows(self, samples: Listed) -> list[int]:
@@ -60,7 +60,7 @@ class ByEdit:
 
 
 def by_edit(edit: str) -> ByEdit:
-    """Forget the samples that the edit of this name touched.
+    """Forget the samples that the edit called `edit` changed.
 
     >>> by_edit("badnets").name
     'edited:badnets'

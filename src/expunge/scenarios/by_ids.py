@@ -1,4 +1,4 @@
-"""Forget samples that are named: a deletion list."""
+"""Forget samples by id, from a deletion list."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class ByIds:
     """The samples with these ids.
 
     Raises:
-        ForgetError: there is no id, or one that is not a text.
+        ForgetError: no ids are given, or one is not a string.
     """
 
     ids: tuple[str, ...] = field(repr=False)
     """Ids of training samples, each once."""
     source: str
-    """Where the ids come from: a file, or how many were given."""
+    """The source of the ids: a file, or the number of ids given."""
 
     def __post_init__(self) -> None:
         if not self.ids:
@@ -41,17 +41,17 @@ class ByIds:
         return f"ids:{self.source}"
 
     def select(self, samples: Listed) -> tuple[Rows, tuple[int, ...]]:
-        """The samples with these ids, and no classes.
+        """The samples with these ids; no classes.
 
         Raises:
-            ForgetError: ids that no training sample has, or that are given more than once.
+            ForgetError: an id is not in the training data, or is repeated.
         """
         import numpy as np
 
         return np.array(self._rows(samples), dtype=np.int64), ()
 
     def count(self, samples: Listed) -> int:
-        """How many ids there are, all of which must be those of samples."""
+        """The number of ids; each must belong to a sample."""
         return len(self._rows(samples))
 
     def _rows(self, samples: Listed) -> list[int]:
@@ -72,7 +72,7 @@ class ByIds:
         return sorted(row[name] for name in self.ids)
 
     def _hint(self, strange: list[str]) -> str:
-        """What to look at where the first line of a CSV file is no id."""
+        """Advice if the first line of a CSV file is not an id."""
         if strange[:1] == list(self.ids[:1]) and self.source.lower().endswith(".csv"):
             return f"; if {strange[0]!r} is the name of a column, call the column of ids 'id'"
         return ""
@@ -81,14 +81,14 @@ class ByIds:
 def by_ids(ids: str | Path | Iterable[str]) -> ByIds:
     """Forget the samples with these ids: a list of them, or the path of a file that lists them.
 
-    A text is a path. The file is read here, so that the scenario stays what it was when it is
-    made, whatever happens to the file.
+    A string is a path. The file is read now, so that later changes to it do not change the
+    scenario.
 
     >>> by_ids(["img-1", "img-7"]).name
     'ids:2 given'
 
     Raises:
-        ForgetError: the file cannot be read, or there is no id.
+        ForgetError: the file cannot be read, or no ids are given.
     """
     if isinstance(ids, str | Path):
         return ByIds(read_ids(Path(ids).expanduser()), str(ids))

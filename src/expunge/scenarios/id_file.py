@@ -1,4 +1,4 @@
-"""Files that list ids."""
+"""Read ids from a file."""
 
 import csv
 import re
@@ -12,12 +12,12 @@ _HEADER = "id"
 def read_ids(path: Path) -> tuple[str, ...]:
     """The ids in a file, in its order.
 
-    A file with the ending `.csv`, or with `id` in its first line, is CSV: its column `id` counts,
-    or its first column where no header says `id`. Any other text has one id in a line. Blank lines
-    and, outside CSV, lines that begin with `#` are left out. The file is only read.
+    A file with the suffix `.csv`, or with `id` in its first line, is CSV: the ids are in its column
+    `id`, or in its first column if there is no such header. Other text files have one id per line.
+    Blank lines and, outside CSV, lines that start with `#` are skipped.
 
     Raises:
-        ForgetError: the file is not there, is not text, or holds no id.
+        ForgetError: the file is missing, is not text, or has no ids.
     """
     try:
         # utf-8-sig: spreadsheets put a byte order mark first.

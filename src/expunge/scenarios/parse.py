@@ -1,4 +1,4 @@
-"""Scenarios from their text form, as commands and recipes give them."""
+"""Parse scenarios from their text form in commands and recipes."""
 
 from expunge.errors import ConfigError
 from expunge.scenarios.at_random import at_random
@@ -11,7 +11,7 @@ _EXPECTED = "class:3, class:cat, class:3,5, random:0.1, ids:FILE or edited:EDIT"
 
 
 def parse(text: str, seed: int = 0) -> Scenario:
-    """The scenario that `text` describes; `seed` is of a random draw.
+    """The scenario that `text` describes; `seed` is for random draws.
 
     >>> parse("class:3,5").name
     'class:3,5'
@@ -19,7 +19,7 @@ def parse(text: str, seed: int = 0) -> Scenario:
     AtRandom(fraction=0.1, seed=1)
 
     Raises:
-        ConfigError: the text describes none.
+        ConfigError: `text` is not a scenario.
         ForgetError: the file of ids cannot be read.
     """
     kind, _, value = text.partition(":")

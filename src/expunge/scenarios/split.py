@@ -1,4 +1,4 @@
-"""Training samples and a scenario make a split."""
+"""Split training samples by a scenario."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def make_split(train: Samples, scenario: Scenario) -> Split:
-    """The training samples, divided by the scenario into those to forget and those to retain.
+    """The training samples, split by the scenario into those to forget and those to retain.
 
     Raises:
-        ForgetError: the scenario does not fit the samples, or leaves one of the two sets empty.
+        ForgetError: the scenario does not match the samples, or leaves a set empty.
     """
     import torch
 
@@ -28,10 +28,10 @@ def make_split(train: Samples, scenario: Scenario) -> Split:
 
 
 def check_scenario(scenario: Scenario, samples: Listed) -> None:
-    """Refuse a scenario that does not fit the samples, before anything is loaded or drawn.
+    """Refuse a scenario that does not match the samples, before anything is loaded or drawn.
 
     Raises:
-        ForgetError: it does not fit, or leaves nothing to forget or nothing to retain.
+        ForgetError: it does not match, or leaves nothing to forget or to retain.
     """
     chosen, there = scenario.count(samples), len(samples.ids)
     if chosen == 0:

@@ -13,14 +13,14 @@ PRUNERS: tuple[Pruner, ...] = (
     grasp.PRUNER,
     random_pruning.PRUNER,
 )
-"""Every pruner of the project."""
+"""All built-in pruners."""
 
 
 def all_pruners() -> dict[str, Pruner]:
-    """Every pruner by name: `PRUNERS`, then what packages add as entry points `expunge.pruners`.
+    """Every pruner by name: `PRUNERS`, then the entry points in the group `expunge.pruners`.
 
     Raises:
-        ConfigError: an added pruner is no `Pruner`, or takes a name that is already there.
+        ConfigError: an entry point is not a `Pruner`, or reuses a name.
     """
     return with_added("expunge.pruners", Pruner, PRUNERS)
 
@@ -29,7 +29,7 @@ def get_pruner(name: str) -> Pruner:
     """The pruner called `name`.
 
     Raises:
-        ConfigError: there is none; lists those that there are.
+        ConfigError: the name is unknown; lists the known ones.
     """
     pruners = all_pruners()
     if name not in pruners:

@@ -1,4 +1,4 @@
-"""Masks in files: safetensors of bool."""
+"""Save and load masks as safetensors files of bool tensors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from expunge.types import Mask
 
 
 def save_mask(mask: Mask, path: str | os.PathLike[str]) -> None:
-    """Write a mask as safetensors of bool; an existing file is replaced whole or not.
+    """Write a mask as bool safetensors; an existing file is replaced atomically.
 
     Raises:
         CheckpointError: the file cannot be written.
@@ -35,11 +35,11 @@ def save_mask(mask: Mask, path: str | os.PathLike[str]) -> None:
 
 
 def load_mask(path: str | os.PathLike[str]) -> Mask:
-    """Read a mask, on the CPU. Whether it is of a model, `check_mask` tells.
+    """Read a mask, on the CPU. `check_mask` tells whether it belongs to a model.
 
     Raises:
         CheckpointError: the file is missing or corrupt.
-        MaskError: the file holds something else than a mask.
+        MaskError: the file holds something other than a mask.
     """
     path = Path(path)
     if not path.is_file():
@@ -57,4 +57,4 @@ def _check_bool(mask: Mask, origin: str) -> None:
         f"{name} ({entry.dtype})" for name, entry in mask.items() if entry.dtype != torch.bool
     ]
     if others or not mask:
-        raise MaskError(f"{origin} must hold bool tensors alone, got {some(others) or 'nothing'}")
+        raise MaskError(f"{origin} must hold only bool tensors, got {some(others) or 'nothing'}")

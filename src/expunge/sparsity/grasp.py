@@ -1,4 +1,4 @@
-"""GraSP: keep the weights that the flow of gradients rests on."""
+"""GraSP: keep the weights that preserve gradient flow."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class GraspConfig(SaliencyConfig):
     """
 
     temperature: float = 1.0
-    """Divides the logits; 1 is the paper's equation, 200 what its authors' code does."""
+    """Divides the logits; 1 is the paper's equation, 200 is the value in its authors' code."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -35,16 +35,16 @@ class GraspConfig(SaliencyConfig):
 
 
 def grasp(model: nn.Module, samples: Samples, config: GraspConfig, context: Context) -> Mask:
-    """Prune the weights of highest −θ ⊙ Hg: without them, the gradient would shrink least.
+    """Prune the weights with the highest −θ ⊙ Hg: removing them reduces the gradient least.
 
     Raises:
         DivergedError: a score is not finite.
-        MaskError: a layer would lose all its weights, or there is nothing to prune.
+        MaskError: a layer would lose all its weights, or the model has no prunable weights.
     """
     from expunge.sparsity.ranking import keep_highest
 
     scores = gradient_flow_scores(model, samples, config, context)
-    # The highest go: removing them leaves the most gradient, or even adds to it.
+    # Prune the highest: removing them leaves the most gradient, or even increases it.
     kept_by = {name: -score for name, score in scores.items()}
     return keep_highest(kept_by, config.sparsity, within=context.mask)
 
@@ -55,7 +55,7 @@ def gradient_flow_scores(
     """−θ ⊙ Hg of every prunable weight (Wang et al. 2020, equation 8).
 
     g and H are the gradient and the Hessian of the draw's mean loss by the prunable weights. To
-    first order, half of what ‖g‖² gains when the weight is removed.
+    first order, the score is half the increase of ‖g‖² when the weight is removed.
 
     Raises:
         MaskError: there is nothing to prune.
@@ -71,9 +71,9 @@ def gradient_flow_scores(
     for loss in mean_loss(network, samples, config, context, config.temperature):
         terms = torch.autograd.grad(loss, variables, allow_unused=True, materialize_grads=True)
         torch._foreach_add_(gradients, terms)
-    # The same draw again: H is the sum of its batches' Hessians, each of which meets the whole g.
+    # The same draw again: H is the sum of the batch Hessians, and each multiplies the whole g.
     products = [torch.zeros_like(weight) for weight in variables]
-    # The fused kernels of attention have no second derivative.
+    # Fused attention kernels have no second derivative.
     with sdpa_kernel(SDPBackend.MATH):
         for loss in mean_loss(network, samples, config, context, config.temperature):
             terms = torch.autograd.grad(
@@ -96,7 +96,7 @@ PRUNER = Pruner(
     run=grasp,
     config=GraspConfig,
     example={"samples_per_class": 3},
-    summary="keep what the flow of gradients rests on, in a new network",
+    summary="keep the weights that preserve gradient flow, in a new network",
     cite=(
         "Wang, Zhang and Grosse 2020, Picking Winning Tickets Before Training by Preserving "
         "Gradient Flow (ICLR)"

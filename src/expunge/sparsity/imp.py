@@ -1,4 +1,4 @@
-"""Iterative magnitude pruning: a little, training, a little more."""
+"""Iterative magnitude pruning: prune and train in rounds."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class ImpConfig(TrainedPruneConfig):
     """
 
     per_round: float = 0.2
-    """Fraction of the remaining weights that a round removes; the last one removes what is left
-    to remove."""
+    """Fraction of the remaining weights that each round removes; the last round may remove less,
+    to reach the sparsity."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -39,7 +39,7 @@ class ImpConfig(TrainedPruneConfig):
 def iterative_magnitude(
     model: nn.Module, samples: Samples, config: ImpConfig, context: Context
 ) -> Mask:
-    """One round: of the weights that `context.mask` left, prune those of smallest magnitude.
+    """One round: prune the smallest of the weights that `context.mask` keeps.
 
     Raises:
         DivergedError: a weight is not finite.
@@ -49,13 +49,13 @@ def iterative_magnitude(
 
 
 def imp_rounds(config: ImpConfig) -> tuple[float, ...]:
-    """The sparsity after each round: 1 − (1 − p)^k after round k, and in the end what is asked for.
+    """The sparsity after each round: 1 − (1 − p)^k after round k, and finally `config.sparsity`.
 
     >>> [round(sparsity, 3) for sparsity in imp_rounds(ImpConfig(sparsity=0.5))]
     [0.2, 0.36, 0.488, 0.5]
     """
     kept = 1 - config.per_round
-    # A round that is asked for in full is not followed by one that removes a rounding error.
+    # 1e-9: no extra round just to remove a rounding error.
     count = max(1, math.ceil(math.log(1 - config.sparsity) / math.log(kept) - 1e-9))
     return (*(1 - kept**done for done in range(1, count)), config.sparsity)
 
@@ -65,7 +65,7 @@ PRUNER = Pruner(
     run=iterative_magnitude,
     config=ImpConfig,
     example={"per_round": 0.4},
-    summary="remove a fifth of the smallest weights, rewind, train, and again",
+    summary="repeat: remove the smallest fifth of the weights, rewind, train",
     cite=(
         "Frankle and Carbin 2019, The Lottery Ticket Hypothesis (ICLR); rewinding to an early "
         "epoch as in Frankle et al. 2020, Linear Mode Connectivity and the Lottery Ticket "

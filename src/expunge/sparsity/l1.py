@@ -1,8 +1,7 @@
 """The ℓ1 penalty γ‖θ‖₁ over all parameters, for sparsity-aware unlearning.
 
-Jia et al. 2023, "Model Sparsity Can Simplify Machine Unlearning". The functions take
-lists of parameters that are made once, before the loop: `[p for p in model.parameters() if
-p.requires_grad]`.
+Jia et al. 2023, "Model Sparsity Can Simplify Machine Unlearning". Make the list of parameters
+once, before the loop: `[p for p in model.parameters() if p.requires_grad]`.
 """
 
 from __future__ import annotations
@@ -17,14 +16,13 @@ from torch import Tensor
 def add_l1_gradient(params: Sequence[Tensor], gamma: float) -> None:
     """Add γ·sign(θ), the gradient of γ‖θ‖₁, to every parameter's gradient, in place.
 
-    Call it between the backward pass and the optimiser step, on gradients that are not scaled. It
-    is the subgradient that is 0 at 0, so pruned weights stay. Weights that it brings near zero
-    change sign about it and are seldom exactly zero: count them at a threshold, or use
-    `proximal_step`.
+    Call it between the backward pass and the optimiser step, on unscaled gradients. The subgradient
+    is 0 at 0, so pruned weights stay pruned. Weights near zero oscillate around it and are rarely
+    exactly zero: count them with a threshold, or use `proximal_step`.
     """
     grads = []
     for param in params:
-        if param.grad is None:  # the loss does not depend on it, the penalty does
+        if param.grad is None:  # the loss does not depend on it, but the penalty does
             param.grad = torch.zeros_like(param)
         grads.append(param.grad)
     torch._foreach_add_(grads, torch._foreach_sign(list(params)), alpha=gamma)
@@ -32,12 +30,12 @@ def add_l1_gradient(params: Sequence[Tensor], gamma: float) -> None:
 
 @torch.no_grad()
 def proximal_step(params: Sequence[Tensor], amount: float) -> None:
-    """Soft threshold: θ ← sign(θ) max(|θ| − amount, 0), in place, with exact zeros.
+    """Soft-threshold: θ ← sign(θ) max(|θ| − amount, 0), in place, with exact zeros.
 
     It is the proximal operator of amount·‖θ‖₁ (Parikh & Boyd 2014, Proximal Algorithms).
     After a gradient step with learning rate η, `amount` is ηγ.
     """
-    # θ − clamp(θ, −a, a): the same value, and zero without a sign where |θ| ≤ a.
+    # θ − clamp(θ, −a, a): the same value, and +0 where |θ| ≤ a.
     weights = list(params)
     clamped = torch._foreach_clamp_max(weights, amount)
     torch._foreach_clamp_min_(clamped, -amount)

@@ -1,6 +1,6 @@
 """Masks: which weights a network keeps.
 
-A mask has one bool tensor for each prunable parameter, by the parameter's name; False is pruned.
+A mask maps the name of each prunable parameter to a bool tensor; False is pruned.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ _TYPES: dict[Layer, type[nn.Module]] = {"conv": nn.Conv2d, "linear": nn.Linear}
 
 @dataclass(frozen=True, kw_only=True)
 class LayerSparsity:
-    """How much of one layer a mask keeps."""
+    """What a mask keeps of one layer."""
 
     name: str
-    """The parameter."""
+    """The parameter name."""
     shape: tuple[int, ...]
-    """Its shape."""
+    """The parameter shape."""
     kept: int
-    """Weights that are kept."""
+    """Number of kept weights."""
     total: int
-    """Weights there are."""
+    """Total number of weights."""
 
     @property
     def sparsity(self) -> float:
-        """Fraction of weights that are pruned."""
+        """Fraction of pruned weights."""
         return 1 - self.kept / self.total
 
 
 def prunable(model: nn.Module, layers: Sequence[Layer] = ("auto",)) -> dict[str, nn.Parameter]:
-    """The weights that pruning chooses from, by name, in the model's order.
+    """The prunable weights by name, in the model's order.
 
-    `conv` is the weight of every `Conv2d`, the first and 1x1 shortcuts included; `linear` that of
-    every `Linear`, the classification head included; `auto` is `conv`, or, in a network without
-    any, `linear` without the last of several, which is the head. Biases and batch norms are never
-    pruned. A shared weight is listed once.
+    `conv` is the weight of every `Conv2d`, including the first and 1x1 shortcuts; `linear` is that
+    of every `Linear`, including the classification head; `auto` is `conv`, or, in a network without
+    convolutions, `linear` without the last of several, which is the head. Biases and batch norms
+    are never pruned. A shared weight is listed once.
 
     Raises:
         ConfigError: `layers` names something else.
@@ -64,7 +64,7 @@ def prunable(model: nn.Module, layers: Sequence[Layer] = ("auto",)) -> dict[str,
 
 
 def _owned(model: nn.Module, layer: Layer) -> list[str]:
-    """The names of the weights of all layers of a kind, in the order of the modules."""
+    """The weight names of all layers of one kind, in module order."""
     if layer == "auto":
         return _owned(model, "conv") or (
             linear[:-1] if len(linear := _owned(model, "linear")) > 1 else linear
@@ -82,13 +82,13 @@ def _listed(layers: Sequence[Layer]) -> str:
 
 
 def check_mask(model: nn.Module, mask: Mask) -> None:
-    """Refuse a mask that is not of `model`.
+    """Refuse a mask that does not belong to `model`.
 
-    A mask of one convolution must cover all of them, and so with linear layers; in a network
-    without convolutions it may leave out the head.
+    A mask for one convolution must cover all of them; the same holds for linear layers. In a
+    network without convolutions it may leave out the head.
 
     Raises:
-        MaskError: entries are missing, unexpected, of another shape, or not bool.
+        MaskError: entries are missing, unexpected, not bool, or have another shape.
     """
     expected = usual = _weights(model, "auto")
     if usual.keys() != mask.keys():
@@ -117,7 +117,7 @@ def check_mask(model: nn.Module, mask: Mask) -> None:
 
 
 def check_not_collapsed(mask: Mask) -> None:
-    """Refuse a mask that leaves a layer without a single weight: nothing would pass through it.
+    """Refuse a mask that prunes every weight of a layer.
 
     Raises:
         MaskError: names the layers.
@@ -135,7 +135,7 @@ def apply_mask(model: nn.Module, mask: Mask) -> None:
     """Set the pruned weights of `model` to zero, in place.
 
     Raises:
-        MaskError: the mask is not of this model.
+        MaskError: the mask does not belong to this model.
     """
     check_mask(model, mask)
     weights = dict(model.named_parameters())
@@ -146,13 +146,13 @@ def apply_mask(model: nn.Module, mask: Mask) -> None:
 
 
 def mask_sparsity(mask: Mask) -> float:
-    """The fraction of entries that are pruned, 0 to 1."""
+    """The fraction of pruned entries, 0 to 1."""
     report = layer_report(mask)
     return 1 - sum(layer.kept for layer in report) / sum(layer.total for layer in report)
 
 
 def layer_report(mask: Mask) -> list[LayerSparsity]:
-    """What the mask keeps of every layer, in its order."""
+    """What the mask keeps of each layer, in the mask's order."""
     kept = torch.stack([entry.sum().cpu() for entry in mask.values()]).tolist()
     return [
         LayerSparsity(name=name, shape=tuple(entry.shape), kept=count, total=entry.numel())
@@ -165,11 +165,10 @@ def sparsity_of(
 ) -> float:
     """The fraction of weights with |w| <= `threshold`, 0 to 1.
 
-    Counted over the parameters in `names`; without them, over those that are prunable
-    unless one says otherwise.
+    Counted over the parameters in `names`; by default, over the prunable weights.
 
     Raises:
-        MaskError: a name is not a parameter of the model, or there is nothing to count.
+        MaskError: a name is not a parameter of the model, or nothing is left to count.
     """
     if names is None:
         return zero_share([*prunable(model).values()], threshold)
@@ -180,7 +179,7 @@ def chosen_weights(weights: Mapping[str, Tensor], names: Sequence[str]) -> list[
     """The weights called `names`.
 
     Raises:
-        MaskError: a name is not there.
+        MaskError: a name is unknown.
     """
     if absent := [name for name in names if name not in weights]:
         raise MaskError(f"expected names of parameters, got {some(absent)}")

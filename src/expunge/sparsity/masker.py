@@ -1,4 +1,4 @@
-"""Keeping pruned weights at zero while an optimiser moves the others."""
+"""Keep pruned weights at zero while an optimiser updates the others."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from expunge.types import Mask
 
 
 class Masker:
-    """Call it after every optimiser step: what the mask prunes is zero again.
+    """Sets pruned weights back to zero; call it after every optimiser step.
 
-    Weights are multiplied by the mask, and so is every tensor of a weight's shape in the state of
-    `optimizer`, such as momentum: otherwise a pruned weight's momentum would grow unseen. One call
-    is one fused multiplication. Make it when the model is on its device; it keeps a copy of the
-    mask in the weights' dtype.
+    It multiplies the weights by the mask, and also every tensor of a weight's shape in the state of
+    `optimizer`, such as momentum: otherwise a pruned weight's momentum would grow unnoticed. Each
+    call is one fused multiplication. Create it when the model is on its device; it keeps a copy of
+    the mask in the weights' dtype.
 
     Raises:
-        MaskError: the mask is not of this model.
+        MaskError: the mask does not belong to this model.
     """
 
     def __init__(self, model: nn.Module, mask: Mask, optimizer: Optimizer | None = None) -> None:
         check_mask(model, mask)
         parameters = dict(model.named_parameters())
         self._weights = [parameters[name] for name in mask]
-        # Like the weight in dtype and in memory order, so that the fused kernel takes both.
+        # Same dtype and memory format as the weight, as the fused kernel requires.
         self._factors = [
             torch.empty_like(weight).copy_(kept)
             for weight, kept in zip(self._weights, mask.values(), strict=True)
@@ -43,7 +43,7 @@ class Masker:
     def __call__(self) -> None:
         """Multiply weights and optimiser state by the mask, in place."""
         if self._optimizer is not None:
-            # State appears with the first steps, and is another dict after load_state_dict.
+            # State appears in the first steps, and load_state_dict replaces the dict.
             state = self._optimizer.state
             if state is not self._state or len(state) != self._states:
                 self._collect(state)

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 def one_shot_magnitude(
     model: nn.Module, samples: Samples, config: TrainedPruneConfig, context: Context
 ) -> Mask:
-    """Prune the weights of smallest magnitude, over all layers together.
+    """Prune the weights with the smallest magnitude, ranked over all layers together.
 
     Raises:
         DivergedError: a weight is not finite.
-        MaskError: a layer would lose all its weights, or there is nothing to prune.
+        MaskError: a layer would lose all its weights, or the model has no prunable weights.
     """
     from expunge.sparsity.mask import prunable
     from expunge.sparsity.ranking import keep_highest

@@ -1,4 +1,4 @@
-"""What a pruner is."""
+"""The record that describes a pruner."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from expunge.types import Context, Mask, Samples
 
 Layer = Literal["auto", "conv", "linear"]
-"""Kinds of layers whose weights can be pruned. `auto` is the convolutions, or, in a network that
-has none, the linear layers but the last, which is the head."""
+"""Kinds of layers whose weights can be pruned. `auto` is the convolutions, or, in a network without
+any, all linear layers except the last, which is the head."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PruneConfig:
-    """What every pruner is told; one with more to set extends it.
+    """Settings of every pruner; pruners with more settings extend it.
 
     Raises:
-        ConfigError: the sparsity is not in [0, 1), or a layer is of no known kind.
+        ConfigError: the sparsity is not in [0, 1), or a kind of layer is unknown.
     """
 
     sparsity: float = 0.95
     """Fraction of prunable weights to prune, at least 0 and less than 1."""
     layers: tuple[Layer, ...] = ("auto",)
     """Kinds of layers whose weights are prunable; `linear` includes the head. `auto`: `conv`, or,
-    without any, the linear layers but the head."""
+    in a network without any, the linear layers except the head."""
 
     def __post_init__(self) -> None:
         check_range("sparsity", self.sparsity, 0, 1)
@@ -45,42 +45,42 @@ class PruneConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedPruneConfig(PruneConfig):
-    """What every pruner of trained networks is told."""
+    """Settings of every pruner of trained networks."""
 
     rewind: bool = True
-    """Train again from the weights of the rewind epoch; False: from the trained weights."""
+    """Train again from the weights of the rewind epoch; if false, from the trained weights."""
 
 
 def one_round(config: PruneConfig) -> tuple[float, ...]:
-    """The sparsity that is asked for, at once."""
+    """One round, to the full sparsity."""
     return (config.sparsity,)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pruner:
-    """A way to choose the weights that a network can do without."""
+    """One pruner."""
 
     name: str
-    """What recipes, tables and the command line call it."""
+    """Its name in recipes, tables and on the command line."""
     run: Callable[[nn.Module, Samples, Any, Context], Mask]
     """From the model, the training samples, an instance of `config` and the context to a mask.
 
-    The model is not changed. The mask has exactly `round(sparsity * n)` pruned of n prunable
-    weights, what `context.mask` prunes among them, and is on the device of the weights."""
+    The model is not changed. The mask prunes exactly `round(sparsity * n)` of n prunable weights,
+    including all that `context.mask` prunes, and is on the device of the weights."""
     config: type[PruneConfig]
-    """Its settings; of a pruner of trained networks, a `TrainedPruneConfig`."""
+    """Its settings; a `TrainedPruneConfig` for pruners of trained networks."""
     summary: str
-    """What it does, in half a line."""
+    """What it does, in one short phrase."""
     cite: str
-    """Where it was published."""
+    """The publications that it comes from."""
     example: Mapping[str, Any] = field(default_factory=dict)
-    """Settings over the defaults that are small enough for a test, and that do something."""
+    """Settings for tests: small and fast, but with a visible effect."""
     version: int = 1
-    """Raised when its numbers change; part of the id of every model that it pruned."""
+    """Increased when its results change; part of the id of every model it prunes."""
     when: Literal["trained", "initial"] = "trained"
-    """Which weights it is given: after training, or as they were initialised."""
+    """Which weights it takes: trained, or freshly initialised."""
     rounds: Callable[[Any], tuple[float, ...]] = one_round
-    """From an instance of `config` to the ascending sparsities that it is run at, the network being
-    trained after each; the last is the one that is asked for."""
+    """From an instance of `config` to the ascending sparsity of each round. The network is trained
+    after every round; the last sparsity is `config.sparsity`."""
     needs_samples: bool = False
-    """Whether it reads training samples; if not, it looks at no more than their shape."""
+    """Whether it reads training samples; if not, it uses only their shape."""

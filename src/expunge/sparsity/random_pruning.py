@@ -1,4 +1,4 @@
-"""Random pruning: the control that any other pruner has to beat."""
+"""Random pruning: the baseline that every other pruner has to beat."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 def random_pruning(
     model: nn.Module, samples: Samples, config: TrainedPruneConfig, context: Context
 ) -> Mask:
-    """Prune weights by lot, over all layers together; the context's seed decides which.
+    """Prune random weights over all layers together, drawn with the context's seed.
 
     Raises:
-        MaskError: a layer would lose all its weights, or there is nothing to prune.
+        MaskError: a layer would lose all its weights, or the model has no prunable weights.
     """
     import torch
 
@@ -27,8 +27,8 @@ def random_pruning(
 
     generator = context.generator("pruning")
     scores = {
-        # Drawn on the CPU: the same seed gives the same mask on every device. In float64 ties,
-        # which would favour the last layers, do not happen.
+        # Drawn on the CPU: the same seed gives the same mask on every device. In float64 there are
+        # no ties, which would favour the last layers.
         name: torch.rand(weight.shape, generator=generator, dtype=torch.float64).to(weight.device)
         for name, weight in prunable(model, config.layers).items()
     }
@@ -39,6 +39,6 @@ PRUNER = Pruner(
     name="random",
     run=random_pruning,
     config=TrainedPruneConfig,
-    summary="remove weights by lot: the control",
+    summary="remove random weights, as a baseline",
     cite="Blalock et al. 2020, What is the State of Neural Network Pruning? (MLSys)",
 )

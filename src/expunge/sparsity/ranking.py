@@ -1,4 +1,4 @@
-"""From a score for every weight to a mask of exactly the sparsity that was asked for."""
+"""Turn a score for every weight into a mask of an exact sparsity."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from expunge.types import Mask
 def keep_highest(scores: Mapping[str, Tensor], sparsity: float, within: Mask | None = None) -> Mask:
     """Prune the `round(sparsity * n)` lowest of all n scores, over all layers together.
 
-    What the mask `within` prunes goes first, whatever its score. Of equal scores, those that come
-    first (in the mapping's order, then row by row) are pruned first, so that the count is exact and
-    the mask does not depend on the device.
+    Weights that the mask `within` prunes come first, whatever their scores. Ties are pruned in
+    order (of the mapping, then row by row), so that the count is exact and the mask does not depend
+    on the device.
 
     Raises:
         DivergedError: a score is not finite.
-        MaskError: a layer would lose all its weights, or `within` is of other layers or prunes more
-            than is asked for.
+        MaskError: a layer would lose all its weights, or `within` covers other layers or is sparser
+            than `sparsity`.
     """
     if broken := [name for name, score in scores.items() if not bool(score.isfinite().all())]:
-        raise DivergedError(f"expected finite scores to prune by, got others in {some(broken)}")
+        raise DivergedError(f"expected finite scores, got others in {some(broken)}")
     ranked = torch.cat([score.detach().flatten() for score in scores.values()])
     prune = round(sparsity * len(ranked))
     if within is not None:
         gone = ~_flat(within, scores).to(ranked.device)
         if (already := int(gone.sum())) > prune:
             raise MaskError(
-                f"the network is pruned to {already / len(ranked):.4f} already: expected a "
+                f"the network is already pruned to {already / len(ranked):.4f}: expected a "
                 f"sparsity above that, got {sparsity}"
             )
         ranked = ranked.masked_fill(gone, -torch.inf)
@@ -56,7 +56,7 @@ def _flat(mask: Mask, scores: Mapping[str, Tensor]) -> Tensor:
     """The entries of `mask` in the order of the scores."""
     if mask.keys() != scores.keys():
         raise MaskError(
-            f"the network is pruned in other layers already: expected {some(mask)}, got "
+            f"the network is already pruned in other layers: expected {some(mask)}, got "
             f"{some(scores)}; choose the same layers"
         )
     return torch.cat([mask[name].flatten() for name in scores])

@@ -1,4 +1,4 @@
-"""The loss of a small, balanced draw of training samples, for pruners that look at its gradient."""
+"""The loss on a small balanced draw of training samples, for gradient-based pruners."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SaliencyConfig(PruneConfig):
-    """Settings of pruners that look at the loss of a few training samples."""
+    """Settings of pruners that use the loss on a few training samples."""
 
     samples_per_class: int = 10
-    """Training samples drawn of every class; of a class that has fewer, all."""
+    """Training samples drawn per class; all of a class that has fewer."""
     batch_size: int = 256
-    """At most as many samples at a time; batch norms see the statistics of such a batch."""
+    """Maximum samples per batch; batch norms use the statistics of the batch."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -47,9 +47,9 @@ def balanced_draw(samples: Samples, per_class: int, generator: torch.Generator) 
 
 
 def even_batches(index: Tensor, size: int) -> list[Tensor]:
-    """`index` in as few batches of at most `size` as there can be, of equal size but for one.
+    """`index` in as few batches of at most `size` as possible, equal in size up to one sample.
 
-    A batch of one sample, which batch norms do not take, is not made: one of three is.
+    It makes a batch of three rather than one of a single sample, which batch norms do not accept.
     """
     import torch
 
@@ -64,11 +64,11 @@ def mean_loss(
     context: Context,
     temperature: float = 1.0,
 ) -> Iterator[Tensor]:
-    """The mean loss of the draw, batch by batch, as terms that add up to it.
+    """The mean loss of the draw, as one term per batch.
 
     Outputs are divided by `temperature`. The same context draws the same samples. Batch norms use
-    the statistics of the batch, as training will: in a new network the running ones hold nothing
-    yet. All else is in evaluation mode, so that dropout does nothing. The network is left so.
+    the statistics of the batch, as in training: the running statistics of a new network are not set
+    yet. Everything else is in evaluation mode, so dropout is off. These modes are not restored.
     """
     import torch
     from torch.nn.modules.batchnorm import _BatchNorm

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def snip(model: nn.Module, samples: Samples, config: SaliencyConfig, context: Context) -> Mask:
-    """Prune the weights of smallest |g ⊙ θ|, over all layers together.
+    """Prune the weights with the smallest |g ⊙ θ|, ranked over all layers together.
 
     Raises:
         DivergedError: a score is not finite.
-        MaskError: a layer would lose all its weights, or there is nothing to prune.
+        MaskError: a layer would lose all its weights, or the model has no prunable weights.
     """
     from expunge.sparsity.ranking import keep_highest
 
@@ -29,10 +29,10 @@ def snip(model: nn.Module, samples: Samples, config: SaliencyConfig, context: Co
 def connection_sensitivity(
     model: nn.Module, samples: Samples, config: SaliencyConfig, context: Context
 ) -> dict[str, Tensor]:
-    """|g ⊙ θ| of every prunable weight, g the gradient of the draw's mean loss.
+    """|g ⊙ θ| of every prunable weight, with g the gradient of the draw's mean loss.
 
-    It is the derivative of the loss by a switch that multiplies the weight, at 1 (Lee et al. 2019,
-    equation 5), without the division by the sum, which changes no order.
+    This is the derivative of the loss by a factor on the weight, at 1 (Lee et al. 2019,
+    equation 5). The division by the sum is left out, because it does not change the ranking.
 
     Raises:
         MaskError: there is nothing to prune.
@@ -60,7 +60,7 @@ PRUNER = Pruner(
     run=snip,
     config=SaliencyConfig,
     example={"samples_per_class": 3},
-    summary="keep what the loss depends on most, in a new network",
+    summary="keep the weights that the loss depends on most, in a new network",
     cite=(
         "Lee, Ajanthan and Torr 2019, SNIP: Single-shot Network Pruning based on Connection "
         "Sensitivity (ICLR)"

@@ -1,4 +1,4 @@
-"""SynFlow: keep the weights that most of the flow from input to output passes through."""
+"""SynFlow: keep the weights that carry the most flow from input to output."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SynFlowConfig(PruneConfig):
     """Settings of SynFlow."""
 
     rounds: int = 100
-    """Rounds of scoring and pruning, each of which removes the same fraction of what remains."""
+    """Rounds of scoring and pruning; each removes the same fraction of the remaining weights."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -29,13 +29,13 @@ class SynFlowConfig(PruneConfig):
 
 
 def synflow(model: nn.Module, samples: Samples, config: SynFlowConfig, context: Context) -> Mask:
-    """Prune by |θ ⊙ ∂R/∂θ|, scored again in every round (Tanaka et al. 2020, algorithm 1).
+    """Prune by |θ ⊙ ∂R/∂θ|, computed again in every round (Tanaka et al. 2020, algorithm 1).
 
-    No sample is looked at, only their shape.
+    Uses only the shape of the samples.
 
     Raises:
         DivergedError: a score is not finite.
-        MaskError: a layer would lose all its weights, or there is nothing to prune.
+        MaskError: a layer would lose all its weights, or the model has no prunable weights.
         ModelError: nothing flows through the network, or it takes tokens.
     """
     import torch
@@ -49,8 +49,8 @@ def synflow(model: nn.Module, samples: Samples, config: SynFlowConfig, context: 
             "synflow sends ones through the network, and a token id of one is only a token: "
             "use another pruner, such as omp or snip"
         )
-    # R is a product over layers: float32 overflows in networks of fifty. Where there is no
-    # float64, the CPU has it.
+    # R is a product over layers: float32 overflows at fifty layers. MPS has no float64, so use the
+    # CPU instead.
     device = torch.device("cpu") if context.device.type == "mps" else context.device
     network, weights = working_copy(model, config.layers, context.mask, device)
     make_positive(network)
@@ -73,10 +73,10 @@ def synflow(model: nn.Module, samples: Samples, config: SynFlowConfig, context: 
 
 
 def make_positive(network: nn.Module) -> None:
-    """Make every parameter its absolute value, in float64, in place.
+    """Replace every parameter by its absolute value, in float64, in place.
 
-    Batch norms get the statistics of a new network, mean 0 and variance 1, so that all they do in
-    evaluation mode is to scale and shift. With those of an image they would divide the flow by
+    Batch norms get the statistics of a new network, mean 0 and variance 1, so that in evaluation
+    mode they only scale and shift. With the statistics of an image they would divide the flow by
     itself, and nothing would be left to measure.
     """
     from torch.nn.modules.batchnorm import _BatchNorm
@@ -90,10 +90,10 @@ def make_positive(network: nn.Module) -> None:
 
 
 def leave_as_it_comes(network: nn.Module) -> None:
-    """Take the mean and the scale out of every normalisation by the training data, in place.
+    """Turn off every normalisation by the training data, in place.
 
-    Features may lie far from zero on either side: ones would come out of it negative, and nothing
-    would flow. Pixels do not, and keep theirs.
+    The mean of a feature can be large: ones would become negative, and nothing would flow. Pixels
+    are in [0, 1], so images keep their normalisation.
     """
     from expunge.models.normalise import Normalise
 
@@ -106,9 +106,9 @@ def leave_as_it_comes(network: nn.Module) -> None:
 def flow_scores(
     network: nn.Module, weights: Mapping[str, nn.Parameter], shape: tuple[int, ...]
 ) -> dict[str, Tensor]:
-    """|θ ⊙ ∂R/∂θ| of the `weights` of a positive network, of their shape and dtype.
+    """|θ ⊙ ∂R/∂θ| of the `weights` of a positive network, in their shape and dtype.
 
-    R is the sum of outputs for one input of `shape` that is 1 everywhere.
+    R is the sum of the outputs for one input of `shape` filled with ones.
 
     Raises:
         ModelError: nothing flows through the network.
@@ -136,7 +136,7 @@ PRUNER = Pruner(
     run=synflow,
     config=SynFlowConfig,
     example={"rounds": 3},
-    summary="keep what most flow passes through, in a new network; no data",
+    summary="keep the weights that carry the most flow, in a new network; no data",
     cite=(
         "Tanaka et al. 2020, Pruning Neural Networks without any Data by Iteratively Conserving "
         "Synaptic Flow (NeurIPS)"

@@ -1,4 +1,4 @@
-"""Sparsity at thresholds: an ℓ1 penalty leaves few weights at zero, and many beside it."""
+"""Sparsity at thresholds: an ℓ1 penalty leaves few weights at zero, and many near it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ THRESHOLDS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 def counted_weights(model: nn.Module, mask: Mask | None = None) -> list[str]:
     """The names of the weights that sparsity is counted over.
 
-    Those that `mask` chooses from; without one, those that pruning would choose from unless told
-    otherwise: the convolutions', or, where there are none, the linear layers' but the head's.
+    These are the weights in `mask`; without a mask, the weights that are prunable by default: those
+    of convolutions, or, in a network without any, of linear layers except the head.
 
     Raises:
         MaskError: the model has neither.
@@ -28,7 +28,7 @@ def counted_weights(model: nn.Module, mask: Mask | None = None) -> list[str]:
 def sparsity_at(
     weights: Sequence[Tensor], thresholds: Sequence[float] = THRESHOLDS
 ) -> dict[str, float]:
-    """The fraction of entries with |w| <= t, 0 to 1, for each threshold t, by its text.
+    """The fraction of entries with |w| <= t, 0 to 1, for each threshold t, keyed by its text.
 
     >>> import torch
     >>> sparsity_at([torch.tensor([0.0, 0.05])], (0.0, 0.1))

@@ -1,4 +1,4 @@
-"""A copy of a network that a pruner may take gradients of."""
+"""A copy of a network for a pruner to compute gradients on."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def working_copy(
 ) -> tuple[nn.Module, dict[str, nn.Parameter]]:
     """A copy of `model` on `device` under `mask`, in evaluation mode, and its prunable weights.
 
-    The weights are all that requires gradients.
+    Only these weights require gradients.
 
     Raises:
-        MaskError: the mask is not of this model, or there is nothing to prune.
+        MaskError: the mask does not belong to this model, or the model has no prunable weights.
     """
     network = copy.deepcopy(model).to(device).eval().requires_grad_(False)
     if mask is not None:

@@ -1,18 +1,18 @@
-"""What a network is trained for, one task a file, and `TASKS`."""
+"""Tasks that networks are trained for, one per file, and the registry `TASKS`."""
 
 from expunge.errors import ConfigError, unknown
 from expunge.tasks import classify
 from expunge.tasks.task import Task
 
 TASKS: tuple[Task, ...] = (classify.TASK,)
-"""Every task there is."""
+"""All tasks."""
 
 
 def get_task(name: str) -> Task:
-    """The task of that name.
+    """The task called `name`.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: the name is unknown.
     """
     for task in TASKS:
         if task.name == name:

@@ -1,4 +1,4 @@
-"""Classification: one label a sample, cross-entropy, and all that follows from the softmax."""
+"""Classification: one label per sample, softmax and cross-entropy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Classify:
-    """The task of telling classes apart: outputs are logits `(B, classes)`, targets int64 `(B,)`.
+    """Classification: outputs are logits `(B, classes)`, targets are int64 `(B,)`.
 
     Raises:
         ConfigError: the label smoothing is outside 0..1.
@@ -33,13 +33,13 @@ class Classify:
         check_range("label_smoothing", self.label_smoothing, 0, 1)
 
     def trained_by(self, training: Training) -> Classify:
-        """With the training's label smoothing."""
+        """The same task with the label smoothing of `training`."""
         return replace(self, label_smoothing=training.label_smoothing)
 
     def inputs(self, batch: Batch) -> Batch:
-        """Bytes as float32 in 0-1, all else as it is stored.
+        """uint8 converted to float32 in 0-1; everything else as stored.
 
-        Batches of four dimensions come channels-last, the layout that convolutions are fastest in.
+        Four-dimensional batches are channels-last, the fastest layout for convolutions.
         """
         import torch
 
@@ -86,7 +86,7 @@ class Classify:
         return outputs.log_softmax(1)
 
     def cotangents(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The residual p − e_y `(B, classes)`, with e_y smoothed as the loss smooths it."""
+        """The residual p − e_y `(B, classes)`, with e_y smoothed as in the loss."""
         from torch.nn import functional as F
 
         classes = outputs.shape[1]

@@ -1,4 +1,4 @@
-"""What a network is given, in the precision that is asked for."""
+"""Convert a network's inputs to a given precision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def cast_inputs(
     dtype: torch.dtype,
     memory_format: torch.memory_format = torch.preserve_format,
 ) -> Batch:
-    """A batch with its floating-point numbers in `dtype`; whole ones, such as ids, stay as such."""
+    """A batch with its floating-point tensors in `dtype`; integers, such as token ids, are kept."""
 
     def cast(tensor: Tensor) -> Tensor:
         chosen = dtype if tensor.is_floating_point() else tensor.dtype

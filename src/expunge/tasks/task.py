@@ -1,4 +1,4 @@
-"""What a task is: what the network is given, what its outputs are worth, and how that changes."""
+"""The protocol of a task: the network's inputs, the loss of its outputs, and its derivatives."""
 
 from __future__ import annotations
 
@@ -14,27 +14,26 @@ if TYPE_CHECKING:
 class Task(Protocol):
     """What a network is trained for.
 
-    Batches `(B, ...)` are as they are stored; targets `(B, ...)` are what `Samples.labels` holds.
-    Outputs are whatever the network returns. Implementations are frozen: two that are equal compute
-    the same.
+    Batches `(B, ...)` are as stored; targets `(B, ...)` come from `Samples.labels`. Outputs are
+    whatever the network returns. Implementations are frozen: equal instances compute the same.
     """
 
     @property
     def name(self) -> str:
-        """What recipes and tables call it."""
+        """Its name in recipes and tables."""
         ...
 
     @property
     def version(self) -> int:
-        """Raised when its numbers change; part of the id of every model that was trained for it."""
+        """Increased when its results change; part of the id of every model trained for it."""
         ...
 
     def trained_by(self, training: Training) -> Self:
-        """The same task, with what the training settings say of its loss."""
+        """The same task with the loss settings of `training`, such as label smoothing."""
         ...
 
     def inputs(self, batch: Batch) -> Batch:
-        """What the network is given of a batch as stored."""
+        """The network's inputs for a batch as stored."""
         ...
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -42,11 +41,11 @@ class Task(Protocol):
         ...
 
     def divergence(self, outputs: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
-        """KL(teacher ‖ network) of every sample, `(B,)`, of the softened predictions."""
+        """KL(teacher ‖ network) of the softened predictions for every sample, `(B,)`."""
         ...
 
     def outputs_to_record(self, outputs: Tensor) -> Tensor:
-        """What the store keeps of outputs, float32 `(B, ...)`."""
+        """The outputs as the store keeps them, float32 `(B, ...)`."""
         ...
 
     def probabilities(self, outputs: Tensor) -> Tensor:
@@ -58,9 +57,9 @@ class Task(Protocol):
         ...
 
     def cotangents(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The gradient of every sample's loss by its outputs, shaped as those, without a graph."""
+        """The gradient of each loss by its outputs, in their shape, without a graph."""
         ...
 
     def gauss_newton(self, outputs: Tensor, vector: Tensor) -> Tensor:
-        """The Hessian of every sample's loss by its outputs, times `vector`, shaped as both."""
+        """The Hessian of each loss by its outputs, times `vector`, in their shape."""
         ...

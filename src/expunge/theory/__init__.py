@@ -1,1 +1,1 @@
-"""The sparsity theorem: SGD paths from one start, and what its bound is made of."""
+"""The sparsity theorem: SGD paths from one start, and the terms of its bound."""

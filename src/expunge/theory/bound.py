@@ -1,4 +1,4 @@
-"""The bound of the theorem, and whether training is as it assumes."""
+"""The bound of the theorem, and a check of its assumptions about training."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from expunge.settings import Training, check_range
 
 
 def unlearning_error_bound(lr: float, steps: int, moved: float, sigma: float) -> float:
-    """η² t ‖m ⊙ (θ_t − θ_0)‖₂ σ(m): what the unlearning error e(m) is proportional to at most.
+    """η² t ‖m ⊙ (θ_t − θ_0)‖₂ σ(m): the bound on the unlearning error e(m), up to a constant.
 
     "Model Sparsity Can Simplify Machine Unlearning" (Jia et al., NeurIPS 2023), section 3. The
-    theorem leaves out a constant, so the value says how e(m) changes and not how large it is.
+    theorem leaves out a constant, so the value shows how e(m) changes, but not how large it is.
 
     Args:
         lr: the learning rate η.
@@ -27,14 +27,14 @@ def unlearning_error_bound(lr: float, steps: int, moved: float, sigma: float) ->
 
 
 def steps_of(training: Training, samples: int) -> int:
-    """How many SGD steps `training` takes over that many samples."""
+    """The number of SGD steps that `training` takes over `samples` samples."""
     from expunge.training.batches import batch_count
 
     return training.epochs * batch_count(samples, training.batch_size)
 
 
 def departures_from_theorem(training: Training) -> list[str]:
-    """The settings that are not of SGD with a constant step on a sum of sample losses."""
+    """The settings that differ from plain SGD with a constant learning rate."""
     departures = []
     if training.optimizer != "sgd":
         departures.append(f'optimizer "{training.optimizer}" instead of "sgd"')
@@ -56,10 +56,10 @@ def departures_from_theorem(training: Training) -> list[str]:
 
 
 def check_plain_sgd(training: Training) -> None:
-    """Refuse training that the theorem does not speak of.
+    """Refuse training that the theorem does not cover.
 
     Raises:
-        ConfigError: names every setting that departs, and what it must be.
+        ConfigError: lists every setting that differs, and its required value.
     """
     departures = departures_from_theorem(training)
     if departures:

@@ -12,15 +12,15 @@ class HessianConfig:
     """Settings of σ(m)."""
 
     samples: int = 500
-    """Training samples whose mean loss the Hessian is of, drawn by the seed; all, if fewer."""
+    """Training samples for the mean loss of the Hessian, drawn with the seed; all if fewer."""
     batch_size: int = 250
-    """Samples in one product; bounds the memory and does not change the result."""
+    """Samples per product; bounds the memory and does not change the result."""
     tolerance: float = 1e-4
     """Relative accuracy of the singular value."""
     iterations: int = 300
     """Lanczos restarts before giving up."""
     precision: Literal["float32", "float64"] = "float32"
-    """Of the Hessian-vector products."""
+    """Precision of the Hessian-vector products."""
 
     def __post_init__(self) -> None:
         check_range("samples", self.samples, 1, None)

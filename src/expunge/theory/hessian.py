@@ -1,7 +1,7 @@
 """σ(m): the largest singular value of the Hessian over the weights that a mask keeps.
 
 The Hessian is symmetric, so its singular values are the magnitudes of its eigenvalues. Lanczos
-iteration finds the largest from Hessian-vector products alone; the Hessian is never built.
+iteration finds the largest from Hessian-vector products; the Hessian is never formed.
 """
 
 import copy
@@ -27,13 +27,13 @@ from expunge.types import Context, Mask, Samples
 class MaskedHessian:
     """Products of the Hessian of the mean loss with vectors of unmasked coordinates.
 
-    The coordinates are the trainable parameters in the model's order, flattened, without those that
-    `mask` prunes. The network is copied, and in evaluation mode: dropout is off and batch
-    normalisation uses its running statistics. Where a network is not smooth, as with ReLU, the
-    Hessian is that of the smooth piece at the weights.
+    The coordinates are the trainable parameters in the model's order, flattened, without pruned
+    weights. The network is copied and runs in evaluation mode: dropout is off and batch
+    normalisation uses its running statistics. If a network is not smooth, as with ReLU, the Hessian
+    is that of the smooth piece at the weights.
 
     Raises:
-        MaskError: the mask is not of this model, or nothing is unmasked.
+        MaskError: the mask does not belong to this model, or no weight is unmasked.
     """
 
     def __init__(
@@ -72,11 +72,11 @@ class MaskedHessian:
         self._count = len(index)
 
     def __len__(self) -> int:
-        """How many coordinates are unmasked."""
+        """The number of unmasked coordinates."""
         return len(self._kept)
 
     def __call__(self, vector: Tensor) -> Tensor:
-        """H v, for a vector `(len(self),)` on any device; on the CPU, in the Hessian's dtype."""
+        """H v for `vector` `(len(self),)`, on any device; the result is on the CPU."""
         first = self._parameters[0]
         whole = torch.zeros(self._total, dtype=first.dtype, device=first.device)
         whole[self._kept] = vector.to(first)
@@ -86,7 +86,7 @@ class MaskedHessian:
             for piece, p in zip(torch.split(whole, sizes), self._parameters, strict=True)
         ]
         product = torch.zeros_like(whole)
-        # The fused kernels of attention have no second derivative.
+        # Fused attention kernels have no second derivative.
         with (
             mode(self._model, training=False),
             full_float32(),
@@ -116,7 +116,7 @@ def largest_singular_value(
 
     Raises:
         DivergedError: the Hessian is not finite, or the iteration has not converged.
-        MaskError: the mask is not of this model, or nothing is unmasked.
+        MaskError: the mask does not belong to this model, or no weight is unmasked.
     """
     drawn = torch.randperm(len(samples), generator=context.generator("hessian samples"))
     hessian = MaskedHessian(
@@ -149,7 +149,7 @@ def _lanczos(
     start: NDArray[np.float64],
     config: HessianConfig,
 ) -> float:
-    """The largest magnitude among the eigenvalues of a symmetric operator."""
+    """The largest magnitude of the eigenvalues of a symmetric operator."""
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
     # A linear network at a stationary point, or one coordinate: Lanczos has nothing to iterate.

@@ -1,8 +1,8 @@
-"""Batch normalisation held still, so that the loss of a sample does not depend on its batch.
+"""Fixed batch normalisation, so that the loss of a sample does not depend on its batch.
 
-The theorem takes the training loss as a sum of losses of single samples. Batch normalisation in
-train mode breaks that: what is left out of a batch changes the loss of the others in it. Here its
-statistics are constants of the network, taken once at the initialisation.
+The theorem assumes that the training loss is a sum of per-sample losses. Batch normalisation in
+training mode breaks this: leaving out a sample changes the loss of the others in its batch. Here
+its statistics are constants of the network, computed once at initialisation.
 """
 
 import torch
@@ -17,9 +17,9 @@ from expunge.types import Samples
 
 
 class FixedNormalisation(nn.Module):
-    """A batch normalisation that uses its running statistics in train mode too.
+    """Batch normalisation that uses its running statistics in training mode too.
 
-    Parameters and buffers have the names of the layer that it stands for.
+    Parameters and buffers have the same names as in the layer that it replaces.
     """
 
     running_mean: Tensor
@@ -41,9 +41,9 @@ class FixedNormalisation(nn.Module):
 
 
 def fix_normalisation(model: nn.Module) -> None:
-    """Put a `FixedNormalisation` in the place of every batch normalisation, in place.
+    """Replace every batch normalisation by a `FixedNormalisation`, in place.
 
-    Layers that keep no statistics stay as they are. `model` must not be one such layer itself.
+    Layers without running statistics are kept. `model` itself must not be a batch normalisation.
     """
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
@@ -60,10 +60,10 @@ def set_statistics(
     task: Task = classify.TASK,
     batch_size: int = 500,
 ) -> None:
-    """Set the running statistics of every batch normalisation to those over all of `samples`.
+    """Set the running statistics of every batch normalisation to those of all `samples`.
 
-    They are the mean over batches in the order of the samples; labels are not looked at and nothing
-    is random. The model is moved to `device`; modes are as before.
+    They are means over batches in the order of the samples; labels are not used and nothing is
+    random. The model is moved to `device`; modes are restored.
     """
     model.to(device)
     layers = [layer for layer in model.modules() if isinstance(layer, _BatchNorm)]

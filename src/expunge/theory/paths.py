@@ -1,9 +1,9 @@
 """SGD from one start, in one order, with and without the forgotten samples.
 
-A step is θ ← m ⊙ (θ − η/|B| Σ_{z ∈ B} ∇ℓ(θ; z)), with B the batch that all samples make. A
-forgotten sample is left out of the sum and |B| stays, so that a retained sample weighs the same in
-both paths and they differ in the forgotten samples alone. Networks are in evaluation mode: the loss
-of a sample must not depend on the others in its batch.
+A step is θ ← m ⊙ (θ − η/|B| Σ_{z ∈ B} ∇ℓ(θ; z)), with B a batch of all samples. Forgotten samples
+are left out of the sum, but |B| is unchanged, so that a retained sample has the same weight in both
+paths and they differ only in the forgotten samples. Networks are in evaluation mode: the loss of a
+sample must not depend on the others in its batch.
 """
 
 import copy
@@ -24,7 +24,7 @@ from expunge.types import Context, Samples
 
 
 def path_batches(samples: int, training: Training, context: Context) -> list[Tensor]:
-    """The batches of all epochs: the order of `fit` with the same context."""
+    """The batches of all epochs, in the order of `fit` with the same context."""
     order = context.generator("order")
     everything = torch.arange(samples)
     return [
@@ -44,10 +44,10 @@ def walk(
     without: Tensor | None = None,
     label: str = "path",
 ) -> None:
-    """Take one SGD step of length `lr` a batch, in place, with the samples `without` left out.
+    """Take one SGD step with learning rate `lr` per batch, in place, without the samples `without`.
 
     Raises:
-        DivergedError: a weight at the end is not finite.
+        DivergedError: a final weight is not finite.
         MaskError: the context's mask does not belong to the model.
     """
     present = torch.ones(len(samples), dtype=torch.bool)
@@ -64,7 +64,7 @@ def walk(
     with mode(model, training=False), full_float32():
         steps = zip(batches, shares, _stored(samples, shares, context), strict=True)
         for step, (batch, share, stored) in enumerate(steps, start=1):
-            # A batch of forgotten samples alone is a step that stands still.
+            # A batch of only forgotten samples changes nothing.
             if len(share):
                 loss = _losses(model, stored, labels[share.to(labels.device)], context)
                 gradients = torch.autograd.grad(loss.sum(), parameters, materialize_grads=True)
@@ -90,7 +90,7 @@ def add_back(
 ) -> nn.Module:
     """The theorem's unlearner: θ_t + m ⊙ Σ_k η/|B_k| Σ_{z ∈ B_k, forgotten} ∇ℓ(θ_0; z).
 
-    One step, for all gradients are taken at the start ("Unrolling SGD", Thudi et al., EuroS&P
+    All gradients are taken at the start, in one step ("Unrolling SGD", Thudi et al., EuroS&P
     2022). Neither `model`, at θ_t, nor `start`, at θ_0, is modified.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A pass over samples as index batches."""
+"""One pass over the samples, as batches of indices."""
 
 import math
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from expunge.types import Context, Inputs
 
 
 def shuffled_batches(index: Tensor, batch_size: int, generator: torch.Generator) -> list[Tensor]:
-    """`index` in random order, cut into batches; every sample once.
+    """`index` in random order, split into batches; every sample appears once.
 
-    A last batch of one sample joins the one before: batch normalisation needs two.
+    A last batch of one sample is merged into the one before: batch normalisation needs two.
     """
     order = index[torch.randperm(len(index), generator=generator)]
     batches = list(torch.split(order, batch_size))
@@ -26,7 +26,7 @@ def shuffled_batches(index: Tensor, batch_size: int, generator: torch.Generator)
 
 
 def batch_count(count: int, batch_size: int) -> int:
-    """How many batches `shuffled_batches` cuts `count` samples into."""
+    """How many batches `shuffled_batches` makes from `count` samples."""
     batches = math.ceil(count / batch_size)
     last = count - (batches - 1) * batch_size
     return batches - (batches > 1 and last == 1)
@@ -39,9 +39,9 @@ def augmented_shares(
     context: Context,
     draws: torch.Generator,
 ) -> Iterator[tuple[Batch, Tensor]]:
-    """This process's share of every index batch: augmented inputs, and labels, on the device.
+    """This process's share of each index batch: augmented inputs, and labels, on the device.
 
-    `inputs` are handed out there, `labels` are on the CPU.
+    `inputs` yields batches on the device; `labels` is on the CPU.
     """
     own = [own_share(len(batch), context.fabric) for batch in batches]
     shares = [batch[mine] for batch, mine in zip(batches, own, strict=True)]
@@ -50,7 +50,7 @@ def augmented_shares(
         if context.augmentation == Augmentation() or not isinstance(given, Tensor):
             yield given, some
             continue
-        # Every process draws for the whole batch: the images are the same for any number of them.
+        # Each process draws for the whole batch, so images do not depend on how many there are.
         changes = draw_changes(context.augmentation, len(batch), draws).take(mine)
         yield augment(given, changes), some
 
@@ -58,9 +58,9 @@ def augmented_shares(
 def with_labels(
     inputs: Inputs, labels: Tensor, batches: list[Tensor], device: torch.device
 ) -> Iterator[tuple[Batch, Tensor]]:
-    """Inputs and labels `(B,)` of every index batch, on the device that `inputs` are handed out on.
+    """The inputs and labels `(B,)` of each index batch, on the device of `inputs`.
 
-    Labels go there all at once: a copy for each batch would make the host wait for the device.
+    All labels are copied at once: one copy per batch would make the host wait for the device.
     """
     if not batches:
         return

@@ -1,4 +1,4 @@
-"""The network compiled for its device, behind one switch, with a way back."""
+"""Compile a network for its device, or fall back to eager execution."""
 
 import copy
 import warnings
@@ -12,32 +12,30 @@ from expunge.types import Context
 
 
 def compiled(model: nn.Module, inputs: Any, context: Context) -> nn.Module:
-    """`model`, compiled for batches such as `inputs`; weights are the model's own.
+    """`model`, compiled for batches like `inputs`; it shares the model's weights.
 
-    On CUDA the passes are replayed as CUDA graphs. Where a copy of the model cannot be compiled, or
-    run when it is, the model itself is returned, with a warning.
+    On CUDA, passes are replayed as CUDA graphs. If a copy of the model fails to compile or to run
+    compiled, returns the model itself, with a warning.
     """
     mode = "reduce-overhead" if context.device.type == "cuda" else "default"
-    # A step of a copy: the model's own statistics are not to see this batch.
+    # Try one step on a copy: this batch must not change the model's running statistics.
     probe = torch.compile(copy.deepcopy(model).train(), mode=mode, dynamic=False)
     try:
         with context.fabric.autocast():
             probe(inputs).float().sum().backward()
     except torch.OutOfMemoryError:
         raise
-    # Whatever a compiler trips over: there is one for each device, and the system's own below it.
+    # Anything can fail here: devices have their own compilers.
     except Exception as error:
-        warnings.warn(
-            f"training is not compiled, it only takes longer: {_first_line(error)}", stacklevel=3
-        )
+        warnings.warn(f"training runs uncompiled, and slower: {_first_line(error)}", stacklevel=3)
         return model
     return cast(nn.Module, torch.compile(model, mode=mode, dynamic=False))
 
 
 def uncompiled(wanted: bool) -> AbstractContextManager[object]:
-    """Inside, compiled networks run as they were written, if that is `wanted`.
+    """Run compiled networks eagerly inside the block, if `wanted`.
 
-    For batches of other sizes than the usual: each size would be compiled anew.
+    Use it for batches of unusual size: each size would be compiled again.
     """
     return torch.compiler.set_stance("force_eager") if wanted else nullcontext()
 

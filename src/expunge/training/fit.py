@@ -1,4 +1,4 @@
-"""The one training loop: every method that takes gradient steps goes through it."""
+"""The training loop that every gradient-based method uses."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Penalty:
-    """γ‖θ‖₁ over all parameters, added to the loss of every step."""
+    """γ‖θ‖₁ over all parameters, added to the loss at every step."""
 
     gamma: float
     schedule: GammaSchedule = "linear_decay"
@@ -54,23 +54,23 @@ def fit(
     penalty: Penalty | None = None,
     after_epoch: Callable[[int], None] | None = None,
 ) -> None:
-    """Train `model` in place by `training` on the `loss` of `streams`.
+    """Train `model` in place with the settings `training` on the `loss` of `streams`.
 
-    A step descends, of every stream, the mean of the losses over its batch, all added up. The first
-    stream leads: an epoch is one pass over it; of the others as many batches are taken, in as many
-    passes as that needs. Instead of a loss, `loss` may be the phases of every epoch, each a pass
-    over a stream of its own by a loss of its own. Weights that `context.mask` prunes, and their
-    momentum, are zero after every step. `teachers` are in evaluation mode, and are not trained.
-    `after_epoch` is called with the number of epochs done, 0 included. Progress is told of as
-    `label`. Modes, device and global random state are as before when it returns. Processes that
-    share the batches compute what one would, but for what layers such as dropout draw.
+    Each step descends the sum over streams of the mean loss of the stream's batch. The first stream
+    leads: an epoch is one pass over it. The other streams give as many batches, and start again
+    when they run out. Instead of one loss, `loss` may list the phases of each epoch; each phase is
+    a pass over one stream with its own loss. Weights that `context.mask` prunes are zero after
+    every step, and so is their momentum. `teachers` are in evaluation mode and are not trained.
+    `after_epoch` is called with the number of epochs done, starting at 0. Progress is reported as
+    `label`. Modes, device and global random state are restored on return. Multi-process results
+    equal single-process ones, except in random layers such as dropout.
 
     Raises:
-        ConfigError: the proximal ℓ1 step is asked for with an optimiser other than SGD, a penalty
-            on gradients that the precision scales, or augmentation of what is no image; a stream is
-            empty or unknown; phases are not of as many epochs as `training` has; a loss is not of
-            one number a sample.
-        DivergedError: the loss of an epoch, or a weight at the end, is not finite.
+        ConfigError: the proximal ℓ1 step with an optimiser other than SGD, the ℓ1 subgradient with
+            a precision that scales gradients, or augmentation of inputs that are not images; an
+            empty or unknown stream; a number of phase lists other than the epochs of `training`; a
+            loss without exactly one number per sample.
+        DivergedError: the loss of an epoch, or a final weight, is not finite.
         MaskError: the mask does not belong to the model.
     """
     _check_penalty(penalty, training, context.fabric)
@@ -124,7 +124,7 @@ def fit(
                     done += 1
                     seen += step.seen
                     context.progress(label, done, steps, seen)
-            # One look at the loss an epoch: more would make the device wait for the host.
+            # Read the loss once per epoch: each read makes the device wait for the host.
             mean = float(sum_over_processes(total, fabric)) / max(1, done - before)
             if not math.isfinite(mean):
                 raise DivergedError(
@@ -139,7 +139,7 @@ def fit(
 def _lanes(
     streams: Stream | Mapping[str, Stream], task: Task, training: Training, context: Context
 ) -> dict[str, Lane]:
-    """The streams at work; samples that several of them share are on the device once."""
+    """One lane per stream; samples that several streams share are copied to the device once."""
     named = {"samples": streams} if isinstance(streams, Stream) else streams
     if not named:
         raise ConfigError("training needs at least one stream of samples, got none")
@@ -166,11 +166,11 @@ def _lanes(
 def _phases(
     loss: Loss | Sequence[Sequence[Phase]], lanes: Mapping[str, Lane], epochs: int
 ) -> Sequence[Sequence[Phase]]:
-    """The phases of every epoch."""
+    """The phases of each epoch."""
     if callable(loss):
         return [[Phase(next(iter(lanes)), loss)]] * epochs
     if len(loss) != epochs:
-        raise ConfigError(f"expected the phases of {epochs} epochs, got those of {len(loss)}")
+        raise ConfigError(f"expected phases for {epochs} epochs, got phases for {len(loss)}")
     for phase in chain.from_iterable(loss):
         if phase.leads not in lanes:
             raise ConfigError(unknown("stream", phase.leads, lanes))
@@ -180,9 +180,9 @@ def _phases(
 def _set_up(
     model: nn.Module, optimizer: Optimizer, lanes: Mapping[str, Lane], context: Context
 ) -> tuple[Callable[[Batch], Tensor], Optimizer]:
-    """The outputs of a batch as a function, compiled if it is wanted, and the optimiser's steps."""
+    """A function from a batch to outputs, compiled if asked for, and the wrapped optimiser."""
     fabric = context.fabric
-    # Batches of another size run as the network is written: each size would be compiled anew.
+    # Batches of unusual size run eagerly: each size would be compiled again.
     usual = [lane for lane in lanes.values() if context.compiled and lane.has_usual_batches]
     sizes = {lane.batch_size for lane in usual}
     network, stepper = fabric.setup(
@@ -199,7 +199,7 @@ def _set_up(
 
 
 def _frozen(teacher: nn.Module, fabric: "Fabric") -> Callable[[Batch], Tensor]:
-    """The outputs of a batch as a function, in the precision that the network is trained in."""
+    """A function from a batch to the teacher's outputs, in the precision of training."""
     dtype = next(p.dtype for p in teacher.parameters() if p.is_floating_point())
 
     def outputs(batch: Batch) -> Tensor:
@@ -212,9 +212,9 @@ def _frozen(teacher: nn.Module, fabric: "Fabric") -> Callable[[Batch], Tensor]:
 
 
 def _backward(step: Step, loss: Loss, fabric: "Fabric") -> Tensor:
-    """Leave the gradients of the sum over streams of their batches' mean losses.
+    """Compute the gradients of the sum over streams of the mean loss of each batch.
 
-    Returns the part of the sum that comes from the samples of this process.
+    Returns the part of that sum from this process's samples.
     """
     found = loss(step)
     by_stream = found if isinstance(found, Mapping) else {step.leads: found}
@@ -223,12 +223,12 @@ def _backward(step: Step, loss: Loss, fabric: "Fabric") -> Tensor:
         batch = step.batch(stream)
         if losses.shape != batch.targets.shape[:1]:
             raise ConfigError(
-                f"the loss of stream {stream!r} must be one number a sample, of shape "
+                f"the loss of stream {stream!r} must have one number per sample, shape "
                 f"{tuple(batch.targets.shape[:1])}, got {tuple(losses.shape)}"
             )
         parts.append(losses.sum() * (batch.counts / batch.size))
     part = sum(parts[1:], parts[0])
-    # Data parallel takes the mean of gradients over processes; theirs is to be the sum.
+    # Data parallelism averages gradients over processes; here they must be summed.
     fabric.backward(part * fabric.world_size)
     return part.detach()
 
@@ -250,15 +250,15 @@ def _check_penalty(penalty: Penalty | None, training: Training, fabric: "Fabric"
     if penalty is None:
         return
     if penalty.form == "subgradient" and getattr(fabric.strategy.precision, "scaler", None):
-        # The penalty would be added to gradients that are some 10⁵ times too large.
+        # The penalty would be added to gradients that are about 10⁵ times too large.
         raise ConfigError(
-            "the l1 penalty is added to gradients, and float16 scales them: "
+            "the l1 subgradient is added to gradients, which float16 scales: "
             "use precision=bf16-mixed or 32-true"
         )
     if penalty.form == "proximal" and training.optimizer != "sgd":
-        # AdamW steps in a metric of its own, in which lr·γ is no threshold of the ℓ1 penalty.
+        # AdamW rescales each coordinate, so lr·γ is not the threshold of the ℓ1 penalty.
         raise ConfigError(
-            f"the proximal form of the l1 penalty is SGD's, got optimizer={training.optimizer}: "
+            f"the proximal l1 penalty needs SGD, got optimizer={training.optimizer}: "
             "use optimizer=sgd or form=subgradient"
         )
 

@@ -1,4 +1,4 @@
-"""Samples as the network takes them, in order and without augmentation, as often as wanted."""
+"""Repeatable batches of network inputs, in order and without augmentation."""
 
 from collections.abc import Callable, Iterator
 
@@ -19,21 +19,21 @@ def input_batches(
     context: Context,
     label: str,
 ) -> Callable[[], Iterator[tuple[Batch, Tensor]]]:
-    """A function that goes through the samples at `index`: inputs and targets `(B,)` of each batch.
+    """A function that iterates over the samples at `index` in batches of inputs and targets `(B,)`.
 
-    Inputs are on the device and, but for token ids, in the dtype of `model`. Every pass is told of
-    as `label`.
+    Inputs are on the device and, except token ids, in the dtype of `model`. The progress of each
+    pass is reported as `label`.
     """
     dtype = next(p.dtype for p in model.parameters() if p.is_floating_point())
     inputs = samples.inputs.to(context.device)
-    # Of a share that has no samples, torch.split would make an empty batch.
+    # torch.split would make one empty batch from a share without samples.
     batches = list(torch.split(index.cpu(), batch_size)) if len(index) else []
 
     def go() -> Iterator[tuple[Batch, Tensor]]:
         seen = 0
         labelled = with_labels(inputs, samples.labels, batches, context.device)
         for done, (batch, targets) in enumerate(labelled, start=1):
-            # Rows in the usual order: per-sample products read each image's channels one by one.
+            # Contiguous, not channels-last: per-sample products read one channel at a time.
             given = cast_inputs(context.task.inputs(batch), dtype, torch.contiguous_format)
             yield given, targets
             seen += len(targets)

@@ -1,4 +1,4 @@
-"""A network at work: where its weights lie, in which order, and in which mode."""
+"""The device, memory format and mode of a network while it computes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +9,11 @@ from torch import nn
 
 @contextmanager
 def at_work(model: nn.Module, device: torch.device, *, training: bool) -> Iterator[None]:
-    """Inside, `model` is on `device`, channels-last and in the mode; on leaving, as it was.
+    """Put `model` on `device`, channels-last, in the given mode; restore all three on exit.
 
-    Channels-last is the layout that convolutions are fastest in; files want weights contiguous. In
-    a training loop they are channels-last already and stay so: a fused optimiser would else apply
-    the momentum of one weight to another.
+    Convolutions are fastest in channels-last; files need contiguous weights. Inside a training loop
+    the weights are channels-last already and stay so: otherwise a fused optimiser would apply the
+    momentum of one weight to another.
     """
     home = next(model.parameters()).device
     in_a_loop = any(
@@ -34,14 +34,14 @@ def at_work(model: nn.Module, device: torch.device, *, training: bool) -> Iterat
 
 
 def place_back(model: nn.Module, device: torch.device) -> None:
-    """On the device that it came from, contiguous."""
+    """Move `model` back to `device`, contiguous."""
     model.to(device)
     model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
 
 @contextmanager
 def mode(model: nn.Module, *, training: bool) -> Iterator[None]:
-    """Put `model` in train or evaluation mode; on leaving, every module is as it was."""
+    """Put `model` in training or evaluation mode; restore every module's mode on exit."""
     before = [(module, module.training) for module in model.modules()]
     model.train(training)
     try:

@@ -1,4 +1,4 @@
-"""The outputs of every sample, without augmentation."""
+"""Compute the outputs of every sample, without augmentation."""
 
 from typing import TYPE_CHECKING
 
@@ -27,16 +27,16 @@ def predict(
     label: str = "predict",
     progress: Progress = silent,
 ) -> Tensor:
-    """What `task` records of outputs, such as logits `(N, classes)`; float32 on the CPU.
+    """The outputs that `task` records, such as logits `(N, classes)`; float32 on the CPU.
 
-    In evaluation mode; the model is as before after. Under data parallelism every process computes
-    its share and all get the whole, in order. Batches are of `batch_size`, or of the size that
-    suits the device. Progress is told of as `label`.
+    Runs in evaluation mode and leaves the model unchanged. Under data parallelism each process
+    computes its share, and all get the whole result in order. Without `batch_size`, batches have a
+    size that suits the device. Progress is reported as `label`.
     """
     inputs = samples.inputs.to(fabric.device)
     own = own_share(len(samples), fabric)
     share = torch.arange(len(samples))[own]
-    # On a CPU the activations of larger batches leave its caches: half as fast at 500.
+    # On a CPU, activations of larger batches do not fit its caches: half as fast at 500.
     size = batch_size or (125 if fabric.device.type == "cpu" else 1000)
     batches = list(torch.split(share, size))
     outputs: list[Tensor] = []

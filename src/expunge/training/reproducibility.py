@@ -1,4 +1,4 @@
-"""The same numbers from the same seed, on any hardware: what layers draw, and float32 in full."""
+"""Seed random layers, and disable TF32."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +8,9 @@ import torch
 
 @contextmanager
 def seeded_layers(device: torch.device, seed: int) -> Iterator[None]:
-    """Layers that draw (dropout, stochastic depth) draw from `seed`, whatever was drawn before.
+    """Seed random layers (dropout, stochastic depth) with `seed`.
 
-    They only know PyTorch's global generators: those are as before on leaving.
+    These layers use PyTorch's global generators, whose state is restored on exit.
     """
     on_cuda = device.type == "cuda"
     with torch.random.fork_rng(devices=[device] if on_cuda else []):
@@ -24,10 +24,10 @@ def seeded_layers(device: torch.device, seed: int) -> Iterator[None]:
 
 @contextmanager
 def full_float32() -> Iterator[None]:
-    """Convolutions and products in float32 keep its 24 bits; on leaving, settings are as before.
+    """Disable TF32, so that float32 products keep all 24 bits; restore the settings on exit.
 
-    On recent NVIDIA hardware PyTorch multiplies float32 convolutions in TF32, with 11 bits, unless
-    told otherwise. Predictions, curvature and the theorem's distances are not to be rounded so.
+    On recent NVIDIA hardware PyTorch computes float32 convolutions in TF32, with 11 bits, by
+    default. That is too coarse for predictions, curvature and the theorem's distances.
     """
     before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False

@@ -6,11 +6,11 @@ from expunge.settings import Training
 
 
 def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:
-    """The learning rate of `step` (from 0) of a run of `training.epochs` epochs.
+    """The learning rate at `step` (from 0) in a training of `training.epochs` epochs.
 
     Warm-up is linear over `warmup_epochs`. `milestones` multiplies by 0.1 at each milestone,
-    `cosine` falls to zero along half a cosine, `one_cycle` falls to zero linearly after its rise
-    (Smith & Topin 2019), `constant` stays.
+    `cosine` falls to zero along half a cosine, `one_cycle` falls linearly to zero after the warm-up
+    (Smith & Topin 2019), `constant` does not change.
 
     >>> [learning_rate(Training(milestones=(1,), epochs=2), s, 2) for s in (0, 2)]
     [0.1, 0.010000000000000002]
@@ -18,7 +18,7 @@ def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:
     total = training.epochs * steps_per_epoch
     warmup = training.warmup_epochs * steps_per_epoch
     if step < warmup:
-        # The first step already moves: (step + 1), and the peak is reached by the last of them.
+        # step + 1: the first step already has a rate, and the last warm-up step has the peak.
         return training.lr * min(1.0, (step + 1) / warmup)
     progress = (step - warmup) / max(1.0, total - warmup)
     if training.schedule == "cosine":

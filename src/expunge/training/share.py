@@ -1,4 +1,4 @@
-"""What each of the processes of data parallelism does of a whole, and its sum over them."""
+"""Split work over the processes of data parallelism, and sum the results."""
 
 from typing import TYPE_CHECKING
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 def own_share(count: int, fabric: "Fabric") -> slice:
-    """Which of `count` samples are this process's: r, r + w, … for process r of w.
+    """This process's share of `count` samples: r, r + w, … for process r of w.
 
-    One that would be left without any gets the first as a stand-in, which must not count: not every
-    network takes an empty batch.
+    A process with no samples gets the first one as a stand-in, which must not count: not every
+    network accepts an empty batch.
     """
     if fabric.global_rank >= count:
         return slice(0, 1)
@@ -21,14 +21,15 @@ def own_share(count: int, fabric: "Fabric") -> slice:
 
 
 def own_batches(whole: Tensor, batch_size: int, fabric: "Fabric") -> Tensor:
-    """The rows `(M, ...)` of this process, where whole batches are shared; maybe none.
+    """This process's rows `(M, ...)`, possibly none, when processes share whole batches.
 
-    Cut into batches of `batch_size` again, they are every world-th batch of the whole.
+    Split into batches of `batch_size` again, they are every w-th batch of the whole, for w
+    processes.
     """
     batches = torch.split(whole, batch_size)[fabric.global_rank :: fabric.world_size]
     return torch.cat([whole[:0], *batches])
 
 
 def sum_over_processes(tensor: Tensor, fabric: "Fabric") -> Tensor:
-    """The sum of every process's tensor; it may be written over."""
+    """The sum of `tensor` over all processes; `tensor` may be overwritten."""
     return torch.as_tensor(fabric.all_reduce(tensor, reduce_op="sum"))

@@ -1,4 +1,4 @@
-"""From a network to a sparse one: a pruner's mask, where training begins, and training under it."""
+"""Make a sparse network: prune, then train under the mask."""
 
 import copy
 from collections.abc import Mapping
@@ -24,19 +24,19 @@ def sparsify(
     context: Context,
     rewind: Mapping[str, Tensor] | None = None,
 ) -> tuple[nn.Module, Mask]:
-    """A sparse network, trained in full under its mask, and the mask.
+    """A sparse network, fully trained under its mask, and the mask.
 
-    Each of the pruner's rounds prunes a network and trains it again. A pruner of trained networks
-    is given `model`, and then the network of the round before; training begins at `rewind`, the
-    state dict of an early epoch of the original training, if `config.rewind` asks for it (Frankle
-    et al. 2020), else where the network stands. What `context.mask` prunes stays so. A pruner of
-    new networks is given one that `context.rebuild` makes, and training begins there; of `model`
-    only the architecture is used.
+    Each round of the pruner prunes a network and trains it again. A pruner of trained networks
+    starts with `model`, then takes the network of the previous round. If `config.rewind` is set,
+    training starts from `rewind`, the state dict of an early epoch of the original training
+    (Frankle et al. 2020); otherwise it starts from the current weights. Weights that `context.mask`
+    prunes stay pruned. A pruner of new networks takes one that `context.rebuild` makes, and
+    training starts there; only the architecture of `model` is used.
 
     Raises:
-        ConfigError: no training settings, or nothing to rewind to where that is asked for.
-        MaskError: a whole layer would be pruned away.
-        ModelError: the pruner needs a new network, and the context does not know how to build one.
+        ConfigError: no training settings, or `config.rewind` without `rewind`.
+        MaskError: a whole layer would be pruned.
+        ModelError: the pruner needs a new network, and the context cannot build one.
     """
     training = context.training_settings()
     start: nn.Module | None = None

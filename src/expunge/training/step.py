@@ -13,10 +13,10 @@ from expunge.training.streams import Batch
 
 
 class Step:
-    """Batches of the streams, and what the network and its teachers make of them.
+    """Batches of the streams, and the outputs of the network and its teachers for them.
 
-    All is computed when it is first asked for, once. Without the name of a stream, it is that which
-    leads. Tensors are of this process's share of the batch: B samples.
+    Each value is computed once, on first use. The default stream is the leading one. Tensors cover
+    this process's share of the batch: B samples.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Step:
         teachers: Mapping[str, Callable[[Batch], Tensor]],
     ) -> None:
         self.task = task
-        """Its loss is smoothed as the training says."""
+        """With the label smoothing of the training settings."""
         self.leads = leads
         self._streams, self._network, self._teachers = streams, network, teachers
         self._batches: dict[str, Batch] = {}
@@ -39,7 +39,7 @@ class Step:
         """The batch of a stream.
 
         Raises:
-            ConfigError: there is no such stream.
+            ConfigError: no stream has this name.
         """
         name = stream or self.leads
         if name not in self._batches:
@@ -49,7 +49,7 @@ class Step:
         return self._batches[name]
 
     def outputs(self, stream: str | None = None) -> Tensor:
-        """What the network returns for the batch, `(B, ...)`."""
+        """The network's outputs for the batch, `(B, ...)`."""
         name = stream or self.leads
         if name not in self._outputs:
             self._outputs[name] = self._network(self.batch(name))
@@ -60,10 +60,10 @@ class Step:
         return self.task.loss(self.outputs(stream), self.batch(stream).targets)
 
     def teacher(self, teacher: str, stream: str | None = None) -> Tensor:
-        """What a frozen teacher returns for the batch, `(B, ...)`, without a graph.
+        """A frozen teacher's outputs for the batch, `(B, ...)`, without a graph.
 
         Raises:
-            ConfigError: there is no such teacher, or no such stream.
+            ConfigError: no teacher or no stream has this name.
         """
         key = teacher, stream or self.leads
         if key not in self._taught:
@@ -74,23 +74,23 @@ class Step:
 
     @property
     def seen(self) -> int:
-        """Samples in the batches that were asked for, over all processes."""
+        """Samples in the batches used so far, over all processes."""
         return sum(batch.size for batch in self._batches.values())
 
 
 Loss = Callable[[Step], Tensor | Mapping[str, Tensor]]
-"""From a step to the loss of every sample, `(B,)`: of the stream that leads, or by stream."""
+"""From a step to the loss of every sample, `(B,)`: of the leading stream, or by stream name."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One pass over a stream, by a loss."""
+    """One pass over a stream with a loss."""
 
     leads: str
-    """The stream: each of its samples is seen once."""
+    """The stream; each of its samples is used once."""
     loss: Loss
 
 
 def task_loss(step: Step) -> Tensor:
-    """The task's own loss of the stream that leads."""
+    """The task's loss on the leading stream."""
     return step.losses()

@@ -1,4 +1,4 @@
-"""Streams: sets of samples that training goes through side by side, a batch of each a step."""
+"""Streams: sets of samples that training iterates over in parallel, one batch of each per step."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """Samples that a loss is taken of."""
+    """Samples to compute a loss on."""
 
     samples: Samples
     index: Tensor
-    """Which of them: int64 indices."""
+    """int64 indices of the samples to use."""
     batch_size: int | None = None
-    """Samples in one step, over all devices together; unset, as many as the training says."""
+    """Samples per step, over all devices; default: that of the training settings."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +32,16 @@ class Batch:
     """This process's share of a batch, on the device."""
 
     inputs: Any
-    """What the network is given: augmented, and as the task makes it of what is stored."""
+    """The network's inputs: augmented, and converted by the task."""
     targets: Tensor
     size: int
     """Samples in the whole batch, over all processes."""
     counts: bool
-    """Whether the share is this process's own; if not, it stands in for one without samples."""
+    """False if the share is a stand-in, because this process has no samples."""
 
 
 class Lane:
-    """A stream at work: in an order of its own, with augmentation of its own, as long as wanted."""
+    """An endless iteration over a stream, with its own order and augmentation."""
 
     def __init__(
         self,
@@ -54,16 +54,16 @@ class Lane:
         *,
         first: bool,
     ) -> None:
-        """`inputs` are those of the stream's samples, handed out on the device."""
+        """`inputs` are the inputs of the stream's samples, on the device."""
         if len(stream.index) == 0:
             raise ConfigError(f"the stream {name!r} has no samples: expected at least one")
         self.batch_size = batch_size
         self._inputs, self._labels = inputs, stream.samples.labels
         self._index = stream.index.cpu()
         self._task, self._context = task, context
-        # The first keeps the generators that a loop of one stream has always had.
+        # The first stream keeps the generators of single-stream training.
         self._order = context.generator("order" if first else f"order:{name}")
-        # One stream of draws for all processes.
+        # All processes draw the same numbers.
         self._draws = context.generator(f"augmentation:{0 if first else name}", context.device)
         self._waiting: list[Tensor] = []
 
@@ -73,11 +73,11 @@ class Lane:
 
     @property
     def has_usual_batches(self) -> bool:
-        """Whether there are as many samples as a batch takes."""
+        """Whether the samples fill at least one batch."""
         return len(self._index) >= self.batch_size
 
     def first_inputs(self) -> Any:
-        """What the network is given of one batch, not augmented: to see what batches look like."""
+        """The network's inputs for one batch, not augmented, as an example of a batch."""
         return self._task.inputs(next(self._inputs.batches([self._index[: self.batch_size]])))
 
     def one_pass(self) -> Iterator[Batch]:
@@ -85,7 +85,7 @@ class Lane:
         yield from self._shares(self._shuffled())
 
     def next_batches(self, count: int) -> Iterator[Batch]:
-        """The `count` batches that come next, in as many passes as that takes."""
+        """The next `count` batches, over several passes if needed."""
         while len(self._waiting) < count:
             self._waiting += self._shuffled()
         taken, self._waiting = self._waiting[:count], self._waiting[count:]

@@ -1,4 +1,4 @@
-"""Batch normalisation over a batch that several processes share."""
+"""Batch normalisation over a batch that is split over processes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -15,20 +15,19 @@ if TYPE_CHECKING:
 
 
 def whole_batch(fabric: "Fabric", *, counts: bool = True) -> AbstractContextManager[object]:
-    """Inside, batch normalisation in train mode is by the statistics of all processes' samples.
+    """Make batch normalisation in training mode use the statistics of all processes' samples.
 
-    Without it each process would normalise its share by that alone, and the result would depend on
-    the number of processes. The forward pass goes inside, of all processes at once, as the backward
-    pass has to be; shares may differ in size, and one whose samples are stand-ins does not count.
-    Modules are not touched: this takes the place of `torch.nn.functional.batch_norm`, whoever calls
-    it.
-    (`torch.nn.SyncBatchNorm` refuses the CPU.)
+    Without it each process would normalise its share alone, and the result would depend on the
+    number of processes. All processes must run the forward pass inside the block together, and then
+    the backward pass. Shares may differ in size; stand-in samples do not count. This replaces
+    `torch.nn.functional.batch_norm` and does not touch modules. (`torch.nn.SyncBatchNorm` does not
+    work on the CPU.)
     """
     return nullcontext() if fabric.world_size == 1 else _WholeBatch(float(counts))
 
 
 class _WholeBatch(TorchFunctionMode):
-    """Statistics are in float32 at least, over the samples of all processes, times `part`."""
+    """Statistics in at least float32 over all processes' samples; `part` is this one's weight."""
 
     def __init__(self, part: float) -> None:
         super().__init__()
@@ -64,7 +63,7 @@ class _WholeBatch(TorchFunctionMode):
         sums = self._total(torch.cat([wide.sum(others), numbers]))
         count = sums[-1].detach()
         mean = sums[:-1] / count
-        # In two passes: a mean of squares less a squared mean would cancel.
+        # In two passes: E[x²] − E[x]² would cancel.
         centred = wide - mean.view(channels)
         variance = self._total(centred.square().sum(others)) / count
         if running_mean is not None and running_var is not None:
@@ -84,7 +83,7 @@ class _WholeBatch(TorchFunctionMode):
 
 
 class _Total(torch.autograd.Function):
-    """The sum over all processes. Each one's loss depends on it, so gradients are summed too."""
+    """The sum over all processes. Every loss depends on it, so gradients are summed too."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, tensor: Tensor) -> Tensor:
