@@ -113,7 +113,7 @@ def test_engines_that_there_are_not_are_refused(words, message):
 
 def test_only_here_takes_several_devices(tmp_path):
     graph, _ = line_up(tmp_path, [[], []], kind="empty")
-    with pytest.raises(ConfigError, match=r"processes and devices=2 cannot be had together"):
+    with pytest.raises(ConfigError, match=r"processes and devices=2 cannot be combined"):
         run(graph, Engine(name="processes", workers=2), Place(device="cpu", devices=2))
     assert not graph.store.ids()
 

@@ -98,7 +98,7 @@ def test_an_interrupted_run_leaves_no_process(start, tmp_path):
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert err.splitlines()[-1].startswith("interrupted: finished stages are in the store")
+    assert err.splitlines()[-1].startswith("interrupted: finished nodes are in the store")
     assert "Traceback" not in err
     engines.wait_for(lambda: gone(below))
 

@@ -209,7 +209,7 @@ def test_what_cannot_be_chosen_is_refused(search, bench):
     with pytest.raises(ConfigError, match=r"needs validation data.*--validation-fraction 0\.1"):
         search(run=bare)
     done = search(trials=1, out="done.json")["best"]["run"]
-    with pytest.raises(ConfigError, match="is no model to unlearn from: expected a run of kind"):
+    with pytest.raises(ConfigError, match="is not a model to unlearn from: expected a run of kind"):
         search(run=done)
 
 

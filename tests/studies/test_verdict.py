@@ -87,5 +87,5 @@ def test_what_makes_no_sense_is_refused(grid, verdict):
     with pytest.raises(ConfigError, match=r"without 'class:3', expected 'class:4': another forget"):
         verdict(original, retrained, "class:4")
     predict = next(each for each in grid[0].ids() if each.startswith("predict"))
-    with pytest.raises(ConfigError, match=f"{predict} is no model"):
+    with pytest.raises(ConfigError, match=f"{predict} is not a model"):
         verdict(predict)

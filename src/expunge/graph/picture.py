@@ -1,4 +1,4 @@
-"""A plan as a picture: nodes in columns, parents to the left, what is missing in outline."""
+"""Draw a plan: nodes in columns, parents to the left, missing nodes in outline."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TOP = 44
 
 
 def draw(plan: Plan, path: Path) -> None:
-    """Write the nodes of a plan as SVG; each says what it is when one points at it.
+    """Write the nodes of a plan as SVG; each shows its label on hover.
 
     Raises:
         StoreError: the file cannot be written.
@@ -31,7 +31,7 @@ def draw(plan: Plan, path: Path) -> None:
 
 
 def to_svg(plan: Plan) -> str:
-    """The picture as text."""
+    """The picture as SVG text."""
     missing = set(plan.missing)
     places = _places(list(plan.graph))
     kinds = [name for name in KINDS if any(node.kind == name for node in plan.graph)]
@@ -73,7 +73,7 @@ def to_svg(plan: Plan) -> str:
 
 
 def _places(nodes: list[Node]) -> dict[str, tuple[int, int]]:
-    """Column and row of every node: one column after the last of its parents."""
+    """Column and row of every node: one column to the right of its rightmost parent."""
     columns: dict[str, int] = {}
     rows: Counter[int] = Counter()
     places = {}

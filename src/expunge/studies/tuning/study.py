@@ -89,7 +89,7 @@ def run_trials(
 
 
 def check_original(bench: Bench, run_id: str) -> None:
-    """Refuse what is no model to unlearn from.
+    """Refuse a node that is not a model to unlearn from.
 
     Raises:
         ConfigError: the run is of another kind.
@@ -97,7 +97,7 @@ def check_original(bench: Bench, run_id: str) -> None:
     kind = bench.graph().node(run_id).kind
     if kind not in ORIGINALS:
         raise ConfigError(
-            f"{run_id} is no model to unlearn from: expected a run of kind {', '.join(ORIGINALS)}"
+            f"{run_id} is not a model to unlearn from: expected a run of kind {', '.join(ORIGINALS)}"
         )
 
 
