@@ -84,7 +84,7 @@ def test_who_keeps_going_makes_all_that_does_not_need_what_failed(tmp_path, monk
     with pytest.raises(DivergedError) as caught:
         run(graph, Engine(name=name, keep_going=True), HERE, told.watch)
     assert str(caught.value) == (
-        f"1 of 5 nodes failed and 1 could not begin; the first, {names[1]}: as told"
+        f"1 of 5 nodes failed and 1 could not start; the first, {names[1]}: as told"
     )
     assert graph.store.ids() == {names[0], names[3], names[4]}
     assert told() == [("number 0", True), ("number 3", True), ("number 4", True)]

@@ -79,7 +79,7 @@ def test_failures_come_back_as_themselves(start, tmp_path):
     assert "\n" not in text
     kind, text, announced = found["keeps going"]
     assert (kind, announced) == ("StoreError", 2)
-    assert text.startswith("1 of 4 nodes failed and 1 could not begin; the first, empty-")
+    assert text.startswith("1 of 4 nodes failed and 1 could not start; the first, empty-")
     kind, text, announced = found["elsewhere"]
     assert (kind, announced) == ("StoreError", 0)
     assert "does not see the store" in text

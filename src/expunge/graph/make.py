@@ -76,7 +76,7 @@ def _record(
 def _make_together(
     store: Store, node: Node, runtime: Runtime, label: str, engine: str
 ) -> float | None:
-    """Like `make_node`, with several processes: all compute, and the leading one keeps its files."""
+    """Like `make_node`, with several processes: all compute, the leading one keeps its files."""
     fabric = runtime.evaluator
     # One process decides for all: if they disagreed, they would wait for each other for ever.
     there = fabric.broadcast(store.has(node.id))

@@ -51,7 +51,7 @@ class Aside:
                     path.mkdir()
                 except OSError as error:
                     raise StoreError(
-                        f"cannot write in {self.folder.parent}: {error.strerror}"
+                        f"cannot write to {self.folder.parent}: {error.strerror}"
                     ) from error
                 with heart.beating(path):
                     yield path

@@ -70,7 +70,7 @@ class Locks:
             path.parent.mkdir(parents=True, exist_ok=True)
             return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
-            raise StoreError(f"cannot write in {path.parent.parent}: {error.strerror}") from error
+            raise StoreError(f"cannot write to {path.parent.parent}: {error.strerror}") from error
 
 
 def names_in(folder: Path) -> list[str]:

@@ -97,7 +97,8 @@ def check_original(bench: Bench, run_id: str) -> None:
     kind = bench.graph().node(run_id).kind
     if kind not in ORIGINALS:
         raise ConfigError(
-            f"{run_id} is not a model to unlearn from: expected a run of kind {', '.join(ORIGINALS)}"
+            f"{run_id} is not a model to unlearn from: expected a run of kind "
+            f"{', '.join(ORIGINALS)}"
         )
 
 
