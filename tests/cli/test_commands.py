@@ -52,7 +52,7 @@ def test_from_data_to_verdict(command, store, original, tmp_path):
     assert "gap_note" not in found
     words[1] = original
     dense = ok(command(*words)).strip()
-    assert "may be no gap at the same sparsity" in ok(
+    assert "the gap may not be at the same sparsity" in ok(
         command("evaluate", gone, "--reference", dense, *at)
     )
     assert found["sparsity_at"]["0"] == pytest.approx(0.5, abs=1e-3)

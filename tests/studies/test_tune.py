@@ -200,7 +200,7 @@ def test_another_search_or_file_is_not_written_over(search, tmp_path):
     with pytest.raises(StoreError, match=r"another search .scenario: 'class:3' there, 'class:4'"):
         search("class:4", trials=1)
     (tmp_path / "results.json").write_text('{"cells": []}')
-    with pytest.raises(StoreError, match="something else than a search: choose another --out"):
+    with pytest.raises(StoreError, match="something other than a search: choose another --out"):
         search(out="results.json")
 
 

@@ -105,7 +105,7 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
             missing["forget"] = f"{gone} of {total} samples to forget are no longer in the data"
             forget = None
     if "reference" in needs and "reference" not in inputs:
-        missing["reference"] = "there is no retrained model to compare with"
+        missing["reference"] = "no retrained model to compare with"
     weights: dict[str, Callable[[], Mapping[str, Tensor]]] = {
         role: partial(read_tensors, checked(inputs[role], WEIGHTS))
         for role in ("base", "reference")
