@@ -33,7 +33,7 @@ def test_a_bar_for_who_watches_and_lines_for_all(watched):
     assert "1.2s" in text
     assert "unlearn class:3 [old].txt by ga" in text
     assert "unlearn-1" in text
-    assert "found  1 that were there already" in text
+    assert "found  1 in the store" in text
     assert "0.8s  measure: 2 made" in text
     if not watched:
         assert len(text.splitlines()) == 3

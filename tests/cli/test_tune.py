@@ -109,7 +109,7 @@ def test_a_search_that_is_interrupted_keeps_what_it_has_found(command, tmp_path)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert err.splitlines()[-1].startswith("interrupted: finished stages are in the store")
+    assert err.splitlines()[-1].startswith("interrupted: finished nodes are in the store")
     document = json.loads(out.read_text())
     assert 1 <= len(document["trials"]) < 500
     assert document["best"] is not None

@@ -162,7 +162,10 @@ ZEROS = np.zeros((2, 3, 4, 4), np.uint8)
             Listed([(ZEROS[0], 0), (ZEROS[0, :1], 0)]),
             r"row 1: the image has the shape \(1, 4, 4\) but the first \(3, 4, 4\)",
         ),
-        (Listed([(Image.new("I", (2, 2)), 0)]), "row 0: expected 8 bits a channel, got PIL mode I"),
+        (
+            Listed([(Image.new("I", (2, 2)), 0)]),
+            "row 0: expected 8 bits per channel, got PIL mode I",
+        ),
         (iter([]), "got list_iterator"),
     ],
 )

@@ -121,7 +121,7 @@ def test_no_image_at_all_is_refused():
 
 
 def test_more_than_8_bits_are_refused(png):
-    with pytest.raises(DataError, match="row 0: expected 8 bits a channel, got PIL mode I;16"):
+    with pytest.raises(DataError, match="row 0: expected 8 bits per channel, got PIL mode I;16"):
         decode([png(np.zeros((4, 4), np.uint16))])
 
 

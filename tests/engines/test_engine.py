@@ -33,13 +33,13 @@ def test_an_engine_without_its_extra_says_what_to_install(graph, monkeypatch, na
 
 @pytest.mark.parametrize("name", [name for name in ENGINES if name != "here"])
 def test_devices_that_train_together_are_for_here(graph, name):
-    with pytest.raises(ConfigError, match="devices=2 cannot be had together"):
+    with pytest.raises(ConfigError, match="devices=2 cannot be combined"):
         run(graph, Engine(name=name), Place(device="cpu", devices=2))
 
 
 def test_devices_that_train_together_are_not_for_shards(graph):
     engine = Engine(shard=Shard(number=1, count=2))
-    with pytest.raises(ConfigError, match="shard 1/2 and devices=2 cannot be had together"):
+    with pytest.raises(ConfigError, match="shard 1/2 and devices=2 cannot be combined"):
         run(graph, engine, Place(device="cpu", devices=2))
 
 

@@ -84,7 +84,7 @@ def test_who_keeps_going_makes_all_that_does_not_need_what_failed(tmp_path, monk
     with pytest.raises(DivergedError) as caught:
         run(graph, Engine(name=name, workers=1, keep_going=True), HERE, told.watch)
     assert str(caught.value) == (
-        f"1 of 5 nodes failed and 1 could not begin; the first, {names[1]}: as told"
+        f"1 of 5 nodes failed and 1 could not start; the first, {names[1]}: as told"
     )
     assert graph.store.ids() == {names[0], names[3], names[4]}
     assert told() == [("number 0", True), ("number 3", True), ("number 4", True)]
@@ -113,7 +113,7 @@ def test_engines_that_there_are_not_are_refused(words, message):
 
 def test_only_here_takes_several_devices(tmp_path):
     graph, _ = line_up(tmp_path, [[], []], kind="empty")
-    with pytest.raises(ConfigError, match=r"processes and devices=2 cannot be had together"):
+    with pytest.raises(ConfigError, match=r"processes and devices=2 cannot be combined"):
         run(graph, Engine(name="processes", workers=2), Place(device="cpu", devices=2))
     assert not graph.store.ids()
 

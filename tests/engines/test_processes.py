@@ -82,9 +82,9 @@ def test_an_error_in_a_worker_is_one_line(start, tmp_path):
 @pytest.mark.parametrize(
     ("whom", "number", "said"),
     [
-        ("parent", signal.SIGINT, "interrupted: finished stages are in the store"),
+        ("parent", signal.SIGINT, "interrupted: finished nodes are in the store"),
         ("parent", signal.SIGKILL, ""),
-        ("worker", signal.SIGKILL, "error: one of 2 worker processes was ended from outside"),
+        ("worker", signal.SIGKILL, "error: one of 2 worker processes was killed"),
     ],
 )
 def test_what_ends_one_process_ends_all_and_keeps_what_is_whole(

@@ -79,7 +79,7 @@ def test_failures_come_back_as_themselves(start, tmp_path):
     assert "\n" not in text
     kind, text, announced = found["keeps going"]
     assert (kind, announced) == ("StoreError", 2)
-    assert text.startswith("1 of 4 nodes failed and 1 could not begin; the first, empty-")
+    assert text.startswith("1 of 4 nodes failed and 1 could not start; the first, empty-")
     kind, text, announced = found["elsewhere"]
     assert (kind, announced) == ("StoreError", 0)
     assert "does not see the store" in text
@@ -98,7 +98,7 @@ def test_an_interrupted_run_leaves_no_process(start, tmp_path):
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert err.splitlines()[-1].startswith("interrupted: finished stages are in the store")
+    assert err.splitlines()[-1].startswith("interrupted: finished nodes are in the store")
     assert "Traceback" not in err
     engines.wait_for(lambda: gone(below))
 

@@ -29,9 +29,7 @@ def test_a_kind_that_there_is_not_is_named_with_those_that_there_are(tmp_path):
 
 def test_a_node_of_a_newer_version_is_not_made(tmp_path):
     node = Node(kind="empty", version=KINDS["empty"].version + 1, params={})
-    with pytest.raises(
-        StoreError, match=r"is of version 2 of kind empty, and this expunge knows 1"
-    ):
+    with pytest.raises(StoreError, match=r"has version 2 of kind empty, and this expunge knows 1"):
         check_kind(node)
     check_kind(Node(kind="empty", version=1, params={}))
 
@@ -90,7 +88,7 @@ def made_by_another(tmp_path, monkeypatch):
 def test_a_model_of_an_unknown_kind_is_refused(refused, made_by_another, tmp_path, words):
     name = made_by_another(None)
     line = refused(words[0], name, *words[1:], "--store", tmp_path / "runs")
-    assert f"{name} is no model: expected a run of kind train, prune, unlearn" in line
+    assert f"{name} is not a model: expected a run of kind train, prune, unlearn" in line
 
 
 def test_what_this_version_does_not_know_is_listed_all_the_same(
@@ -127,7 +125,7 @@ def test_a_store_of_the_old_layout_is_refused_with_what_to_do(refused, tmp_path)
     ("change", "words", "message"),
     [
         (("", ""), ["--engine", "proceses"], "unknown engine 'proceses'"),
-        (("", ""), ["--workers", "2", "--devices", "2"], "devices=2 cannot be had together"),
+        (("", ""), ["--workers", "2", "--devices", "2"], "devices=2 cannot be combined"),
         (('"drift"', '"drft"'), [], "unknown metric 'drft'"),
         (('"class:3"', '"class:11"'), [], "unknown class '11'"),
         (('"random:0.1"', '"random:0.001"'), [], "is empty"),

@@ -26,7 +26,7 @@ def test_auto_is_bf16_only_where_the_processor_multiplies_it(monkeypatch, has, e
 
 
 def test_a_device_that_is_not_here_is_refused():
-    with pytest.raises(ConfigError, match="device 'tpu' is not here: expected auto, cpu"):
+    with pytest.raises(ConfigError, match="device 'tpu' is not available: expected auto, cpu"):
         device_kind("tpu")
 
 
@@ -36,5 +36,5 @@ def test_a_precision_that_there_is_not_is_refused():
 
 
 def test_compiled_training_is_of_one_device(tmp_path):
-    with pytest.raises(ConfigError, match="compile and devices=2 cannot be had together"):
+    with pytest.raises(ConfigError, match="compile and devices=2 cannot be combined"):
         session(tmp_path, "cpu", 2, compiled=True)

@@ -98,7 +98,7 @@ def test_a_root_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     store = Store(tmp_path / "file" / "runs")
     with (
-        pytest.raises(StoreError, match=r"cannot write in .*: Not a directory"),
+        pytest.raises(StoreError, match=r"cannot write to .*: Not a directory"),
         store.create(node()),
     ):
         pass
@@ -490,11 +490,11 @@ def test_a_folder_that_cannot_be_made(store, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "mkdir", refuse)
-        with pytest.raises(StoreError, match=r"cannot write in .*: No space left on device"):
+        with pytest.raises(StoreError, match=r"cannot write to .*: No space left on device"):
             store.create(node()).__enter__()
 
     monkeypatch.setattr(Path, "mkdir", lambda self, **_: _ or refuse(self))
-    with pytest.raises(StoreError, match=r"cannot write in .*: No space left on device"):
+    with pytest.raises(StoreError, match=r"cannot write to .*: No space left on device"):
         store.create(node()).__enter__()
 
 

@@ -355,5 +355,6 @@ def test_what_is_damaged_is_named(tmp_path):
 def test_a_node_that_is_no_model_is_refused(tmp_path):
     graph, cells = planned(tmp_path, replace(PLAN, metrics=("ua",)))
     measure = cells[0].measures["ua"]
-    with pytest.raises(ConfigError, match=f"{measure} is no model: expected a run of kind train"):
+    message = f"{measure} is not a model: expected a run of kind train"
+    with pytest.raises(ConfigError, match=message):
         add_predict(graph, measure, "train")

@@ -264,7 +264,7 @@ def test_a_line_that_is_planned_whole_is_refused_when_it_is_made(line):
     again = line.forget(graph, first, "ids:a.csv")
     assert again != forget
     add_unlearn(graph, first, again, "ft", ft)
-    with pytest.raises(ForgetError, match="were forgotten already"):
+    with pytest.raises(ForgetError, match="were already forgotten"):
         run(graph, Engine(), line.runtime.place, runtime=line.runtime)
 
 
@@ -519,7 +519,7 @@ def test_two_requests_by_the_command_line(line):
     assert [each for each in err.splitlines() if each.startswith("error: ")] == [
         err.strip().splitlines()[-1]
     ]
-    assert "12 of the 12 ids in 'a.csv' were forgotten already" in err
+    assert "12 of the 12 ids in 'a.csv' were already forgotten" in err
     write_data(without=A)
     code, out, err = expunge("unlearn", line.first, "--forget", "ids:b.csv", "--method", "ga")
     assert code == 0, err

@@ -289,7 +289,7 @@ def test_what_the_theorem_does_not_speak_of_is_refused(bench, experiment, origin
     with pytest.raises(ModelError, match=r"adopted weights \(mine\.safetensors\)"):
         bench.make(add_sharpness, adopted, QUICK)
     sharpness = bench.make(add_sharpness, base, QUICK)
-    with pytest.raises(ConfigError, match="is no model"):
+    with pytest.raises(ConfigError, match="is not a model"):
         bench.make(add_sharpness, sharpness, QUICK)
 
 

@@ -200,7 +200,7 @@ def test_another_search_or_file_is_not_written_over(search, tmp_path):
     with pytest.raises(StoreError, match=r"another search .scenario: 'class:3' there, 'class:4'"):
         search("class:4", trials=1)
     (tmp_path / "results.json").write_text('{"cells": []}')
-    with pytest.raises(StoreError, match="something else than a search: choose another --out"):
+    with pytest.raises(StoreError, match="something other than a search: choose another --out"):
         search(out="results.json")
 
 
@@ -209,7 +209,7 @@ def test_what_cannot_be_chosen_is_refused(search, bench):
     with pytest.raises(ConfigError, match=r"needs validation data.*--validation-fraction 0\.1"):
         search(run=bare)
     done = search(trials=1, out="done.json")["best"]["run"]
-    with pytest.raises(ConfigError, match="is no model to unlearn from: expected a run of kind"):
+    with pytest.raises(ConfigError, match="is not a model to unlearn from: expected a run of kind"):
         search(run=done)
 
 

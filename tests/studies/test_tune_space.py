@@ -60,7 +60,7 @@ def test_what_is_given_goes_before_what_the_method_declares():
         (GA, {"lrr": Range(1, 2)}, {}, r"ga: unknown setting 'lrr'.*did you mean 'lr'"),
         (GA, {"lr": Range(-1, 2)}, {}, "ga: lr must be a finite number"),
         (FT, {"epochs": Range(1, 2.5)}, {}, "epochs is a whole number, got the range 1:2.5"),
-        (FT, {"lr_schedule": Range(1, 2)}, {}, "lr_schedule is no number and has no range"),
+        (FT, {"lr_schedule": Range(1, 2)}, {}, "lr_schedule is not a number and has no range"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(method, ranges, fixed, message):

@@ -63,7 +63,7 @@ def test_without_a_reference_the_gap_is_null_with_the_reason(grid, verdict):
         "no retrained model was given: pass --reference",
     )
     assert found["metrics"]["weight_distance"] is None
-    assert found["reasons"]["weight_distance"] == "there is no retrained model to compare with"
+    assert found["reasons"]["weight_distance"] == "no retrained model to compare with"
 
 
 def test_an_original_is_measured_on_what_it_is_told(grid, verdict):
@@ -80,12 +80,12 @@ def test_what_makes_no_sense_is_refused(grid, verdict):
     rows = grid[1]
     original, tuned = rows["original", "none"]["run"], rows["l1_sparse", "none"]["run"]
     retrained = rows["retrain", "none"]["run"]
-    with pytest.raises(ConfigError, match=f"{original} has unlearned nothing: say what to measure"):
+    with pytest.raises(ConfigError, match=f"{original} has unlearned nothing: add --forget"):
         verdict(original)
-    with pytest.raises(ConfigError, match=f"reference {original} is no retrained model"):
+    with pytest.raises(ConfigError, match=f"reference {original} is not a retrained model"):
         verdict(tuned, original)
     with pytest.raises(ConfigError, match=r"without 'class:3', expected 'class:4': another forget"):
         verdict(original, retrained, "class:4")
     predict = next(each for each in grid[0].ids() if each.startswith("predict"))
-    with pytest.raises(ConfigError, match=f"{predict} is no model"):
+    with pytest.raises(ConfigError, match=f"{predict} is not a model"):
         verdict(predict)

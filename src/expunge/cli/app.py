@@ -1,4 +1,4 @@
-"""The commands, and what an error looks like: one line, exit code 2."""
+"""The commands. Errors are one line on standard error, with exit code 2."""
 
 import signal
 import sys
@@ -17,10 +17,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Make a trained classifier forget some of its training data, and prove it.",
-    epilog="Begin with: expunge demo --out demo",
+    epilog="Start with: expunge demo --out demo",
 )
 _ENDING = (signal.SIGINT, signal.SIGTERM)
-# The settings of recipes, pruners and methods are their dataclasses' fields, read as extra words.
+# Training, pruner and method settings are dataclass fields, so their flags are read as extra
+# arguments.
 _SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 app.command("demo", epilog="Example: expunge demo --out demo --seeds 2")(bench.demo)
@@ -70,7 +71,7 @@ app.command("metrics", epilog="Example: expunge metrics mia_efficacy")(listing.m
 app.add_typer(
     runs.app,
     name="runs",
-    help="List, show and remove what is in the store.",
+    help="List, show and remove finished runs.",
     epilog="Example: expunge runs list --store demo/runs",
 )
 
@@ -91,12 +92,12 @@ def _root(
 
 
 class _Interrupted(BaseException):
-    """Ctrl-C or a request to end: not an error, and nothing but `main` may catch it."""
+    """Ctrl-C or SIGTERM: not an error, and only `main` may catch it."""
 
 
 def main() -> None:
     """Run the command line; errors are one line on standard error and exit code 2."""
-    # Networks and data of one's own (`package.module:callable`) are found beside where one works.
+    # Custom networks and data (`package.module:callable`) may be in the current folder.
     sys.path.insert(0, str(Path.cwd()))
     before = {number: signal.signal(number, _interrupt) for number in _ENDING}
     try:
@@ -104,7 +105,7 @@ def main() -> None:
     except ExpungeError as error:
         _fail(f"error: {error}")
     except _Interrupted:
-        _fail("interrupted: finished stages are in the store; run the same command to go on")
+        _fail("interrupted: finished nodes are in the store; run the same command to continue")
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         _fail(f"error: {error.strerror or error}{where}")

@@ -1,4 +1,4 @@
-"""`expunge demo` and `expunge bench`: a whole experiment, and its report."""
+"""`expunge demo` and `expunge bench`: run a whole experiment and report it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,16 +25,19 @@ if TYPE_CHECKING:
     from expunge.graph.graph import Graph
     from expunge.studies.recipe import Experiment
 
-Out = Annotated[Path, typer.Option("--out", help="Folder for results and report.", metavar="DIR")]
+Out = Annotated[
+    Path, typer.Option("--out", help="Folder for the results and the report.", metavar="DIR")
+]
 Seeds = Annotated[
     int | None, typer.Option("--seeds", help="Run seeds 0 to N-1.", min=1, metavar="N")
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Show what is there, what is missing and what it takes.")
+    bool,
+    typer.Option("--dry-run", help="Run nothing; show what is missing and how long it may take."),
 ]
 Picture = Annotated[
     Path | None,
-    typer.Option("--graph", help="With --dry-run: draw the nodes.", metavar="FILE.svg"),
+    typer.Option("--graph", help="With --dry-run: draw the graph.", metavar="FILE.svg"),
 ]
 
 
@@ -45,7 +48,7 @@ def demo(
         int | None,
         typer.Option(
             "--workers",
-            help="How many processes make nodes at the same time; default: one a core, at most 4.",
+            help="How many processes make nodes in parallel; default: one per core, at most 4.",
             min=1,
             metavar="N",
         ),
@@ -81,7 +84,9 @@ def bench(
     recipe: Annotated[Path, typer.Argument(help="A TOML file that describes an experiment.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder for results and report; default: the recipe's name."),
+        typer.Option(
+            "--out", help="Folder for the results and the report; default: the recipe's name."
+        ),
     ] = None,
     store: Annotated[
         Path | None,
@@ -89,7 +94,7 @@ def bench(
     ] = None,
     seeds: Seeds = None,
     data: Annotated[
-        str | None, typer.Option("--data", help="Read the same data from here instead.")
+        str | None, typer.Option("--data", help="Read the recipe's data from this place instead.")
     ] = None,
     engine: Engine = None,
     workers: Workers = None,
@@ -104,7 +109,7 @@ def bench(
     picture: Picture = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the experiment of a recipe: what is not in the store yet; then report."""
+    """Run a recipe's experiment, except what is already in the store, and report it."""
     from expunge.studies.recipe import read_experiment, with_overrides
 
     experiment = with_overrides(read_experiment(recipe), seeds=_first(seeds), source=data)
@@ -141,7 +146,7 @@ def _run(
     results = keep(out / RESULTS, results, "cells")
     leave_original(space.store.path(cells[0].model_id), out)
     path = out / "report.html"
-    # A report that is younger than its results says the same: drawing it again takes seconds.
+    # A report newer than its results is up to date, and drawing it again takes seconds.
     if not path.exists() or path.stat().st_mtime < (out / RESULTS).stat().st_mtime:
         from expunge.report import write_report
 
@@ -167,7 +172,7 @@ def _show_plan(
 
 
 def show_graph(graph: "Graph", picture: Path | None, as_json: bool) -> None:
-    """Show what of a graph is there, what is missing, and how long that may take."""
+    """Show which nodes of a graph are missing, and how long they may take."""
     from expunge.cli.plans import print_plan
     from expunge.graph.plan import plan
 

@@ -1,4 +1,4 @@
-"""`expunge evaluate`: every metric of a model in the store."""
+"""`expunge evaluate`: measure a model in the store."""
 
 from typing import Annotated, Any
 
@@ -19,16 +19,16 @@ from expunge.cli.options import (
 
 
 def evaluate(
-    run: Annotated[str, typer.Argument(help="An unlearned model's id, or how it begins.")],
+    run: Annotated[str, typer.Argument(help="An unlearned model's id, or the start of it.")],
     reference: Annotated[
-        str | None, typer.Option(help="The retrained model's id, to compare with.")
+        str | None, typer.Option(help="The id of the retrained model to compare with.")
     ] = None,
     forget: Annotated[
         str | None,
-        typer.Option(help="What to measure as forgotten; default: what the model has unlearned."),
+        typer.Option(help="The forget set to measure on; default: what the model has unlearned."),
     ] = None,
     attacks: Annotated[
-        bool, typer.Option("--attacks", help="Show every membership attack as well.")
+        bool, typer.Option("--attacks", help="Also show every membership attack.")
     ] = False,
     store: Store = DEFAULT_STORE,
     engine: Engine = None,
@@ -83,8 +83,8 @@ def _print(found: dict[str, Any]) -> None:
 
 
 def _print_attacks(attacks: dict[str, dict[str, float | None]]) -> None:
-    _print_attack_table("Retained samples told from test samples", attacks, "")
-    _print_attack_table("Forgotten samples told from unseen ones", attacks, "forget_")
+    _print_attack_table("Retained samples against test samples", attacks, "")
+    _print_attack_table("Forgotten samples against unseen samples", attacks, "forget_")
 
 
 def _print_attack_table(
@@ -103,7 +103,7 @@ def _print_attack_table(
     shown = {f"{prefix}{key}": name for key, name in columns.items()}
     if not prefix:
         shown = {"efficacy": "efficacy"} | shown
-    # Without lines between columns, so that the longest name fits a terminal.
+    # No lines between columns, so that the longest name fits a terminal.
     table = Table(title=f"{title}, %", box=box.SIMPLE_HEAD, header_style="bold")
     table.add_column("attack", no_wrap=True)
     for name in shown.values():

@@ -1,4 +1,4 @@
-"""`expunge methods` and `expunge metrics`: what there is, what it needs, where it comes from."""
+"""`expunge methods` and `expunge metrics`: what is available, its needs and its source."""
 
 from dataclasses import MISSING, fields
 from typing import Annotated, Any
@@ -10,11 +10,11 @@ from expunge.cli.options import AsJson, show_json
 
 def methods(
     name: Annotated[
-        str | None, typer.Argument(help="One method or pruner, with its settings.")
+        str | None, typer.Argument(help="Show this method's or pruner's settings.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List unlearning methods and pruners, or the settings of one."""
+    """List unlearning methods and pruners, or show the settings of one."""
     from expunge.errors import ConfigError, unknown
     from expunge.methods import all_methods
     from expunge.sparsity import PRUNERS
@@ -60,12 +60,10 @@ def methods(
 
 
 def metrics(
-    name: Annotated[
-        str | None, typer.Argument(help="One metric, with all that is said of it.")
-    ] = None,
+    name: Annotated[str | None, typer.Argument(help="Show the details of this metric.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what can be measured: metrics, their units and what they need, or all about one."""
+    """List metrics with their units and needs, or show the details of one."""
     from expunge.metrics import DEFAULT_METRICS, all_metrics, get_metric
     from expunge.metrics.metric import NEEDS
 
@@ -115,7 +113,7 @@ def settings(config: type[Any]) -> list[dict[str, Any]]:
 
 
 def field_documentation(config: type[Any]) -> dict[str, str]:
-    """The string that stands under each field in the source of a dataclass, bases included."""
+    """The docstring under each field in the source of a dataclass and its bases."""
     import ast
     import inspect
     import textwrap
@@ -149,7 +147,7 @@ def _print_list(entries: list[dict[str, Any]]) -> None:
                 needs = ", ".join(entry["needs"]) or "-"
                 table.add_row(entry["name"], entry["summary"], needs, entry["cite"])
         Console().print(table)
-    typer.echo("Settings of one: expunge methods NAME")
+    typer.echo("To see the settings of one: expunge methods NAME")
 
 
 def _print_settings(entry: dict[str, Any]) -> None:
@@ -177,7 +175,7 @@ def _print_metrics(entries: list[dict[str, Any]]) -> None:
         needs = ", ".join(entry["needs"])
         table.add_row(entry["name"], entry["summary"], entry["unit"], needs, entry["cite"])
     Console().print(table)
-    typer.echo("All about one: expunge metrics NAME")
+    typer.echo("To see the details of one: expunge metrics NAME")
 
 
 def _print_metric(entry: dict[str, Any]) -> None:

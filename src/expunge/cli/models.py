@@ -1,4 +1,4 @@
-"""`expunge train`, `prune` and `unlearn`: one model from data or from another model."""
+"""`expunge train`, `prune` and `unlearn`: make one model from data or from another model."""
 
 import shutil
 from collections.abc import Sequence
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from expunge.cli.session import Session
     from expunge.cli.settings import Flags
 
-Run = Annotated[str, typer.Argument(help="A model in the store: its id, or how it begins.")]
+Run = Annotated[str, typer.Argument(help="The id of a model in the store, or the start of it.")]
 Sparsity = Annotated[
-    float | None, typer.Option(help="Share of prunable weights to remove; 0.95 unless told.")
+    float | None, typer.Option(help="Share of prunable weights to remove; default: 0.95.")
 ]
 PRUNER_SETTING = "--prune."
 
 
 def train_settings() -> "Sequence[Flags]":
-    """The settings of `train` besides its own options: of data, network and training."""
+    """The data, network and training settings that `train` takes besides its own options."""
     from expunge.cli.settings import Flags
     from expunge.data.spec import DataSpec
     from expunge.models.spec import NetworkSettings
@@ -50,7 +50,7 @@ def train_settings() -> "Sequence[Flags]":
             left_out=frozenset({"source", "edits"}),
         ),
         Flags(NetworkSettings, "Network", left_out=frozenset({"name"})),
-        Flags(Training, "Training; what is not set is as the architecture usually has it"),
+        Flags(Training, "Training; defaults are those usual for the architecture"),
     )
 
 
@@ -58,7 +58,7 @@ def train(
     context: typer.Context,
     data: Annotated[
         str,
-        typer.Option(help="digits, a hub id, a folder, a file, or package.module:callable."),
+        typer.Option(help="digits, a Hub id, a folder, a file, or package.module:callable."),
     ],
     model: Annotated[
         str,
@@ -67,9 +67,11 @@ def train(
         ),
     ],
     weights: Annotated[
-        str | None, typer.Option(help="Adopt this .safetensors or .pt file instead of training.")
+        str | None, typer.Option(help="Load this .safetensors or .pt file instead of training.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of initialisation, order and augmentation.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the initialisation, the sample order and augmentation.")
+    ] = 0,
     precision: Precision = "32-true",
     store: Store = DEFAULT_STORE,
     engine: Engine = None,
@@ -82,7 +84,7 @@ def train(
     compiled: Compiled = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train an original model, or adopt one. The flags listed below are its settings."""
+    """Train an original model, or adopt a trained one. Its settings are the flags listed below."""
     from expunge.cli.settings import read_flags
     from expunge.config import from_mapping, to_mapping
     from expunge.data.facts import resolve
@@ -120,17 +122,17 @@ def train(
 
 
 def _caution(held_out: tuple[str, ...], recipe_given: bool) -> None:
-    """What an adopted model's numbers rest on, where nobody said otherwise; on standard error."""
+    """Print on standard error what the numbers of an adopted model assume."""
     for part in held_out:
         typer.echo(
             f"note: the {part} part is taken from the training data; if the model was trained on "
-            "it, what is measured there is not of unseen data",
+            "it, results on it are not results on unseen data",
             err=True,
         )
     if not recipe_given:
         typer.echo(
-            "note: no training settings were given: Retrain and pruning train by the network's "
-            "own; give those that the model was trained with, such as --epochs 100 --lr 0.1",
+            "note: no training settings were given: Retrain and pruning use the network's "
+            "defaults; give those that the model was trained with, such as --epochs 100 --lr 0.1",
             err=True,
         )
 
@@ -151,7 +153,7 @@ def prune(
     compiled: Compiled = False,
     as_json: AsJson = False,
 ) -> None:
-    """Prune a model and train it again under the mask. Further words are the pruner's settings."""
+    """Prune a model and retrain it under the mask. Further flags set the pruner: --rewind false."""
     from expunge.graph.kinds.prune import add_prune
     from expunge.graph.kinds.train import RECORD
     from expunge.runs import checked, read_object
@@ -178,11 +180,13 @@ def unlearn(
     method: Annotated[str, typer.Option(help="ft, ga, ...: see expunge methods.")] = "ft",
     pruner: Annotated[
         str | None,
-        typer.Option("--prune", help="Prune first: omp, ... Its settings: --prune.rewind false."),
+        typer.Option(
+            "--prune", help="Prune first: omp, ... Set the pruner with --prune.rewind false."
+        ),
     ] = None,
     sparsity: Sparsity = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write the unlearned weights here too (.safetensors).")
+        Path | None, typer.Option(help="Also write the unlearned weights here (.safetensors).")
     ] = None,
     store: Store = DEFAULT_STORE,
     engine: Engine = None,
@@ -195,7 +199,7 @@ def unlearn(
     compiled: Compiled = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a model forget. Further words are the method's settings: --epochs 5 --lr 0.01."""
+    """Make a model forget. Further flags set the method: --epochs 5 --lr 0.01."""
     from expunge.config import from_flags
     from expunge.errors import ConfigError, StoreError
     from expunge.graph.kinds.forget import add_forget
@@ -211,13 +215,13 @@ def unlearn(
     if out is not None and out.suffix != ".safetensors":
         raise ConfigError(f"--out {out}: expected a name that ends in .safetensors")
     if out is not None and out.exists():
-        raise StoreError(f"{out} exists already: expected a new file; choose another --out")
+        raise StoreError(f"{out} already exists: expected a new file; choose another --out")
     space = session(
         store, device, devices, strategy, compiled, engine, workers, shard=shard, slurm=slurm
     )
     graph = space.graph()
     base = space.store.find(run)
-    # A forget set that does not fit is refused before hours of pruning, not after.
+    # Refuse a forget set that does not fit before hours of pruning, not after.
     facts = read_facts(space.store.path(graph.data_of(graph.model(base).id)))
     forget_id = add_forget(graph, base, forget, facts=facts)
     if pruner is not None:
@@ -229,7 +233,7 @@ def unlearn(
 
 
 def _divided(words: list[str]) -> tuple[list[str], list[str]]:
-    """The words that set the method, and those that set the pruner, without their `prune.`."""
+    """The arguments for the method, and those for the pruner without their `prune.`."""
     method: list[str] = []
     pruner: list[str] = []
     current = method
@@ -257,7 +261,7 @@ def _pruner_config(pruner: str, sparsity: float | None, words: list[str]) -> Any
 
 
 def _print_layers(layers: list[dict[str, Any]]) -> None:
-    """The sparsity of every layer, on standard error: standard output is the run's id."""
+    """Print the sparsity of every layer on standard error; standard output is the run's id."""
     from rich.console import Console
     from rich.table import Table
 
@@ -275,7 +279,7 @@ def _print_layers(layers: list[dict[str, Any]]) -> None:
 def _finish(
     space: "Session", run_id: str, out: Path | None, as_json: bool, found: dict[str, Any]
 ) -> None:
-    """Copy a run's weights out if asked, and say where it is."""
+    """Copy a run's weights to `out` if asked, and print its id."""
     from expunge.atomic import replacing
     from expunge.graph.model_files import WEIGHTS
     from expunge.runs import checked

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options shared by several commands."""
 
 import json
 from collections.abc import Sequence
@@ -22,24 +22,25 @@ Store = Annotated[
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 Devices = Annotated[int, typer.Option("--devices", help="How many devices train together.", min=1)]
 Strategy = Annotated[
-    str, typer.Option("--strategy", help="How they do: auto, ddp (Lightning Fabric's names).")
+    str,
+    typer.Option("--strategy", help="How devices train together: auto, ddp (as in Fabric)."),
 ]
 Precision = Annotated[
-    str, typer.Option("--precision", help="Of training: 32-true, bf16-mixed, auto.")
+    str, typer.Option("--precision", help="Training precision: 32-true, bf16-mixed, auto.")
 ]
 Compiled = Annotated[
     bool,
     typer.Option(
         "--compile",
-        help="Compile training steps (CUDA graphs on CUDA). Takes a minute; pays on GPUs.",
+        help="Compile training steps (CUDA graphs on CUDA). Takes a minute; worth it on GPUs.",
     ),
 ]
 Engine = Annotated[
     str | None,
     typer.Option(
         "--engine",
-        help="Who makes what is missing: here, processes, ray, slurm; default: processes for "
-        "several workers.",
+        help="What makes the missing nodes: here, processes, ray, slurm; default: processes with "
+        "several workers, else here.",
         metavar="NAME",
     ),
 ]
@@ -47,22 +48,22 @@ Workers = Annotated[
     int | None,
     typer.Option(
         "--workers",
-        help="How many processes, or jobs of Slurm, make nodes at the same time. Run times are "
-        "then those of a shared machine.",
+        help="How many processes, or Slurm jobs, make nodes in parallel. Run times are then "
+        "measured on a shared machine.",
         min=1,
         metavar="N",
     ),
 ]
 KeepGoing = Annotated[
     bool,
-    typer.Option("--keep-going", help="When a node fails, go on with what does not need it."),
+    typer.Option("--keep-going", help="When a node fails, continue with those that don't need it."),
 ]
 Shard = Annotated[
     str | None,
     typer.Option(
         "--shard",
-        help="Make the i-th of N shares of what is missing: start the same command N times, by any "
-        "scheduler, over one file system.",
+        help="Make the i-th of N shares of the missing nodes: start the same command N times, "
+        "with any scheduler, on one file system.",
         metavar="i/N",
     ),
 ]
@@ -70,12 +71,12 @@ Slurm = Annotated[
     list[str] | None,
     typer.Option(
         "--slurm",
-        help="For --engine slurm, by submitit's names: timeout_min=60, gpus_per_node=1, "
-        "slurm_partition=short. Repeat it for several.",
+        help="A setting for --engine slurm, with submitit's names: timeout_min=60, "
+        "gpus_per_node=1, slurm_partition=short. May be repeated.",
         metavar="NAME=VALUE",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs to read.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 DEFAULT_STORE = Path("expunge-runs")
 
@@ -98,9 +99,9 @@ def session(
     slurm: Sequence[str] | None = None,
     shard_waits: bool = False,
 ) -> "Session":
-    """A session over `store` that shows on standard error what goes on.
+    """A session over `store` that shows progress on standard error.
 
-    Several workers are processes of this machine, unless another engine is named.
+    Several workers are processes on this machine, unless another engine is named.
     """
     from expunge.cli.session import Session
     from expunge.engines import Engine as EngineChoice
@@ -118,7 +119,7 @@ def session(
 
 
 def _pair(text: str) -> tuple[str, Any]:
-    """The name and value of a `--slurm` option; a value that is JSON is what that says.
+    """The name and value of a `--slurm` option; the value is parsed as JSON where it is JSON.
 
     >>> _pair("mem_gb=8"), _pair("slurm_partition=short")
     (('mem_gb', 8), ('slurm_partition', 'short'))

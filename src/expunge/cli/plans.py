@@ -1,4 +1,4 @@
-"""A plan on the terminal."""
+"""Print a plan."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def print_plan(plan: Plan) -> None:
-    """Print how many nodes of each kind there are, are missing, and may take how long."""
+    """Print for each kind how many nodes are there and missing, and how long those may take."""
     from rich.console import Console
     from rich.table import Table
 
@@ -28,12 +28,12 @@ def print_plan(plan: Plan) -> None:
     if plan.missing:
         line += f"; one process may take {duration(plan.total())}"
     if unknown:
-        line += f", and {unknown} nodes that the store knows nothing like"
+        line += f", not counting {unknown} nodes that the store has no times for"
     typer.echo(line + ".")
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them.
+    """Seconds in seconds, minutes or hours.
 
     >>> duration(0.34), duration(75), duration(7260)
     ('0.3 s', '1 min 15 s', '2 h 1 min')

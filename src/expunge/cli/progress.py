@@ -15,9 +15,9 @@ from rich.text import Text
 
 
 class Terminal:
-    """Shows progress where somebody watches, and finished nodes always.
+    """Shows progress on a terminal, and finished nodes everywhere.
 
-    Tasks that go on at the same time have a bar each.
+    Tasks that run in parallel have a bar each.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -28,7 +28,7 @@ class Terminal:
         self._minor: dict[str, tuple[int, float]] = {}
 
     def progress(self, task: str, done: int, total: int, images: int) -> None:
-        """`done` of `total` steps of `task`, which saw `images` images so far."""
+        """Show `done` of `total` steps of `task`, which has processed `images` images so far."""
         if not self._console.is_terminal:
             return
         if self._bars is None:
@@ -46,7 +46,7 @@ class Terminal:
             self._close()
 
     def announce(self, node_id: str, label: str, seconds: float | None, *, minor: bool) -> None:
-        """A node is there: made in `seconds`, or found. What is `minor` or found is counted."""
+        """Show a node made in `seconds`; minor nodes, and those found (None), are only counted."""
         if seconds is None:
             self._found += 1
             return
@@ -58,15 +58,15 @@ class Terminal:
         self._line(f"{seconds:7.1f}s", label, node_id)
 
     def summarise(self) -> None:
-        """Say how many nodes were found, and how many small ones were made."""
+        """Print how many nodes were found, and how many minor ones were made."""
         if self._found:
-            self._line("   found", f"{self._found} that were there already")
+            self._line("   found", f"{self._found} in the store")
         for kind, (count, together) in self._minor.items():
             self._line(f"{together:7.1f}s", f"{kind}: {count} made")
         self._found, self._minor = 0, {}
 
     def _line(self, took: str, label: str, node_id: str = "") -> None:
-        """One line; labels may hold names of files, in which brackets are no markup."""
+        """Print one line. Brackets in labels, such as those of file names, are not markup."""
         line = Text.assemble(
             (took, "dim"), f"  {label}", (f"  {node_id}" if node_id else "", "dim")
         )

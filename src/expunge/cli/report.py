@@ -1,4 +1,4 @@
-"""`expunge report`: the report of results that are there."""
+"""`expunge report`: write the report of existing results."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +10,10 @@ from expunge.cli.tables import print_tables
 
 
 def report(
-    results: Annotated[Path, typer.Argument(help="A results.json, or the folder it lies in.")],
+    results: Annotated[Path, typer.Argument(help="A results.json, or the folder that holds it.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder for report.html and figures; default: beside it."),
+        typer.Option("--out", help="Folder for report.html and figures; default: the same folder."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

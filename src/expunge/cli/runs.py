@@ -1,4 +1,4 @@
-"""`expunge runs`: what is in the store."""
+"""`expunge runs`: list, show and remove finished runs."""
 
 from typing import Annotated
 
@@ -36,7 +36,7 @@ def list_runs(store: Store = DEFAULT_STORE, as_json: AsJson = False) -> None:
         return
     table = Table(header_style="bold")
     for column in ("run", "made", "MB", "what"):
-        # An id that is broken over two lines cannot be copied.
+        # An id broken over two lines cannot be copied.
         whole = column in ("run", "MB")
         table.add_column(
             column,
@@ -45,7 +45,7 @@ def list_runs(store: Store = DEFAULT_STORE, as_json: AsJson = False) -> None:
             no_wrap=whole,
         )
     for run in runs:
-        # Brackets in a label are no markup.
+        # Brackets in a label are not markup.
         what = escape(run.problem or run.label)
         table.add_row(run.id, run.created, f"{run.size_bytes / 1e6:.1f}", what)
     Console().print(table)
@@ -53,11 +53,11 @@ def list_runs(store: Store = DEFAULT_STORE, as_json: AsJson = False) -> None:
 
 @app.command("show", epilog="Example: expunge runs show train-1a2b")
 def show_run(
-    run: Annotated[str, typer.Argument(help="A run's id, or how it begins.")],
+    run: Annotated[str, typer.Argument(help="A run's id, or the start of it.")],
     store: Store = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Show a run: its settings, its parents, its files, and what made it."""
+    """Show a run's settings, parents and files, and what made it."""
     from expunge.runs import Store as RunStore
 
     runs = RunStore(store)
@@ -87,10 +87,10 @@ def show_run(
 
 @app.command("remove", epilog="Example: expunge runs remove train-1a2b --dependants")
 def remove_run(
-    run: Annotated[str, typer.Argument(help="A run's id, or how it begins.")],
+    run: Annotated[str, typer.Argument(help="A run's id, or the start of it.")],
     store: Store = DEFAULT_STORE,
     dependants: Annotated[
-        bool, typer.Option("--dependants", help="Remove what was made from it as well.")
+        bool, typer.Option("--dependants", help="Also remove what was made from it.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""What a command works with: a store, an engine, and a terminal that shows what goes on."""
+"""What a command works with: a store, an engine, and a terminal that shows progress."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class Session:
     """One command's store and engine.
 
     Raises:
-        ConfigError: training is to be compiled on several devices, or the engine has one only.
+        ConfigError: several devices are asked for together with compilation, or with an engine
+            that takes only one.
         StoreError: the store cannot be used.
     """
 
@@ -44,12 +45,12 @@ class Session:
     def __post_init__(self) -> None:
         if self.compiled and self.devices > 1:
             raise ConfigError(
-                f"compile and devices={self.devices} cannot be had together: leave one of them out"
+                f"compile and devices={self.devices} cannot be combined: leave one of them out"
             )
         check_devices(self.engine, self.devices)
         self.store = Store(self.root)
         if self.devices > 1 and not self.runtime.leads:
-            # One process of a run speaks for all.
+            # Only one of the processes that train together prints.
             sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
 
     @cached_property
@@ -59,26 +60,26 @@ class Session:
 
     @cached_property
     def together(self) -> Together:
-        """How steps are taken."""
+        """How training steps run: devices, strategy, compilation."""
         from expunge.graph.kinds.train import Together
 
         return Together(devices=self.devices, strategy=self.strategy, compiled=self.compiled)
 
     @cached_property
     def terminal(self) -> Terminal:
-        """What is shown while work goes on."""
+        """Progress on standard error."""
         from expunge.cli.progress import Terminal
 
         return Terminal()
 
     @cached_property
     def runtime(self) -> Runtime:
-        """What nodes of this process share."""
+        """What the nodes made in this process share."""
         return Runtime(self.place, self._progress)
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes and speaks for all that train together."""
+        """Whether this process writes and prints for all that train together."""
         return self.devices == 1 or self.runtime.leads
 
     def graph(self) -> Graph:
@@ -86,11 +87,11 @@ class Session:
         return Graph(self.store)
 
     def run(self, graph: Graph) -> None:
-        """Make what is missing of a graph, and show it.
+        """Make the missing nodes of a graph, and show progress.
 
         Raises:
             ExpungeError: a node fails; what was made before it stays in the store.
-            typer.Exit: other shards have still to make nodes, so there is nothing to collect.
+            typer.Exit: other shards still have nodes to make, so results are incomplete.
         """
         watch = Watch(self._progress, self._announce)
         try:

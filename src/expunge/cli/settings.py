@@ -1,4 +1,4 @@
-"""Settings of dataclasses as flags of a command: read from its extra words, listed in its help."""
+"""Dataclass fields as flags of a command: read from its extra arguments, listed in its help."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Flags:
 
     cls: type[Any]
     title: str
-    """What the help calls them."""
+    """Their heading in the help."""
     renamed: Mapping[str, str] = field(default_factory=dict)
-    """By field: its flag, where that is not the field's own name."""
+    """By field: its flag, where the flag has another name."""
     left_out: frozenset[str] = frozenset()
-    """Fields that are no flags."""
+    """Fields that are not flags."""
 
     def names(self) -> dict[str, str]:
         """By flag, without dashes: the field."""
@@ -31,10 +31,10 @@ class Flags:
 
 
 def read_flags(words: Sequence[str], groups: Sequence[Flags], where: str) -> list[dict[str, Any]]:
-    """For each group, the fields that command-line words set, as typed values.
+    """For each group, the fields that command-line arguments set, as typed values.
 
     Raises:
-        ConfigError: a word that is no flag, an unknown flag, or a value of another type.
+        ConfigError: a value without a flag, an unknown flag, or a value of the wrong type.
     """
     from expunge.config import parse_flags
     from expunge.errors import ConfigError, unknown
@@ -62,10 +62,10 @@ def read_flags(words: Sequence[str], groups: Sequence[Flags], where: str) -> lis
 
 
 def command_with(groups: Callable[[], Sequence[Flags]]) -> type[TyperCommand]:
-    """A command whose help lists the flags of `groups`, which are loaded only then."""
+    """A command whose help lists the flags of `groups`, which are loaded only for the help."""
 
     class SettingsCommand(TyperCommand):
-        """A command with settings of dataclasses."""
+        """A command whose help also lists dataclass fields."""
 
         def format_help(self, ctx: Any, formatter: Any) -> None:
             """Print the help, then the settings."""

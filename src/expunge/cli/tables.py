@@ -1,4 +1,4 @@
-"""Tables of the report on the terminal."""
+"""Print the report's tables on the terminal."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def print_tables(tables: Iterable["TextTable"]) -> None:
-    """Print tables one under the other, each with its notes."""
+    """Print tables one below the other, each with its notes."""
     from rich import box
     from rich.console import Console
     from rich.table import Table

@@ -1,4 +1,4 @@
-"""`expunge theory` and `expunge theory-run`: the sparsity theorem, measured."""
+"""`expunge theory` and `expunge theory-run`: measure the sparsity theorem."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +25,9 @@ def theory(
     recipe: Annotated[Path, typer.Argument(help="A TOML file that describes an experiment.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder for theory.json and figures; default: recipe's name."),
+        typer.Option(
+            "--out", help="Folder for theory.json and figures; default: the recipe's name."
+        ),
     ] = None,
     store: Annotated[
         Path | None,
@@ -41,9 +43,9 @@ def theory(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Unlearning error and its bound over the sparsities of a recipe, whose training is plain SGD.
+    """Measure unlearning error and its bound at a recipe's sparsities; it must train by plain SGD.
 
-    Further words are the settings of σ(m): --samples 500 --tolerance 1e-4 --iterations 300
+    Further flags set the estimate of σ(m): --samples 500 --tolerance 1e-4 --iterations 300
     --batch-size 250 --precision float64.
     """
     from expunge.config import from_flags
@@ -80,7 +82,7 @@ def theory(
 
 def theory_run(
     context: typer.Context,
-    run: Annotated[str, typer.Argument(help="A model in the store: its id, or how it begins.")],
+    run: Annotated[str, typer.Argument(help="The id of a model in the store, or the start of it.")],
     store: Store = DEFAULT_STORE,
     engine: Engine = None,
     workers: Workers = None,
@@ -89,9 +91,9 @@ def theory_run(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """How far a model moved from its initialisation, its sharpness σ(m), and the theorem's bound.
+    """Measure a model's distance from its initialisation, its sharpness σ(m), and the bound.
 
-    Further words are the settings of σ(m): --samples 500 --tolerance 1e-4 --iterations 300
+    Further flags set the estimate of σ(m): --samples 500 --tolerance 1e-4 --iterations 300
     --batch-size 250 --precision float64.
     """
     from expunge.config import from_flags

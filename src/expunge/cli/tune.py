@@ -1,4 +1,4 @@
-"""`expunge tune`: choose a method's settings, with a retrained model or without."""
+"""`expunge tune`: choose a method's settings, with or without a retrained model."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,26 +25,31 @@ METRICS = {"UA": "ua", "MIA-eff.": "mia_efficacy", "RA": "ra", "TA": "ta"}
 def tune(
     context: typer.Context,
     method: Annotated[str, typer.Argument(help="ft, ga, ...: see expunge methods.")],
-    run: Annotated[str, typer.Option(help="The model to unlearn from: its id, or a beginning.")],
+    run: Annotated[
+        str, typer.Option(help="The id of the model to unlearn from, or the start of it.")
+    ],
     forget: Annotated[
         str, typer.Option(help="class:3, class:cat, random:0.1 or ids:FILE.", metavar="SCENARIO")
     ],
     objective: Annotated[
         str,
-        typer.Option(help="oracle: gap to Retrain; no_oracle: needs none, but validation data."),
+        typer.Option(
+            help="oracle: gap to Retrain; no_oracle: needs validation data instead of Retrain."
+        ),
     ] = "no_oracle",
     trials: Annotated[int, typer.Option(help="How many settings to try.")] = 20,
     ranges: Annotated[
         list[str] | None,
         typer.Option(
-            "--range", help="Search this, as in lr=1e-4:0.1:log.", metavar="NAME=LOW:HIGH"
+            "--range", help="Search this range, as in lr=1e-4:0.1:log.", metavar="NAME=LOW:HIGH"
         ),
     ] = None,
     budget: Annotated[
-        float, typer.Option(help="Points that RA and validation accuracy may each lose for free.")
+        float,
+        typer.Option(help="Points that RA and validation accuracy may each lose at no cost."),
     ] = 1.0,
-    seed: Annotated[int, typer.Option(help="Of what is tried.")] = 0,
-    out: Annotated[Path, typer.Option(help="Where every trial is recorded.")] = Path("tune.json"),
+    seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,
+    out: Annotated[Path, typer.Option(help="File that records every trial.")] = Path("tune.json"),
     store: Store = DEFAULT_STORE,
     engine: Engine = None,
     workers: Workers = None,
@@ -53,7 +58,7 @@ def tune(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Choose a method's settings. Further words are settings that stay fixed: --batch-size 64."""
+    """Choose a method's settings. Further flags are settings to keep fixed: --batch-size 64."""
     from expunge.config import parse_flags
     from expunge.methods import get_method
     from expunge.studies.tuning.objectives import Bench, Case

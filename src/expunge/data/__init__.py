@@ -1,1 +1,1 @@
-"""Where images come from, how they reach the device, how they are augmented and split."""
+"""Data: sources of inputs, and how they are decoded, divided, edited and augmented."""

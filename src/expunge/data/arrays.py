@@ -1,4 +1,4 @@
-"""Arrays, tensors and datasets that are in memory already, as samples."""
+"""Samples from arrays, tensors and datasets in memory."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -40,8 +40,8 @@ def as_samples(
 
     Images are uint8 `(N, C, H, W)`, `(N, H, W, C)` or `(N, H, W)`, or float32 as the network
     takes them; vectors are numbers `(N, D)`; tokens are a dict of integers `(N, L)`, `input_ids`
-    and `attention_mask`. Whole-number labels are kept as they are, for they are the network's
-    outputs; texts are numbered by `class_names`, otherwise in sorted order. Without `ids`, the ids
+    and `attention_mask`. Integer labels are kept, because they index the network's outputs; text
+    labels are numbered by `class_names`, otherwise in sorted order. Without `ids`, the ids
     are hashes of the inputs. `Samples` are returned unchanged.
 
     Raises:
@@ -60,7 +60,7 @@ def as_samples(
 
 
 def table_of(data: Data, *, where: str, ids: Sequence[str] | None = None) -> Table:
-    """Inputs and raw labels of anything that `as_samples` takes but `Samples`.
+    """Inputs and raw labels of anything that `as_samples` takes, except `Samples`.
 
     Raises:
         DataError: the data is of another kind, empty, or not consistent.
@@ -82,10 +82,10 @@ def table_of(data: Data, *, where: str, ids: Sequence[str] | None = None) -> Tab
 def as_inputs(
     inputs: np.ndarray[Any, Any] | Tensor | Mapping[str, np.ndarray[Any, Any] | Tensor], where: str
 ) -> Inputs:
-    """Tokens from a mapping, vectors from an array of two dimensions, images from others.
+    """Tokens from a mapping, vectors from a two-dimensional array, images from others.
 
     Raises:
-        DataError: they are not fit.
+        DataError: the inputs are not valid.
     """
     if isinstance(inputs, Mapping):
         return as_tokens(inputs, where)
@@ -96,7 +96,7 @@ def as_vectors(vectors: np.ndarray[Any, Any] | Tensor, where: str) -> Vectors:
     """Vectors from numbers `(N, D)`, shared if they are float32.
 
     Raises:
-        DataError: another shape, something that is no number or not finite, or none at all.
+        DataError: another shape, values that are not finite numbers, or no vectors.
     """
     shape = tuple(vectors.shape)
     if len(shape) != 2 or 0 in shape:
@@ -135,7 +135,7 @@ def as_images(images: np.ndarray[Any, Any] | Tensor, where: str) -> ResidentImag
     """Images from an array of `(N, C, H, W)`, `(N, H, W, C)` or `(N, H, W)`, shared if it can be.
 
     Raises:
-        DataError: another shape, numbers that are not pixels, or none at all.
+        DataError: another shape, values that are not pixels, or no images.
     """
     shape = tuple(images.shape)
     if len(shape) not in (3, 4) or not _channel_axis(shape):
@@ -157,7 +157,7 @@ def as_images(images: np.ndarray[Any, Any] | Tensor, where: str) -> ResidentImag
 
 
 def _channel_axis(shape: tuple[int, ...]) -> int | None:
-    """1 for channels first, which wins where both could be; 3 for channels last."""
+    """1 for channels first, which is preferred if both are possible; 3 for channels last."""
     if len(shape) == 3 or shape[1] in (1, 3):
         return 1
     return 3 if shape[3] in (1, 3) else None
@@ -186,7 +186,7 @@ def _from_numpy(array: np.ndarray[Any, Any], where: str, kind: InputKind) -> Ten
     if array.dtype.kind not in "biuf":
         raise DataError(f"{where}: expected {kind} of numbers, got an array of {array.dtype}")
     with warnings.catch_warnings():
-        # A read-only array may be shared: samples are never written to.
+        # A read-only array can be shared, because samples are never written to.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
         return torch.from_numpy(np.ascontiguousarray(array))
 

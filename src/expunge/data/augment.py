@@ -1,7 +1,7 @@
-"""Random crop and flip of a whole batch at once, on the device where it lies.
+"""Random crop and flip of a whole batch at once, on its device.
 
-What is drawn is apart from what is done with it: processes that share a batch all draw for the
-whole of it, and each changes its own images.
+Drawing and applying are separate: processes that share a batch all draw for the whole batch, and
+each changes its own images.
 """
 
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from expunge.settings import Augmentation
 
 @dataclass(frozen=True, eq=False)
 class Changes:
-    """What is done to each image of a batch; what is None is not done to any."""
+    """The changes to each image of a batch; None means no change of this kind."""
 
     mirrored: Tensor | None
     """bool `(B,)`: which images are mirrored left to right."""
     offsets: Tensor | None
-    """int64 `(2, B)`: the row and the column of the padded image where the window begins."""
+    """int64 `(2, B)`: the row and the column of the padded image where the window starts."""
     padding: int
     """Zero pixels on every side of the padded image."""
 
     def take(self, images: slice) -> "Changes":
-        """The changes of some of the images."""
+        """The changes to some of the images."""
         return Changes(
             None if self.mirrored is None else self.mirrored[images],
             None if self.offsets is None else self.offsets[:, images],
@@ -37,7 +37,7 @@ def draw_changes(augmentation: Augmentation, count: int, generator: torch.Genera
     """Changes to `count` images, drawn on the generator's device.
 
     Draws one mirror per image, then a row and a column offset per image; the same generator state
-    gives the same result. Without changes to make, nothing is drawn.
+    gives the same result. If there is nothing to change, nothing is drawn.
     """
     mirrored = offsets = None
     padding = augmentation.crop_padding
@@ -52,7 +52,7 @@ def draw_changes(augmentation: Augmentation, count: int, generator: torch.Genera
 def augment(images: Tensor, changes: Changes) -> Tensor:
     """Images `(B, C, H, W)`, some mirrored, then padded with zeros and cropped back.
 
-    dtype, device and memory format are kept. Without changes to make, the input itself is returned.
+    dtype, device and memory format are kept. Without changes, the input itself is returned.
     """
     if changes.mirrored is None and changes.offsets is None:
         return images
@@ -83,7 +83,7 @@ def _flip(pixels: Tensor, mirrored: Tensor) -> Tensor:
 def _crop(pixels: Tensor, padding: int, offsets: Tensor) -> Tensor:
     """Pixels `(B, P, H, W, S)`, padded in H and W and cropped at each image's offset.
 
-    A window of a padded image is a run of its flattened numbers: it begins at the offset, and its
+    A window of a padded image is a run of its flattened numbers: it starts at the offset, and its
     rows are one padded width apart. So one contiguous copy per image cuts every window.
     """
     _, planes, height, width, step = pixels.shape
@@ -100,11 +100,11 @@ def _crop(pixels: Tensor, padding: int, offsets: Tensor) -> Tensor:
 
 
 def _select_runs(padded: Tensor, start: Tensor, run: int) -> Tensor:
-    """`run` numbers of every row of `padded` from its `start` on, `(B, run)`."""
+    """`run` numbers of every row of `padded`, from its `start`, `(B, run)`."""
     rows = torch.arange(len(padded), device=padded.device) * padded.shape[1]
     return padded.flatten().unfold(0, run, 1).index_select(0, rows + start)
 
 
 def _index_runs(padded: Tensor, start: Tensor, run: int) -> Tensor:
-    """What `_select_runs` gives, by advanced indexing."""
+    """The same as `_select_runs`, by advanced indexing."""
     return padded.unfold(1, run, 1)[torch.arange(len(padded), device=padded.device), start]

@@ -22,9 +22,9 @@ from expunge.errors import DataError
 from expunge.types import Inputs, Samples
 
 _FORMAT = 3
-"""Part of every key: to be raised when what is stored, or how it is decoded, changes."""
+"""Part of every key: raise it when the stored data, or how they are decoded, change."""
 _BROKEN = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, DataError)
-"""What reading a folder raises that is cut short or was meddled with."""
+"""What reading a truncated or modified folder raises."""
 
 
 def cached(
@@ -33,11 +33,10 @@ def cached(
     name: str,
     build: Callable[[Path], dict[Role, Samples]],
 ) -> dict[Role, Samples]:
-    """The samples stored under `key`, or what `build` makes and leaves in the folder it is given.
+    """The samples stored under `key`, else those that `build` makes, which are then stored.
 
-    What `build` writes to `ROLE.inputs.npy` there is taken for the images of that role: it need
-    not hold them in memory. The folder is written aside and renamed when whole; a broken one is
-    replaced.
+    `build` may write the images of a role to `ROLE.inputs.npy` in the folder it is given, so that
+    they need not fit in memory. The folder is renamed when complete; a damaged one is replaced.
 
     Raises:
         DataError: the cache cannot be written.
@@ -56,14 +55,14 @@ def cached(
         except OSError as error:
             raise DataError(
                 f"cannot write the cache of decoded data at {root} ({error.strerror}): "
-                "name another folder in EXPUNGE_CACHE"
+                "set EXPUNGE_CACHE to another folder"
             ) from error
         _write(aside, build(aside))
     return _read(folder, name)
 
 
 def decoding(spec: DataSpec) -> dict[str, object]:
-    """All that decoded inputs depend on besides the files."""
+    """Everything that decoded inputs depend on, except the files."""
     settings = (*OF_COLUMNS, *OF_SPLITS, *OF_IMAGES)
     return {"pillow": PIL.__version__, **{each: getattr(spec, each) for each in settings}}
 
@@ -85,7 +84,7 @@ def _write(folder: Path, parts: Mapping[Role, Samples]) -> None:
 
 
 def _tensors(inputs: Inputs) -> dict[str, Tensor]:
-    """What inputs are made of, by the names of their files."""
+    """The arrays of inputs, by file name."""
     if isinstance(inputs, Tokens):
         return inputs.tensors
     if isinstance(inputs, ResidentImages | Vectors):

@@ -15,10 +15,10 @@ from expunge.data.tables import Table, check_labels
 from expunge.errors import DataError, some, unknown
 
 LABEL_NAMES = ("label", "labels", "fine_label", "target", "targets", "class", "cls", "y")
-"""What a column of labels is usually called."""
+"""The usual names of a column of labels."""
 
 Columns = Mapping[str, Any]
-"""By name: lists of texts, as a CSV file has them, or columns of Arrow."""
+"""By name: lists of text from a CSV file, or Arrow columns."""
 
 _WHOLE = re.compile(r"0|-?[1-9]\d*")
 
@@ -26,14 +26,14 @@ _WHOLE = re.compile(r"0|-?[1-9]\d*")
 def table_of_columns(
     columns: Columns, spec: DataSpec, where: str, class_names: tuple[str, ...] | None = None
 ) -> Table:
-    """Tokens where there is a column `input_ids`; else vectors of all columns but label and id.
+    """Tokens if there is a column `input_ids`; else vectors of all columns except label and id.
 
-    The label is the column that the spec names, or one of a usual name; ids are those of the column
-    that it names, or of one called `id`. Labels and ids that are texts stay texts; those that are
-    all whole numbers, written plainly, are ordered as numbers.
+    The label is the column that the spec names, or one with a usual name; ids are the column that
+    the spec names, or the column `id`. Text labels and ids stay text; labels that are all plain
+    whole numbers are ordered as numbers.
 
     Raises:
-        DataError: a column is missing or not fit; names it.
+        DataError: a column is missing or not valid; the message names it.
     """
     label = _label_column(columns, spec, where)
     name = _id_column(columns, spec, where)
@@ -93,7 +93,7 @@ def _numbers(column: Any, where: str) -> np.ndarray[Any, np.dtype[np.float32]]:
     numbers = np.empty(len(values), np.float64)
     for row, value in enumerate(values):
         try:
-            # Python reads 1_000 as a number; nobody writes one so in a file.
+            # Python reads 1_000 as a number, but files do not use this form.
             numbers[row] = float("_" if isinstance(value, str) and "_" in value else value)
         except (TypeError, ValueError):
             raise DataError(f"{where}, row {row}: expected a number, got {value!r}") from None

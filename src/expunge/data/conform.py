@@ -1,4 +1,4 @@
-"""Images that are decoded already, with the channels and size that are asked for."""
+"""Convert decoded images to the requested channels and size."""
 
 import numpy as np
 import torch
@@ -13,10 +13,10 @@ from expunge.errors import DataError
 def conform(
     images: ResidentImages | StreamedImages, spec: DataSpec
 ) -> ResidentImages | StreamedImages:
-    """Images with the channels and size that the spec asks for.
+    """Images with the channels and size that the spec gives.
 
     Raises:
-        DataError: they are to be changed and are not of uint8.
+        DataError: they need a change and are not uint8.
     """
     if spec.image_size is None and spec.channels in (None, images.shape[0]):
         return images

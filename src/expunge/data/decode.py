@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from expunge.errors import DataError
 
 Encoded = bytes | Path | None
-"""A file's bytes, or where it lies; None where a row has no image."""
+"""A file's bytes or its path; None if a row has no image."""
 
 _ORIENTATION = 0x0112
 _GREY_MODES = ("1", "L", "LA", "La")
@@ -27,13 +27,13 @@ below it, handing the lock around costs more than it gains."""
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """What images are decoded to."""
+    """The format to decode images to."""
 
     channels: Literal[1, 3]
     height: int
     width: int
     cut: bool
-    """Whether images of other sizes are resized and cut; otherwise they are refused."""
+    """Whether to resize and crop images of other sizes; otherwise they are refused."""
 
 
 def find_format(
@@ -42,7 +42,7 @@ def find_format(
     image_size: int | None,
     where: str,
 ) -> Format:
-    """The format for all images: as asked, otherwise of the first image, RGB if any has colour.
+    """The format of all images: as requested, else that of the first, RGB if any has colour.
 
     Raises:
         DataError: there is no image, or one cannot be opened.
@@ -67,7 +67,8 @@ def decode_into(
     """Decode `rows`, given in chunks, into `out`, uint8 `(N, C, H, W)`.
 
     Raises:
-        DataError: an image is missing, cannot be decoded, or is of another size; names its row.
+        DataError: an image is missing, cannot be decoded, or has another size; the message names
+            its row.
     """
 
     def one(numbered: tuple[int, Encoded]) -> None:
@@ -91,23 +92,25 @@ def has_colour(image: Image.Image) -> bool:
 
 
 def convert(image: Image.Image, channels: Literal[1, 3]) -> Image.Image:
-    """The image turned upright, with these channels.
+    """The image rotated upright, with these channels.
 
     Raises:
-        DataError: it has more than 8 bits a channel.
+        DataError: it has more than 8 bits per channel.
     """
     if image.mode in _DEEP_MODES:
-        raise DataError(f"expected 8 bits a channel, got PIL mode {image.mode}: convert the images")
+        raise DataError(
+            f"expected 8 bits per channel, got PIL mode {image.mode}: convert the images"
+        )
     image = _upright(image)
     mode = "L" if channels == 1 else "RGB"
     return image if image.mode == mode else image.convert(mode)
 
 
 def fit(image: Image.Image, wanted: Format) -> Image.Image:
-    """The image in the wanted size.
+    """The image in the requested size.
 
     Raises:
-        DataError: it has another size and may not be changed.
+        DataError: it has another size and must not be resized.
     """
     size = (wanted.width, wanted.height)
     if image.size == size:
@@ -117,7 +120,7 @@ def fit(image: Image.Image, wanted: Format) -> Image.Image:
             f"the image is {image.height}x{image.width} but the first is "
             f"{wanted.height}x{wanted.width}: pass image_size to bring all to one size"
         )
-    # Resizes until the image just covers the size, and cuts out the centre.
+    # Resize until the image just covers the size, then crop the centre.
     return ImageOps.fit(image, size, Image.Resampling.BILINEAR)
 
 
@@ -142,7 +145,7 @@ def _any_colour(numbered: Iterator[tuple[int, Encoded]], where: str) -> bool:
 
 @contextmanager
 def _opened(encoded: Encoded, place: str) -> Iterator[Image.Image]:
-    """The image, not decoded yet; whatever goes wrong with it names its place."""
+    """Open the image without decoding it; errors inside the block name its place."""
     if encoded is None:
         raise DataError(f"{place} has no image")
     try:

@@ -1,4 +1,4 @@
-"""From what a source has to a dataset: holds out what is missing, keeps the numbers asked for."""
+"""Divide a source's parts into a dataset: hold out missing parts, and limit the numbers."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,8 @@ def divide(parts: Mapping[Role, Samples], spec: DataSpec) -> Dataset:
     """The dataset of `spec` from the parts that its source has.
 
     Raises:
-        ConfigError: validation samples are to be held out, and there are some.
+        ConfigError: validation samples are requested from the training data, but the source has
+            some.
         DataError: the parts do not fit together, or are too small to hold something out.
     """
     train, test, validation = parts["train"], parts.get("test"), parts.get("validation")

@@ -1,7 +1,7 @@
-"""What is known of a dataset without loading it: ids, labels, classes, shape, and its content.
+"""Facts of a dataset, known without loading it: ids, labels, classes, shape, content digests.
 
-Planning needs no more than this, and a model's data is frozen as this: what was held out, drawn or
-forgotten stays what it was when samples are gone later.
+Planning needs only these. They also freeze a model's data: what was held out, drawn or forgotten
+stays the same when samples are removed later.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROLES: tuple[Role, ...] = ("train", "validation", "test")
 _FORMAT = 2
-"""Part of every key: to be raised when what is kept, or how data are read, changes."""
+"""Part of every key: raise it when the facts, or how data are read, change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class Part:
     """Hex digest of every sample's input and label."""
     class_names: tuple[str, ...]
     touched: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By edit: the ids that it touched."""
+    """By edit: the ids of the samples it changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,16 +54,16 @@ class Facts:
     shape: tuple[int, ...]
     """Of one input."""
     fingerprint: str
-    """Hex digest of all content and of how it is divided; no paths, no times."""
+    """Hex digest of all content and its division; no paths, no times."""
     parts: Mapping[str, Part]
     """By role: `train`, `test` and perhaps `validation`."""
     held_out: tuple[str, ...] = ()
     """The roles that were taken from the training data."""
     mean: tuple[float, ...] | None = None
-    """Of each channel or feature of the training inputs; None where there is no such thing."""
+    """Per channel or feature of the training inputs; None for inputs without it."""
     std: tuple[float, ...] | None = None
     vocabulary: int | None = None
-    """One more than the largest token id of all samples; of tokens only."""
+    """One more than the largest token id of all samples; for tokens only."""
 
     @property
     def train(self) -> Part:
@@ -72,7 +72,7 @@ class Facts:
 
     @property
     def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-        """Mean and standard deviation, where there is such a thing."""
+        """Mean and standard deviation, or None."""
         return None if self.mean is None or self.std is None else (self.mean, self.std)
 
     @property
@@ -106,10 +106,10 @@ class Facts:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Facts:
-        """What `to_json` gave.
+        """The facts that `to_json` wrote.
 
         Raises:
-            KeyError, TypeError: the value is something else.
+            KeyError, TypeError: the value is not such facts.
         """
         names = tuple(value["class_names"])
         parts = {
@@ -167,10 +167,10 @@ def dataset_fingerprint(dataset: Dataset) -> str:
 
 
 def resolve(spec: DataSpec, cache: Path) -> Facts:
-    """The facts of the dataset that `spec` names: from the cache, or else by loading it.
+    """The facts of the dataset that `spec` names, from the cache or else by loading it.
 
-    Only what has not been seen before loads libraries: a source is known again by its files' sizes
-    and times of change, or by its name on the hub.
+    Only data not seen before load libraries: a source is recognised by its files' sizes and
+    modification times, or by its name on the Hub.
 
     Raises:
         DataError: the data cannot be read, or its cache cannot be written.
@@ -181,7 +181,7 @@ def resolve(spec: DataSpec, cache: Path) -> Facts:
         try:
             return Facts.from_json(json.loads(path.read_text("utf-8")))
         except (OSError, ValueError, KeyError, TypeError):
-            pass  # cut short or meddled with: read the data again
+            pass  # truncated or modified: read the data again
     facts = facts_of(load(spec, cache_dir=cache))
     if path is not None:
         try:
@@ -190,14 +190,14 @@ def resolve(spec: DataSpec, cache: Path) -> Facts:
                 aside.write_text(json.dumps(facts.to_json()), encoding="utf-8")
         except OSError as error:
             raise DataError(
-                f"cannot write what is known of {spec.source} to {path.parent} "
-                f"({error.strerror}): name another folder in EXPUNGE_CACHE"
+                f"cannot write the facts of {spec.source} to {path.parent} "
+                f"({error.strerror}): set EXPUNGE_CACHE to another folder"
             ) from error
     return facts
 
 
 def _key(spec: DataSpec) -> str | None:
-    """What the facts of `spec` are kept under; None where only a look at the data can tell."""
+    """The cache key of the facts of `spec`; None if it takes reading the data to know."""
     source = find_source(spec.source)
     stamp = source.stamp(spec.source)
     if stamp is None:

@@ -1,7 +1,7 @@
-"""A dataset as it was frozen: the same samples in the same order, whatever happened to the source.
+"""Load a dataset as its facts record it: the same samples in the same order.
 
-Samples that were forgotten may be gone from the source by now. Every other sample must still be
-there, unchanged.
+Forgotten samples may be gone from the source by now. Every other sample must still be there,
+unchanged.
 """
 
 import re
@@ -27,18 +27,18 @@ _CONTENT_ID = re.compile(r"[0-9a-f]{16}(-\d+)?")
 def load_frozen(
     spec: DataSpec, facts: Facts, forgotten: Collection[str], cache: Path | None
 ) -> Dataset:
-    """The dataset that `facts` describes, from where `spec` says, before any edit.
+    """The dataset that `facts` describes, read from the source of `spec`, before any edit.
 
-    Of `forgotten`, ids of training samples, some may be gone; the result then lacks them.
+    Training samples whose ids are in `forgotten` may be gone; the result then lacks them.
 
     Raises:
-        DataError: a sample is missing or changed that is not among `forgotten`.
+        DataError: a sample that is not in `forgotten` is missing or changed.
     """
     parts = read_parts(spec, cache)
     try:
         dataset = divide(parts, spec)
     except DataError:
-        dataset = None  # too few are left to divide; the frozen division may hold all the same
+        dataset = None  # too few are left to divide, but the frozen division may still apply
     if dataset is not None and dataset_fingerprint(dataset) == facts.fingerprint:
         return dataset
     gone = set(forgotten)
@@ -64,9 +64,9 @@ def rows_of(part: Part, ids: Collection[str]) -> list[int]:
 def _restored(
     part: Part, parts: Mapping[Role, Samples], role: Role, gone: set[str], spec: DataSpec
 ) -> Samples:
-    """The samples of one role, by id, from whichever part of the source they lie in now."""
+    """The samples of one role, by id, from whichever part of the source has them now."""
     missing = list(part.ids)
-    # What was held out of the training data lies in the source's training part.
+    # Samples held out of the training data are in the source's training part.
     for source in (parts.get(role), parts.get("train")):
         if source is None:
             continue
@@ -84,13 +84,13 @@ def _restored(
 
 
 def _by_digest(samples: Samples, part: Part, gone: set[str]) -> Samples:
-    """Those of `samples` that the part holds unchanged, in its order, with its class numbers.
+    """Those of `samples` that are unchanged in the part, in its order, with its class numbers.
 
-    Where fewer of several equal samples are there than were, those in `gone` are the missing ones.
+    If some of several equal samples are missing, those in `gone` count as the missing ones.
     """
     place = {name: row for row, name in enumerate(samples.ids)}
     names = {name: number for number, name in enumerate(part.class_names)}
-    # A class whose samples are all gone shifts the numbers of those after it.
+    # If all samples of a class are gone, the numbers of later classes shift.
     classes = torch.tensor([names.get(name, -1) for name in samples.class_names])
     labels = classes[samples.labels]
     digests = sample_digests(samples.inputs, labels)
@@ -98,7 +98,7 @@ def _by_digest(samples: Samples, part: Part, gone: set[str]) -> Samples:
     for name, digest in zip(part.ids, part.digests, strict=True):
         if name in place and digests[place[name]] == digest:
             rows[name] = place[name]
-    # Ids that are hashes of content number equal samples: when one is gone, another has its id.
+    # Hash ids number equal samples, so when one is gone another takes its id.
     spare: dict[str, list[int]] = {}
     for row in sorted(set(range(len(samples))) - set(rows.values())):
         spare.setdefault(digests[row], []).append(row)

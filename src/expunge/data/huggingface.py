@@ -1,4 +1,4 @@
-"""Datasets that the Hugging Face library reads: from the hub, from parquet files, from images."""
+"""Datasets read by the Hugging Face library: from the Hub, parquet files or image folders."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ from expunge.errors import ConfigError, DataError, some, unknown
 from expunge.types import Samples
 
 HfDataset = Any
-"""`datasets.Dataset`: the library is optional, so nothing of it is imported with this module."""
+"""`datasets.Dataset`: the library is optional, so this module does not import it."""
 
 _IMAGE_NAMES = ("image", "img", "images", "pixel_values", "jpg", "png")
 _TEST_NAMES = ("test", "validation", "valid", "val")
@@ -32,7 +32,7 @@ _CHUNK = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """Where images, labels and ids are."""
+    """The columns of images, labels and ids."""
 
     image: str
     label: str
@@ -40,16 +40,16 @@ class Columns:
 
 
 def is_dataset(data: object) -> bool:
-    """Whether this is one split of a Hugging Face dataset."""
+    """Whether `data` is one split of a Hugging Face dataset."""
     datasets = sys.modules.get("datasets")
     return datasets is not None and isinstance(data, datasets.Dataset)
 
 
 def open_folder(folder: Path, config: str | None, scratch: Path) -> dict[str, HfDataset]:
-    """The splits of a folder of parquet files or images; what is written goes to `scratch`.
+    """The splits of a folder of parquet files or images; temporary files go to `scratch`.
 
     Raises:
-        DataError: the folder holds no dataset, or a file in it is broken.
+        DataError: the folder holds no dataset, or a file in it is damaged.
     """
     datasets = _library()
     with _quiet(datasets):
@@ -63,10 +63,10 @@ def open_folder(folder: Path, config: str | None, scratch: Path) -> dict[str, Hf
 
 
 def open_hub(name: str, config: str | None) -> dict[str, HfDataset]:
-    """The splits of a dataset on the hub, or of its copy in the library's own cache.
+    """The splits of a dataset on the Hub, or of its copy in the library's cache.
 
     Raises:
-        DataError: there is no such dataset, it cannot be reached, or it cannot be read.
+        DataError: the dataset does not exist, or cannot be reached or read.
     """
     datasets = _library()
     with _quiet(datasets), _offline_where_unreachable(datasets, name):
@@ -85,12 +85,12 @@ def open_hub(name: str, config: str | None) -> dict[str, HfDataset]:
 def read_splits(
     splits: Mapping[str, HfDataset], spec: DataSpec, folder: Path, name: str
 ) -> dict[Role, Samples]:
-    """Samples of the splits that have a role: images if there is a column of them, else by columns.
+    """Samples of the splits that have a role: images if a column has them, else other columns.
 
     Decoded images become files `ROLE.inputs.npy` in `folder`.
 
     Raises:
-        DataError: a split or a column is not there or not fit.
+        DataError: a split or a column is missing or not valid.
     """
     chosen = {role: splits[split] for role, split in choose_splits(tuple(splits), spec).items()}
     if not _has_numbers(chosen["train"], spec):
@@ -100,10 +100,10 @@ def read_splits(
 
 
 def choose_splits(names: Sequence[str], spec: DataSpec) -> dict[Role, str]:
-    """Which split is `train`, `test` and `validation`; the last two only where there is one.
+    """Which split is `train`, `test` and `validation`; the last two only if present.
 
     Raises:
-        DataError: a split that is asked for is not there, or none can be taken for training.
+        DataError: a requested split is missing, or no split can be used for training.
     """
     roles: dict[Role, str] = {}
     every: tuple[Role, ...] = ("train", "test", "validation")
@@ -135,7 +135,7 @@ def decode_splits(splits: dict[Role, HfDataset], spec: DataSpec, folder: Path) -
     All splits get one format: RGB if any image in any of them has colour.
 
     Raises:
-        DataError: a column is not there or not fit, or an image cannot be decoded.
+        DataError: a column is missing or not valid, or an image cannot be decoded.
     """
     columns = {
         role: find_columns(split, spec, f"{spec.source}, split {role}")
@@ -158,7 +158,7 @@ def decode_splits(splits: dict[Role, HfDataset], spec: DataSpec, folder: Path) -
             dtype=np.uint8,
             shape=(len(split), wanted.channels, wanted.height, wanted.width),
         )
-        # Labels and ids first: they are quick, and where they fail nothing was decoded in vain.
+        # Labels and ids first: they are quick, and if they fail no time is lost on decoding.
         where, column = sources[role].where, columns[role].id
         labels, class_names = _labels(split, columns[role].label, where)
         ids = () if column is None else given_ids(_values(split, column), where)
@@ -169,10 +169,10 @@ def decode_splits(splits: dict[Role, HfDataset], spec: DataSpec, folder: Path) -
 
 
 def table_of_dataset(dataset: HfDataset, *, where: str, ids: tuple[str, ...] = ()) -> Table:
-    """The table of one split, in memory, its columns found by their types and names.
+    """The table of one split, in memory, with columns found by their types and names.
 
     Raises:
-        DataError: there is no column of inputs or labels, or an image cannot be decoded.
+        DataError: a column of inputs or labels is missing, or an image cannot be decoded.
     """
     spec = DataSpec(source=where)
     if _has_numbers(dataset, spec):
@@ -192,7 +192,7 @@ def find_columns(dataset: HfDataset, spec: DataSpec, where: str) -> Columns:
     """The columns that the spec names, otherwise found by type, otherwise by a usual name.
 
     Raises:
-        DataError: there is no such column, or several could be meant.
+        DataError: no column matches, or several do.
     """
     features = dataset.features
     found = {}
@@ -220,7 +220,7 @@ def find_columns(dataset: HfDataset, spec: DataSpec, where: str) -> Columns:
 
 
 def _has_numbers(dataset: HfDataset, spec: DataSpec) -> bool:
-    """Whether the inputs are tokens or columns of numbers, and not images."""
+    """Whether the inputs are tokens or columns of numbers, not images."""
     features = dataset.features
     if spec.image_column is not None or any(
         type(feature).__name__ == "Image" or name in _IMAGE_NAMES
@@ -240,7 +240,7 @@ def _by_columns(split: HfDataset, role: Role, spec: DataSpec) -> Table:
     if split.info.builder_name == "csv":
         raise DataError(
             f"{spec.source}: CSV files in a folder must be called train.csv, test.csv and "
-            "validation.csv, and then are read as they are written"
+            "validation.csv, and are then read verbatim"
         )
     return table_of_columns(_columns(split), spec, where, _class_names(split, spec))
 
@@ -251,14 +251,14 @@ def _columns(dataset: HfDataset) -> dict[str, Any]:
 
 
 def _class_names(dataset: HfDataset, spec: DataSpec) -> tuple[str, ...] | None:
-    """What the numbers of the label column stand for, if its type says."""
+    """The class names of the label column, if its type has them."""
     known = [name for name in LABEL_NAMES if name in dataset.features]
     feature = dataset.features.get(spec.label_column or next(iter(known), None))
     return tuple(feature.names) if type(feature).__name__ == "ClassLabel" else None
 
 
 class _Encoded:
-    """The encoded images of one column, in chunks, as often as they are asked for."""
+    """The encoded images of one column, in chunks; can be iterated several times."""
 
     def __init__(self, dataset: HfDataset, column: str, where: str) -> None:
         image = _library().Image(decode=False)
@@ -312,7 +312,7 @@ def _library() -> ModuleType:
 
 @contextmanager
 def _quiet(datasets: ModuleType) -> Iterator[None]:
-    """No progress bars and no log lines of the library; its settings are put back."""
+    """Silence the library's progress bars and log for the block, then restore its settings."""
     bars = not datasets.are_progress_bars_disabled()
     level = datasets.logging.get_verbosity()
     datasets.disable_progress_bars()
@@ -327,14 +327,14 @@ def _quiet(datasets: ModuleType) -> Iterator[None]:
 
 @contextmanager
 def _offline_where_unreachable(datasets: ModuleType, name: str) -> Iterator[None]:
-    """Only the library's own cache where the hub does not answer, instead of long retries."""
+    """Use only the library's cache if the Hub does not respond, instead of long retries."""
     from huggingface_hub import HfApi
 
     before = datasets.config.HF_HUB_OFFLINE
     try:
         HfApi().dataset_info(name, timeout=10)
     except Exception as error:
-        # With a response, the hub was reached; load_dataset then has the better message.
+        # A response means the Hub was reached; load_dataset then has the better message.
         if getattr(error, "response", None) is None:
             datasets.config.HF_HUB_OFFLINE = True
     try:

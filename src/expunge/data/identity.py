@@ -1,4 +1,4 @@
-"""What tells samples, and whole datasets, apart: ids and fingerprints."""
+"""Ids of samples and fingerprints of datasets."""
 
 import hashlib
 from collections import Counter
@@ -15,15 +15,14 @@ _BATCH = 1024
 
 
 def content_ids(inputs: Inputs) -> tuple[str, ...]:
-    """An id of every sample: 16 hex digits of the hash of its shape and bytes.
+    """An id for every sample: 16 hex digits of the hash of its shape and bytes.
 
-    Of tokens, what pads them at the end has no part in it, so that an id does not depend on the
-    longest of the others. The second of several identical samples gets `-1` after it, the third
-    `-2`, and so on.
+    Padding at the end of tokens does not count, so that an id does not depend on the longest
+    sample. The second of several identical samples gets the suffix `-1`, the third `-2`, and so on.
     """
     seen: Counter[str] = Counter()
     ids = []
-    # Of tokens the shape is the padded length, which is not the sample's own.
+    # The shape of tokens is the padded length, which does not belong to the sample.
     shape = b"" if inputs.kind == "tokens" else repr(inputs.shape).encode()
     for batch in _in_order(inputs):
         for content in _contents(batch):
@@ -52,7 +51,7 @@ def given_ids(values: Sequence[object], where: str) -> tuple[str, ...]:
 def fingerprint(
     inputs: Inputs, labels: Tensor, ids: Iterable[str], class_names: Iterable[str]
 ) -> str:
-    """Hex digest of all that samples are: inputs, labels, ids and class names."""
+    """Hex digest of everything in the samples: inputs, labels, ids and class names."""
     digest = hashlib.blake2b(repr(inputs.shape).encode(), digest_size=16)
     for batch in _in_order(inputs):
         for name, tensor in _named(batch):
@@ -68,7 +67,7 @@ def fingerprint(
 def sample_digests(inputs: Inputs, labels: Tensor) -> tuple[str, ...]:
     """16 hex digits for every sample: the hash of its input's bytes and its label.
 
-    Of tokens, what pads them at the end has no part in it, as in their ids.
+    Padding at the end of tokens does not count, as in ids.
     """
     found: list[str] = []
     classes = labels.tolist()
@@ -86,12 +85,12 @@ def _in_order(inputs: Inputs) -> Iterator[Batch]:
 
 
 def _named(batch: Batch) -> list[tuple[str, Tensor]]:
-    """The tensors of a batch; the only one of images and of vectors has no name."""
+    """The tensors of a batch by name; the only tensor of images or vectors has an empty name."""
     return [("", batch)] if isinstance(batch, Tensor) else sorted(batch.items())
 
 
 def _contents(batch: Batch) -> Iterator[bytes]:
-    """What each sample of a batch is, in bytes; of tokens, up to where the padding starts."""
+    """The bytes of each sample of a batch; for tokens, without the padding at the end."""
     if isinstance(batch, Tensor):
         for sample in batch.numpy():
             yield sample.tobytes()

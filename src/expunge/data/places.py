@@ -1,4 +1,4 @@
-"""Where decoded data are kept, and whether a source is what it was when it was last read."""
+"""Where decoded data are kept, and whether a source's files have changed."""
 
 import hashlib
 import os
@@ -6,13 +6,13 @@ from pathlib import Path
 
 
 def default_cache() -> Path:
-    """The folder that `EXPUNGE_CACHE` names, otherwise `~/.cache/expunge/data`."""
+    """The folder in `EXPUNGE_CACHE`, otherwise `~/.cache/expunge/data`."""
     named = os.environ.get("EXPUNGE_CACHE")
     return Path(named).expanduser() if named else Path.home() / ".cache" / "expunge" / "data"
 
 
 def files_digest(folder: Path) -> str:
-    """Hex digest of where a folder, or a file, is, and of its files' names, sizes and times."""
+    """Hex digest of a file's or folder's path and of its files' names, sizes and times."""
     digest = hashlib.blake2b(str(folder.resolve()).encode(), digest_size=16)
     for path in sorted(folder.rglob("*")) if folder.is_dir() else [folder]:
         if path.is_file():

@@ -1,4 +1,4 @@
-"""The populations that a model is asked about; nothing here loads PyTorch."""
+"""The populations to evaluate a model on; nothing here loads PyTorch."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ if TYPE_CHECKING:
     from expunge.types import Dataset, Samples
 
 POPULATIONS = ("train", "test", "validation", "triggered")
-"""Their names: all training samples, after edits; all test samples; the samples held out for
-choosing settings, where there are any; all test samples with an edit's trigger in each, where the
-data has such an edit."""
+"""Their names: all training samples, after edits; all test samples; the validation samples, if the
+data have any; all test samples with an edit's trigger, if the data have such an edit."""
 
 
 def population_of(dataset: Dataset, name: str, spec: DataSpec) -> Samples:
@@ -25,7 +24,7 @@ def population_of(dataset: Dataset, name: str, spec: DataSpec) -> Samples:
         spec: whose edit has the trigger.
 
     Raises:
-        ConfigError: there is no such population, or these data have none.
+        ConfigError: no population has this name, or these data do not have it.
         DataError: the trigger does not fit the test samples.
     """
     if name == "train":

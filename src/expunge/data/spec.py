@@ -25,41 +25,41 @@ class DataSpec:
 
     source: str
     """`digits`, `breast_cancer`, a `.csv` or `.parquet` file, a folder of parquet files or images,
-    an `.npz` file, `package.module:callable`, or a hub id."""
+    an `.npz` file, `package.module:callable`, or a Hub id."""
     name: str | None = None
-    """What tables call the dataset; otherwise named after the source."""
+    """The dataset's name in tables; by default from the source."""
     config: str | None = None
-    """Configuration of a hub dataset that has several."""
+    """Configuration of a Hub dataset that has several."""
     image_column: str | None = None
-    """Column with the images; otherwise found by its type or a usual name."""
+    """Column with the images; by default found by its type or a usual name."""
     label_column: str | None = None
-    """Column with the labels; otherwise found by its type or a usual name."""
+    """Column with the labels; by default found by its type or a usual name."""
     id_column: str | None = None
-    """Column with a unique name of every sample; otherwise ids are hashes of the inputs."""
+    """Column with a unique id per sample; by default ids are hashes of the inputs."""
     image_size: int | None = None
-    """Height and width in pixels: the shorter side is resized, then the centre is cut out."""
+    """Height and width in pixels: the shorter side is resized, then the centre is cropped."""
     channels: Literal[1, 3] | None = None
-    """1 for grey, 3 for RGB; otherwise RGB if any image has colour."""
+    """1 for grey, 3 for RGB; by default RGB if any image has colour."""
     train_split: str | None = None
-    """Split to train on; otherwise `train`, or the only one."""
+    """Split to train on; by default `train`, or the only split."""
     test_split: str | None = None
-    """Split to test on; otherwise `test`, `validation`, `valid` or `val`."""
+    """Split to test on; by default `test`, `validation`, `valid` or `val`."""
     validation_split: str | None = None
-    """Split to select on; otherwise `validation_fraction` of the training samples."""
+    """Split for validation; by default `validation_fraction` of the training samples."""
     test_fraction: float = 0.2
-    """Share of every class that is held out for testing where the source has no test split."""
+    """Share of every class to hold out for testing if the source has no test split."""
     validation_fraction: float = 0.0
-    """Share of every class of the training samples that is held out for validation."""
+    """Share of every class of the training samples to hold out for validation."""
     train_limit: int | None = None
-    """Train on this many samples only, drawn evenly from the classes."""
+    """Train on only this many samples, drawn in proportion from the classes."""
     test_limit: int | None = None
-    """Test on this many samples only, drawn evenly from the classes."""
+    """Test on only this many samples, drawn in proportion from the classes."""
     seed: int = 0
-    """Of what is held out, of the limits and of the edits."""
+    """Seed of what is held out, of the limits and of the edits."""
     # A hash may leave fields out, and a mapping has none.
     edits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
-    """Changes of the training samples by their names, each with its settings; in a recipe
-    `[data.edits.NAME]`. They are applied in the order of their names."""
+    """Edits of the training samples by name, each with its settings; in a recipe
+    `[data.edits.NAME]`. They are applied in alphabetical order."""
 
     def __post_init__(self) -> None:
         if not self.source.strip():
@@ -90,10 +90,10 @@ class DataSpec:
 
 
 def refuse(spec: DataSpec, *settings: str) -> None:
-    """Refuse settings that do not apply to the source, or to what is in it.
+    """Refuse settings that do not apply to the source or its content.
 
     Raises:
-        ConfigError: one of them is given; names it.
+        ConfigError: one of them is given; the message names it.
     """
     given = [each for each in settings if getattr(spec, each) is not None]
     if given:

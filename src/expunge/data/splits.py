@@ -1,4 +1,4 @@
-"""Parts of labelled samples: held out per class, limited in number, chosen by index."""
+"""Subsets of labelled samples: held out per class, limited in number, chosen by index."""
 
 import hashlib
 from dataclasses import replace
@@ -11,7 +11,7 @@ from expunge.types import Samples
 
 
 def stratified(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Indices kept and held out: of every class, `fraction` of it, rounded, is held out.
+    """Indices kept and held out: `fraction` of every class, rounded, is held out.
 
     Both ascend, are disjoint, and together are all indices of `labels`, int64 `(N,)`.
     """
@@ -22,7 +22,7 @@ def stratified(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tens
 def limited(labels: Tensor, count: int, seed: int) -> Tensor:
     """Ascending indices of `count` samples, all if there are fewer, in the classes' proportions.
 
-    What rounding down leaves over goes to the classes with the largest remainders.
+    The remainder after rounding down goes to the classes with the largest fractions.
     """
     if count >= len(labels):
         return torch.arange(len(labels))
@@ -35,7 +35,7 @@ def limited(labels: Tensor, count: int, seed: int) -> Tensor:
 
 
 def subset(samples: Samples, index: Tensor) -> Samples:
-    """The samples at `index`, int64 `(M,)`; inputs are a view, the fingerprint its own."""
+    """The samples at `index`, int64 `(M,)`; inputs are a view, the fingerprint is new."""
     if torch.equal(index, torch.arange(len(samples))):
         return samples
     digest = hashlib.blake2b(samples.fingerprint.encode(), digest_size=16)
@@ -50,7 +50,7 @@ def subset(samples: Samples, index: Tensor) -> Samples:
 
 
 def _divide(labels: Tensor, counts: list[int], seed: int) -> tuple[Tensor, Tensor]:
-    """Indices left and drawn, where `counts` are drawn of the classes in ascending order."""
+    """Indices left and drawn; `counts` is how many to draw of each class, in ascending order."""
     generator = np.random.default_rng(seed)
     drawn = torch.zeros(len(labels), dtype=torch.bool)
     for label, count in zip(torch.unique(labels).tolist(), counts, strict=True):

@@ -12,7 +12,7 @@ _LEVELS = torch.arange(256, dtype=torch.float64) / 255
 
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
-"""Mean and standard deviation, one of each a channel or feature."""
+"""Mean and standard deviation per channel or feature."""
 
 
 def input_statistics(samples: Samples) -> Statistics | None:
@@ -31,7 +31,7 @@ def input_statistics(samples: Samples) -> Statistics | None:
 
 
 def _of_features(samples: Samples) -> Statistics:
-    """In two passes: the mean of squares of features far from zero would cancel."""
+    """In two passes, because the one-pass formula cancels for features far from zero."""
     total = torch.zeros(samples.inputs.shape, dtype=torch.float64)
     for batch in _batches(samples):
         total += batch.double().sum(0)
@@ -51,7 +51,7 @@ def _batches(samples: Samples) -> Iterator[Tensor]:
 
 
 def _of_channels(samples: Samples) -> Statistics:
-    """On the scale that a network sees: uint8 pixels divided by 255, float32 as they are."""
+    """On the network's scale: uint8 pixels divided by 255, float32 unchanged."""
     total = torch.zeros(samples.inputs.shape[0], dtype=torch.float64)
     squares = torch.zeros_like(total)
     counts = torch.zeros(len(total), 256, dtype=torch.int64)

@@ -1,4 +1,4 @@
-"""Inputs with labels as their source gives them, and how those become class indices."""
+"""Inputs with the labels of their source, and how those become class indices."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,13 +28,13 @@ class Table:
     inputs: Inputs
     labels: Labels
     where: str
-    """What messages call it."""
+    """Its name in messages."""
     class_names: tuple[str, ...] | None = None
-    """What the label numbers stand for, if the source says."""
+    """The class names of the label numbers, if the source has them."""
     ids: tuple[str, ...] = ()
-    """A unique name of every sample; where empty, the hashes of the inputs."""
+    """A unique id per sample; if empty, ids are hashes of the inputs."""
     features: tuple[str, ...] = ()
-    """What the numbers of vectors are, in their order, if the source says."""
+    """The names of the features of vectors, in order, if the source has them."""
 
     def __post_init__(self) -> None:
         count = len(self.inputs)
@@ -74,7 +74,7 @@ def check_labels(values: object, where: str) -> Labels:
     if len(negative):
         raise DataError(
             f"{where}: {len(negative)} labels are negative, the first in row {negative[0]}: "
-            "expected class numbers from 0 on; such a split may have no labels at all"
+            "expected class numbers from 0; such a split may be unlabelled"
         )
     return labels.astype(np.int64)
 
@@ -82,8 +82,7 @@ def check_labels(values: object, where: str) -> Labels:
 def shared_classes(tables: Sequence[Table]) -> tuple[Labels, tuple[str, ...]]:
     """The labels of all classes in the order of their indices, and the names of the classes.
 
-    Named classes keep their numbers. Otherwise the classes are the labels that occur in any of
-    the tables, sorted.
+    Named classes keep their numbers. Otherwise the classes are the sorted labels of all tables.
 
     Raises:
         DataError: the tables disagree about the classes.
@@ -149,8 +148,8 @@ def join(tables: Mapping[Role, Table], name: str) -> dict[Role, Samples]:
     for table in tables.values():
         if table.features != first.features:
             raise DataError(
-                f"{table.where}: expected the columns {some(first.features)}, in the order in "
-                f"which {first.where} has them, got {some(table.features)}"
+                f"{table.where}: expected the columns {some(first.features)}, in the order of "
+                f"{first.where}, got {some(table.features)}"
             )
     length = max(table.inputs.shape[0] for table in tables.values())
     return {

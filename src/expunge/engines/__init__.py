@@ -1,6 +1,6 @@
-"""Who makes the missing nodes of a graph: this process, several, or other machines.
+"""Engines make the missing nodes of a graph: in this process, in several, or on other machines.
 
-No engine knows a kind of node, and no study knows an engine.
+Engines know nothing of the kinds of nodes, and studies know nothing of engines.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ __all__ = ["ENGINES", "Engine", "Shard", "Watch", "check_devices", "run"]
 
 
 def check_devices(engine: Engine, devices: int) -> None:
-    """Refuse several devices for any engine but `here`, before processes are started for them.
+    """Refuse several devices with any engine except `here`, before starting processes for them.
 
     Raises:
-        ConfigError: the engine cannot have several devices.
+        ConfigError: the engine does not support several devices.
     """
     if devices > 1 and (engine.name != "here" or engine.shard is not None):
         other = f"shard {engine.shard}" if engine.shard is not None else f"engine {engine.name}"
         raise ConfigError(
-            f"{other} and devices={devices} cannot be had together: devices train together under "
+            f"{other} and devices={devices} cannot be combined: devices train together only under "
             "--engine here"
         )
 
@@ -42,11 +42,11 @@ def run(
 ) -> int:
     """Make the nodes of `graph` that are not in its store.
 
-    `runtime`, if there is one, is what nodes of this process share from graph to graph.
+    `runtime`, if given, is shared by this process's nodes from graph to graph.
     Returns how many nodes are left to other shards: none, unless the engine is a shard.
 
     Raises:
-        ConfigError: the engine cannot do what is asked of it.
+        ConfigError: the engine cannot be used with these settings.
         ExpungeError: a node fails; what was made before it stays in the store.
     """
     check_devices(engine, place.devices)

@@ -1,4 +1,4 @@
-"""Which engine makes the missing nodes, and how."""
+"""The choice of an engine and its settings."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ ENGINES = ("here", "processes", "ray", "slurm")
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:
-    """One of several runs of the same graph over one store, each of which makes a share of it."""
+    """One of several runs of the same graph on one store, each of which makes a share of it."""
 
     number: int
-    """Which of them: 1, 2, ..."""
+    """Which shard: 1, 2, ..."""
     count: int
-    """How many there are."""
+    """How many shards."""
     waits: bool = False
-    """Whether it also waits for what only others need, as a search must before its next round."""
+    """Whether it also waits for what only others need, as a search must between rounds."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.number <= self.count:
@@ -31,15 +31,15 @@ class Shard:
             )
 
     def __str__(self) -> str:
-        """As `parse` reads it."""
+        """The text that `parse` reads."""
         return f"{self.number}/{self.count}"
 
     @classmethod
     def parse(cls, text: str, *, waits: bool = False) -> Shard:
-        """The shard that is written `i/N`.
+        """The shard written as `i/N`.
 
         Raises:
-            ConfigError: it is not written so, or i is not 1 to N.
+            ConfigError: the text is not of this form, or i is not from 1 to N.
 
         >>> str(Shard.parse("2/4"))
         '2/4'
@@ -50,33 +50,33 @@ class Shard:
         return cls(number=int(found[1]), count=int(found[2]), waits=waits)
 
     def owns(self, node_id: str) -> bool:
-        """Whether a node is of this shard's share."""
+        """Whether a node is in this shard's share."""
         return self.owner(node_id) == self.number
 
     def owner(self, node_id: str) -> int:
-        """The number of the shard whose share a node is of: its id says it."""
+        """The number of the shard whose share a node is in, which follows from its id."""
         return int(node_id.rpartition("-")[2], 16) % self.count + 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """Which engine makes nodes, and how.
+    """Which engine makes nodes, and its settings.
 
     Raises:
-        ConfigError: there is no such engine, or it does not take what it is given.
+        ConfigError: no engine has this name, or it does not take these settings.
     """
 
     name: str = "here"
     """One of `ENGINES`."""
     workers: int | None = None
-    """How many nodes, or jobs of `slurm`, are at work at the same time; None: one a core for
-    `processes`, what the cluster has for `ray`, 64 for `slurm`."""
+    """How many nodes, or jobs for `slurm`, run in parallel; None: one per core for `processes`,
+    what the cluster has for `ray`, 64 for `slurm`."""
     keep_going: bool = False
-    """Whether a node that fails ends only what needs it."""
+    """Whether a failed node stops only the nodes that need it."""
     shard: Shard | None = None
     """The share of the graph that `here` makes; None: all of it."""
     slurm: Mapping[str, Any] = field(default_factory=dict)
-    """What `slurm` asks of the cluster, by submitit's names, such as `slurm_partition`."""
+    """What `slurm` requests from the cluster, with submitit's names, such as `slurm_partition`."""
 
     def __post_init__(self) -> None:
         if self.name not in ENGINES:
@@ -85,8 +85,8 @@ class Engine:
             raise ConfigError(f"workers must be 1 or more, got {self.workers}")
         if self.shard is not None and (self.name != "here" or (self.workers or 1) > 1):
             raise ConfigError(
-                f"--shard {self.shard} is made by one process: leave out --engine and --workers, "
-                "and start more shards instead"
+                f"--shard {self.shard} runs in one process: leave out --engine and --workers, and "
+                "start more shards instead"
             )
         if self.name == "here" and (self.workers or 1) > 1:
             raise ConfigError(

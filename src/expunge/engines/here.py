@@ -1,4 +1,4 @@
-"""The engine `here`: one node after another, in this process."""
+"""The engine `here`: makes one node after another, in this process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from expunge.graph.runtime import Place, Runtime
 def run_here(
     plan: Plan, place: Place, watch: Watch, *, keep_going: bool = False, runtime: Runtime | None
 ) -> None:
-    """Make the missing nodes of `plan`. It alone takes several devices.
+    """Make the missing nodes of `plan`. Only this engine supports several devices.
 
     Raises:
         ExpungeError: a node fails; what was made before it stays in the store.

@@ -1,6 +1,6 @@
-"""The engine `processes`: several processes of one machine fill the store.
+"""The engine `processes`: several processes on one machine fill the store.
 
-Small networks cannot use the cores of a processor together; several of them at once can.
+One small network cannot use all cores of a processor; several in parallel can.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from expunge.graph.runtime import Place, Runtime
 from expunge.runs import Node, Store, available_cores
 
 _Step: TypeAlias = tuple[str, int, int, int]
-"""What progress is told: task, done, total, images."""
+"""The arguments of the progress callback: task, done, total, images."""
 _News: TypeAlias = "SimpleQueue[_Step | None]"
 
 _SECONDS_BETWEEN_STEPS = 0.2
 _LOADED = ("expunge.graph.kinds", "expunge.training.fit", "lightning_fabric", "sklearn.svm")
-"""What all workers need, loaded once."""
+"""What all workers import; the fork server imports it once."""
 
 
 def run_in_processes(
     plan: Plan, place: Place, watch: Watch, workers: int | None, *, keep_going: bool = False
 ) -> None:
-    """Make the missing nodes of `plan`, so many at a time; one a core unless told.
+    """Make the missing nodes of `plan`, `workers` at a time; by default one per core.
 
     Raises:
-        ConfigError: a process ended without an answer.
+        ConfigError: a process ended without a result.
         ExpungeError: a node fails; what was made before it stays in the store.
     """
     schedule = Schedule(plan, keep_going=keep_going)
@@ -56,15 +56,15 @@ def run_in_processes(
 
 
 class _Pool:
-    """Processes with a runtime each, whose news go to this process's watch."""
+    """Worker processes, each with a runtime; they report progress to this process's watch."""
 
     def __init__(self, plan: Plan, place: Place, watch: Watch, workers: int) -> None:
         self.graph = plan.graph
         self.place = place
         self.watch = watch
         self.workers = workers
-        # A fork of a process with threads may wait for ever: they are forks of one without, which
-        # has loaded what all of them need.
+        # Forking a process with threads may deadlock, so workers are forks of a server process
+        # without threads, which has imported what they need.
         self._processes = multiprocessing.get_context("forkserver")
         self._processes.set_forkserver_preload([__name__, *_LOADED])
         self._news: _News = self._processes.SimpleQueue()
@@ -81,16 +81,16 @@ class _Pool:
         )
 
     def run(self, schedule: Schedule) -> None:
-        """Give out nodes as they may begin, until all are made.
+        """Submit nodes as they become ready, until all are made.
 
         Raises:
-            ConfigError: a process ended without an answer.
-            ExpungeError: a node fails; those that have not begun are left.
+            ConfigError: a process ended without a result.
+            ExpungeError: a node fails; those that have not started are left.
         """
         running: dict[Future[float | None], Node] = {}
         try:
             while not schedule.done:
-                # No more are given out than can begin: which comes next is seen when one is free.
+                # Submit only what can start now, so that a free worker gets the best ready node.
                 while len(running) < self.workers and (node := schedule.next()) is not None:
                     label = self.graph.labels[node.id]
                     running[self._executor.submit(_work, node.to_json(), label)] = node
@@ -105,8 +105,8 @@ class _Pool:
                     schedule.finished(node)
         except BrokenProcessPool:
             raise ConfigError(
-                f"one of {self.workers} worker processes was ended from outside, which the system "
-                "does where memory is short: run again with fewer --workers"
+                f"one of {self.workers} worker processes was killed, as the system does when "
+                "memory runs out: run again with fewer --workers"
             ) from None
 
     def __enter__(self) -> _Pool:
@@ -115,12 +115,12 @@ class _Pool:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
-            # What they are at is lost in any case, and waiting for it may take hours.
+            # Their unfinished nodes are lost in any case, and waiting for them may take hours.
             for process in set(multiprocessing.active_children()) - self._before:
                 process.terminate()
         if "_executor" in vars(self):
             self._executor.shutdown(cancel_futures=True)
-        # A process that was ended may hold the queue's lock: then nothing is put, nor waited for.
+        # A terminated process may hold the queue's lock, so then neither put nor wait.
         if kind is None:
             self._news.put(None)
             self._listener.join()
@@ -132,12 +132,12 @@ class _Pool:
 
 _store: Store
 _runtime: Runtime
-"""Of this worker process."""
+"""The store and runtime of this worker process."""
 
 
 def _begin(root: Path, place: Place, news: _News) -> None:
     global _store, _runtime  # noqa: PLW0603
-    # Ctrl-C is the parent's affair: it ends its workers.
+    # The parent handles Ctrl-C and terminates its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     number = multiprocessing.current_process().name.rpartition("-")[2]
@@ -155,7 +155,7 @@ def _begin(root: Path, place: Place, news: _News) -> None:
 
 
 def _end_with_parent() -> None:
-    """A process whose parent was killed would wait for work for ever."""
+    """Exit when the parent is killed; otherwise this process would wait for work for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,7 +1,7 @@
-"""The engine `ray`: nodes are remote tasks of a Ray cluster, in the order of the schedule.
+"""The engine `ray`: makes nodes as remote tasks on a Ray cluster, in the order of the schedule.
 
-The cluster that `RAY_ADDRESS` names is used, else one of this machine is started for the run. A
-task whose worker dies is begun again. The steps within a node are not told; that it ended is.
+It uses the cluster at `RAY_ADDRESS`, or starts one on this machine for the run. A task whose worker
+dies is retried. It reports finished nodes, but no progress within a node.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from expunge.graph.runtime import Place
 from expunge.runs import Node, available_cores
 
 RETRIES = 3
-"""How often a node is begun again whose worker died."""
+"""How often a node is retried when its worker dies."""
 _OBJECTS_BYTES = 80 * 2**20
-"""Of a cluster of our own for objects, which are tasks: about the least that Ray takes."""
+"""Object store of a cluster started here. Tasks are small; this is about Ray's minimum."""
 
 
 def run_on_ray(
@@ -36,8 +36,8 @@ def run_on_ray(
     """Make the missing nodes of `plan` on a cluster.
 
     Raises:
-        ConfigError: Ray is not installed, the cluster cannot be had, or a worker died again and
-            again.
+        ConfigError: Ray is not installed, the cluster cannot be reached, or a worker died too
+            often.
         StoreError: a worker does not see the store.
         ExpungeError: a node fails; what was made before it stays in the store.
     """
@@ -50,36 +50,36 @@ def run_on_ray(
 
 
 class _Driver:
-    """Gives a cluster one task a node."""
+    """Submits one task per node to a cluster."""
 
     def __init__(self, ray: Any, plan: Plan, place: Place, watch: Watch, site: Site) -> None:
         self.ray = ray
         self.graph = plan.graph
         self.watch = watch
-        # These two are sent to each machine once.
+        # These two are sent only once to each machine.
         self.site, self.place = ray.put(site), ray.put(place)
         self.work = ray.remote(make_nodes).options(
             num_cpus=1, num_gpus=_gpus(ray, place.device), max_retries=RETRIES
         )
         self.running: dict[Future[list[Outcome]], tuple[Node, Any]] = {}
-        """By the answer that will come: a node, and its task."""
+        """By the future of its outcome: a node, and its task."""
 
     def run(self, schedule: Schedule, workers: int | None) -> None:
-        """Give out nodes as they may begin, until all are made.
+        """Submit nodes as they become ready, until all are made.
 
         Raises:
-            ConfigError: a worker died again and again.
+            ConfigError: a worker died too often.
             ExpungeError: a node fails.
         """
         try:
             while not schedule.done:
-                # A few more than run at a time, so that none waits for this process, and no more:
-                # which comes next is seen when one is free.
+                # A few more than run in parallel, so that no worker waits for this process; but
+                # only a few, so that a free worker gets the best ready node.
                 most = workers or 2 * self._processors()
                 while len(self.running) < most and (node := schedule.next()) is not None:
                     task = self._begin(node)
                     self.running[task.future()] = node, task
-                # Not by `ray.wait`, which answers an interruption with an error of its own.
+                # Not `ray.wait`, which turns an interruption into an error of its own.
                 for answer in wait(self.running, return_when=FIRST_COMPLETED).done:
                     node, _ = self.running.pop(answer)
                     self._end(schedule, node, answer)
@@ -89,7 +89,7 @@ class _Driver:
             raise
 
     def _processors(self) -> int:
-        """Of all machines: a cluster may grow."""
+        """The cores of all machines; asked each time, because a cluster may grow."""
         return max(1, int(self.ray.cluster_resources().get("CPU", 1)))
 
     def _begin(self, node: Node) -> Any:
@@ -111,13 +111,13 @@ class _Driver:
         except errors.RayTaskError as error:
             if isinstance(error.cause, ImportError):
                 return ConfigError(
-                    f"a worker cannot begin {node.id} ({error.cause}): every machine of the "
+                    f"a worker cannot start {node.id} ({error.cause}): every machine of the "
                     "cluster needs the same expunge"
                 )
             raise
         except errors.RayError as error:
             return ConfigError(
-                f"the worker that made {node.id} was lost {1 + RETRIES} times ({_line(error)}): if "
+                f"the worker for {node.id} was lost {1 + RETRIES} times ({_line(error)}): if "
                 "memory is short, run with fewer --workers"
             )
         return outcome
@@ -125,10 +125,10 @@ class _Driver:
 
 @contextmanager
 def _cluster(workers: int | None) -> Iterator[Any]:
-    """Ray, connected for the block; a program that has connected it already keeps its connection.
+    """Connect Ray for the block; a connection that the program already has stays open.
 
     Raises:
-        ConfigError: Ray is not installed, or the cluster does not answer.
+        ConfigError: Ray is not installed, or the cluster does not respond.
     """
     try:
         import ray
@@ -142,7 +142,7 @@ def _cluster(workers: int | None) -> Iterator[Any]:
     own: dict[str, Any] = {}
     if address == "local":
         own = {"num_cpus": workers or available_cores(), "object_store_memory": _OBJECTS_BYTES}
-        # A cluster that lives as long as this run has nothing to report to anybody.
+        # No usage statistics from a cluster that lives only as long as this run.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ended = signal.getsignal(signal.SIGTERM)
     try:
@@ -157,10 +157,10 @@ def _cluster(workers: int | None) -> Iterator[Any]:
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
             f"no Ray cluster at {address} ({_line(error)}): start one, or unset RAY_ADDRESS to "
-            "have one of this machine"
+            "start one on this machine"
         ) from None
     finally:
-        # Ray answers a request to end in a way of its own; how we do is the command's affair.
+        # Ray installs its own SIGTERM handler; restore the command's.
         signal.signal(signal.SIGTERM, ended)
     try:
         yield ray
@@ -169,10 +169,10 @@ def _cluster(workers: int | None) -> Iterator[Any]:
 
 
 def _knock(address: str) -> None:
-    """Ray would try for minutes to reach a machine that does not answer.
+    """Check that the address responds, because Ray would keep trying for minutes.
 
     Raises:
-        OSError: it does not.
+        OSError: it does not respond.
     """
     found = re.fullmatch(r"(?:ray://)?([^:/]+):([0-9]+)", address)
     if found is not None:
@@ -180,11 +180,11 @@ def _knock(address: str) -> None:
 
 
 def _gpus(ray: Any, device: str) -> int:
-    """How many GPUs a task takes, which it would not see otherwise."""
+    """How many GPUs to request per task; a task sees only those that it requests."""
     wanted = device in ("cuda", "gpu")
     return int(wanted or (device == "auto" and ray.cluster_resources().get("GPU", 0) > 0))
 
 
 def _line(error: Exception) -> str:
-    """The first line of what Ray says."""
+    """The first line of Ray's message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,7 +1,7 @@
-"""What engines of other machines have in common: tasks that travel, and what their workers do.
+"""What engines on other machines share: tasks to send, and what their workers do.
 
-A task is the JSON of a few nodes and where the store is. Everything else, data and artefacts
-included, goes through the file system that holds the store.
+A task is the JSON of a few nodes, sent with the path of the store. Everything else, including data
+and artefacts, goes through the file system that holds the store.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ from expunge.graph.runtime import Place, Runtime
 from expunge.runs import Node, Store
 
 Outcome: TypeAlias = "float | ExpungeError | None"
-"""The seconds that a node took, None where it was there already, or why it failed."""
+"""The seconds that a node took, None if it was already in the store, or why it failed."""
 
 JOBS = ".jobs"
-"""The folder of a store where runs on other machines have a folder each while they go on."""
+"""The folder of a store where each run on other machines has a folder while it lasts."""
 _SECONDS_TO_APPEAR = 3.0
-"""Network file systems show what another machine wrote only after a while."""
+"""Network file systems show another machine's files only after a while."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """Where a run's workers find its store, and how they know that it is that one."""
+    """Where a run's workers find its store, and how they recognise it."""
 
     root: Path
-    """Of the store; the same path on every machine."""
+    """The store's path, the same on every machine."""
     mark: str
-    """The run's own folder in `JOBS`. A worker that does not see it sees another file system."""
+    """The run's folder in `JOBS`. A worker that does not see it is on another file system."""
     host: str
-    """Of the run."""
+    """The machine where the run was started."""
 
     @property
     def folder(self) -> Path:
-        """The run's own folder."""
+        """The run's folder."""
         return self.root / JOBS / self.mark
 
 
 @contextmanager
 def open_site(store: Store) -> Iterator[Site]:
-    """Mark the store for the block; the mark stays, with what was written into it, if it raises.
+    """Create the run's folder for the block; if the block raises, a folder with logs stays.
 
     Raises:
         StoreError: the store cannot be written.
@@ -60,7 +60,7 @@ def open_site(store: Store) -> Iterator[Site]:
     try:
         site.folder.mkdir(parents=True)
     except OSError as error:
-        raise StoreError(f"cannot write in {store.root}: {error.strerror}") from error
+        raise StoreError(f"cannot write to {store.root}: {error.strerror}") from error
     try:
         yield site
     except BaseException:
@@ -75,14 +75,14 @@ class Task:
     """Nodes for one worker to make, in this order."""
 
     nodes: Sequence[tuple[dict[str, Any], str]]
-    """The JSON of each, and what people call it."""
+    """The JSON and the label of each."""
     engine: str
     keep_going: bool = False
-    """Whether the next is begun when one fails."""
+    """Whether to start the next when one fails."""
 
 
 def make_nodes(task: Task, site: Site, place: Place) -> list[Outcome]:
-    """Make a task's nodes in this process; one outcome for each that was begun."""
+    """Make a task's nodes in this process; return one outcome for each that was started."""
     outcomes: list[Outcome] = []
     for value, label in task.nodes:
         try:
@@ -96,7 +96,7 @@ def make_nodes(task: Task, site: Site, place: Place) -> list[Outcome]:
 
 
 _workplaces: dict[str, tuple[Store, Runtime]] = {}
-"""By mark: what this worker process has open. One at a time."""
+"""By mark: the store and runtime of this worker process. At most one."""
 
 
 def _workplace(site: Site, place: Place) -> tuple[Store, Runtime]:
@@ -108,10 +108,10 @@ def _workplace(site: Site, place: Place) -> tuple[Store, Runtime]:
 
 
 def _check_site(site: Site) -> None:
-    """Refuse to work where the store's file system is not.
+    """Refuse to work on a machine without the store's file system.
 
     Raises:
-        StoreError: the run's folder is not there.
+        StoreError: the run's folder cannot be seen.
     """
     late = time.monotonic() + _SECONDS_TO_APPEAR
     while not site.folder.is_dir():

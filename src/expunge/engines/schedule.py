@@ -1,4 +1,4 @@
-"""Which missing node may begin, what waits for it, and what happens when one fails."""
+"""Which missing node may start, what waits for it, and what happens when one fails."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from expunge.runs import Node
 
 
 class Schedule:
-    """The missing nodes of a plan, in an order that parents allow.
+    """The missing nodes of a plan, parents before children.
 
-    Of the nodes that may begin, the one with the longest line of nodes after it comes first; of
-    equals, the one that was planned first.
+    Of the nodes that may start, the one with the longest chain of descendants comes first; among
+    equals, the one planned first.
     """
 
     def __init__(self, plan: Plan, *, keep_going: bool = False) -> None:
         self.keep_going = keep_going
-        """Whether what fails ends only what needs it."""
+        """Whether a failed node stops only the nodes that need it."""
         self.failed: dict[str, ExpungeError] = {}
-        """What failed, and why."""
+        """Failed nodes and their errors."""
         self.skipped: set[str] = set()
-        """What cannot be made because something before it failed."""
+        """Nodes that cannot be made because an ancestor failed."""
         self._nodes: dict[str, Node] = {name: plan.graph.node(name) for name in plan.missing}
         self._children: dict[str, list[str]] = {name: [] for name in self._nodes}
         self._waits: dict[str, int] = {}
@@ -51,26 +51,26 @@ class Schedule:
 
     @property
     def ready(self) -> int:
-        """How many nodes may begin."""
+        """How many nodes may start."""
         return len(self._ready)
 
     @property
     def is_chain(self) -> bool:
-        """Whether no two nodes could ever be made at the same time."""
+        """Whether no two nodes can ever be made in parallel."""
         return self._longest == len(self._nodes)
 
     def next(self) -> Node | None:
-        """The node that should begin; None where none may now."""
+        """The node to start next; None if none may start now."""
         if not self._ready:
             return None
         return self._nodes[heapq.heappop(self._ready)[1]]
 
     def put_back(self, node: Node) -> None:
-        """A node that was to begin did not, or was not finished: it may begin again."""
+        """Return a node that was not started or not finished, so that it may start again."""
         heapq.heappush(self._ready, (self._rank[node.id], node.id))
 
     def finished(self, node: Node) -> None:
-        """A node is there now."""
+        """Record that a node is made."""
         self._left -= 1
         for child in self._children[node.id]:
             self._waits[child] -= 1
@@ -78,7 +78,7 @@ class Schedule:
                 heapq.heappush(self._ready, (self._rank[child], child))
 
     def fail(self, node: Node, error: ExpungeError) -> None:
-        """A node failed: stop, or go on with what does not need it.
+        """Record that a node failed: stop, or continue with those that do not need it.
 
         Raises:
             ExpungeError: `error`, unless the schedule keeps going.
@@ -96,21 +96,21 @@ class Schedule:
                 waiting.extend(self._children[name])
 
     def close(self) -> None:
-        """Say what failed, once everything else is made.
+        """Raise if nodes failed, once everything else is made.
 
         Raises:
-            ExpungeError: of the kind of the first failure, with all that were not made.
+            ExpungeError: of the first failure's type, with the number of nodes not made.
         """
         if self.failed:
             name, first = next(iter(self.failed.items()))
             raise type(first)(
                 f"{len(self.failed)} of {len(self._nodes)} nodes failed and {len(self.skipped)} "
-                f"could not begin; the first, {name}: {first}"
+                f"could not start; the first, {name}: {first}"
             )
 
 
 def _heights(nodes: Mapping[str, Node], children: Mapping[str, list[str]]) -> dict[str, int]:
-    """How many nodes the longest line from each holds; children come after their parents."""
+    """The length of the longest chain that starts at each node; children follow their parents."""
     heights: dict[str, int] = {}
     for name in reversed(list(nodes)):
         heights[name] = 1 + max((heights[child] for child in children[name]), default=0)

@@ -1,8 +1,8 @@
-"""One shard of a run: for any scheduler that can start the same command several times.
+"""One shard of a run, for any scheduler that can start the same command several times.
 
-Every shard plans the whole graph and makes the nodes whose ids are its share. Where one of them
-needs another shard's node, it waits for it; when nobody is making that, it makes it itself. So a
-shard ends alone, too, and a shard that died is not waited for. All that shards share is the store.
+Every shard plans the whole graph and makes the nodes of its share. If it needs another shard's
+node, it waits for it, or makes it itself if no process is making it. So a shard also finishes
+alone, and does not wait for a shard that died. Shards share only the store.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from expunge.graph.runtime import Place, Runtime
 from expunge.runs import Node
 
 PATIENCE = 2.0
-"""Seconds that another shard is given to begin a node of its share that is wanted here."""
+"""Seconds to wait for another shard to start a node of its share that is needed here."""
 _SECONDS_BETWEEN_LOOKS = 0.2
 
 
@@ -31,7 +31,7 @@ def run_shard(
     keep_going: bool,
     runtime: Runtime | None,
 ) -> int:
-    """Make a shard's missing nodes; how many nodes of the graph are left to the others.
+    """Make a shard's missing nodes; return how many nodes of the graph are left to the others.
 
     Raises:
         ExpungeError: a node fails; what was made before it stays in the store.
@@ -45,7 +45,7 @@ def run_shard(
 
 
 class _Worker:
-    """Makes what is of its share, and what that needs and nobody makes."""
+    """Makes its share, and what that needs if no other process makes it."""
 
     def __init__(self, plan: Plan, watch: Watch, shard: Shard, runtime: Runtime) -> None:
         self.graph = plan.graph
@@ -53,12 +53,12 @@ class _Worker:
         self.shard = shard
         self.runtime = runtime
         self.others: dict[str, tuple[Node, float]] = {}
-        """Nodes of other shards that may begin, and since when they are waited for."""
+        """Nodes of other shards that may start, and since when this shard waits for them."""
         self.absent: set[int] = set()
-        """Shards that were waited for in vain: they are not here yet, or no more."""
+        """Shards that did not make a node in time: not started yet, or dead."""
 
     def run(self, schedule: Schedule) -> None:
-        """Make the nodes of a schedule, or see them made.
+        """Make the nodes of a schedule, or wait for others to make them.
 
         Raises:
             ExpungeError: a node fails.
@@ -73,7 +73,7 @@ class _Worker:
                 self.others[node.id] = node, time.monotonic()
 
     def _help(self, schedule: Schedule) -> None:
-        """See what others have made; where nothing is, make one that nobody is making, or wait."""
+        """Look for what others have made; if there is nothing, make an overdue node, or wait."""
         there = self.graph.store.ids()
         made = [node for node, _ in self.others.values() if node.id in there]
         for node in made:
@@ -105,10 +105,10 @@ class _Worker:
 
 
 def _wanted(plan: Plan, shard: Shard) -> Plan:
-    """The part of a plan that a shard has to see made: its share, and what that descends from."""
+    """The part of a plan that a shard needs: its share, and what that descends from."""
     missing = set(plan.missing)
     wanted: set[str] = set()
-    # Children come after their parents: from the end, every node is known to be wanted in time.
+    # Going backwards, children come before their parents and mark them as wanted.
     for node_id in reversed(plan.missing):
         if node_id in wanted or shard.owns(node_id):
             wanted.add(node_id)

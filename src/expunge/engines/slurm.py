@@ -1,8 +1,8 @@
-"""The engine `slurm`: nodes that may begin go out together, as a job array of a Slurm cluster.
+"""The engine `slurm`: submits the nodes that may start as a job array to a Slurm cluster.
 
 A job makes several nodes, one after another. A job that is preempted or runs out of time is queued
-again, and goes on with the node that it was at; those before it are in the store. Tasks and logs
-lie in `.jobs` in the store's folder, and stay there when a run fails.
+again, and continues with its unfinished node; earlier ones are in the store. Tasks and logs are in
+`.jobs` in the store's folder, and stay there when a run fails.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from expunge.graph.runtime import Place
 from expunge.runs import Node
 
 JOBS_AT_A_TIME = 64
-"""Unless `workers` says otherwise."""
+"""How many jobs run in parallel unless `workers` is given."""
 MOST_NODES = 100
-"""The most nodes of a job."""
+"""The most nodes in one job."""
 ATTEMPTS = 3
-"""How many jobs may end without a word, and without a node made, before a node fails."""
+"""How many jobs may end without a result, and without making a node, before a node fails."""
 _DEFAULTS = {"name": "expunge", "timeout_min": 120}
 _SECONDS_BETWEEN_LOOKS = 1.0
 
 _Job: TypeAlias = "Any"
-"""Of submitit."""
+"""A job of submitit."""
 
 
 def run_on_slurm(
@@ -43,14 +43,14 @@ def run_on_slurm(
     *,
     keep_going: bool = False,
 ) -> None:
-    """Make the missing nodes of `plan` by jobs, at most `workers` of them at a time.
+    """Make the missing nodes of `plan` in jobs, at most `workers` in parallel.
 
-    `settings` are those of submitit's `AutoExecutor.update_parameters`, and `cluster`, which is
-    "slurm" or, to try it with processes of this machine, "local".
+    `settings` are the parameters of submitit's `AutoExecutor.update_parameters`, and `cluster`:
+    "slurm", or "local" to try it with processes on this machine.
 
     Raises:
-        ConfigError: submitit or Slurm is not installed, it knows no such setting, or jobs end
-            without a word.
+        ConfigError: submitit or Slurm is not installed, a setting is unknown, or jobs end without
+            a result.
         StoreError: a worker does not see the store.
         ExpungeError: a node fails; what was made before it stays in the store.
     """
@@ -64,7 +64,7 @@ def run_on_slurm(
 
 
 class MakeNodes:
-    """What a job does. Queued again, it does the same: nodes that are there are not made again."""
+    """What a job does. When queued again it starts over, but skips nodes in the store."""
 
     def __init__(self, task: Task, site: Site, place: Place) -> None:
         self.task = task
@@ -72,18 +72,18 @@ class MakeNodes:
         self.place = place
 
     def __call__(self) -> list[Outcome]:
-        """One outcome for each node that was begun."""
+        """Return one outcome for each node that was started."""
         return make_nodes(self.task, self.site, self.place)
 
     def checkpoint(self) -> Any:
-        """What submitit queues again in this job's stead."""
+        """What submitit queues when this job is preempted or runs out of time."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
 
 
 class _Driver:
-    """Gives a cluster jobs of a few nodes each."""
+    """Submits jobs of a few nodes each to a cluster."""
 
     def __init__(
         self, plan: Plan, place: Place, watch: Watch, site: Site, settings: Mapping[str, Any]
@@ -97,10 +97,10 @@ class _Driver:
         self.lost: Counter[str] = Counter()
 
     def run(self, schedule: Schedule, most: int) -> None:
-        """Give out nodes as they may begin, until all are made.
+        """Submit nodes as they become ready, until all are made.
 
         Raises:
-            ConfigError: jobs end without a word.
+            ConfigError: jobs end without a result.
             ExpungeError: a node fails.
         """
         try:
@@ -117,7 +117,7 @@ class _Driver:
             raise
 
     def _begin(self, schedule: Schedule, free: int) -> None:
-        """Divide what may begin among the jobs that may, as one array."""
+        """Divide the ready nodes among the free jobs, and submit those as one array."""
         if not (free and schedule.ready):
             return
         size = min(MOST_NODES, -(-schedule.ready // free))
@@ -146,14 +146,14 @@ class _Driver:
                 self._finished(schedule, node, outcome)
 
     def _outcomes(self, job: _Job) -> list[Outcome] | None:
-        """What a job says; None where it ended without a word: killed, or out of time."""
+        """A job's outcomes; None if it ended without a result: killed, or out of time."""
         from submitit.core.utils import FailedJobError, UncompletedJobError
 
         try:
             return job.result()  # type: ignore[no-any-return]
         except FailedJobError as error:
             trace = str(error).strip()
-            # submitit keeps the text of errors only.
+            # submitit keeps only the text of errors.
             if "UncompletedJobError" in trace:
                 return None
             raise
@@ -161,7 +161,7 @@ class _Driver:
             return None
 
     def _look(self, schedule: Schedule, nodes: list[Node], job: _Job) -> None:
-        """Of nodes whose job said nothing, find what is made, and give out the rest again."""
+        """After a job without a result, find which nodes are made, and schedule the rest again."""
         there = [node for node in nodes if self.graph.store.has(node)]
         for node in there:
             self._finished(schedule, node, None)
@@ -183,7 +183,7 @@ class _Driver:
 
 
 def _submitit(settings: Mapping[str, Any]) -> None:
-    """Refuse to go on without submitit and Slurm.
+    """Check that submitit and Slurm are installed.
 
     Raises:
         ConfigError: one of them is missing.
@@ -195,7 +195,7 @@ def _submitit(settings: Mapping[str, Any]) -> None:
     if settings.get("cluster", "slurm") == "slurm" and shutil.which("sbatch") is None:
         raise ConfigError(
             "--engine slurm needs Slurm's sbatch, which is not on this machine: run the command "
-            "where jobs are submitted, or try it here with --slurm cluster=local"
+            "on a login node, or try it here with --slurm cluster=local"
         )
 
 
@@ -203,7 +203,7 @@ def _executor(site: Site, settings: Mapping[str, Any]) -> Any:
     """The executor of submitit with these settings.
 
     Raises:
-        ConfigError: it knows no such setting or cluster.
+        ConfigError: submitit does not know a setting or the cluster.
     """
     import submitit
 

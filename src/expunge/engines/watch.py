@@ -1,4 +1,4 @@
-"""What is told of a run while it goes on."""
+"""Callbacks that report a run's progress."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from expunge.settings import Progress, silent
 
 Announce = Callable[[str, str, float | None], None]
-"""Told once of every node that is there: its id, what people call it, and the seconds that it took,
-or None where it was there already."""
+"""Called once for every made or found node: its id, its label, and the seconds it took, or None if
+it was already in the store."""
 
 
 def quiet(node_id: str, label: str, seconds: float | None) -> None:
-    """The announcement callback that says nothing."""
+    """The announcement callback that does nothing."""
 
 
 @dataclass(frozen=True)
 class Watch:
-    """Who is told."""
+    """The callbacks of a run."""
 
     progress: Progress = silent
-    """Of the steps within a node."""
+    """Called for the steps within a node."""
     announce: Announce = quiet
-    """Of every node that is there."""
+    """Called for every made or found node."""

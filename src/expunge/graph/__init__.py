@@ -1,1 +1,1 @@
-"""What depends on what: nodes as plain data, the kinds that make them, and what is missing."""
+"""The graph: nodes as plain data, the kinds that make them, and which nodes are missing."""

@@ -1,4 +1,4 @@
-"""Nodes by id, parents before children."""
+"""The graph: nodes by id, parents before children."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from expunge.runs import Node, Store
 
 
 class Graph:
-    """What is wanted, and of what is there already: what it descends from.
+    """The nodes to make, and those in the store that they descend from.
 
-    Nodes that are in the store are looked up when they are asked for. The order in which nodes are
-    added is one in which they can be made.
+    Nodes in the store are looked up when asked for. Nodes can be made in the order in which they
+    are added.
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.labels: dict[str, str] = {}
-        """What people call each node that was added."""
+        """By id: the label of each added node, for people."""
         self._added: dict[str, Node] = {}
         self._found: dict[str, Node] = {}
 
@@ -33,10 +33,10 @@ class Graph:
         where: Mapping[str, Any] | None = None,
         label: str = "",
     ) -> str:
-        """The id of a node that is wanted; the same node added twice is one.
+        """Add a node and return its id; adding the same node twice adds it once.
 
         Raises:
-            ConfigError: there is no such kind.
+            ConfigError: no kind has this name.
             StoreError: a parent is neither in the graph nor in the store.
         """
         if kind not in KINDS:
@@ -57,10 +57,10 @@ class Graph:
         return node.id
 
     def node(self, run_id: str) -> Node:
-        """A node that was added, or that is in the store.
+        """A node that was added or is in the store.
 
         Raises:
-            StoreError: it is in neither.
+            StoreError: it is neither.
         """
         if run_id in self._added:
             return self._added[run_id]
@@ -73,40 +73,40 @@ class Graph:
         return run_id in self._added
 
     def __len__(self) -> int:
-        """How many nodes are wanted."""
+        """How many nodes were added."""
         return len(self._added)
 
     def __iter__(self) -> Iterator[Node]:
-        """The nodes that are wanted, parents before children."""
+        """The added nodes, parents before children."""
         return iter(self._added.values())
 
     def model(self, run_id: str) -> Node:
         """The node of a model.
 
         Raises:
-            ConfigError: it is no model.
-            StoreError: there is no such node.
+            ConfigError: it is not a model.
+            StoreError: no node has this id.
         """
         node = self.node(run_id)
         if node.kind not in KINDS or not KINDS[node.kind].is_model:
             models = ", ".join(name for name, kind in KINDS.items() if kind.is_model)
-            raise ConfigError(f"{run_id} is no model: expected a run of kind {models}")
+            raise ConfigError(f"{run_id} is not a model: expected a run of kind {models}")
         return node
 
     def data_of(self, run_id: str) -> str:
-        """The node of the data that a model descends from."""
+        """The data node that a model descends from."""
         return self.node(run_id).parents["data"]
 
     def origin_of(self, run_id: str) -> str:
-        """The training that a model descends from: the model itself, or the first of its line."""
+        """The original model that a model descends from, or the model itself."""
         return self.node(run_id).parents.get("origin", run_id)
 
     def seed_of(self, run_id: str) -> int:
-        """The seed of the training that a model descends from."""
+        """The seed of the original model that a model descends from."""
         return int(self.node(self.origin_of(run_id)).params["seed"])
 
     def last_forgetting(self, run_id: str) -> str | None:
-        """The nearest node among a model and its ancestors that forgets something."""
+        """The nearest node that forgets something, among a model and its ancestors."""
         node: Node | None = self.node(run_id)
         while node is not None:
             if "forget" in node.parents:
@@ -120,12 +120,12 @@ def check_kind(node: Node) -> None:
 
     Raises:
         ConfigError: its kind is unknown.
-        StoreError: it is of a newer version of its kind.
+        StoreError: its kind has a newer version.
     """
     if node.kind not in KINDS:
         raise ConfigError(unknown("kind of node", node.kind, KINDS))
     if node.version > KINDS[node.kind].version:
         raise StoreError(
-            f"{node.id} is of version {node.version} of kind {node.kind}, and this expunge knows "
+            f"{node.id} has version {node.version} of kind {node.kind}, and this expunge knows "
             f"{KINDS[node.kind].version}: install the version that planned it"
         )

@@ -1,4 +1,4 @@
-"""What a kind of node is: a function from params and parents' folders to files."""
+"""A kind of node: a function from params and the parents' folders to files."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ class Kind:
     """One kind of node."""
 
     name: str
-    """How ids of its nodes begin."""
+    """The start of its nodes' ids."""
     version: int
-    """Raised when the numbers that it makes change: its nodes and all after them are others."""
+    """Raise it when results change: the kind's nodes, and all that descend from them, get new
+    ids."""
     run: Callable[[Node, Inputs, Path, Runtime], None]
-    """Writes the artefact's files into an empty folder. It reads the node's params, where to find
-    what they name, and the folders of the node's direct parents; nothing else."""
+    """Writes the artefact's files into an empty folder. It reads only the node's params, the places
+    of what they name, and the folders of the node's direct parents."""
     is_model: bool = False
     """Whether its artefact is a model."""
     minor: bool = False
-    """Whether there are many and each is small: they are counted where others are listed."""
+    """Whether its nodes are many and small, so that progress counts them instead of listing."""
     computes: bool = True
-    """Whether it computes on the device, with the number of threads in its params."""
+    """Whether it computes on the device, with as many threads as its params give."""

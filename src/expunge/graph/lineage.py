@@ -1,4 +1,4 @@
-"""What a model's line has forgotten, and so what nobody of it trains on again.
+"""What a model and its ancestors have forgotten, and so what no descendant trains on again.
 
 Every kind that trains takes its training set from here.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from expunge.types import Samples, Split
 
 FORGOTTEN = "forgotten.json"
-"""The file of a model that says which training samples it and its ancestors have forgotten."""
+"""A model's file with the training samples that it and its ancestors have forgotten."""
 
 
 def forgotten_by(model: Path) -> tuple[str, ...]:
@@ -28,14 +28,14 @@ def forgotten_by(model: Path) -> tuple[str, ...]:
 
 
 def write_forgotten(folder: Path, ids: Iterable[str]) -> None:
-    """Say in a model's folder what it and its ancestors have forgotten; nothing where none is."""
+    """Write what a model and its ancestors have forgotten; no file if that is nothing."""
     listed = list(dict.fromkeys(ids))
     if listed:
         write_json(folder / FORGOTTEN, {"ids": listed})
 
 
 def remaining(part: Part, forgotten: Collection[str]) -> Part:
-    """The samples of a part that are not forgotten yet, as a list to choose from."""
+    """The samples of a part that are not forgotten yet, for a scenario to choose from."""
     if not forgotten:
         return part
     gone = set(forgotten)
@@ -49,7 +49,7 @@ def remaining(part: Part, forgotten: Collection[str]) -> Part:
 
 
 def training_samples(samples: Samples, forgotten: Collection[str]) -> Samples:
-    """Those of a model's training samples that its line has not forgotten."""
+    """The training samples that a model and its ancestors have not forgotten."""
     import torch
 
     from expunge.data.splits import subset
@@ -66,7 +66,7 @@ def training_split(
     scenario: str,
     classes: tuple[int, ...],
 ) -> Split:
-    """The samples that are there, divided: to forget now, forgotten before, and to retain."""
+    """Split the samples into those to forget now, those forgotten before, and those to retain."""
     import torch
 
     from expunge.types import Split

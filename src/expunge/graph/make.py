@@ -1,4 +1,4 @@
-"""Making one node: once, with the threads that it asks for, and with a record of what made it."""
+"""Make one node: once, with its number of threads, and with a record of what made it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from expunge.runs import Node, Store, code_digest, environment
 
 
 def make_node(store: Store, node: Node, runtime: Runtime, label: str, engine: str) -> float | None:
-    """Make a node's artefact if it is not in the store; the seconds that it took, None if it was.
+    """Make a node's artefact unless it is in the store; return the seconds it took, or None.
 
     Raises:
         StoreError: a parent is not in the store, or the store cannot be read or written.
@@ -29,7 +29,7 @@ def make_node(store: Store, node: Node, runtime: Runtime, label: str, engine: st
     if store.has(node.id):
         return None
     with store.lock(node.id):
-        # Another process may have made it while this one waited.
+        # Another process may have made it in the meantime.
         if store.has(node.id):
             return None
         made: dict[str, Any] = {}
@@ -41,7 +41,7 @@ def make_node(store: Store, node: Node, runtime: Runtime, label: str, engine: st
 
 
 def _make(store: Store, node: Node, runtime: Runtime, folder: Path) -> float:
-    """Run the node's kind; the seconds that it took."""
+    """Run the node's kind and return the seconds it took."""
     inputs = {role: _there(store, node, parent) for role, parent in node.parents.items()}
     kind = KINDS[node.kind]
     if kind.computes:
@@ -55,9 +55,9 @@ def _make(store: Store, node: Node, runtime: Runtime, folder: Path) -> float:
 def _record(
     store: Store, node: Node, runtime: Runtime, label: str, engine: str, seconds: float
 ) -> dict[str, Any]:
-    """What made a node, to be kept beside it."""
+    """The record of what made a node, kept with its artefact."""
     computes = KINDS[node.kind].computes
-    # What trains further does so in the precision of the original training.
+    # Further training uses the precision of the original training.
     trained = node.parents.get("origin")
     params = node.params if trained is None else store.node(trained).params
     return {
@@ -76,9 +76,9 @@ def _record(
 def _make_together(
     store: Store, node: Node, runtime: Runtime, label: str, engine: str
 ) -> float | None:
-    """As `make_node`, by several processes: all compute, the leading one keeps what it wrote."""
+    """Like `make_node`, with several processes: all compute, the leading one keeps its files."""
     fabric = runtime.evaluator
-    # One process looks, for all must decide alike or wait for each other for ever.
+    # One process decides for all: if they disagreed, they would wait for each other for ever.
     there = fabric.broadcast(store.has(node.id))
     start = time.perf_counter()
     if not there and runtime.leads:
@@ -103,7 +103,7 @@ def _there(store: Store, node: Node, parent: str) -> Path:
 
 
 def _compute_with(threads: int) -> None:
-    """What `threads` computes is what it asks for: sums are taken in another order with others."""
+    """Set the number of threads, because floating-point sums depend on it."""
     import torch
 
     if torch.get_num_threads() != threads:
@@ -111,7 +111,7 @@ def _compute_with(threads: int) -> None:
 
 
 def _reset_peak() -> None:
-    """Let the process's peak memory begin anew, where the system can."""
+    """Reset the process's peak memory, where the system allows it."""
     if sys.platform == "linux":
         try:
             Path("/proc/self/clear_refs").write_text("5")
@@ -120,7 +120,7 @@ def _reset_peak() -> None:
 
 
 def _peak_mib() -> float | None:
-    """The most memory that the process held since `_reset_peak`; None where nobody can tell."""
+    """The process's peak memory since `_reset_peak`; None where the system doesn't report it."""
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:

@@ -1,4 +1,4 @@
-"""A model as an artefact's files: weights, how to build it, and its mask if it is sparse."""
+"""A model as an artefact's files: its weights, its specification, and its mask if sparse."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MODEL = "model.json"
 
 
 def save_model(folder: Path, model: nn.Module, spec: ModelSpec, mask: Mask | None) -> None:
-    """Write a model and what is needed to build it again into `folder`."""
+    """Write a model, and what is needed to rebuild it, into `folder`."""
     from expunge.models.weights import save_weights
     from expunge.sparsity.files import save_mask
 
@@ -35,16 +35,16 @@ def load_model(folder: Path) -> tuple[nn.Module, ModelSpec, Mask | None]:
 
     Raises:
         StoreError: a file is damaged.
-        CheckpointError: the weights are not those of the network.
+        CheckpointError: the weights do not fit the network.
     """
     return _load(checked(folder, MODEL), checked(folder, WEIGHTS), _mask_in(folder))
 
 
 def load_plain_model(folder: Path) -> tuple[nn.Module, ModelSpec, Mask | None]:
-    """As `load_model`, from any folder with its files.
+    """Like `load_model`, from any folder with these files.
 
     Raises:
-        CheckpointError: the weights are not those of the network.
+        CheckpointError: the weights do not fit the network.
     """
     mask = folder / MASK
     return _load(folder / MODEL, folder / WEIGHTS, mask if mask.exists() else None)

@@ -1,4 +1,4 @@
-"""What of a graph is there already, what is missing, and how long the rest may take."""
+"""Which nodes of a graph are missing from the store, and how long they may take."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from expunge.graph.times import estimate
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A graph beside its store."""
+    """A graph compared with its store."""
 
     graph: Graph
     missing: tuple[str, ...]
     """The ids of nodes that are not in the store, parents before children."""
     seconds: Mapping[str, float | None]
-    """What each of them may take; None where the store knows of nothing like it."""
+    """How long each missing node may take; None where the store has no similar node."""
 
     def to_json(self) -> dict[str, Any]:
-        """Every node with its label, parents, whether it is there, and its estimate."""
+        """Every node with its label, its parents, whether it is in the store, and its estimate."""
         missing = set(self.missing)
         return {
             "store": str(self.graph.store.root),
@@ -44,11 +44,11 @@ class Plan:
         }
 
     def total(self) -> float:
-        """The known estimates together, as one process takes them."""
+        """The sum of the known estimates: the seconds that one process takes."""
         return sum(seconds or 0.0 for seconds in self.seconds.values())
 
     def by_kind(self) -> list[tuple[str, int, int, float | None]]:
-        """For each kind: its nodes, how many are there, and the seconds that the rest may take."""
+        """Per kind: how many nodes, how many in the store, and seconds that the rest may take."""
         missing = set(self.missing)
         counts = Counter(node.kind for node in self.graph)
         rows = []
@@ -61,7 +61,7 @@ class Plan:
 
 
 def plan(graph: Graph) -> Plan:
-    """Look into the store once, and say what is to be done."""
+    """Look into the store once, and list what is missing."""
     there = graph.store.ids()
     missing = tuple(node.id for node in graph if node.id not in there)
     return Plan(

@@ -1,4 +1,4 @@
-"""Where nodes run: a device with a precision, and the datasets loaded so far."""
+"""Where nodes run: a device, precisions, and the datasets loaded so far."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ DEFAULT_BUDGET_BYTES = 4 * 2**30
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """What a process is told of where it works; it travels to other processes and machines."""
+    """Where a process works; sent to other processes and machines."""
 
     device: str = "auto"
-    """A kind that Lightning Fabric knows, or `auto`."""
+    """A device type that Lightning Fabric knows, or `auto`."""
     devices: int = 1
     """How many train together."""
     strategy: str = "auto"
-    """How they do: Lightning Fabric's name."""
+    """How they train together: one of Lightning Fabric's names."""
     cache_dir: Path | None = None
-    """Decoded data; None: `EXPUNGE_CACHE`, or the user's cache folder."""
+    """For decoded data; None: `EXPUNGE_CACHE`, or the user's cache folder."""
     budget_bytes: int = DEFAULT_BUDGET_BYTES
-    """Inputs up to this size live on the device."""
+    """Inputs up to this size are kept on the device."""
     where: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """By node: where to find what its params name, which may be elsewhere than when it was made."""
+    """By node: the places of what its params name; they may differ from when it was made."""
 
 
 class Runtime:
-    """What nodes share while they run in one process."""
+    """What the nodes made in one process share."""
 
     def __init__(self, place: Place, progress: Progress = silent) -> None:
         self.place = place
@@ -62,7 +62,7 @@ class Runtime:
         """`cpu`, `cuda` or `mps`.
 
         Raises:
-            ConfigError: the device that was asked for is not here.
+            ConfigError: this machine lacks the requested device.
         """
         return device_kind(self.place.device)
 
@@ -75,27 +75,27 @@ class Runtime:
 
     @cached_property
     def device_name(self) -> str:
-        """What the device calls itself."""
+        """The name that the device reports."""
         import torch
 
         return torch.cuda.get_device_name() if self.device == "cuda" else self.device
 
     def precision_of(self, asked: str | None) -> str | None:
-        """What a precision that was asked for has become here; None where none was."""
+        """The precision used on this device for the one asked for; None for None."""
         return None if asked is None else precision_on(self.device, asked)
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes and speaks for all that train together."""
+        """Whether this process writes and prints for all that train together."""
         return self.place.devices == 1 or self.evaluator.is_global_zero
 
     def progress(self, task: str, done: int, total: int, images: int) -> None:
-        """Report steps done of a task, from one process of those that train together."""
+        """Report progress, from only one of the processes that train together."""
         if self.leads:
             self._progress(task, done, total, images)
 
     def fabric(self, precision: str) -> Fabric:
-        """The device in a precision, launched.
+        """A launched Fabric for the device in a precision.
 
         Raises:
             ConfigError: Lightning Fabric knows no such precision, strategy or number of devices.
@@ -118,11 +118,11 @@ class Runtime:
 
     @cached_property
     def evaluator(self) -> Fabric:
-        """The device in float32: evaluation does not round, whatever training does."""
+        """A float32 Fabric: evaluation is never in reduced precision."""
         return self.fabric(FLOAT32)
 
     def facts(self, data: Path) -> Facts:
-        """What the data node in `data` froze: ids, roles, classes, shape."""
+        """What the data node in `data` recorded: ids, roles, classes, shape."""
         if data.name not in self._facts:
             self._facts[data.name] = read_facts(data)
         return self._facts[data.name]
@@ -130,10 +130,10 @@ class Runtime:
     def dataset(self, data: Path, forgotten: Collection[str] = ()) -> Dataset:
         """The dataset of the data node in `data`, edits included, loaded once.
 
-        Of `forgotten`, ids of training samples, some may be gone from the source by now.
+        Training samples whose ids are in `forgotten` may be missing from the source.
 
         Raises:
-            DataError: it cannot be read, or is not what it was.
+            DataError: the data cannot be read, or have changed.
         """
         known = self._datasets.get(data.name)
         if known is not None and known[0] <= frozenset(forgotten):
@@ -158,7 +158,7 @@ class Runtime:
             if gone:
                 raise DataError(
                     f"the data at {spec.source} has edits and lacks samples that were forgotten: "
-                    "put them back, for what an edit touches is drawn from all of them"
+                    "put them back, because edits are drawn from all samples"
                 )
             dataset, _ = apply_edits(dataset, spec)
         placed = place_dataset(dataset, self.torch_device, self.place.budget_bytes)
@@ -166,12 +166,12 @@ class Runtime:
         return placed
 
     def where(self, node: Node) -> Mapping[str, Any]:
-        """Where to find what a node names: as it is now, or was when the node was made."""
+        """The places of what a node names: those of this process, else those when it was made."""
         return self.place.where.get(node.id, node.where)
 
 
 def read_facts(data: Path) -> Facts:
-    """What the data node in this folder froze.
+    """What the data node in this folder recorded.
 
     Raises:
         StoreError: the file is damaged.
@@ -182,15 +182,15 @@ def read_facts(data: Path) -> Facts:
 
 
 def params_of(folder: Path) -> Mapping[str, Any]:
-    """The params of the node that the artefact in `folder` was made from."""
+    """The params of the node whose artefact is in `folder`."""
     return read_artefact(folder).node.params
 
 
 def device_kind(device: str) -> str:
-    """`cpu`, `cuda` or `mps`: what `auto` stands for here, or what was asked for.
+    """`cpu`, `cuda` or `mps`: the requested device, or for `auto` the best on this machine.
 
     Raises:
-        ConfigError: there is no such device here.
+        ConfigError: this machine lacks the device.
     """
     import torch
 
@@ -200,14 +200,14 @@ def device_kind(device: str) -> str:
         return here
     asked = "cuda" if device == "gpu" else device
     if asked not in ("cpu", here):
-        raise ConfigError(f"device {device!r} is not here: expected auto, cpu or {here}")
+        raise ConfigError(f"device {device!r} is not available: expected auto, cpu or {here}")
     return asked
 
 
 def precision_on(device: str, precision: str) -> str:
-    """What `auto` stands for on `device`: bf16 where the hardware multiplies it, else float32.
+    """The precision to use; `auto` is bf16 where the hardware supports it, else float32.
 
-    Without such hardware bf16 is emulated, and ten times slower than float32.
+    Emulated bf16 is ten times slower than float32.
     """
     if precision != "auto":
         return precision

@@ -1,4 +1,4 @@
-"""How long nodes took in a store, and so how long others may take."""
+"""How long the nodes of a store took, to estimate how long others may take."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _ENTRIES = ("method", "pruner", "metric", "population")
 
 
 def note_time(store: Store, node: Node, seconds: float) -> None:
-    """Note what a node took, in one line of one file; a store that cannot be told is let be."""
+    """Append a node's seconds to the store's times; a store that cannot be written is ignored."""
     line = json.dumps({"node": next(_keys(node)), "seconds": round(seconds, 4)}) + "\n"
     try:
-        # One short write at the end of a file: lines of several processes do not mix.
+        # A single short append, so that lines of several processes do not mix.
         descriptor = os.open(store.root / _TIMES, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         try:
             os.write(descriptor, line.encode())
@@ -28,10 +28,10 @@ def note_time(store: Store, node: Node, seconds: float) -> None:
 
 
 def estimate(store: Store, nodes: Iterable[Node]) -> dict[str, float | None]:
-    """Seconds that each node may take, by id: the median of the nearest that the store knows.
+    """Seconds that each node may take, by id: the median over the most similar nodes in the store.
 
-    First those of the same kind and entry on the same original model or data, then those of the
-    same kind and entry, then those of the same kind; None where there is none.
+    These are nodes of the same kind and entry on the same original model or data, else of the same
+    kind and entry, else of the same kind; None without any.
     """
     known: dict[str, list[float]] = {}
     for key, seconds in _lines(store):
@@ -46,7 +46,7 @@ def estimate(store: Store, nodes: Iterable[Node]) -> dict[str, float | None]:
 
 
 def _keys(node: Node) -> Iterator[str]:
-    """What a node is like, the nearest first."""
+    """Keys of similar nodes, most similar first."""
     entry = next((str(node.params[name]) for name in _ENTRIES if name in node.params), "")
     origin = node.parents.get("origin") or node.parents.get("data") or ""
     yield f"{node.kind}|{entry}|{origin}"
@@ -64,4 +64,4 @@ def _lines(store: Store) -> Iterator[tuple[str, float]]:
             found = json.loads(line)
             yield str(found["node"]), float(found["seconds"])
         except (ValueError, KeyError, TypeError):
-            continue  # cut short by whoever was killed
+            continue  # cut short when its process was killed

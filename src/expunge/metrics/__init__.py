@@ -1,4 +1,4 @@
-"""What is measured: one measure, or a pair of kin, a file, and `METRICS`."""
+"""The metrics: one, or a related pair, per file, and `METRICS`."""
 
 from expunge.errors import ConfigError, unknown
 from expunge.metrics import (
@@ -35,17 +35,17 @@ DEFAULT_METRICS = (
     *("ua", "ra", "ta", "ta_forgotten", "mia_efficacy", "mia_privacy", "drift", "weight_distance"),
     *("sparsity_at", "attacks", "confidence"),
 )
-"""What a grid measures whose recipe names no metrics, whatever else is installed."""
+"""The metrics of a grid whose recipe names none, whatever else is installed."""
 
 COMPARED = tuple(metric.name for metric in METRICS if metric.compared)
-"""The metrics that the gap is over, as in the paper's tables."""
+"""The metrics that the gap averages, as in the paper's tables."""
 
 
 def all_metrics() -> dict[str, Metric]:
-    """Every metric by name: `METRICS`, then what packages add as entry points `expunge.metrics`.
+    """Every metric by name: `METRICS`, then those of entry points `expunge.metrics`.
 
     Raises:
-        ConfigError: an added metric is no `Metric`, or takes a name that is already there.
+        ConfigError: an added metric is not a `Metric`, or its name is taken.
     """
     return with_added("expunge.metrics", Metric, METRICS)
 
@@ -54,7 +54,7 @@ def get_metric(name: str) -> Metric:
     """The metric called `name`.
 
     Raises:
-        ConfigError: there is none; lists those that there are.
+        ConfigError: no metric has this name; the message lists the names.
     """
     metrics = all_metrics()
     if name not in metrics:

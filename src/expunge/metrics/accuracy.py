@@ -1,10 +1,10 @@
-"""Accuracy, and what unlearning makes of it."""
+"""Accuracy and unlearning accuracy."""
 
 from expunge.metrics.arrays import LabelArray, LogitArray, check_predictions
 
 
 def accuracy(logits: LogitArray, labels: LabelArray) -> float:
-    """Percentage of samples whose largest logit is their label's; of equal logits the first counts.
+    """Percentage of samples whose largest logit is their label's; ties go to the first class.
 
     Args:
         logits: `(N, classes)` float32.

@@ -1,4 +1,4 @@
-"""The arrays that metrics take, and what is refused of them."""
+"""The arrays that metrics take, and checks of them."""
 
 from typing import TypeAlias
 
@@ -21,7 +21,7 @@ def check_predictions(logits: LogitArray, labels: LabelArray) -> None:
     """Refuse logits and labels that cannot be scored together.
 
     Raises:
-        DataError: empty, not of one length, not finite, or a label that is no class.
+        DataError: empty, of different lengths, not finite, or a label that is not a class.
     """
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise DataError(
@@ -43,7 +43,7 @@ def check_predictions(logits: LogitArray, labels: LabelArray) -> None:
 
 
 def check_confidences(name: str, values: FloatArray, least: int = 1) -> None:
-    """Refuse what is not at least `least` probabilities in one row; `name` says whose they are.
+    """Check for at least `least` probabilities in one dimension; `name` is for the message.
 
     Raises:
         DataError: another shape, too few, or a value outside 0-1.
@@ -52,6 +52,6 @@ def check_confidences(name: str, values: FloatArray, least: int = 1) -> None:
         raise DataError(f"{name} confidences must have shape (N,), got {values.shape}")
     if len(values) < least:
         raise DataError(f"the attack needs at least {least} {name} samples, got {len(values)}")
-    # Written so that NaN is refused too.
+    # This form refuses NaN, too.
     if not bool(((values >= 0) & (values <= 1)).all()):
         raise DataError(f"{name} confidences must be in 0..1, got {values.min()}..{values.max()}")

@@ -1,4 +1,4 @@
-"""Membership attacks one by one: every attack that is not costly, and what it finds out."""
+"""Membership attacks one by one: the results of every attack that is not costly."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def attacks(evidence: Evidence) -> Measured:
-    """For each attack by its name, what `run_attacks` gives, in percent.
+    """By attack, the result of `run_attacks`, in percent.
 
-    Members are the retained samples, non-members the test samples; those of classes that are
-    forgotten in full are what the forget set is told apart from.
+    Members are the retained samples, non-members the test samples; the forget set is compared
+    with test samples of the classes forgotten as a whole.
 
     Raises:
         DataError: too few samples are left for an attack.

@@ -20,7 +20,7 @@ def confidence(evidence: Evidence) -> Measured:
 
 
 def histogram(predictions: Predictions, bins: int = BINS) -> list[float]:
-    """Shares in percent over equal intervals of 0-1 that contain their lower end; the last, both.
+    """Shares in percent over equal intervals of 0-1, closed below; the last is closed above, too.
 
     Raises:
         DataError: `bins` is not positive.

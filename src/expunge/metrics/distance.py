@@ -1,4 +1,4 @@
-"""How far apart two networks' weights are: the unlearning error of the paper."""
+"""The distance between two networks' weights: the paper's unlearning error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def to_reference(evidence: Evidence) -> Measured:
 
 
 def drift(evidence: Evidence) -> Measured:
-    """‖m ⊙ (θ − θ_original)‖₂, over what the mask keeps."""
+    """‖m ⊙ (θ − θ_original)‖₂, over the weights that the mask keeps."""
     weights = evidence.weights_of("model")
     before = _of(weights, evidence.weights_of("base"))
     return Measured(weight_distance(weights, before, evidence.mask))
@@ -38,13 +38,13 @@ def weight_distance(
     section 3, between an approximate unlearner and Retrain.
 
     Args:
-        state_a: parameter name to tensor, as of `dict(model.named_parameters())`.
+        state_a: parameter name to tensor, as in `dict(model.named_parameters())`.
         state_b: the same names and shapes.
-        mask: counts only what it keeps; a parameter that has no mask counts in full.
+        mask: only the weights that it keeps count; a parameter without a mask counts in full.
 
     Raises:
-        ModelError: names, shapes or kinds of the parameters differ.
-        MaskError: the mask names something else, or has another shape.
+        ModelError: names, shapes or dtypes of the parameters differ.
+        MaskError: the mask names other parameters, or has another shape.
         DivergedError: a weight is not finite.
     """
     import torch
@@ -63,7 +63,7 @@ def weight_distance(
 
 
 def _of(weights: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Of `others` the parameters that `weights` has, for they may come with buffers."""
+    """The entries of `others` that `weights` has, because `others` may include buffers."""
     return {name: others[name] for name in weights if name in others}
 
 

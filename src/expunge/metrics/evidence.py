@@ -1,4 +1,4 @@
-"""What a metric may read of one model in one scenario."""
+"""What a metric may read about one model in one scenario."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DIVIDED = ("train", "base_train")
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What one model says of the samples of one population, without augmentation.
+    """One model's predictions on one population, without augmentation.
 
     Raises:
         DataError: logits and labels are empty or do not fit.
@@ -40,44 +40,44 @@ class Predictions:
         return len(self.labels)
 
     def at(self, flags: Flags) -> Predictions:
-        """Those of the samples where `flags`, bool `(N,)`, is true."""
+        """The predictions where `flags`, bool `(N,)`, is true."""
         return Predictions(self.logits[flags], self.labels[flags])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evidence:
-    """All that is known of one model in one scenario, or the part of it that a metric needs.
+    """All evidence about one model in one scenario, or the part that a metric needs.
 
     Raises:
-        DataError: predictions are of different classes, or do not fit the flags.
-        ForgetError: nothing or everything is to be forgotten, a sample is both forgotten and
-            retained, or a forgotten class is none.
+        DataError: predictions have different classes, or do not fit the flags.
+        ForgetError: the forget set is empty or everything, a sample is both forgotten and
+            retained, or a forgotten class does not exist.
     """
 
     predictions: Mapping[str, Predictions] = field(default_factory=dict)
     """By the names in `expunge.metrics.metric.PREDICTIONS`."""
     forget: Flags | None = None
-    """bool `(N,)`: which training samples are forgotten; None where none are predicted, or some of
-    them are gone from the data."""
+    """bool `(N,)`: which training samples are forgotten; None if there are no predictions on them,
+    or some of them are gone from the data."""
     retain: Flags | None = None
-    """bool `(N,)`: which are retained. Those that are neither, for a model before this one has
-    forgotten them already, count for nothing."""
+    """bool `(N,)`: which are retained. Samples that are neither, because an ancestor has already
+    forgotten them, do not count."""
     classes: Collection[int] = ()
-    """The classes that are forgotten in full; empty in all other scenarios."""
+    """The classes forgotten as a whole; empty in all other scenarios."""
     seed: int = 0
-    """Of all that attacks draw."""
+    """Seed of everything that attacks draw."""
     target: int | None = None
-    """The class that triggered samples are meant to be taken for."""
+    """The target class of triggered samples."""
     weights: Mapping[str, Callable[[], Mapping[str, Tensor]]] = field(default_factory=dict)
     """By the names in `expunge.metrics.metric.WEIGHTS`, functions that load the parameters by
     name; of `base` and `reference` there may be more than the model has."""
     mask: Mask | None = None
-    """Which weights of the model are kept; None where it is dense."""
+    """Which weights of the model are kept; None if it is dense."""
     counted: tuple[str, ...] = ()
     """The names of the weights that sparsity is counted over."""
     missing: Mapping[str, str] = field(default_factory=dict)
-    """Why something of `expunge.metrics.metric.NEEDS` cannot be had; a metric that needs it gives
-    None for this reason."""
+    """Why something in `expunge.metrics.metric.NEEDS` is not available; a metric that needs it
+    gives None with this reason."""
 
     def __post_init__(self) -> None:
         self._check_classes()
@@ -113,7 +113,7 @@ class Evidence:
         """Predictions of the training samples that are forgotten; `base_train` is the model before.
 
         Raises:
-            DataError: they are not there, or it is not said which samples are forgotten.
+            DataError: they are missing, or the flags of forgotten samples are.
         """
         return self.predictions_of(name).at(_given("forget", self.forget))
 
@@ -121,24 +121,24 @@ class Evidence:
         """Predictions of the training samples that are retained.
 
         Raises:
-            DataError: they are not there, or it is not said which samples are retained.
+            DataError: they are missing, or the flags of retained samples are.
         """
         return self.predictions_of(name).at(_given("retain", self.retain))
 
     def of_forgotten_classes(self, name: str = "test") -> Flags:
-        """Flags `(N,)` of the samples of a population whose class is forgotten in full.
+        """Flags `(N,)` of the samples of a population whose class is forgotten as a whole.
 
         Raises:
-            DataError: there are no such predictions.
+            DataError: these predictions are missing.
         """
         flags: Flags = np.isin(self.predictions_of(name).labels, list(self.classes))
         return flags
 
     def of_remaining_classes(self, name: str = "test") -> Predictions:
-        """Predictions of a population without the classes that are forgotten in full.
+        """Predictions on a population without the classes forgotten as a whole.
 
         Raises:
-            DataError: there are no such predictions, or none is left.
+            DataError: these predictions are missing, or none is left.
         """
         gone = self.of_forgotten_classes(name)
         if gone.all():
@@ -158,7 +158,7 @@ class Evidence:
         return self.weights[role]()
 
     def only(self, needs: Collection[str]) -> Evidence:
-        """The part of it that `needs` names; what is not tied to any of these stays."""
+        """The part that `needs` names, and everything that is not tied to a need."""
         divided = any(name in needs for name in _DIVIDED)
         return replace(
             self,

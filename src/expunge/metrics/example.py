@@ -19,11 +19,10 @@ _SAMPLES = {"train": 90, "test": 60, "validation": 30, "triggered": 60}
 
 
 def example_evidence(seed: int = 0, classes: tuple[int, ...] = ()) -> Evidence:
-    """All that a metric can need, of a made-up model with three classes and a small layer.
+    """Everything a metric can need, for a made-up model with three classes and a small layer.
 
-    One training sample in six is forgotten, or all of `classes` where there are any; one in ten has
-    been forgotten before and counts for nothing. Triggered samples are meant to be taken for
-    class 0.
+    One training sample in six is forgotten, or all of `classes` if given; one in ten was forgotten
+    earlier and does not count. The target class of triggered samples is 0.
     """
     import numpy as np
 
@@ -52,7 +51,7 @@ def example_evidence(seed: int = 0, classes: tuple[int, ...] = ()) -> Evidence:
 
 
 def _predictions(rng: np.random.Generator, labels: LabelArray) -> Predictions:
-    """Answers that are right more often than not."""
+    """Logits that are right more often than not."""
     import numpy as np
 
     from expunge.metrics.evidence import Predictions

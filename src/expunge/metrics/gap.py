@@ -16,8 +16,8 @@ def gap(
 
     Args:
         metrics: of the unlearned model; at least the names in `compared`.
-        reference: the same of the retrained model.
-        compared: the metrics that the gap is over; by default the paper's four, in percent.
+        reference: the same for the retrained model.
+        compared: the metrics that the gap averages; by default the paper's four, in percent.
 
     Raises:
         DataError: a metric is missing or not finite, or none is compared.

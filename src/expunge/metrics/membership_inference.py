@@ -1,4 +1,4 @@
-"""MIA-efficacy and MIA-privacy: what an attacker on the confidence in the true class finds out."""
+"""MIA-efficacy and MIA-privacy: a membership attack on the confidence in the true class."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def efficacy(evidence: Evidence) -> Measured:
-    """Percentage of the forget set that the attack takes for samples that were never trained on.
+    """Percentage of the forget set that the attack judges to be non-members.
 
     Raises:
-        DataError: too few samples are left to learn from.
+        DataError: too few samples are left to fit the attack.
     """
     from expunge.metrics.membership.protocol import mia_efficacy
 

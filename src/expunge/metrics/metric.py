@@ -1,4 +1,4 @@
-"""What a measure is: a function of evidence, its unit, what it reads and where it comes from."""
+"""A metric: a function of evidence, with its unit, its needs and its source."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ if TYPE_CHECKING:
     from expunge.metrics.evidence import Evidence
 
 Value: TypeAlias = float | dict[str, "Value"] | list["Value"] | None
-"""A number, or an object of numbers, as JSON takes it."""
+"""A number, or an object of numbers, as JSON."""
 
 PREDICTIONS = (*POPULATIONS, *(f"base_{name}" for name in POPULATIONS))
 """Predictions that a metric may read: those of the model on each population, and with `base_` those
-of the model before unlearning. Beside `train` and `base_train` stand the flags of the samples that
-are retained."""
+of the model before unlearning. With `train` and `base_train` come the flags of retained samples."""
 
 WEIGHTS = ("model", "base", "reference")
 """Weights that a metric may read: of the model with its mask, of the model before unlearning, and
 of the retrained model."""
 
 FORGET = "forget"
-"""The need of a metric that reads the forget set: the flags of its samples beside `train` and
-`base_train`. They cannot be had once a forgotten sample is gone from the data."""
+"""The need of a metric that reads the forget set: the flags of its samples for `train` and
+`base_train`. They are not available once a forgotten sample is gone from the data."""
 
 NEEDS = (*PREDICTIONS, *WEIGHTS, FORGET)
 """All that a metric may read."""
@@ -37,23 +36,23 @@ RANGES: dict[str, tuple[float, float]] = {
     "fraction": (0.0, 1.0),
     "norm": (0.0, math.inf),
 }
-"""Between which values numbers of these units lie; those of other units are finite, no more."""
+"""The range of numbers with these units; with other units, they need only be finite."""
 
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a metric found, or why it found nothing.
+    """A metric's value, or why it has none.
 
     Raises:
         ConfigError: both a value and a reason are given, or neither.
     """
 
     value: Value
-    """One number, an object of them, or None where there is nothing to measure."""
+    """One number, an object of numbers, or None if there is nothing to measure."""
     reason: str | None = None
-    """Why there is no value; None where there is one."""
+    """Why the value is None; else None."""
 
     def __post_init__(self) -> None:
         if (self.value is None) != bool(self.reason):
@@ -65,35 +64,35 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One measure of one model in one scenario.
+    """One metric of one model in one scenario.
 
-    `run(evidence)` changes nothing that it is given, and gives the same each time.
+    `run(evidence)` does not change its argument, and returns the same value each time.
 
     Raises:
-        ConfigError: `needs` names something that there is not, or the unit is empty.
+        ConfigError: `needs` has an unknown name, or the unit is empty.
     """
 
     name: str
     """Its key in results and recipes."""
     short: str
-    """Its name in a table's head."""
+    """Its name in table headers."""
     title: str
     """Its name in words."""
     run: Callable[[Evidence], Measured]
     needs: frozenset[str]
-    """What it reads, out of `NEEDS`; it is given nothing else."""
+    """What it reads, from `NEEDS`; it gets nothing else."""
     unit: str
-    """Of every number in its value: `percent` is 0-100, `fraction` 0-1, `norm` 0 or more."""
+    """The unit of all its numbers: `percent` is 0-100, `fraction` 0-1, `norm` 0 or more."""
     detailed: bool = False
-    """Its value is an object of numbers, which no table has a column for."""
+    """Whether its value is an object of numbers, which has no column in tables."""
     compared: bool = False
-    """Whether the gap to Retrain is over it, where a recipe names it."""
+    """Whether the gap to Retrain includes it, if a recipe names it."""
     version: int = 1
-    """Raised when its numbers change; part of the id of every measurement."""
+    """Raise it when the numbers change; part of the id of every measurement."""
     summary: str
     """What it measures, for lists and the report."""
     good: str
-    """Which value to wish for."""
+    """Which values are good."""
     cite: str
     """Where it was published."""
     example: Callable[[], Evidence] | None = None
@@ -109,14 +108,14 @@ class Metric:
 
 
 def measure(metric: Metric, evidence: Evidence) -> Measured:
-    """What `metric` finds; it sees only what it says that it needs.
+    """Run `metric` on only the evidence that it needs.
 
-    What it needs and `evidence.missing` explains gives None with that reason.
+    If a need is in `evidence.missing`, the result is None with that reason.
 
     Raises:
-        DataError: something that it needs, or reads without saying so, is not there.
-        ConfigError: what it gives is not of its kind or unit.
-        ExpungeError: the metric refuses what it is given.
+        DataError: something that it needs, or reads without declaring it, is missing.
+        ConfigError: its value has the wrong form or unit.
+        ExpungeError: the metric refuses its evidence.
     """
     for need in NEEDS:
         if need in metric.needs and need in evidence.missing:
@@ -144,7 +143,7 @@ def _check(metric: Metric, found: Measured) -> None:
 
 
 def _numbers(value: Value) -> Iterator[float]:
-    """Every number in a value; whatever else stands in its place, too."""
+    """Every number in a value, and whatever stands in place of one."""
     if isinstance(value, dict):
         for part in value.values():
             yield from _numbers(part)

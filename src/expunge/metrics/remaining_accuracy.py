@@ -1,4 +1,4 @@
-"""RA: accuracy on the training samples that are retained."""
+"""RA: accuracy on the retained training samples."""
 
 from __future__ import annotations
 

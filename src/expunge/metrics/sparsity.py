@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def shares_below(evidence: Evidence) -> Measured:
-    """By threshold: the fraction of the counted weights that are at most that large; "0": zero.
+    """By threshold: the fraction of counted weights of at most that magnitude; "0": zeros.
 
     Raises:
-        MaskError: a counted weight is not there, or there are none.
+        MaskError: a counted weight is missing, or none is counted.
     """
     from expunge.sparsity.mask import chosen_weights
     from expunge.sparsity.thresholds import sparsity_at

@@ -1,4 +1,4 @@
-"""TA: accuracy on the test set, and on the part of it that is of forgotten classes."""
+"""TA: accuracy on the test set, and on its samples of forgotten classes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def ta(evidence: Evidence) -> Measured:
-    """Accuracy on the test set, without the classes that are forgotten in full, in percent.
+    """Accuracy on the test set, without the classes forgotten as a whole, in percent.
 
     Raises:
         DataError: every test sample is of a forgotten class.

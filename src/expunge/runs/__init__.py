@@ -1,4 +1,4 @@
-"""Nodes, ids, the store of artefacts, and what is recorded of the code and the environment."""
+"""Nodes, ids, the store of artefacts, and the records of code and environment."""
 
 from expunge.runs.artefact import Artefact, checked, read_artefact
 from expunge.runs.code import code_digest, syntax_digest

@@ -1,4 +1,4 @@
-"""An artefact's folder: its files, and `artefact.json`, which says what they are."""
+"""An artefact's folder: its files, and `artefact.json`, which describes them."""
 
 import hashlib
 import os
@@ -27,18 +27,18 @@ class Content(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Artefact:
-    """What a node made. Each of its files is checked when it is asked for."""
+    """What a node made. Each file is checked when it is requested."""
 
     node: Node
-    """What it was made from."""
+    """The node it was made from."""
     folder: Path
-    """Where its files lie; they are never changed."""
+    """The folder of its files, which never change."""
     created: str
     """When it was finished: ISO 8601, UTC."""
     contents: Mapping[str, Content]
-    """What its files have to hold, by their names relative to the folder."""
+    """The expected content of its files, by name relative to the folder."""
     made: Mapping[str, Any]
-    """What made it: the environment, seconds and whatever else its maker wrote down."""
+    """What made it: the environment, the seconds and whatever else its maker recorded."""
 
     @property
     def id(self) -> str:
@@ -47,7 +47,7 @@ class Artefact:
 
     @property
     def label(self) -> str:
-        """What people call it; empty where its maker wrote nothing down."""
+        """Its label, for people; empty if its maker recorded none."""
         label = self.made.get("label")
         return label if isinstance(label, str) else ""
 
@@ -57,9 +57,9 @@ class Artefact:
         return tuple(self.contents)
 
     def file(self, name: str) -> Path:
-        """Where one of its files lies, once it is known to hold what was written.
+        """The path of one of its files, after checking that its content is unchanged.
 
-        A process reads a file for this once, as long as size and time of change stay the same.
+        A process reads a file for this check once, unless its size or modification time changes.
 
         Raises:
             StoreError: the artefact has no such file, or it is missing or has changed.
@@ -77,19 +77,19 @@ class Artefact:
 
 
 def checked(folder: Path, name: str) -> Path:
-    """Where a file of the artefact in `folder` lies, once it is known to hold what was written.
+    """The path of a file of the artefact in `folder`, after checking its content.
 
     Raises:
-        StoreError: as `Artefact.file`, or the folder's record cannot be read.
+        StoreError: as in `Artefact.file`, or the folder's record cannot be read.
     """
     return read_artefact(folder).file(name)
 
 
 def seal(folder: Path, node: Node, made: Mapping[str, JSON]) -> None:
-    """Write the record of a folder that is otherwise finished.
+    """Write the record of a folder that is otherwise complete.
 
     Raises:
-        StoreError: it holds a link, or a file named as the record, or cannot be written.
+        StoreError: it holds a link, or a file named like the record, or cannot be written.
     """
     files = files_in(folder)
     if RECORD in files:
@@ -109,10 +109,10 @@ def seal(folder: Path, node: Node, made: Mapping[str, JSON]) -> None:
 
 
 def read_artefact(folder: Path) -> Artefact:
-    """The artefact in `folder`; its files are not looked at.
+    """The artefact in `folder`, without checking its files.
 
     Raises:
-        StoreError: its record cannot be read, or is of another id than the folder's name.
+        StoreError: its record cannot be read, or its id is not the folder's name.
     """
     try:
         record = read_object(folder / RECORD)
@@ -129,7 +129,7 @@ def read_artefact(folder: Path) -> Artefact:
 
 
 def files_in(folder: Path) -> dict[str, Path]:
-    """Every file in a folder and its folders, by its name relative to it.
+    """Every file in a folder and its subfolders, by relative name.
 
     Raises:
         StoreError: something in it is neither a file nor a folder.

@@ -1,4 +1,4 @@
-"""Where artefacts are while they are made, and what becomes of those whose maker was killed."""
+"""Temporary folders for artefacts in progress, and the sweep of those whose maker was killed."""
 
 import os
 import re
@@ -13,9 +13,9 @@ from expunge.runs.heartbeat import INTERVAL, heart
 from expunge.runs.locks import Locks, names_in
 
 SILENCE = 3600.0
-"""Seconds without a sign of life after which a maker on another host is taken for dead."""
+"""Seconds without a heartbeat after which a maker on another host counts as dead."""
 QUIET = 4 * INTERVAL
-"""Seconds without a sign of life after which nobody need wait for a maker."""
+"""Seconds without a heartbeat after which no process waits for a maker."""
 
 _REMOVED = "removed"
 _MADE_BY = re.compile(
@@ -24,10 +24,10 @@ _MADE_BY = re.compile(
 
 
 class Aside:
-    """The folder of all that is being made or removed.
+    """The folder of all artefacts being made or removed.
 
-    A folder in it names its maker's host and process. A lock of the same name is held as long as
-    the maker lives, where the filesystem has locks.
+    A folder in it names its maker's host and process. The maker holds a lock of the same name as
+    long as it lives, if the filesystem has locks.
     """
 
     def __init__(self, folder: Path, locks: Locks) -> None:
@@ -36,13 +36,13 @@ class Aside:
 
     @contextmanager
     def making(self, artefact_id: str) -> Iterator[Path]:
-        """A folder that does not outlive the block, nor the process.
+        """A temporary folder, removed when the block ends or, later, if the process dies.
 
         Raises:
             StoreError: it cannot be made.
         """
         name = aside_name(artefact_id, this_host(), str(os.getpid()))
-        # The lock comes before the folder: a folder whose lock is free has no maker any more.
+        # Lock first, then make the folder: a folder with a free lock has lost its maker.
         with self._locks.hold(name):
             path = self.folder / name
             try:
@@ -51,7 +51,7 @@ class Aside:
                     path.mkdir()
                 except OSError as error:
                     raise StoreError(
-                        f"cannot write in {self.folder.parent}: {error.strerror}"
+                        f"cannot write to {self.folder.parent}: {error.strerror}"
                     ) from error
                 with heart.beating(path):
                     yield path
@@ -59,9 +59,9 @@ class Aside:
                 shutil.rmtree(path, ignore_errors=True)
 
     def remove(self, folder: Path) -> None:
-        """Take a folder out of its place at once, then delete it at leisure.
+        """Move a folder out of its place at once, then delete it.
 
-        Whoever stops in between leaves it to the next sweep.
+        If interrupted in between, the next sweep deletes it.
 
         Raises:
             OSError: it cannot be moved or deleted.
@@ -69,11 +69,11 @@ class Aside:
         self.folder.mkdir(exist_ok=True)
         path = self.folder / aside_name(_REMOVED)
         folder.rename(path)
-        with suppress(FileNotFoundError):  # a sweep of another process is at it, too
+        with suppress(FileNotFoundError):  # another process's sweep deletes it, too
             shutil.rmtree(path)
 
     def has_maker(self, artefact_id: str) -> bool:
-        """Whether a maker of this artefact gives signs of life."""
+        """Whether a maker of this artefact has a recent heartbeat."""
         self.sweep()
         return any(
             (self._silence(self.folder / name) or 0.0) < QUIET
@@ -82,13 +82,13 @@ class Aside:
         )
 
     def sweep(self) -> None:
-        """Delete what was removed, and what killed makers left behind."""
+        """Delete removed artefacts, and what killed makers left."""
         for name in names_in(self.folder):
             if name.startswith(f"{PREFIX}{_REMOVED}-"):
                 shutil.rmtree(self.folder / name, ignore_errors=True)
             elif made_by := _MADE_BY.fullmatch(name):
                 self._sweep(name, made_by["host"], int(made_by["pid"]))
-        # A lock file that is free belongs to somebody who was killed; whoever takes it removes it.
+        # A free lock file is left by a killed process; taking the lock removes it.
         for name in names_in(self._locks.folder):
             with suppress(BlockingIOError, StoreError), self._locks.hold(name, wait=False):
                 pass
@@ -108,9 +108,9 @@ class Aside:
                 shutil.rmtree(path, ignore_errors=True)
 
     def _silence(self, path: Path) -> float | None:
-        """Seconds since the last sign of life in a folder; None where it cannot be told."""
+        """Seconds since the last heartbeat in a folder; None if unknown."""
         try:
-            # The filesystem's clock, which heartbeats are in; that of this host may be wrong.
+            # Use the filesystem's clock, as heartbeats do; this host's may be wrong.
             os.utime(self.folder)
             return self.folder.stat().st_mtime - path.stat().st_mtime
         except OSError:
@@ -118,7 +118,7 @@ class Aside:
 
 
 def this_host() -> str:
-    """The name of this host, as it stands in the names of folders."""
+    """The name of this host, as used in folder names."""
     return re.sub(r"[^A-Za-z0-9.-]", "_", os.uname().nodename)[:64] or "_"
 
 

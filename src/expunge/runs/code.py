@@ -1,4 +1,4 @@
-"""What code computes: the text of this package, and the syntax of what a user names."""
+"""Digests of code: this package's text, and the syntax of a user's module."""
 
 import ast
 import hashlib
@@ -15,22 +15,22 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 @cache
 def code_digest() -> str:
-    """A digest of the text of every source file of this package, to be recorded with results.
+    """A digest of the text of every source file of this package, recorded with results.
 
-    It is no part of an id. Line endings do not matter.
+    It is not part of an id. Line endings do not matter.
     """
     return _text_digest(Path(__file__).parent.parent)
 
 
 def syntax_digest(spec: str) -> str:
-    """A digest of the syntax of a user's `package.module:callable`, to be part of an id.
+    """A digest of the syntax of a user's `package.module:callable`, part of an id.
 
     It covers the module and what it imports, directly or not, from its own top-level package, but
-    nothing of this one. Comments, docstrings and layout do not count. Imports are read from the
+    nothing from expunge. Comments, docstrings and layout do not count. Imports are read from the
     text: nothing is imported.
 
     Raises:
-        ConfigError: it is not of that form, or a module has no source or is not Python.
+        ConfigError: it does not have that form, or a module has no source or is not Python.
     """
     first, colon, attribute = spec.partition(":")
     if not (first and colon and attribute):

@@ -1,4 +1,4 @@
-"""What a measurement ran on: hardware, versions, commit. Nothing that names a person or place."""
+"""The environment of a measurement: hardware, versions, commit. No names of persons or hosts."""
 
 import math
 import os
@@ -14,11 +14,11 @@ _PACKAGES = ("expunge", "torch", "numpy", "lightning-fabric", "scikit-learn")
 
 
 def environment() -> dict[str, JSON]:
-    """The record that goes with every measurement; null is what cannot be found out.
+    """The record that goes with every measurement; null for what cannot be found out.
 
     `python`, `platform`, `cpu` (model), `cores` (that this process may use), `memory_gib`,
-    `packages` (name to version), `commit` (of a checkout of expunge, `-dirty` where its files
-    differ), `date` (UTC). All but the date are as they were when the process first asked.
+    `packages` (name to version), `commit` (of a checkout of expunge, `-dirty` if its files
+    differ), `date` (UTC). All except the date are read once per process.
     """
     return {
         **_found(),
@@ -28,7 +28,7 @@ def environment() -> dict[str, JSON]:
 
 
 def available_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """How many cores this process may use: what its affinity and its container leave of them."""
+    """How many cores this process may use, within its affinity and its container's quota."""
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS
@@ -83,9 +83,9 @@ def _memory_gib() -> float | None:
 
 
 def _commit(source: Path) -> str | None:
-    """The commit of the checkout that `source` belongs to; None where git does not track it."""
+    """The commit of the checkout that `source` belongs to; None if git does not track it."""
     folder = source.resolve().parent
-    # Of another project's checkout around an installed copy, the commit would mislead.
+    # For an installed copy inside another project's checkout, the commit would mislead.
     if _git(folder, "ls-files", "--error-unmatch", source.name) is None:
         return None
     return _git(folder, "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12")

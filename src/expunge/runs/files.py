@@ -1,4 +1,4 @@
-"""Files of JSON and of arrays, which are whole or not there."""
+"""Files of JSON and of arrays, written whole or not at all."""
 
 import errno
 import json
@@ -34,12 +34,12 @@ def write_json(path: Path, value: JSON) -> None:
 
 
 def create_json(path: Path, value: JSON) -> bool:
-    """Write `value` as JSON unless there is a file at `path`; whether there was none.
+    """Write `value` as JSON unless `path` exists; return whether it was written.
 
-    Of several processes that do so at the same time, one writes.
+    If several processes do so in parallel, one writes.
 
     Raises:
-        StoreError: as `write_json`.
+        StoreError: as in `write_json`.
     """
     content = _text(path, value)
     try:
@@ -53,10 +53,10 @@ def create_json(path: Path, value: JSON) -> bool:
 
 
 def read_json(path: Path) -> JSON:
-    """What a JSON file holds.
+    """The value in a JSON file.
 
     Raises:
-        StoreError: it is not there, cannot be read, or is not JSON with finite numbers.
+        StoreError: it is missing, cannot be read, or is not JSON with finite numbers.
     """
     try:
         value: JSON = json.loads(_read(path), parse_constant=_refuse_constant)
@@ -66,10 +66,10 @@ def read_json(path: Path) -> JSON:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The object that a JSON file holds.
+    """The object in a JSON file.
 
     Raises:
-        StoreError: as `read_json`, or it holds something else than an object.
+        StoreError: as in `read_json`, or it holds something other than an object.
     """
     value = read_json(path)
     if not isinstance(value, dict):
@@ -81,7 +81,7 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
     """Write named arrays as safetensors.
 
     Raises:
-        StoreError: an array is of another kind than bool, integer or float, or cannot be written.
+        StoreError: an array is not bool, integer or float, or cannot be written.
     """
     import numpy as np
     from safetensors.numpy import save
@@ -99,7 +99,7 @@ def read_arrays(path: Path) -> "dict[str, npt.NDArray[Any]]":
     """The arrays of a safetensors file.
 
     Raises:
-        StoreError: it is not there, cannot be read, or is not whole.
+        StoreError: it is missing, cannot be read, or is not complete.
     """
     from safetensors.numpy import load
 
@@ -110,7 +110,7 @@ def read_arrays(path: Path) -> "dict[str, npt.NDArray[Any]]":
 
 
 def disk_is_full(error: BaseException | None) -> str | None:
-    """What the system says, where an error or one of its causes is that there is no room."""
+    """The system's message, if an error or one of its causes is a full disk."""
     while error is not None:
         number = error.errno if isinstance(error, OSError) else None
         if isinstance(error, SafetensorError):

@@ -1,4 +1,4 @@
-"""Which version of the store's layout a folder has: `store.json` at its root says it."""
+"""The version of the store's layout, in `store.json` at its root."""
 
 import os
 from pathlib import Path
@@ -12,14 +12,14 @@ MARKER = "store.json"
 
 
 def check_format(root: Path) -> bool:
-    """Whether `root` is marked as a store of this format; one without artefacts need not be.
+    """Whether `root` is marked as a store of this format; an empty one need not be.
 
     Raises:
-        StoreError: it is of another format.
+        StoreError: it has another format.
     """
     marker = root / MARKER
     if not marker.exists():
-        # The marker comes before the first artefact: look again, somebody may be at it.
+        # The marker comes before the first artefact: look again, a process may be writing it.
         if not ids_in(root) or marker.exists():
             return marker.exists()
         raise StoreError(
@@ -42,17 +42,17 @@ def check_format(root: Path) -> bool:
 
 
 def mark_format(root: Path) -> None:
-    """Mark `root`, which is there, as a store of this format, unless it is marked already.
+    """Mark the existing folder `root` as a store of this format, unless it is marked.
 
     Raises:
-        StoreError: it is of another format, or cannot be written.
+        StoreError: it has another format, or cannot be written.
     """
     if not check_format(root):
         write_json(root / MARKER, {"format": FORMAT})
 
 
 def ids_in(root: Path) -> set[str]:
-    """The ids of the artefacts in a folder, in one listing; none where there is no folder.
+    """The ids of the artefacts in a folder, in one listing; none if the folder is missing.
 
     Raises:
         StoreError: it cannot be listed.

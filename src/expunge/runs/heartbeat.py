@@ -1,4 +1,4 @@
-"""Signs of life for other hosts: the time of change of a folder that somebody works in."""
+"""Heartbeats for other hosts: the modification time of a folder that a process works in."""
 
 import os
 import threading
@@ -8,11 +8,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 INTERVAL = 30.0
-"""Seconds between two signs of life."""
+"""Seconds between two heartbeats."""
 
 
 class Heart:
-    """One thread of a process, which changes the time of change of folders now and then."""
+    """One thread per process, which updates the modification time of folders now and then."""
 
     def __init__(self) -> None:
         self._folders: set[Path] = set()
@@ -20,7 +20,7 @@ class Heart:
 
     @contextmanager
     def beating(self, folder: Path) -> Iterator[None]:
-        """Keep giving signs of life in `folder` for the block."""
+        """Keep a heartbeat in `folder` for the block."""
         self._folders.add(folder)
         # It is not alive in a process that was forked from one where it is.
         if self._thread is None or not self._thread.is_alive():
@@ -32,7 +32,7 @@ class Heart:
             self._folders.discard(folder)
 
     def _beat(self) -> None:
-        # Without end: to start a thread for each folder takes longer than all else.
+        # It never ends: starting a thread for each folder would take longer than everything else.
         while True:
             time.sleep(INTERVAL)
             for folder in tuple(self._folders):

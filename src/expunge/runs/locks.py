@@ -1,4 +1,4 @@
-"""Locks of the operating system, by name: they end with the process that holds them."""
+"""Named locks of the operating system, which end with the process that holds them."""
 
 import errno
 import fcntl
@@ -10,11 +10,11 @@ from pathlib import Path
 from expunge.errors import StoreError
 
 _NONE_HERE = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
-"""What a filesystem says that has no locks."""
+"""The errors of a filesystem without locks."""
 
 
 class Locks:
-    """A folder of lock files, each of which is there only while somebody holds it."""
+    """A folder of lock files, each of which exists only while a process holds it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -23,7 +23,7 @@ class Locks:
 
     @contextmanager
     def hold(self, name: str, *, wait: bool = True) -> Iterator[bool]:
-        """Hold the lock of this name for the block; whether it is held, or there are no locks.
+        """Hold the lock of this name for the block; gives False if there are no locks.
 
         Raises:
             BlockingIOError: it is taken, and `wait` is false.
@@ -35,7 +35,7 @@ class Locks:
             yield descriptor is not None
         finally:
             if descriptor is not None:
-                # Who waits for this file finds it gone and takes the next; see _take.
+                # A process that waits for this file finds it gone and takes the next; see _take.
                 with suppress(OSError):
                     path.unlink()
                 # Not by closing alone: a child that was forked has the descriptor too.
@@ -70,11 +70,11 @@ class Locks:
             path.parent.mkdir(parents=True, exist_ok=True)
             return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
-            raise StoreError(f"cannot write in {path.parent.parent}: {error.strerror}") from error
+            raise StoreError(f"cannot write to {path.parent.parent}: {error.strerror}") from error
 
 
 def names_in(folder: Path) -> list[str]:
-    """What is in a folder; nothing where there is none."""
+    """The names in a folder; none if it is missing."""
     try:
         return [path.name for path in folder.iterdir()]
     except OSError:

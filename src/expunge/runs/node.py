@@ -1,4 +1,4 @@
-"""A node of the graph: what an artefact is made from, and the id that follows from it."""
+"""A node of the graph: everything an artefact is made from, and the resulting id."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from expunge.errors import ConfigError
 from expunge.runs.files import JSON
 
 LARGEST = 4096
-"""The most bytes of JSON that a node's params may take: a node is plain data that travels."""
+"""The most bytes of JSON for a node's params, because nodes are sent between machines."""
 
 _KIND = re.compile(r"[a-z][a-z0-9_]*")
 _ID = re.compile(r"[a-z][a-z0-9_]*-[0-9a-f]{16}")
@@ -21,12 +21,12 @@ _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=Fals
 _LEAVES = frozenset((str, int, bool, type(None)))
 
 _Place: TypeAlias = "tuple[_Place, str | int] | None"
-"""Where a value is: the place of what holds it, and its key. Put into words only for an error."""
+"""Where a value is: the place of its container, and its key. Formatted only for an error."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Node:
-    """All that decides what an artefact holds. Two nodes are equal when their ids are.
+    """Everything that determines an artefact's content. Two nodes are equal if their ids are.
 
     The order of keys does not matter; everything else does, 1 and 1.0 included.
 
@@ -41,13 +41,13 @@ class Node:
     kind: str = field(compare=False)
     """Which kind of work: lower-case letters, digits and underscores."""
     version: int = field(compare=False)
-    """Of the kind; it is raised when the kind's results change."""
+    """The version of the kind, raised when the kind's results change."""
     params: Mapping[str, Any] = field(compare=False)
-    """What the kind is told; what lies outside is named by its content."""
+    """The kind's arguments; external files are given by their digest."""
     parents: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """The artefacts that it reads: what each is to the kind, and its id."""
+    """The artefacts that it reads: role to id."""
     where: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    """How to reach what the params name by content, as a path; no part of the id."""
+    """Where to find what the params give by digest, such as a path; not part of the id."""
     id: str = field(init=False)
     """The kind, and 64 bits of the SHA-256 of kind, version, params and parents."""
 
@@ -59,7 +59,7 @@ class Node:
         for parent in self.parents.values():
             if not is_id(parent):
                 raise ConfigError(f"{parent!r} is no artefact's id: expected {_ID.pattern}")
-        # Copies, so that the id stays true whatever the caller does with theirs.
+        # Copies, so that the id stays valid if the caller changes theirs.
         params = _plain(self.params, (None, "params"))
         parents = _plain(self.parents, (None, "parents"))
         text = _encode(params)
@@ -91,7 +91,7 @@ class Node:
 
     @classmethod
     def from_json(cls, value: JSON) -> "Node":
-        """The node that `to_json` gave.
+        """The node that `to_json` returned.
 
         Raises:
             ConfigError: the value is not a node.
@@ -123,7 +123,7 @@ def canonical(value: JSON) -> str:
     """The one JSON text of `value`: keys sorted, no spaces, floats by `repr`, tuples as lists.
 
     Raises:
-        ConfigError: names what is not JSON, NaN, an infinity or -0.0, and where it is.
+        ConfigError: a value is not JSON, NaN, an infinity or -0.0; the message gives its place.
 
     >>> canonical({"b": (1, 2.0), "a": None})
     '{"a":null,"b":[1,2.0]}'
@@ -132,8 +132,8 @@ def canonical(value: JSON) -> str:
 
 
 def _plain(value: JSON, place: _Place) -> JSON:
-    """`value` in plain containers, or an error that says where it is not JSON."""
-    # Exact types first: to ask for subclasses and abstract classes takes longer than all the rest.
+    """`value` in plain containers, or an error that names the place that is not JSON."""
+    # Exact types first: checking for subclasses and abstract classes takes longer than the rest.
     if type(value) in _LEAVES or isinstance(value, (str, int)):
         return value
     if isinstance(value, float):

@@ -1,7 +1,7 @@
-"""The store: one folder an artefact, named by its node's id, whole or not there.
+"""The store: one folder per artefact, named by its node's id, complete or absent.
 
-An artefact is written aside and moved into its place when everything is on the disk. That alone
-keeps it whole; locks, where the filesystem has them, keep two processes from making the same thing.
+An artefact is written to a temporary folder and renamed once everything is on the disk. That alone
+keeps it complete; locks, if the filesystem has them, keep two processes from making the same one.
 """
 
 import os
@@ -24,27 +24,27 @@ from expunge.runs.node import Node, is_id
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """An artefact in a list: its record is read, its files are not."""
+    """An artefact in a list, from its record; its files are not read."""
 
     id: str
     kind: str
     created: str
-    """When it was finished: ISO 8601, UTC; empty where it cannot be read."""
+    """When it was finished: ISO 8601, UTC; empty if it cannot be read."""
     size_bytes: int
     label: str
-    """What people call it, where its maker wrote that down."""
+    """Its label, if its maker recorded one."""
     params: Mapping[str, JSON]
     """Of its node; empty where it cannot be read."""
     parents: Mapping[str, str]
     """Of its node; empty where it cannot be read."""
     problem: str = ""
-    """Why it cannot be read; empty where it can."""
+    """Why it cannot be read; empty if it can."""
 
 
 class Store:
-    """All artefacts under one root folder, which is made when the first one is.
+    """All artefacts under one root folder, which is created with the first one.
 
-    Several processes may use one root at the same time. Opening it sweeps what killed ones left.
+    Several processes may use one root in parallel. Opening it deletes what killed ones left.
 
     Raises:
         StoreError: the root is not a folder, or is a store of another format.
@@ -63,14 +63,14 @@ class Store:
 
     @property
     def locks(self) -> bool:
-        """Whether each artefact is made once; False when the filesystem has said it has no locks.
+        """Whether each artefact is made once; False once the filesystem has reported no locks.
 
-        Without them, two processes may make the same artefact; the first to finish is kept.
+        Without locks, two processes may make the same artefact; the first to finish is kept.
         """
         return self._locks.work
 
     def has(self, artefact: Node | str) -> bool:
-        """Whether the artefact is there, by node or id. For many, take `ids`.
+        """Whether the artefact is in the store, by node or id. For many, use `ids`.
 
         Raises:
             StoreError: the text is no id.
@@ -81,7 +81,7 @@ class Store:
             return False
 
     def ids(self) -> set[str]:
-        """The ids of all artefacts that are there, in one listing.
+        """The ids of all artefacts in the store, in one listing.
 
         Raises:
             StoreError: the root cannot be listed.
@@ -89,7 +89,7 @@ class Store:
         return ids_in(self.root)
 
     def path(self, artefact: Node | str) -> Path:
-        """Where the artefact is, or would be, by node or id.
+        """The path of the artefact, existing or not, by node or id.
 
         Raises:
             StoreError: the text is no id.
@@ -97,34 +97,34 @@ class Store:
         return self.root / _id(artefact)
 
     def open(self, artefact: Node | str) -> Artefact:
-        """An artefact by node or id. Its files are checked when they are asked for.
+        """An artefact by node or id. Its files are checked when they are requested.
 
         Raises:
-            StoreError: it is not there, or its record is not what it was.
+            StoreError: it is missing, or its record has changed.
         """
         if not self.has(artefact):
             raise StoreError(f"the store {self.root} has no {_id(artefact)}")
         return read_artefact(self.path(artefact))
 
     def node(self, artefact_id: str) -> Node:
-        """What an artefact was made from.
+        """The node of an artefact.
 
         Raises:
-            StoreError: as `open`.
+            StoreError: as in `open`.
         """
         return self.open(artefact_id).node
 
     @contextmanager
     def create(self, node: Node, made: Mapping[str, JSON] | None = None) -> Iterator[Path]:
-        """A folder to write the artefact's files into; when the block ends, it is in the store.
+        """A folder for the artefact's files; when the block ends, it enters the store.
 
-        `made` says what made the artefact, as it stands when the block ends. When the block
-        raises, nothing is kept. When another process has finished the same artefact in the
-        meantime, theirs is kept.
+        `made` is the record of what made the artefact, read when the block ends. If the block
+        raises, nothing is kept. If another process has finished the same artefact in the meantime,
+        that one is kept.
 
         Raises:
-            StoreError: the disk is full, the store cannot be written or is of another format, or
-                the block wrote a link or a file named as the store's own.
+            StoreError: the disk is full, the store cannot be written or has another format, or the
+                block wrote a link or a file named like the store's own.
         """
         with self._aside.making(node.id) as aside:
             try:
@@ -143,8 +143,8 @@ class Store:
     def lock(self, artefact: Node | str) -> Iterator[None]:
         """Wait until no other process holds this artefact's lock, then hold it for the block.
 
-        It keeps two processes from making the same thing. It ends with the process, however that
-        ends. Look with `has` again once it is held. See `locks` for filesystems without any.
+        It keeps two processes from making the same artefact, and ends with the process. Check `has`
+        again once it is held. See `locks` for filesystems without locks.
 
         Raises:
             StoreError: the text is no id, or the store cannot be written.
@@ -153,10 +153,10 @@ class Store:
             yield
 
     def being_made(self, artefact: Node | str) -> bool:
-        """Whether somebody makes an artefact now, or did two minutes ago and was not seen to end.
+        """Whether a process is making the artefact, judging by heartbeats of the last two minutes.
 
-        It goes by signs of life, on filesystems without locks as well. To make what somebody else
-        makes does no harm.
+        This works on filesystems without locks, too. Making what another process makes does no
+        harm.
 
         Raises:
             StoreError: the text is no id.
@@ -164,15 +164,15 @@ class Store:
         return self._aside.has_maker(_id(artefact))
 
     def list(self) -> tuple[Summary, ...]:
-        """Every artefact, oldest first; one that cannot be read says so in `problem`."""
+        """Every artefact, oldest first; one that cannot be read has a `problem`."""
         found = (self._summary(name) for name in self.ids())
         return tuple(sorted(found, key=lambda summary: (summary.created, summary.id)))
 
     def find(self, prefix: str) -> str:
-        """The one id that begins with `prefix`.
+        """The one id that starts with `prefix`.
 
         Raises:
-            StoreError: none does, or several.
+            StoreError: no id does, or several do.
         """
         ids = sorted(self.ids())
         found = [name for name in ids if name.startswith(prefix)]
@@ -184,14 +184,14 @@ class Store:
         return found[0]
 
     def remove(self, artefact_id: str, *, dependants: bool = False) -> tuple[str, ...]:
-        """Remove an artefact; the ids of all that was removed, itself the last.
+        """Remove an artefact; return the ids of all removed, with its own last.
 
         Args:
             artefact_id: the artefact's full id.
             dependants: also remove what was made from it, and from that.
 
         Raises:
-            StoreError: it is not there, others were made from it, or it cannot be removed.
+            StoreError: it is missing, others were made from it, or it cannot be removed.
         """
         if not self.has(artefact_id):
             raise StoreError(f"the store {self.root} has no {artefact_id}")
@@ -202,7 +202,7 @@ class Store:
                 f"{some(children)} were made from {artefact_id}: "
                 "remove them first, or all together with --dependants"
             )
-        # Children first: whoever stops this half-way leaves no artefact without its parents.
+        # Children first: if interrupted, no artefact is left without its parents.
         doomed = _children_first(artefact_id, made_from)
         for each in doomed:
             try:
@@ -214,7 +214,7 @@ class Store:
         return doomed
 
     def _made_from(self) -> dict[str, set[str]]:
-        """What was made from each artefact; nothing is known of what cannot be read."""
+        """The children of each artefact, except those that cannot be read."""
         made_from: dict[str, set[str]] = {}
         for name in self.ids():
             try:
@@ -253,7 +253,7 @@ class Store:
         )
 
     def _publish(self, aside: Path, node: Node, made: Mapping[str, JSON]) -> None:
-        """Give a folder of files its record and move it into its place."""
+        """Write the record of a folder of files and move it into its place."""
         path = self.path(node)
         try:
             seal(aside, node, made)

@@ -1,1 +1,1 @@
-"""What is studied: each study makes a graph of nodes and collects a document from the store."""
+"""Studies: each plans a graph of nodes, and collects a document from the store."""

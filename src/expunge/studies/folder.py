@@ -1,4 +1,4 @@
-"""A study's folder: its settings, its results, and the original model for people to begin with."""
+"""A study's folder: its settings, its results, and the original model for people to start from."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def collect_grid(
     """The results document of a grid whose nodes are all in the store.
 
     Raises:
-        StoreError: a node is not there, or is damaged.
+        StoreError: an artefact is missing or damaged.
     """
     makers = Makers()
     rows = collect_cells(store, cells, makers)
@@ -48,10 +48,10 @@ def collect_grid(
 
 
 def claim(folder: Path, experiment: Experiment) -> None:
-    """Make `folder` this experiment's, or find that it is already.
+    """Reserve `folder` for this experiment, unless it already is.
 
     Raises:
-        StoreError: it holds an experiment with other settings; names the first that differs.
+        StoreError: it holds an experiment with other settings; the message names the first.
     """
     path = folder / SETTINGS
     asked = plain(experiment)
@@ -59,7 +59,7 @@ def claim(folder: Path, experiment: Experiment) -> None:
         if (folder / RESULTS).exists():
             raise StoreError(f"{folder} holds results of unknown settings: choose another --out")
         folder.mkdir(parents=True, exist_ok=True)
-        # Another shard may be doing the same: what the first one wrote counts for all.
+        # Another shard may do the same at this moment: the first to write decides.
         create_json(path, asked)
     there = read_object(path)
     if there != asked:
@@ -71,7 +71,7 @@ def claim(folder: Path, experiment: Experiment) -> None:
 
 
 def plain(experiment: Experiment) -> dict[str, Any]:
-    """The experiment's settings as JSON takes them."""
+    """The experiment's settings as JSON values."""
     settings = to_mapping(experiment)
     for name in ("methods", "pruners"):
         settings[name] = {key: dict(value) for key, value in settings[name].items()}
@@ -79,10 +79,9 @@ def plain(experiment: Experiment) -> dict[str, Any]:
 
 
 def keep(path: Path, results: dict[str, Any], measured: str) -> dict[str, Any]:
-    """Write results, unless those at `path` hold the same under the key `measured`.
+    """Write results, unless those at `path` are the same under the key `measured`.
 
-    Results that say the same keep their makers and dates.
-    Returns what the file holds.
+    Results that are the same keep their makers and dates. Returns the content of the file.
     """
     if path.exists():
         there = read_object(path)
@@ -93,7 +92,7 @@ def keep(path: Path, results: dict[str, Any], measured: str) -> dict[str, Any]:
 
 
 def leave_original(source: Path, folder: Path) -> None:
-    """Copy a dense model into a study's folder, unless one is there already."""
+    """Copy a dense model into a study's folder, unless it has one already."""
     target = folder / ORIGINAL_MODEL
     if target.exists():
         return

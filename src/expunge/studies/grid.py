@@ -1,4 +1,4 @@
-"""A grid: every seed, scenario, sparsity and method of a recipe, each measured in full."""
+"""The grid: every seed, scenario, sparsity and method of a recipe, each measured in full."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Cell:
 
 
 def plan_data(graph: Graph, experiment: Experiment, cache: Path | None) -> tuple[str, Facts]:
-    """The data of a recipe: its node, and what is known of it before anything is made.
+    """The data node of a recipe, and the facts of its data, which planning needs.
 
     Raises:
         DataError: the data cannot be read.
@@ -68,7 +68,7 @@ def plan_data(graph: Graph, experiment: Experiment, cache: Path | None) -> tuple
 def plan_bases(
     graph: Graph, experiment: Experiment, data_id: str, seed: int, together: Together | None = None
 ) -> list[Base]:
-    """The dense original of a seed, and every sparse one.
+    """The dense original model of a seed, and every sparse one.
 
     Raises:
         ConfigError: a pruner or setting is unknown.
@@ -147,7 +147,7 @@ def collect_cells(store: Store, cells: list[Cell], makers: Makers) -> list[dict[
     """The rows of the results document, read from the store.
 
     Raises:
-        StoreError: a node of the cells is not in the store, or is damaged.
+        StoreError: an artefact is missing or damaged.
     """
     rows = [_row(store, cell, makers) for cell in cells]
     references = {
@@ -169,9 +169,9 @@ def collect_cells(store: Store, cells: list[Cell], makers: Makers) -> list[dict[
 def gap_to(
     reference: Mapping[str, Any], found: Mapping[str, Any]
 ) -> tuple[dict[str, float] | None, str | None]:
-    """The gap over what is compared of the metrics that were asked for, or None and the reason.
+    """The gap over those requested metrics that are compared, or None and the reason.
 
-    Both are as `read_measures` gives them.
+    Both arguments come from `read_measures`.
     """
     compared = [
         name
@@ -206,10 +206,10 @@ def _row(store: Store, cell: Cell, makers: Makers) -> dict[str, Any]:
 
 
 def read_measures(store: Store, measures: Mapping[str, str]) -> dict[str, Any]:
-    """What was measured: numbers under `metrics`, objects under their names, `reasons` for nulls.
+    """Measurements: numbers under `metrics`, objects under their names, `reasons` for nulls.
 
     Raises:
-        StoreError: a measurement is not in the store, or is damaged.
+        StoreError: a measurement is missing or damaged.
     """
     metrics: dict[str, Any] = {}
     details: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""What made the artefacts of a document: their environments, and which cell is of which."""
+"""What made the artefacts of a document: the makers, numbered so that cells can refer to them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _SAME = ("date", "engine", "commit")
 
 
 class Makers:
-    """The different makers of a document's artefacts, numbered in the order that they are met."""
+    """The distinct makers of a document's artefacts, numbered in order of appearance."""
 
     def __init__(self) -> None:
         self._known: dict[str, int] = {}
         self._listed: list[dict[str, Any]] = []
 
     def of(self, folder: Path) -> int:
-        """The number of what made the artefact in `folder`.
+        """The number of the maker of the artefact in `folder`.
 
         Raises:
             StoreError: the artefact's record is damaged.
         """
         made = read_artefact(folder).made
         maker = {**made["environment"], **{name: made[name] for name in _OF_A_PLACE}}
-        # Another day or commit of the same code is the same maker; date and commit are the first's.
+        # The date and the commit do not tell makers apart; those of the first are kept.
         key = repr({name: value for name, value in maker.items() if name not in _SAME})
         if key not in self._known:
             self._known[key] = len(self._listed)

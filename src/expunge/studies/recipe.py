@@ -22,30 +22,30 @@ CHOSEN_BY = "chosen_by"
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A grid, as a recipe file describes it."""
+    """A grid as a recipe describes it."""
 
     title: str
-    """What the report calls it."""
+    """The title of the report."""
     data: DataSpec
-    """What is trained on and tested on."""
+    """The data to train and test on."""
     network: NetworkSettings
     """What is trained."""
     training: Training
     """How."""
     scenarios: tuple[str, ...]
-    """What is forgotten: `class:3`, `random:0.1`, `ids:FILE`, `edited:EDIT`."""
+    """What to forget: `class:3`, `random:0.1`, `ids:FILE`, `edited:EDIT`."""
     methods: Mapping[str, Mapping[str, Any]]
     """Methods by name, each with its settings; a table `class`, `random`, `ids` or `edited` among
     them holds those for one kind of scenario. `chosen_by` among them says how they were chosen."""
     pruners: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Pruners by name, each with its settings; the dense network is always there."""
+    """Pruners by name, each with its settings; the dense network is always included."""
     seeds: tuple[int, ...] = (0,)
-    """One whole grid for each."""
+    """The whole grid is made for each."""
     precision: str = "32-true"
-    """Lightning Fabric's name of the precision of training, or `auto`: bf16 where the hardware has
-    it. Evaluation is in float32."""
+    """Precision of training, by Lightning Fabric's name, or `auto`: bf16 where the hardware
+    supports it. Evaluation is in float32."""
     metrics: tuple[str, ...] = DEFAULT_METRICS
-    """What is measured: see `expunge metrics`."""
+    """What to measure: see `expunge metrics`."""
 
     def __post_init__(self) -> None:
         for name, values in (("scenarios", self.scenarios), ("seeds", self.seeds)):
@@ -78,13 +78,13 @@ class Experiment:
         return from_mapping(method.config, settings, f"methods.{name}")
 
     def chosen_by(self, name: str, scenario: str) -> str | None:
-        """How the settings of method `name` in `scenario` were chosen; None where it is not said.
+        """How the settings of method `name` in `scenario` were chosen; None if not given.
 
-        A table for one kind of scenario says it for itself: its settings are others than those
-        that the method's own table speaks of.
+        A table for one kind of scenario has its own `chosen_by`, because its settings differ from
+        those of the method's table.
 
         Raises:
-            ConfigError: what is said is no text.
+            ConfigError: `chosen_by` is not text.
         """
         common, special = self._method_tables(name, scenario)
         said = (special or common).get(CHOSEN_BY)
@@ -107,7 +107,7 @@ class Experiment:
         return common, given.get(scenario.partition(":")[0], {})
 
     def pruner_configs(self, name: str) -> tuple[Any, ...]:
-        """The settings of pruner `name`: one for each sparsity, if a list of them is given.
+        """The settings of pruner `name`; one for each sparsity, if a list is given.
 
         Raises:
             ConfigError: an unknown pruner or setting.
@@ -125,7 +125,7 @@ def read_experiment(path: Path) -> Experiment:
     """The experiment that a TOML file describes.
 
     Raises:
-        ConfigError: the file is missing, is not TOML, or describes no experiment.
+        ConfigError: the file is missing, not TOML, or not an experiment.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -138,7 +138,7 @@ def parse_experiment(text: str, where: str) -> Experiment:
     """The experiment that TOML text describes.
 
     Raises:
-        ConfigError: the text is not TOML, or describes no experiment.
+        ConfigError: the text is not TOML, or not an experiment.
     """
     try:
         tables = tomllib.loads(text)
@@ -149,7 +149,7 @@ def parse_experiment(text: str, where: str) -> Experiment:
         if not isinstance(tables.get(name, {}), Mapping):
             raise ConfigError(f"{where}: {name} must be a table")
         given = tables.get(name, {})
-        if cls is Training:  # what the file does not set is as the architecture's recipe has it
+        if cls is Training:  # the file overrides the network's default training settings
             given = {**to_mapping(training_for(tables["network"].name)), **given}
         tables[name] = from_mapping(cls, given, f"{where}: {name}")
     for name in ("methods", "pruners"):
@@ -157,7 +157,7 @@ def parse_experiment(text: str, where: str) -> Experiment:
         if not isinstance(table, Mapping) or not all(
             isinstance(value, Mapping) for value in table.values()
         ):
-            raise ConfigError(f"{where}: {name} must be tables, one for each, like [{name}.NAME]")
+            raise ConfigError(f"{where}: {name} must be tables such as [{name}.NAME]")
     return _experiment(tables, where)
 
 
@@ -183,7 +183,7 @@ def _experiment(tables: dict[str, Any], where: str) -> Experiment:
 def with_overrides(
     experiment: Experiment, *, seeds: tuple[int, ...] | None = None, source: str | None = None
 ) -> Experiment:
-    """The experiment with other seeds, or the same data from another place."""
+    """The experiment with other seeds, or with its data read from another place."""
     if seeds is not None:
         experiment = replace(experiment, seeds=seeds)
     if source is not None:

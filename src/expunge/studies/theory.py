@@ -87,7 +87,7 @@ def collect_theory(
     """The theorem's document, from nodes that are all in the store.
 
     Raises:
-        StoreError: a node is not there, or is damaged.
+        StoreError: an artefact is missing or damaged.
     """
     makers = Makers()
     rows = [
@@ -120,7 +120,7 @@ def collect_theory(
 def summarise(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """For each scenario, pruner and sparsity: n, and mean and sample deviation of each quantity.
 
-    The deviation is null where n is 1. `ratio` is e(m) over the bound: constant where e(m) follows
+    The deviation is null if n is 1. `ratio` is e(m) over the bound: constant where e(m) follows
     the bound.
     """
     groups: dict[tuple[str, str, float], list[dict[str, Any]]] = {}
@@ -149,11 +149,10 @@ def summarise(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def trends(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each scenario and pruner: Spearman's rank correlation of e(m) with what may explain it.
+    """For each scenario and pruner: Spearman's rank correlation of e(m) with possible causes.
 
-    Over all seeds and sparsities of the pruner, the dense network included. 1: e(m) rises exactly
-    where the other does. Null where there are fewer than three points, or one of the two is the
-    same at all of them.
+    Over all seeds and sparsities of the pruner, including the dense network. 1: e(m) rises exactly
+    where the other does. Null for fewer than three points, or if one of the two is constant.
     """
     rows = []
     for scenario in dict.fromkeys(point["scenario"] for point in points):

@@ -1,4 +1,4 @@
-"""One model of the store, measured, and compared with a retrained one."""
+"""Measure one model of the store, and compare it with a retrained one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from expunge.studies.made import Makers
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What is measured of a model, and of the retrained model that it is compared with."""
+    """The measurements of a model, and of the retrained model to compare it with."""
 
     run_id: str
     base_id: str
@@ -28,7 +28,7 @@ class Verdict:
     measures: Mapping[str, str]
     """By metric: the node that measures the model."""
     reference: Mapping[str, str] | None
-    """The same of the retrained model; None where none was given."""
+    """The same for the retrained model; None if none was given."""
     reference_base: str | None
 
 
@@ -39,13 +39,12 @@ def plan_verdict(
     forget: str | None,
     metrics: tuple[str, ...] = DEFAULT_METRICS,
 ) -> Verdict:
-    """Metrics of a model, and of `reference_id` if it is given.
+    """Plan the metrics of a model, and of `reference_id` if given.
 
-    `forget` is the scenario to measure; a model that has unlearned something is measured on that
-    unless told otherwise.
+    `forget` is the scenario to measure on; by default, what the model has unlearned.
 
     Raises:
-        ConfigError: a run is no model, or the reference was retrained in another scenario.
+        ConfigError: a run is not a model, or the reference was retrained in another scenario.
         ForgetError: the scenario does not fit the data.
     """
     model = graph.model(run_id)
@@ -54,17 +53,17 @@ def plan_verdict(
         base_id = model.parents["model"]
     if forget is not None:
         facts = read_facts(graph.store.path(graph.data_of(run_id)))
-        # An earlier request is measured as it was, whatever has been forgotten since.
+        # Measure an earlier request unchanged, whatever has been forgotten since.
         forget_id = add_forget(graph, run_id, forget, facts=facts, anew=False)
     if forget_id is None:
-        raise ConfigError(f"{run_id} has unlearned nothing: say what to measure with --forget")
+        raise ConfigError(f"{run_id} has unlearned nothing: add --forget")
     scenario = str(graph.node(forget_id).where["scenario"])
     other_base = None
     if reference_id is not None:
         _check_reference(graph, reference_id, forget_id, scenario)
         other_base = graph.node(reference_id).parents["model"]
 
-    # What it has forgotten may be gone from the data, and the model before has not forgotten it.
+    # The data may lack what this model has forgotten, though the base model has not forgotten it.
     gone = forgotten_by(graph.store.path(run_id))
 
     def measured(model_id: str) -> dict[str, str]:
@@ -86,9 +85,9 @@ def plan_verdict(
 
 
 def collect_verdict(store: Store, verdict: Verdict) -> dict[str, Any]:
-    """The measured values, and the gap to the reference if there is one.
+    """The measured values, and the gap to the reference if given.
 
-    A `gap_note` says where the reference descends from another model.
+    A `gap_note` tells if the reference descends from another model.
     """
     found = read_measures(store, verdict.measures)
     makers = Makers()
@@ -107,7 +106,7 @@ def collect_verdict(store: Store, verdict: Verdict) -> dict[str, Any]:
         if verdict.reference_base != verdict.base_id:
             result["gap_note"] = (
                 f"the reference was retrained from {verdict.reference_base}, the model unlearned "
-                f"from {verdict.base_id}: this may be no gap at the same sparsity"
+                f"from {verdict.base_id}: the gap may not be at the same sparsity"
             )
     return result
 
@@ -115,10 +114,10 @@ def collect_verdict(store: Store, verdict: Verdict) -> dict[str, Any]:
 def _check_reference(graph: Graph, reference_id: str, forget_id: str, scenario: str) -> None:
     reference = graph.model(reference_id)
     if reference.params.get("method") != "retrain":
-        raise ConfigError(f"reference {reference_id} is no retrained model")
+        raise ConfigError(f"reference {reference_id} is not a retrained model")
     if reference.parents["forget"] != forget_id:
         other = graph.node(reference.parents["forget"])
         raise ConfigError(
             f"reference {reference_id} was retrained without {other.where['scenario']!r}, "
-            f"expected {scenario!r}: another forget set"
+            f"expected {scenario!r}: the forget sets differ"
         )

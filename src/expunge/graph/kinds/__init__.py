@@ -1,4 +1,4 @@
-"""The kinds of nodes, one a file, and `KINDS`."""
+"""The kinds of nodes, one per file, and `KINDS`."""
 
 from expunge.graph.kind import Kind
 from expunge.graph.kinds import (

@@ -1,6 +1,6 @@
 """The kind `data`: freezes ids, roles, classes and shape, with the edits that come before training.
 
-Its identity is its content. Where the content lies is beside it, and may change.
+Its id depends on the content only. Where the content is stored may change.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def add_data(graph: Graph, spec: DataSpec, facts: Facts) -> str:
 
 
 def spec_at(where: Mapping[str, Any]) -> DataSpec:
-    """The description of the data that a node keeps beside its identity."""
+    """The data's specification, from a data node's places."""
     return from_mapping(DataSpec, where, "data")
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
-    """Look at the data once, and write down what it is."""
+    """Read the data once, and record its facts."""
     from expunge.data.sources import load
 
     spec = spec_at(runtime.where(node))
@@ -62,7 +62,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
 
         dataset, touched = apply_edits(dataset, spec)
         edited = facts_of(dataset)
-        # Digests stay those of the source: that is what is looked for when it is read again.
+        # Keep the source's digests: they are compared when it is read again.
         train = replace(facts.train, labels=edited.train.labels, touched=touched)
         facts = replace(
             facts, parts={**facts.parts, "train": train}, mean=edited.mean, std=edited.std

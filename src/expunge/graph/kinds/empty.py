@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def add_empty(graph: Graph, number: int, *before: str, seconds: float = 0.0) -> str:
-    """The id of a node that takes `seconds` once the nodes `before` are there.
+    """The id of a node that takes `seconds` once the nodes `before` are made.
 
-    `number` tells it from others.
+    `number` distinguishes it from others.
     """
     parents = {f"before_{place}": node_id for place, node_id in enumerate(before)}
     params = {"number": number, "seconds": seconds}

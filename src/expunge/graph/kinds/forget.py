@@ -28,13 +28,13 @@ CHOSEN = "forget.json"
 def add_forget(
     graph: Graph, model_id: str, scenario: str, *, facts: Facts, anew: bool = True
 ) -> str:
-    """What `scenario` chooses of the training samples of `model_id`, whose data are `facts`.
+    """The samples that `scenario` chooses from the training samples of `model_id`, data `facts`.
 
-    What the model's line has forgotten already is not chosen again, unless `anew` is false: then
-    an earlier request is looked at once more.
+    It does not choose what the model and its ancestors have forgotten, unless `anew` is false:
+    then it repeats an earlier request.
 
     Raises:
-        ConfigError: the text describes no scenario, or `model_id` is no model.
+        ConfigError: the text is not a scenario, or `model_id` is not a model.
         ForgetError: the scenario does not fit the data.
     """
     graph.model(model_id)
@@ -65,7 +65,7 @@ def load_forget(folder: Path) -> dict[str, Any]:
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
-    """Draw, look up or read the ids, and write them down."""
+    """Draw, look up or read the ids, and write them."""
     facts = runtime.facts(inputs["data"])
     forgotten = forgotten_by(inputs["model"]) if "model" in inputs else ()
     scenario = str(runtime.where(node)["scenario"])
@@ -92,16 +92,16 @@ def _check(scenario: Scenario, train: Part, forgotten: Collection[str]) -> None:
     """Refuse a scenario that does not fit the samples that are left."""
     if isinstance(scenario, ByIds) and (again := set(scenario.ids) & set(forgotten)):
         raise ForgetError(
-            f"{len(again)} of the {len(scenario.ids)} ids in {scenario.source!r} were forgotten "
-            f"already ({some(sorted(again))}): leave them out"
+            f"{len(again)} of the {len(scenario.ids)} ids in {scenario.source!r} were already "
+            f"forgotten ({some(sorted(again))}): leave them out"
         )
     if isinstance(scenario, ByEdit) and not train.touched:
-        return  # what an edit touches is known when the data have been made
+        return  # which samples an edit changes is known once the data node is made
     check_scenario(scenario, remaining(train, forgotten))
 
 
 def _check_edit(scenario: ByEdit, train: Part, edits: Mapping[str, Any]) -> None:
-    """Refuse an edit that the data do not have; what it touches need not be known yet."""
+    """Refuse an edit that the data do not have; its samples need not be known yet."""
     known = {name: train.touched.get(name, ()) for name in edits}
     scenario.count(replace(train, touched=known))
 

@@ -42,11 +42,11 @@ def add_measure(
 ) -> str:
     """Metric `metric` of `model_id`, unlearned from `base_id`, on the forget set `forget_id`.
 
-    `reference_id` is the retrained model that weights are compared with. `gone` are ids that
-    `model_id` has forgotten, so that predictions of `base_id` may lack them.
+    `reference_id` is the retrained model to compare weights with. `gone` are ids that `model_id`
+    has forgotten, so that predictions of `base_id` may lack them.
 
     Raises:
-        ConfigError: there is no such metric, or an id is no model's.
+        ConfigError: no metric has this name, or an id is not a model's.
     """
     entry = get_metric(metric)
     parents = {
@@ -78,7 +78,7 @@ def load_measured(folder: Path) -> dict[str, Any]:
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
-    """Give the metric what it needs, and write down what it finds."""
+    """Give the metric what it needs, and write the result."""
     from expunge.metrics.metric import measure
 
     metric = get_metric(node.params["metric"])
@@ -105,7 +105,7 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
             missing["forget"] = f"{gone} of {total} samples to forget are no longer in the data"
             forget = None
     if "reference" in needs and "reference" not in inputs:
-        missing["reference"] = "there is no retrained model to compare with"
+        missing["reference"] = "no retrained model to compare with"
     weights: dict[str, Callable[[], Mapping[str, Tensor]]] = {
         role: partial(read_tensors, checked(inputs[role], WEIGHTS))
         for role in ("base", "reference")
@@ -137,9 +137,9 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
 
 
 def _common_rows(arrays: dict[str, dict[str, Any]]) -> list[int] | None:
-    """The training samples that every prediction has; what others have besides is left out.
+    """The training samples that every prediction has; others are left out.
 
-    Predictions that were made before a forgotten sample was gone from the data still have it.
+    Predictions made before a forgotten sample left the data still have it.
     """
     import numpy as np
 
@@ -154,7 +154,7 @@ def _common_rows(arrays: dict[str, dict[str, Any]]) -> list[int] | None:
 
 
 def _flags(there: list[str], chosen: Collection[str], model: Path) -> tuple[Flags, Flags]:
-    """Which training samples are to be forgotten, and which are retained."""
+    """Which training samples to forget, and which to retain."""
     import numpy as np
 
     now = set(chosen)
@@ -163,7 +163,7 @@ def _flags(there: list[str], chosen: Collection[str], model: Path) -> tuple[Flag
 
 
 def _target(inputs: Inputs) -> int | None:
-    """The class that the data's edits want triggered samples to be taken for, if they have one."""
+    """The target class of the data's edits for triggered samples, if they have one."""
     from expunge.data.edits.apply import target_of
     from expunge.graph.runtime import params_of
 

@@ -1,4 +1,4 @@
-"""The kind `sgd_path`: θ_t by plain SGD from θ_0, under a model's mask, and θ_0 beside it."""
+"""The kind `sgd_path`: θ_t by plain SGD from θ_0 under a model's mask, together with θ_0."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ FACTS = "facts.json"
 def add_path(graph: Graph, base_id: str) -> str:
     """θ_t: plain SGD from θ_0, the initialisation of the model `base_id`, under that model's mask.
 
-    Of `base_id` nothing but the mask is used. Its file of weights is θ_t; θ_0 is beside it. Batch
-    normalisation is fixed at θ_0.
+    Only the mask of `base_id` is used. The artefact's weights are θ_t, with θ_0 in another file.
+    Batch normalisation is fixed at θ_0.
 
     Raises:
         ConfigError: the training of `base_id` is not plain SGD with a constant learning rate.
@@ -59,10 +59,10 @@ def add_path(graph: Graph, base_id: str) -> str:
 
 
 def add_start(graph: Graph, model_id: str) -> str:
-    """Which initialisation the training of a model began from: the purpose of its seed.
+    """Which initialisation the training of a model started from: the purpose of its seed.
 
-    `original`, `prune` (a pruner of new networks began there), or `unlearn` (a method that makes a
-    network of its own did).
+    `original`, `prune` (a pruner that prunes new networks), or `unlearn` (a method that trains a
+    new network).
 
     Raises:
         ModelError: it descends from adopted weights, whose initialisation is not known.
@@ -80,7 +80,7 @@ def add_start(graph: Graph, model_id: str) -> str:
     while node.kind == "unlearn":
         if "rebuild" in get_method(node.params["method"]).needs:
             return "unlearn"
-        # Any other method moved what it was given.
+        # Any other method starts from the weights of its model.
         node = graph.node(node.parents["model"])
     if node.kind == "prune" and get_pruner(node.params["pruner"]).when == "initial":
         return "prune"
@@ -88,7 +88,7 @@ def add_start(graph: Graph, model_id: str) -> str:
 
 
 def start_model(node: Node, inputs: Inputs, runtime: Runtime) -> nn.Module:
-    """The network that the training of the model `inputs["model"]` began from, dense."""
+    """The dense network that the training of the model `inputs["model"]` started from."""
     _, spec, _ = load_model(inputs["model"])
     seed, start = origin_seed(inputs), str(node.params["start"])
     seed = seed if start == "original" else derive_seed(seed, start)
@@ -96,7 +96,7 @@ def start_model(node: Node, inputs: Inputs, runtime: Runtime) -> nn.Module:
 
 
 def load_path(folder: Path) -> tuple[nn.Module, nn.Module, Mask | None]:
-    """θ_t, θ_0 and the mask of a path, batch normalisation fixed."""
+    """θ_t, θ_0 and the mask of a path, with batch normalisation fixed."""
     from expunge.models.build import build
     from expunge.models.weights import load_weights
     from expunge.theory.normalisation import fix_normalisation
@@ -110,7 +110,7 @@ def load_path(folder: Path) -> tuple[nn.Module, nn.Module, Mask | None]:
 
 
 def load_facts(folder: Path) -> dict[str, Any]:
-    """The numbers of one of the theorem's nodes."""
+    """The numbers in one of the theorem's artefacts."""
     return read_object(checked(folder, FACTS))
 
 
@@ -120,7 +120,7 @@ def is_path(folder: Path) -> bool:
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
-    """Walk from θ_0 by plain SGD on what the model's line has not forgotten."""
+    """Train from θ_0 by plain SGD on what the model and its ancestors have not forgotten."""
     from expunge.metrics.accuracy import accuracy
     from expunge.models.weights import save_weights
     from expunge.sparsity.mask import apply_mask, mask_sparsity

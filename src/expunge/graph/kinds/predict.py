@@ -30,10 +30,10 @@ def add_predict(
 ) -> str:
     """The logits of `model_id` on `population`: `train`, `test`, `validation` or `triggered`.
 
-    `gone` are ids that a later model has forgotten: they may be gone from the data, too.
+    `gone` are ids that a later model has forgotten: the data may lack them, too.
 
     Raises:
-        ConfigError: `model_id` is no model, or its data have no triggered samples.
+        ConfigError: `model_id` is not a model, or its data have no triggered samples.
     """
     graph.model(model_id)
     if population == "triggered":
@@ -66,7 +66,7 @@ def _check_trigger(data: Node) -> None:
 def load_predictions(folder: Path) -> dict[str, Any]:
     """`logits` `(N, classes)`, `labels` `(N,)` and `rows` `(N,)` of the predictions in a folder.
 
-    `rows` are places in the data node's list of ids, ascending: what is gone from the data has
+    `rows` are ascending positions in the data node's list of ids; samples that the data lack have
     none.
     """
     return dict(read_arrays(checked(folder, PREDICTIONS)))

@@ -1,4 +1,4 @@
-"""The kind `prune`: a sparse original, trained again under a pruner's mask."""
+"""The kind `prune`: a sparse original model, retrained under a pruner's mask."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def add_prune(
     config: PruneConfig,
     together: Together | None = None,
 ) -> str:
-    """The model `model_id`, pruned and trained again.
+    """The model `model_id`, pruned and retrained.
 
     Raises:
-        ConfigError: `model_id` is no model, or there is no such pruner.
+        ConfigError: `model_id` is not a model, or no pruner has this name.
     """
     graph.model(model_id)
     origin = graph.origin_of(model_id)
@@ -50,7 +50,7 @@ def add_prune(
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
-    """Choose a mask, and train under it on what the model's line has not forgotten."""
+    """Choose a mask, and train under it on what the model and its ancestors have not forgotten."""
     from expunge.models.weights import read_tensors
     from expunge.sparsity.mask import layer_report, mask_sparsity
     from expunge.training.sparsify import sparsify
@@ -81,7 +81,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
 
 
 def origin_seed(inputs: Inputs) -> int:
-    """The seed of the training that a node's models descend from."""
+    """The seed of the original model that a node's models descend from."""
     from expunge.graph.runtime import params_of
 
     return int(params_of(inputs["origin"])["seed"])

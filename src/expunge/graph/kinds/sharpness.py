@@ -1,4 +1,4 @@
-"""The kind `sharpness`: how far a model moved from θ_0, σ(m) at both ends, and the bound."""
+"""The kind `sharpness`: a model's distance from θ_0, σ(m) at both ends, and the bound."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def add_sharpness(graph: Graph, model_id: str, config: HessianConfig) -> str:
     """‖m ⊙ (θ_t − θ_0)‖₂, σ(m) at θ_t and at θ_0, and the bound, of any model or path.
 
     Raises:
-        ConfigError: `model_id` is no model.
+        ConfigError: `model_id` is not a model.
         ModelError: it descends from adopted weights, whose initialisation is not known.
     """
     model = graph.model(model_id)

@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 
 def add_theorem(graph: Graph, path_id: str, forget_id: str, methods: Mapping[str, Any]) -> str:
-    """Distances to Retrain of what the path and `methods`, settings by name, unlearn.
+    """Distances to Retrain after unlearning the path by `methods`, a mapping of name to settings.
 
     Raises:
-        ConfigError: a method begins from another initialisation.
+        ConfigError: a method starts from another initialisation.
     """
     for name in methods:
         if "rebuild" in get_method(name).needs:
             raise ConfigError(
-                f"method {name} begins from another initialisation than the theorem's Retrain, "
+                f"method {name} starts from another initialisation than the theorem's Retrain, "
                 "which is always measured: leave it out of the recipe"
             )
     origin = graph.node(graph.origin_of(path_id))
@@ -60,7 +60,7 @@ def add_theorem(graph: Graph, path_id: str, forget_id: str, methods: Mapping[str
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
-    """Walk the path again without the forget set, and measure how far others end from there."""
+    """Retrain the path without the forget set, and measure the methods' distances from the end."""
     from expunge.methods.run import run_method
     from expunge.metrics.distance import weight_distance
     from expunge.theory.paths import add_back, path_batches, walk
@@ -72,7 +72,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     context = replace(context_for(runtime, inputs["origin"], spec, seed), mask=mask, rebuild=None)
     training = context.training_settings()
     chosen, forgotten = load_forget(inputs["forget"]), forgotten_by(source)
-    # The path's own samples in the path's order, without what was forgotten before it.
+    # The path's samples in the path's order, without what was forgotten earlier.
     train = training_samples(runtime.dataset(inputs["data"], forgotten).train, forgotten)
     split = training_split(
         train,

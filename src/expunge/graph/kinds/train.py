@@ -32,30 +32,30 @@ RECORD = "record.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """How an original model comes about; every kind after it finds network and training here."""
+    """What an original model is made from; later kinds take its network and training settings."""
 
     network: NetworkSettings
     training: Training
     seed: int = 0
     precision: str = "32-true"
-    """Lightning Fabric's name, or `auto`: bf16 where the hardware has it."""
+    """One of Lightning Fabric's names, or `auto`: bf16 where the hardware supports it."""
     weights: str | None = None
     """A file of weights to adopt instead of training."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Together:
-    """How steps are taken, where that changes the order of sums."""
+    """How training steps run, where that changes the order of sums."""
 
     devices: int = 1
     """How many devices train together."""
     strategy: str = "auto"
-    """How they do: Lightning Fabric's name."""
+    """How they train together: one of Lightning Fabric's names."""
     compiled: bool = False
     """Whether training steps are compiled."""
 
     def params(self) -> dict[str, Any]:
-        """What of it is part of a node's identity."""
+        """The part that belongs to a node's id."""
         found: dict[str, Any] = {}
         if self.devices > 1:
             found |= {"devices": self.devices, "strategy": self.strategy}
@@ -65,11 +65,11 @@ class Together:
 
 
 def check_training(network: NetworkSettings, training: Training, facts: Facts) -> None:
-    """Refuse, before anything is made, what cannot be trained on the data of `facts`.
+    """Refuse, before anything is made, a network that cannot be trained on the data of `facts`.
 
     Raises:
-        ModelError: there is no such network, or it takes other inputs.
-        ConfigError: the training augments what is no image.
+        ModelError: no network has this name, or it takes other inputs.
+        ConfigError: the training augments inputs that are not images.
     """
     check_pairing(network.name, facts.kind)
     check_augmentation(training.augmentation, facts.kind)
@@ -86,7 +86,7 @@ def add_train(
 
     Raises:
         CheckpointError: the file of weights cannot be read.
-        ModelError: there is no such network, or its configuration cannot be read.
+        ModelError: no network has this name, or its configuration cannot be read.
     """
     together = together or Together()
     params: dict[str, Any] = {
@@ -108,7 +108,7 @@ def add_train(
 
 
 def network_params(network: NetworkSettings) -> dict[str, Any]:
-    """What decides a network: its name and sizes, its version, and what stands behind its name."""
+    """What determines a network: its name, sizes and version, and the content behind its name."""
     name = network.name
     params = {**to_mapping(network), "version": find_network(name).version}
     params.pop("threads", None)
@@ -124,13 +124,13 @@ def network_params(network: NetworkSettings) -> dict[str, Any]:
 
 
 def threads_of(network: NetworkSettings) -> int:
-    """Threads that a network is trained with: as it is told, or as its entry has it."""
+    """Threads to train a network with: those of its settings, else those of its entry."""
     return network.threads if network.threads is not None else find_network(network.name).threads
 
 
 def model_spec(network: dict[str, Any], facts: Facts) -> ModelSpec:
-    """A network as its data needs it: classes, inputs, normalisation."""
-    # A network of one's own sees inputs as they are and normalises them itself, if it wants to.
+    """A network that fits the data: its classes, inputs and normalisation."""
+    # A custom network gets raw inputs, and normalises them itself if it wants to.
     own = is_own(network["name"])
     return spec_for(
         network["name"],
@@ -143,7 +143,7 @@ def model_spec(network: dict[str, Any], facts: Facts) -> ModelSpec:
 
 
 def context_for(runtime: Runtime, origin: Path | Node, spec: ModelSpec, seed: int) -> Context:
-    """What a computation on a model of the training `origin` runs in."""
+    """The context of a computation on a model that descends from `origin`."""
     from expunge.models.build import build
     from expunge.types import Context
 

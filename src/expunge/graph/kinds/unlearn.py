@@ -34,7 +34,7 @@ def add_unlearn(
     """The model `model_id` after `method` has unlearned the forget set `forget_id`.
 
     Raises:
-        ConfigError: `model_id` is no model, or there is no such method.
+        ConfigError: `model_id` is not a model, or no method has this name.
     """
     model = graph.model(model_id)
     origin = graph.origin_of(model_id)
@@ -60,7 +60,7 @@ def add_unlearn(
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
-    """Run the method on a copy of the model; nothing that was forgotten before is retained."""
+    """Run the method on a copy of the model, without what was forgotten earlier."""
     from expunge.methods.run import run_method
 
     model, spec, mask = load_model(inputs["model"])

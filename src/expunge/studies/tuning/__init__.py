@@ -1,1 +1,1 @@
-"""Choosing hyper-parameters: the search space, what is minimised, and the trials."""
+"""Choosing hyper-parameters: the search space, the objectives, and the trials."""

@@ -1,7 +1,7 @@
-"""What can be seen of forgetting without a retrained model and without test data.
+"""Evidence of forgetting without a retrained model and without test data.
 
-A retrained model treats the forget set as it treats data of the same kind that nobody trained on.
-That is a statement about one model, so it can be checked without the other.
+A retrained model treats the forget set like unseen data of the same kind. Whether an unlearned
+model does so, too, can be checked without the retrained one.
 """
 
 from collections.abc import Collection, Mapping
@@ -21,7 +21,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evidence:
-    """What one model says of every training and every validation sample, and what is to go."""
+    """One model's outputs on all training and validation samples, and what to forget."""
 
     train_logits: LogitArray
     """`(N, classes)` float32."""
@@ -32,13 +32,13 @@ class Evidence:
     validation_labels: LabelArray
     """`(M,)` int64."""
     forget: Flags
-    """`(N,)`: which training samples are to be forgotten."""
+    """`(N,)`: which training samples to forget."""
     classes: Collection[int] = ()
-    """The classes that are forgotten in full; empty in all other scenarios."""
+    """The classes forgotten as a whole; empty in all other scenarios."""
 
     @property
     def of_forgotten(self) -> Flags:
-        """Which validation samples are of a class that is forgotten in full."""
+        """Which validation samples are of a class forgotten as a whole."""
         flags: Flags = np.isin(self.validation_labels, list(self.classes))
         return flags
 
@@ -47,15 +47,15 @@ def remembered(evidence: Evidence) -> float:
     """How far the forget set is from looking unseen, 0-100: a distance of true-class confidences.
 
     Single samples: the Wasserstein-1 distance between the confidences on the forget set and on the
-    validation samples, these weighted so that every class has its share of the forget set. Fewer
-    points of accuracy on the forget set than on validation samples count as much as more.
+    validation samples, weighted so that every class has its share of the forget set. Lower accuracy
+    on the forget set than on validation samples counts as much as higher.
 
-    Whole classes: a model that has never seen a class gives it no probability. So the distance is
-    to zero, which is the mean confidence, on the forget set or on the validation samples of the
+    Whole classes: a model that has never seen a class gives it no probability. So this is the
+    distance to zero: the mean confidence on the forget set, or on the validation samples of the
     same classes, whichever is larger.
 
     Raises:
-        DataError: a class of single samples to forget has no validation sample.
+        DataError: no validation sample has the class of a single sample to forget.
     """
     labels = evidence.train_labels[evidence.forget]
     seen = true_class_confidence(evidence.train_logits[evidence.forget], labels)
@@ -67,9 +67,9 @@ def remembered(evidence: Evidence) -> float:
 
 
 def utility(evidence: Evidence) -> dict[str, float]:
-    """What must not be lost, in percent: `ra`, accuracy on the retained, and `va`, on validation.
+    """Utility in percent: `ra`, accuracy on retained samples, and `va`, on validation samples.
 
-    Where whole classes are forgotten, `va` is over the other classes.
+    If whole classes are forgotten, `va` is over the other classes.
     """
     retained, kept = ~evidence.forget, ~evidence.of_forgotten
     return {
@@ -79,7 +79,7 @@ def utility(evidence: Evidence) -> dict[str, float]:
 
 
 def overspent(after: Mapping[str, float], before: Mapping[str, float], budget: float) -> float:
-    """Points of utility lost beyond `budget`, summed over what `utility` measures; gains are free.
+    """Points of utility lost beyond `budget`, summed over `utility`'s numbers; gains don't count.
 
     >>> overspent({"ra": 96.0, "va": 91.0}, {"ra": 100.0, "va": 90.0}, budget=1.0)
     3.0
@@ -88,14 +88,14 @@ def overspent(after: Mapping[str, float], before: Mapping[str, float], budget: f
 
 
 def _weights(forgotten: LabelArray, validation: LabelArray) -> FloatArray:
-    """A weight of every validation sample: its class's share of the forget set, spread evenly."""
+    """A weight per validation sample: its class's share of the forget set, spread evenly."""
     classes = 1 + max(int(forgotten.max()), int(validation.max()))
     wanted = np.bincount(forgotten, minlength=classes)
     there = np.bincount(validation, minlength=classes)
     missing = np.flatnonzero((wanted > 0) & (there == 0)).tolist()
     if missing:
         raise DataError(
-            f"no validation sample of class {some(missing)}, of which some are to be forgotten: "
+            f"no validation sample of class {some(missing)}, which the forget set has: "
             "hold out a larger part"
         )
     weights: FloatArray = (wanted / np.maximum(there, 1))[validation]

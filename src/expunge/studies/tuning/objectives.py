@@ -1,4 +1,4 @@
-"""What a trial is judged by: the gap to Retrain, or what can be seen without one."""
+"""The objectives of a search: the gap to Retrain, or evidence that needs no retrained model."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from expunge.studies.tuning.evidence import Evidence, overspent, remembered, uti
 
 
 class Bench:
-    """Where trials are made: a store, and whoever makes the missing nodes of a graph."""
+    """Where trials are made: a store, and a function that makes a graph's missing nodes."""
 
     def __init__(self, store: Store, run: Callable[[Graph], None]) -> None:
         self.store = store
         self.run = run
 
     def graph(self) -> Graph:
-        """A new graph over the store: the next round of nodes."""
+        """A new graph over the store, for the next round of nodes."""
         return Graph(self.store)
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is to be forgotten, and by which model."""
+    """A model and what it is to forget."""
 
     run_id: str
     """The model before unlearning."""
@@ -46,7 +46,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Score:
-    """What is minimised, in points, and what it is made of."""
+    """The value to minimise, in points, and its parts."""
 
     value: float
     terms: Mapping[str, float]
@@ -57,22 +57,22 @@ class Objective(Protocol):
 
     @property
     def reference_id(self) -> str | None:
-        """The retrained model, where the objective sees one."""
+        """The retrained model, if the objective uses one."""
         ...
 
     def score(self, model_id: str) -> Score:
-        """How bad the model is."""
+        """The model's score; lower is better."""
         ...
 
 
 class Oracle:
     """The mean gap to Retrain in UA, MIA-efficacy, RA and TA: how the paper tuned.
 
-    It needs the model that unlearning is to save one from making, and the test set.
+    It needs the test set, and the retrained model that unlearning is meant to spare.
     """
 
     def __init__(self, bench: Bench, case: Case, budget: float) -> None:
-        """Retrains, where the store has no retrained model yet; `budget` is not used."""
+        """Retrain, unless the store has the retrained model; `budget` is not used."""
         self._bench, self._case = bench, case
         graph = bench.graph()
         config = get_method("retrain").config()
@@ -82,7 +82,7 @@ class Oracle:
         self._reference = measured(bench, case, self.reference_id, self.reference_id)
 
     def score(self, model_id: str) -> Score:
-        """The mean of the four gaps, and the gaps."""
+        """The mean of the four gaps, and each gap."""
         found = measured(self._bench, self._case, model_id, self.reference_id)
         gaps = gap(found, self._reference)
         value = gaps.pop("avg")
@@ -92,13 +92,13 @@ class Oracle:
 class NoOracle:
     """Points by which the forget set is remembered, plus points of utility lost beyond a budget.
 
-    It sees the model before, the training set and validation data: what a practitioner has.
+    It uses what a practitioner has: the model before unlearning, training and validation data.
     """
 
     reference_id = None
 
     def __init__(self, bench: Bench, case: Case, budget: float) -> None:
-        """`budget` is how many points RA and the validation accuracy may each lose for free.
+        """`budget` is how many points RA and the validation accuracy may each lose at no cost.
 
         Raises:
             ConfigError: the data has no validation part.
@@ -116,7 +116,7 @@ class NoOracle:
         self._before = utility(self._evidence(case.run_id))
 
     def score(self, model_id: str) -> Score:
-        """Both parts of the objective, and the utility that is left."""
+        """Both parts of the objective, and the remaining utility."""
         evidence = self._evidence(model_id)
         after = utility(evidence)
         terms = {
@@ -151,10 +151,10 @@ OBJECTIVES: Mapping[str, type[Oracle] | type[NoOracle]] = {
 
 
 def make_objective(name: str, bench: Bench, case: Case, budget: float) -> Objective:
-    """The objective called `name`, ready to judge.
+    """The objective called `name`, ready to use.
 
     Raises:
-        ConfigError: there is none of this name, or it lacks data.
+        ConfigError: no objective has this name, or it lacks data.
     """
     if name not in OBJECTIVES:
         raise ConfigError(unknown("objective", name, OBJECTIVES))
@@ -162,7 +162,7 @@ def make_objective(name: str, bench: Bench, case: Case, budget: float) -> Object
 
 
 def add_case(graph: Graph, case: Case) -> str:
-    """The node of what is to be forgotten.
+    """The node of the forget set.
 
     Raises:
         ForgetError: the scenario does not fit the data.
@@ -174,7 +174,7 @@ def add_case(graph: Graph, case: Case) -> str:
 def measured(
     bench: Bench, case: Case, model_id: str, reference_id: str | None
 ) -> Mapping[str, Any]:
-    """The metrics of a model, which are recorded of every trial, whatever it is judged by."""
+    """The metrics of a model, which every trial records, whatever the objective."""
     graph = bench.graph()
     forget = add_case(graph, case)
     nodes = {

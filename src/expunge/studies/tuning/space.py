@@ -1,4 +1,4 @@
-"""Which settings of a method are searched, between which values, and which are fixed."""
+"""Which settings of a method to search, in which ranges, and which are fixed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
 DIGITS = 3
-"""Significant digits of what is suggested: a recipe that quotes it is read, and exact."""
+"""Significant digits of proposed values, so that a recipe can quote them exactly."""
 _RANGE = re.compile(r"([\w-]+)=([^:]+):([^:]+)(:log)?")
 
 
@@ -28,7 +28,7 @@ class Space:
     fixed: Mapping[str, Any]
 
     def config(self, values: Mapping[str, Any]) -> Any:
-        """The method's configuration with `values` of what is searched.
+        """The method's configuration with `values` of the searched settings.
 
         Raises:
             ConfigError: the method refuses a value.
@@ -36,7 +36,7 @@ class Space:
         return from_mapping(self.method.config, {**self.fixed, **values}, self.method.name)
 
     def defaults(self) -> dict[str, float]:
-        """The published values of what is searched, or nothing if one is outside its range."""
+        """The published values of the searched settings, or nothing if one is out of range."""
         config = self.config({})
         found = {name: getattr(config, name) for name in self.ranges}
         inside = all(
@@ -59,11 +59,11 @@ class Space:
 
 
 def space_of(method: Method, ranges: Mapping[str, Range], fixed: Mapping[str, Any]) -> Space:
-    """What to search: the method's own ranges, less what is fixed, and `ranges` over them.
+    """The space to search: the method's ranges without fixed settings, overridden by `ranges`.
 
     Raises:
-        ConfigError: nothing is left to search, a setting is unknown, no number, or both searched
-            and fixed, or the method refuses one end of a range.
+        ConfigError: nothing is left to search; a setting is unknown, not a number, or both searched
+            and fixed; or the method refuses one end of a range.
     """
     both = sorted(set(ranges) & set(fixed))
     if both:
@@ -86,10 +86,10 @@ def space_of(method: Method, ranges: Mapping[str, Range], fixed: Mapping[str, An
 
 
 def parse_range(text: str) -> tuple[str, Range]:
-    """The setting and its range that `NAME=LOW:HIGH` or `NAME=LOW:HIGH:log` stands for.
+    """The setting and its range written as `NAME=LOW:HIGH` or `NAME=LOW:HIGH:log`.
 
     Raises:
-        ConfigError: the text is another, or the range is none.
+        ConfigError: the text is not of this form, or the range is invalid.
 
     >>> parse_range("lr=1e-4:0.1:log")
     ('lr', Range(low=0.0001, high=0.1, log=True))
@@ -104,7 +104,7 @@ def parse_range(text: str) -> tuple[str, Range]:
 
 
 def _kind(method: Method, name: str) -> type:
-    """`int` or `float`: what a setting is."""
+    """`int` or `float`: the type of a setting."""
     hints = get_type_hints(method.config)
     if name not in hints:
         raise ConfigError(f"{method.name}: {unknown('setting', name, hints)}")
@@ -112,7 +112,7 @@ def _kind(method: Method, name: str) -> type:
     for kind in (int, float):
         if kind in allowed:
             return kind
-    raise ConfigError(f"{method.name}: {name} is no number and has no range: fix it instead")
+    raise ConfigError(f"{method.name}: {name} is not a number and has no range: fix it instead")
 
 
 def _text(span: Range) -> str:

@@ -1,4 +1,4 @@
-"""The trials: settings that Optuna proposes, each unlearned, measured and judged by stages."""
+"""The trials: Optuna proposes settings; each is unlearned, measured and scored by nodes."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ ORIGINALS = ("train", "prune")
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """What to choose by, and for how long."""
+    """The objective of a search, and its number of trials."""
 
     objective: str = "no_oracle"
-    """`oracle`: the gap to Retrain; `no_oracle`: what can be seen without a retrained model."""
+    """`oracle`: the gap to Retrain; `no_oracle`: evidence without a retrained model."""
     budget: float = 1.0
-    """Points that RA and the validation accuracy may each lose for free, under `no_oracle`."""
+    """Points that RA and the validation accuracy may each lose at no cost, for `no_oracle`."""
     trials: int = 20
     """How many settings to try."""
     seed: int = 0
@@ -51,14 +51,14 @@ class Tuning:
 def run_trials(
     bench: Bench, case: Case, space: Space, tuning: Tuning, objective: Objective
 ) -> Iterator[dict[str, Any]]:
-    """One record a trial, in order: first the published settings, then what Optuna proposes.
+    """One record per trial, in order: first the published settings, then what Optuna proposes.
 
-    The same seed proposes the same, so that stages which are in the store are found again. A trial
-    that diverges is pruned, and says why.
+    The same seed proposes the same settings, so their nodes are found in the store. A trial that
+    diverges is pruned, and its record has the reason.
 
     Raises:
         ConfigError: Optuna is not installed.
-        ExpungeError: a stage fails for another reason than divergence.
+        ExpungeError: a node fails for a reason other than divergence.
     """
     optuna = _library()
     seed = bench.graph().seed_of(case.run_id)
@@ -89,15 +89,16 @@ def run_trials(
 
 
 def check_original(bench: Bench, run_id: str) -> None:
-    """Refuse what is no model to unlearn from.
+    """Refuse a node that is not a model to unlearn from.
 
     Raises:
-        ConfigError: the run is of another kind.
+        ConfigError: the run has another kind.
     """
     kind = bench.graph().node(run_id).kind
     if kind not in ORIGINALS:
         raise ConfigError(
-            f"{run_id} is no model to unlearn from: expected a run of kind {', '.join(ORIGINALS)}"
+            f"{run_id} is not a model to unlearn from: expected a run of kind "
+            f"{', '.join(ORIGINALS)}"
         )
 
 
@@ -125,6 +126,6 @@ def _library() -> ModuleType:
         import optuna
     except ImportError as error:
         raise ConfigError('tuning needs Optuna: pip install "expunge[tune]"') from error
-    # It tells of every study on standard error.
+    # Otherwise it reports every study on standard error.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna

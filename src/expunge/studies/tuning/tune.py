@@ -1,4 +1,4 @@
-"""A whole search, and the document that it leaves: written after every trial."""
+"""A whole search, and its document, written after every trial."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -30,12 +30,13 @@ Tell = Callable[[Mapping[str, Any]], None]
 def tune(
     bench: Bench, case: Case, space: Space, tuning: Tuning, out: Path, tell: Tell
 ) -> dict[str, Any]:
-    """Try settings, keep in `out` what is known so far, and `tell` of every trial.
+    """Try settings, keep the results so far in `out`, and call `tell` after every trial.
 
     Raises:
-        StoreError: `out` holds something else than this search.
+        StoreError: `out` holds something other than this search.
         DivergedError: every trial diverged.
-        ConfigError: the objective lacks data, the run is no original, or Optuna is not installed.
+        ConfigError: the objective lacks data, the run is not a model to unlearn from, or Optuna is
+            not installed.
     """
     settings = {
         "run": case.run_id,
@@ -63,15 +64,15 @@ def tune(
 
 
 def best(trials: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The trial of the smallest value, of equals the first; None where every one diverged."""
+    """The first trial with the smallest value; None if every trial diverged."""
     complete = [trial for trial in trials if trial["state"] == COMPLETE]
     return min(complete, key=lambda trial: trial["value"], default=None)
 
 
 def as_toml(document: Mapping[str, Any]) -> str:
-    """The best settings as a recipe's table, for the kind of scenario that they were chosen in.
+    """The best settings as a recipe's table, for the kind of scenario they were chosen in.
 
-    `chosen_by` goes with them into every cell of the results.
+    `chosen_by` is copied into every cell of the results.
     """
     settings, chosen = document["settings"], document["best"]
     kind = settings["scenario"].partition(":")[0]
@@ -88,7 +89,7 @@ def as_toml(document: Mapping[str, Any]) -> str:
 def _begun(
     bench: Bench, case: Case, objective: Objective, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The document before its first trial: what was asked, on what, and the model before."""
+    """The document before its first trial: settings, data, and the model before unlearning."""
     graph = bench.graph()
     origin = graph.node(graph.origin_of(case.run_id))
     facts = read_facts(bench.store.path(graph.data_of(case.run_id)))
@@ -127,13 +128,13 @@ def _begun(
 
 
 def _check_out(out: Path, settings: Mapping[str, Any]) -> None:
-    """Refuse to write over anything but the same search; the number of trials may differ."""
+    """Refuse to overwrite anything except the same search; the number of trials may differ."""
     if not out.exists():
         return
     there: Any = read_json(out)
     held = there.get("settings") if isinstance(there, Mapping) else None
     if not isinstance(held, Mapping):
-        raise StoreError(f"{out} holds something else than a search: choose another --out")
+        raise StoreError(f"{out} holds something other than a search: choose another --out")
     for name in {**settings, **held}:
         if name != "trials" and held.get(name) != settings.get(name):
             raise StoreError(
