@@ -90,7 +90,9 @@ def test_a_class_without_validation_samples_is_judged_by_the_forget_set_alone():
 
 
 def test_samples_that_nothing_can_be_compared_with_are_an_error():
-    with pytest.raises(DataError, match="no validation sample of class 2, of which some are to be"):
+    with pytest.raises(
+        DataError, match="no validation sample of class 2, which the forget set has"
+    ):
         remembered(evidence([(2, 0.5), (0, 0.9)], [(0, 0.5), (1, 0.5)], [0]))
 
 

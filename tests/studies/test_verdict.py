@@ -84,7 +84,7 @@ def test_what_makes_no_sense_is_refused(grid, verdict):
         verdict(original)
     with pytest.raises(ConfigError, match=f"reference {original} is not a retrained model"):
         verdict(tuned, original)
-    with pytest.raises(ConfigError, match=r"without 'class:3', expected 'class:4': another forget"):
+    with pytest.raises(ConfigError, match=r"without 'class:3', expected 'class:4': the forget"):
         verdict(original, retrained, "class:4")
     predict = next(each for each in grid[0].ids() if each.startswith("predict"))
     with pytest.raises(ConfigError, match=f"{predict} is not a model"):
