@@ -59,3 +59,17 @@ def test_a_recipe_that_is_not_plain_sgd_is_refused(command, tmp_path):
     assert code == 2
     assert "momentum 0.9 instead of 0" in err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_shows_the_nodes_and_makes_nothing(command, tmp_path):
+    recipe, out = tmp_path / "tiny.toml", tmp_path / "out"
+    recipe.write_text(RECIPE)
+    picture = tmp_path / "tiny.svg"
+    words = ["theory", recipe, "--out", out, "--dry-run", "--graph", picture, "--json"]
+    code, shown, err = command(*words)
+    assert code == 0, err
+    planned = json.loads(shown)
+    assert planned["missing"] == len(planned["nodes"]) > 0
+    assert {"sgd_path", "sharpness", "theorem"} <= {node["kind"] for node in planned["nodes"]}
+    assert picture.read_text().startswith("<svg")
+    assert not out.exists()

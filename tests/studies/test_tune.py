@@ -27,6 +27,7 @@ from expunge.studies.grid import collect_cells, plan_grid
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
 from expunge.studies.tuning.objectives import Bench, Case, add_case, measured
+from expunge.studies.tuning.outlook import outlook
 from expunge.studies.tuning.space import space_of
 from expunge.studies.tuning.study import Tuning
 from expunge.studies.tuning.tune import as_toml, tune
@@ -281,3 +282,21 @@ def test_a_table_for_one_kind_of_scenario_says_for_itself_what_it_was_chosen_by(
         replace(experiment, methods={"ga": {"chosen_by": 3}})
     with pytest.raises(ConfigError, match=r"methods\.ga: chosen_by must be a text"):
         replace(experiment, methods={"ga": {"class": {"chosen_by": " "}}})
+
+
+@BOTH
+def test_the_outlook_counts_what_is_made_at_most(tmp_path, objective):
+    bench = bench_in(tmp_path / "runs")
+    run_id = trained(bench)
+    tuning = Tuning(trials=2, objective=objective)
+    case = Case(run_id, "class:3")
+    before = bench.store.ids()
+    found = outlook(bench.store, case, GA, tuning)
+    assert bench.store.ids() == before
+    assert found.trials == 2
+    tune(bench, case, GA, tuning, tmp_path / "tune.json", lambda trial: None)
+    made = bench.store.ids() - before
+    # Both trials have settings of their own, so the upper count is the count.
+    assert len(made) == found.at_most - len({*before} & {node.id for node in found.before.graph})
+    assert {node.id for node in found.before.graph} <= bench.store.ids()
+    assert found.to_json()["at_most"] == found.at_most

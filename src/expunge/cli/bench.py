@@ -10,8 +10,10 @@ from expunge.cli.options import (
     Compiled,
     Device,
     Devices,
+    DryRun,
     Engine,
     KeepGoing,
+    Picture,
     Shard,
     Slurm,
     Strategy,
@@ -19,10 +21,10 @@ from expunge.cli.options import (
     session,
     show_json,
 )
+from expunge.cli.plans import show_graph
 
 if TYPE_CHECKING:
     from expunge.cli.session import Session
-    from expunge.graph.graph import Graph
     from expunge.studies.recipe import Experiment
 
 Out = Annotated[
@@ -30,14 +32,6 @@ Out = Annotated[
 ]
 Seeds = Annotated[
     int | None, typer.Option("--seeds", help="Run seeds 0 to N-1.", min=1, metavar="N")
-]
-DryRun = Annotated[
-    bool,
-    typer.Option("--dry-run", help="Run nothing; show what is missing and how long it may take."),
-]
-Picture = Annotated[
-    Path | None,
-    typer.Option("--graph", help="With --dry-run: draw the graph.", metavar="FILE.svg"),
 ]
 
 
@@ -169,19 +163,3 @@ def _show_plan(
     graph = space.graph()
     plan_grid(graph, experiment, together=space.together)
     show_graph(graph, picture, as_json)
-
-
-def show_graph(graph: "Graph", picture: Path | None, as_json: bool) -> None:
-    """Show which nodes of a graph are missing, and how long they may take."""
-    from expunge.cli.plans import print_plan
-    from expunge.graph.plan import plan
-
-    planned = plan(graph)
-    if picture is not None:
-        from expunge.graph.picture import draw
-
-        draw(planned, picture)
-    if as_json:
-        show_json(planned.to_json())
-    else:
-        print_plan(planned)

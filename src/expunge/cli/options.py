@@ -76,6 +76,14 @@ Slurm = Annotated[
         metavar="NAME=VALUE",
     ),
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Run nothing; show what is missing and how long it may take."),
+]
+Picture = Annotated[
+    Path | None,
+    typer.Option("--graph", help="With --dry-run: draw the graph.", metavar="FILE.svg"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 DEFAULT_STORE = Path("expunge-runs")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from expunge.cli.options import show_json
+
 if TYPE_CHECKING:
+    from expunge.graph.graph import Graph
     from expunge.graph.plan import Plan
 
 
@@ -25,10 +29,10 @@ def print_plan(plan: Plan) -> None:
     Console().print(table)
     unknown = sum(seconds is None for seconds in plan.seconds.values())
     line = f"{len(plan.missing)} of {len(plan.graph)} nodes are missing"
-    if plan.missing:
+    if plan.missing and unknown < len(plan.missing):
         line += f"; one process may take {duration(plan.total())}"
     if unknown:
-        line += f", not counting {unknown} nodes that the store has no times for"
+        line += f"; the store has no times for {unknown} of them"
     typer.echo(line + ".")
 
 
@@ -44,3 +48,18 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def show_graph(graph: Graph, picture: Path | None, as_json: bool) -> None:
+    """Show which nodes of a graph are missing, and how long they may take."""
+    from expunge.graph.plan import plan
+
+    planned = plan(graph)
+    if picture is not None:
+        from expunge.graph.picture import draw
+
+        draw(planned, picture)
+    if as_json:
+        show_json(planned.to_json())
+    else:
+        print_plan(planned)

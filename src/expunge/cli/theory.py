@@ -9,7 +9,9 @@ from expunge.cli.options import (
     DEFAULT_STORE,
     AsJson,
     Device,
+    DryRun,
     Engine,
+    Picture,
     Shard,
     Slurm,
     Store,
@@ -17,6 +19,7 @@ from expunge.cli.options import (
     session,
     show_json,
 )
+from expunge.cli.plans import show_graph
 from expunge.cli.tables import print_tables
 
 
@@ -41,6 +44,8 @@ def theory(
     shard: Shard = None,
     slurm: Slurm = None,
     device: Device = "auto",
+    dry_run: DryRun = False,
+    picture: Picture = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure unlearning error and its bound at a recipe's sparsities; it must train by plain SGD.
@@ -65,6 +70,9 @@ def theory(
     space = session(root, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     graph = space.graph()
     points = plan_theory(graph, experiment, config)
+    if dry_run:
+        show_graph(graph, picture, as_json)
+        return
     claim(folder, experiment)
     space.run(graph)
     reproduce = f"expunge theory {recipe}{words}"

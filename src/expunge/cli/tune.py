@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,7 @@ from expunge.cli.options import (
     DEFAULT_STORE,
     AsJson,
     Device,
+    DryRun,
     Engine,
     Shard,
     Slurm,
@@ -18,6 +19,12 @@ from expunge.cli.options import (
     session,
     show_json,
 )
+
+if TYPE_CHECKING:
+    from expunge.cli.session import Session
+    from expunge.studies.tuning.objectives import Case
+    from expunge.studies.tuning.space import Space
+    from expunge.studies.tuning.study import Tuning
 
 METRICS = {"UA": "ua", "MIA-eff.": "mia_efficacy", "RA": "ra", "TA": "ta"}
 
@@ -56,6 +63,7 @@ def tune(
     shard: Shard = None,
     slurm: Slurm = None,
     device: Device = "auto",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Choose a method's settings. Further flags are settings to keep fixed: --batch-size 64."""
@@ -75,6 +83,9 @@ def tune(
         store, device, engine=engine, workers=workers, shard=shard, slurm=slurm, shard_waits=True
     )
     case = Case(place.store.find(run), forget)
+    if dry_run:
+        _show_outlook(place, case, space, tuning, as_json)
+        return
     bench = Bench(place.store, place.run)
     document = search(bench, case, space, tuning, out, lambda trial: _tell(trial, trials))
     if as_json:
@@ -82,6 +93,23 @@ def tune(
     else:
         _print(document)
         typer.echo(f"\n{as_toml(document)}\n\nEvery trial: {out}")
+
+
+def _show_outlook(
+    place: "Session", case: "Case", space: "Space", tuning: "Tuning", as_json: bool
+) -> None:
+    from expunge.cli.plans import print_plan
+    from expunge.studies.tuning.outlook import outlook
+
+    found = outlook(place.store, case, space, tuning)
+    if as_json:
+        show_json(found.to_json())
+        return
+    print_plan(found.before)
+    typer.echo(
+        f"Then {found.trials} trials of at most {found.per_trial} nodes each: "
+        f"{found.at_most} nodes at most."
+    )
 
 
 def _tell(trial: Mapping[str, Any], total: int) -> None:
