@@ -248,7 +248,9 @@ def test_who_draws_at_random_draws_from_what_is_left(line):
 
 def test_what_was_forgotten_cannot_be_forgotten_again(line):
     Path("again.csv").write_text(f"id\n{A[0]}\n{B[0]}\n")
-    with pytest.raises(ForgetError, match=rf"^1 of the 2 ids in 'again.csv' .*already \({A[0]}\)"):
+    with pytest.raises(
+        ForgetError, match=rf"^1 of the 2 ids in 'again.csv' .*already forgotten \({A[0]}\)"
+    ):
         line.unlearn(line.first, "ids:again.csv")
     with pytest.raises(ForgetError, match=r"^2 of the 2 ids in 'again.csv' were already forgotten"):
         line.unlearn(line.prune(line.second), "ids:again.csv")
