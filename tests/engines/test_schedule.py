@@ -118,7 +118,7 @@ def test_who_keeps_going_skips_exactly_the_descendants_of_what_failed(dag, data)
         schedule.close()
     assert str(caught.value) == (
         f"{len(failed)} of {len(edges) - len(there)} nodes failed and {len(skipped)} could not "
-        f"begin; the first, {names[failed[0]]}: reason {failed[0]}"
+        f"start; the first, {names[failed[0]]}: reason {failed[0]}"
     )
 
 
