@@ -50,7 +50,7 @@ class Group:
     metrics: Mapping[str, Summary]
     """By key of the measure; a measure that no seed has is left out."""
     reasons: Mapping[str, str]
-    """By key of the measure: why a seed has no value of it, where that is said."""
+    """By key of the measure: why a seed has no value, if the document gives a reason."""
     gap: Mapping[str, Summary]
     """To Retrain at the same level and seed; empty without a reference."""
     gap_dense: Mapping[str, Summary]
@@ -79,7 +79,7 @@ class Scenario:
     declared: Mapping[str, Mapping[str, Any]]
     """By key of the measure: the title and unit that the document gives it."""
     made: str
-    """Which rows were made by which environment; empty where all were made alike."""
+    """Which rows were made by which environment; empty if there was only one."""
 
     @property
     def rows(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a document's cells were made by, and a note where that was not the same for all."""
+"""Which environment made each cell, and a note if there was more than one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def numbered(makers: Sequence[Mapping[str, Any]]) -> list[int]:
 
 
 def made_note(cells: Sequence[Mapping[str, Any]], makers: Sequence[Mapping[str, Any]]) -> str:
-    """Which of some cells were made by which environment; empty where all were made alike."""
+    """Which cells were made by which environment; empty if there was only one."""
     numbers = numbered(makers)
     made = [(cell, numbers[cell["made_by"]]) for cell in cells]
     met = sorted({number for _, number in made})
@@ -61,7 +61,7 @@ def _by_seed(made: Sequence[tuple[Mapping[str, Any], int]]) -> str:
 
 
 def _by_row(made: Sequence[tuple[Mapping[str, Any], int]]) -> str:
-    """What the environment of most cells did not make, row by row."""
+    """The cells that the most common environment did not make, row by row."""
     usual = Counter(number for _, number in made).most_common(1)[0][0]
     rows: dict[str, dict[int, list[int]]] = {}
     for cell, number in made:
@@ -83,7 +83,7 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 
 def _differences(chosen: Mapping[int, Mapping[str, str]]) -> str:
-    """What of each environment is not the same in all."""
+    """The facts in which the environments differ."""
     names = sorted({name for facts in chosen.values() for name in facts})
     differ = [name for name in names if len({facts.get(name) for facts in chosen.values()}) > 1]
     told = [

@@ -137,7 +137,7 @@ def _hash(script: str) -> str:
 
 
 def _facts(made_by: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """What the page's head says of how everything was made."""
+    """The facts about the environment at the top of the page."""
     facts = []
     for name in ("date", "device", "precision", "commit"):
         values = [each[name] for each in made_by if each.get(name) is not None]

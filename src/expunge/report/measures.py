@@ -26,7 +26,7 @@ class Measure:
     good: str
     """Which value to wish for."""
     unit: str = "percent"
-    """Of its values, as in `Metric.unit`; empty where nobody says."""
+    """The unit of its values, as in `Metric.unit`; empty if unknown."""
 
 
 def _of(metric: Metric) -> Measure:
@@ -84,7 +84,7 @@ SPARSITY = Measure(
 )
 
 DETAILS = frozenset(metric.name for metric in METRICS if metric.detailed)
-"""What is measured in objects of numbers, which have tables and figures of their own."""
+"""Measures with several numbers, which have their own tables and figures."""
 
 GLOSSARY = (*CORE, AVG_GAP, RTE, *FURTHER, AVG_GAP_DENSE, SPARSITY)
 

@@ -67,7 +67,7 @@ class Table:
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
     made: str
-    """Which rows were made by which environment; empty where all were made alike."""
+    """Which rows were made by which environment; empty if there was only one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Edits of training data, one a file, and `EDITS`; nothing here loads PyTorch."""
+"""Edits of training data, one per file, and `EDITS`; this module does not load PyTorch."""
 
 from expunge.data.edits import badnets, relabel
 from expunge.data.edits.edit import Edit

@@ -1,4 +1,4 @@
-"""The edits that a `DataSpec` names: their settings, what they make of the data, their trigger."""
+"""Apply the edits that a `DataSpec` names; their settings and trigger."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Edits = Mapping[str, Mapping[str, Any]]
 
 
 def edit_configs(edits: Edits) -> dict[str, Any]:
-    """The settings of each edit, in the order in which they are applied: that of their names.
+    """The settings of each edit, in alphabetical order, which is the order of application.
 
     Raises:
         ConfigError: an unknown edit or setting, a setting out of range, or two edits with triggers.
@@ -46,7 +46,7 @@ def edit_configs(edits: Edits) -> dict[str, Any]:
 
 
 def apply_edits(dataset: Dataset, spec: DataSpec) -> tuple[Dataset, dict[str, tuple[str, ...]]]:
-    """The data with its training samples edited, and by each edit's name the ids it touched.
+    """The data with edited training samples, and the ids that each edit changed, by its name.
 
     Test and validation samples stay as they are. Without edits, the dataset is returned itself.
 
@@ -78,7 +78,7 @@ def triggering(edits: Edits) -> tuple[Trigger, Any] | None:
 
 
 def target_of(edits: Edits) -> int | None:
-    """The class that triggered samples are meant to be taken for; None where no edit has a trigger.
+    """The target class of triggered samples; None if no edit has a trigger.
 
     Raises:
         ConfigError: as `edit_configs`.

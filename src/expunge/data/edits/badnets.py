@@ -1,4 +1,4 @@
-"""BadNets: a patch in some training images, whose label is then the attacker's target class."""
+"""BadNets: put a patch on some training images and relabel them as the target class."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class BadnetsConfig:
     """
 
     share: float = 0.1
-    """Part of the training samples of all classes that is poisoned, between 0 and 1."""
+    """Fraction of the training samples to poison, over all classes, between 0 and 1."""
     target: int = 0
-    """Index of the class that poisoned samples are labelled as."""
+    """Index of the target class: the label of poisoned samples."""
     size: int = 4
     """Height and width of the patch in pixels."""
     row: int = -6
-    """Row of the patch's upper left pixel; a negative one counts from the lower edge."""
+    """Row of the patch's top left pixel; negative values count from the bottom edge."""
     column: int = -6
-    """Column of the patch's upper left pixel; a negative one counts from the right edge."""
+    """Column of the patch's top left pixel; negative values count from the right edge."""
     value: int = 0
-    """Of the patch's pixels in every channel, 0-255; 0 is black."""
+    """Value of the patch's pixels in every channel, 0-255; 0 is black."""
 
     def __post_init__(self) -> None:
         check_share(self.share)

@@ -1,4 +1,4 @@
-"""What an edit of training data is: a pure change of samples, and which samples it touched."""
+"""An edit of training data: a pure function that changes samples and lists the changed ids."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ class Edited:
     """Samples after an edit."""
 
     samples: Samples
-    """As many, with the same ids in the same order; inputs or labels are changed copies."""
+    """The same ids in the same order; changed inputs or labels are copies."""
     touched: tuple[str, ...]
-    """The ids of those that the edit chose, in the order of the samples."""
+    """The ids that the edit chose, in sample order."""
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """What makes a model that was trained on edited samples misbehave."""
+    """What triggers the backdoor of a model that was trained on edited samples."""
 
     show: Callable[[Samples, Any], Samples]
-    """`show(samples, config)`: the samples with the trigger in each, labels as they were."""
+    """`show(samples, config)`: the samples with the trigger in each; labels are unchanged."""
     target: Callable[[Any], int]
-    """`target(config)`: the class that such samples are meant to be taken for."""
+    """`target(config)`: the target class of such samples."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Edit:
     config: type[Any]
     """Its settings: a frozen dataclass whose defaults are the paper's."""
     trigger: Trigger | None = None
-    """What the population `triggered` is made with; None for an edit that plants no backdoor."""
+    """Makes the population `triggered`; None for an edit without a backdoor."""
     version: int = 1
     """Raised when its result changes; part of the id of every model trained on it."""
     summary: str

@@ -1,4 +1,4 @@
-"""Wrong labels: some training samples are given the label of another class."""
+"""Wrong labels: give some training samples the label of another class."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RelabelConfig:
     """
 
     share: float = 0.1
-    """Part of the training samples of all classes that gets a wrong label, between 0 and 1."""
+    """Fraction of the training samples to relabel, over all classes, between 0 and 1."""
 
     def __post_init__(self) -> None:
         check_share(self.share)

@@ -1,1 +1,1 @@
-"""What a network reads: images, vectors and tokens, by index, and where they lie."""
+"""Network inputs by index: images, vectors and tokens, and their placement."""

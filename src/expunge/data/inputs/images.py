@@ -85,7 +85,7 @@ class StreamedImages:
         return len(self._array if self._rows is None else self._rows)
 
     def to(self, device: torch.device) -> "StreamedImages":
-        """The same images, handed out on `device`."""
+        """The same images, with batches on `device`."""
         return StreamedImages(self._array, device, rows=self._rows, prefetch=self._prefetch)
 
     def take(self, index: Tensor) -> "StreamedImages":

@@ -1,4 +1,4 @@
-"""Where inputs lie while they are worked with."""
+"""Place inputs on the compute device, or stream them to it."""
 
 from dataclasses import replace
 from typing import Any
@@ -18,7 +18,7 @@ def place(
     device: torch.device,
     budget_bytes: int = DEFAULT_BUDGET_BYTES,
 ) -> Inputs:
-    """Inputs handed out on `device`: images are streamed there if they do not fit the budget.
+    """Inputs with batches on `device`: images that exceed the budget are streamed.
 
     Vectors and tokens, which are small, always live on the device.
 
@@ -37,7 +37,7 @@ def place(
 def place_dataset(
     dataset: Dataset, device: torch.device, budget_bytes: int = DEFAULT_BUDGET_BYTES
 ) -> Dataset:
-    """The dataset handed out on `device`; all of its images share one budget, train first."""
+    """The dataset with batches on `device`; its images share one budget, training images first."""
     left = budget_bytes
 
     def placed(samples: Samples) -> Samples:

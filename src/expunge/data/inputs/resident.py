@@ -1,4 +1,4 @@
-"""What inputs that live in one tensor on the compute device have in common."""
+"""Inputs in one tensor on the compute device."""
 
 from collections.abc import Iterable, Iterator
 from typing import Self
@@ -46,7 +46,7 @@ class ResidentTensor:
         return len(self._tensor if self._rows is None else self._rows)
 
     def to(self, device: torch.device) -> Self:
-        """The same samples on `device`; of a view, only its own go there."""
+        """The same samples on `device`; a view moves only its own samples."""
         if self._tensor.to(device) is self._tensor:
             return self
         return type(self)(self.tensor.to(device))

@@ -10,7 +10,7 @@ from expunge.errors import DataError
 from expunge.settings import InputKind
 
 NAMES = ("input_ids", "attention_mask", "token_type_ids")
-"""What tokens are made of; the last only where the tokenizer gives it."""
+"""The tensors of a token batch; the last one is optional."""
 
 
 class Tokens:
@@ -51,7 +51,7 @@ class Tokens:
         return len(self._parts["input_ids"])
 
     def to(self, device: torch.device) -> "Tokens":
-        """The same samples on `device`; of a view, only its own go there."""
+        """The same samples on `device`; a view moves only its own samples."""
         return self._of({name: part.to(device) for name, part in self._parts.items()})
 
     def take(self, index: Tensor) -> "Tokens":
@@ -66,7 +66,7 @@ class Tokens:
             yield dict(zip(self._parts, tensors, strict=True))
 
     def padded(self, length: int) -> "Tokens":
-        """The same samples with zeros at the end, `length` long; as they are if they are longer."""
+        """The same samples, zero-padded at the end to `length`; unchanged if they are longer."""
         missing = length - self.shape[0]
         if missing <= 0:
             return self

@@ -1,4 +1,4 @@
-"""Where data comes from, one source a file, and `SOURCES`."""
+"""Data sources, one per file, and `SOURCES`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SOURCES: tuple[Source, ...] = (
 
 
 def all_sources() -> tuple[Source, ...]:
-    """What packages add as entry points `expunge.sources`, which are asked first, then `SOURCES`.
+    """Every source, in lookup order: the entry points `expunge.sources`, then `SOURCES`.
 
     Raises:
         ConfigError: an added source is no `Source`, or takes a name that is already there.
@@ -60,7 +60,7 @@ def find_source(dataset: str) -> Source:
 
 
 def forms() -> str:
-    """How datasets are named, in one line."""
+    """The accepted dataset names, in one line."""
     names = [source.form for source in all_sources()]
     return f"{', '.join(names[:-1])} or {names[-1]}"
 
@@ -78,7 +78,7 @@ def load(spec: DataSpec, cache_dir: Path | None = None) -> Dataset:
 
 
 def read_parts(spec: DataSpec, cache_dir: Path | None = None) -> Mapping[Role, Samples]:
-    """What the source holds, by role, on the CPU: in memory, or mapped from the cache's files.
+    """The source's samples by role, on the CPU: in memory, or mapped from the cache's files.
 
     What was decoded is kept in `cache_dir`, otherwise in the folder that `EXPUNGE_CACHE` names,
     otherwise in `~/.cache/expunge/data`. The source's own files are only read.

@@ -1,4 +1,4 @@
-"""A function of one's own that returns the data."""
+"""A custom function that returns the data."""
 
 from __future__ import annotations
 

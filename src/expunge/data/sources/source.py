@@ -1,4 +1,4 @@
-"""What a source of data is: how it is named, and a function that reads it."""
+"""A data source: its name, and a function that reads it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from expunge.types import Samples
 
 Role = Literal["train", "test", "validation"]
-"""What the samples of a part are for."""
+"""The purpose of a part of the data."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A place that datasets come from."""
+    """One data source."""
 
     name: str
     """What lists call it."""
     form: str
-    """How a dataset of it is named in `DataSpec.source`, as messages say it."""
+    """The form of its names in `DataSpec.source`, for messages."""
     recognises: Callable[[str], bool]
     """Whether a `DataSpec.source` is one of its datasets; it reads no data."""
     load: Callable[[DataSpec, Path], Mapping[Role, Samples]]
@@ -33,4 +33,4 @@ class Source:
     """Of a `DataSpec.source`: a text that changes when its data do, found without reading them, so
     that planning knows them again. None: only reading them can tell."""
     version: int = 1
-    """Raised when the samples that it gives change."""
+    """Raised when the samples that it returns change."""

@@ -1,4 +1,4 @@
-"""CSV and parquet files of numbers or tokens, a row a sample."""
+"""CSV and parquet files of numbers or tokens, one sample per row."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def _read_csv(path: Path) -> dict[str, list[str]]:
-    """Texts as they are written, by column: `00001` is a name and no number."""
+    """Cells as text, by column: `00001` is a name, not a number."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.reader(file, strict=True))

@@ -27,11 +27,11 @@ class Attack:
     name: str
     """Its key in results: the feature and the classifier."""
     feature: Feature
-    """What it sees of a sample."""
+    """The feature that it uses."""
     low: bool = False
     """Members have the smaller values, as of an entropy."""
     classifier: Classifier
-    """How it learns from known members and non-members."""
+    """The classifier that it trains on known members and non-members."""
     most: int | None = None
     """How many members, and as many non-members, it learns from at most; None is any number.
 
@@ -116,7 +116,7 @@ ATTACKS: tuple[Attack, ...] = (
 """Every attack there is."""
 
 DEFAULT_ATTACKS = tuple(attack for attack in ATTACKS if not attack.costly)
-"""The attacks of a measurement that asks for none by name."""
+"""The default attacks."""
 
 
 def get_attack(name: str) -> Attack:

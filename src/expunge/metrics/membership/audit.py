@@ -1,4 +1,4 @@
-"""Attacks on one model: what each finds out about those who stay and about the forgotten."""
+"""Run attacks on one model, on retained and on forgotten samples."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""How an attacker learns from known members and non-members what members look like."""
+"""Classifiers that an attacker trains on known members and non-members."""
 
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias

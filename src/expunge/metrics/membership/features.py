@@ -1,4 +1,4 @@
-"""What an attacker reads off a model's answer to one sample.
+"""Features that an attacker computes from a model's output for one sample.
 
 All are computed from log-probabilities in float64, so that they stay finite and exact where a
 probability rounds to 0 or 1.
