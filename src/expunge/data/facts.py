@@ -135,7 +135,7 @@ class Facts:
         )
 
 
-def facts_of(dataset: Dataset, name: str | None = None) -> Facts:
+def facts_of(dataset: Dataset) -> Facts:
     """The facts of a loaded dataset, before any edit."""
     from expunge.data.statistics import input_statistics
 
@@ -147,7 +147,7 @@ def facts_of(dataset: Dataset, name: str | None = None) -> Facts:
     sizes = [size for size in vocabularies if size is not None]
     statistics = input_statistics(train)
     return Facts(
-        name=name or train.name,
+        name=train.name,
         kind=train.inputs.kind,
         shape=tuple(train.inputs.shape),
         fingerprint=dataset_fingerprint(dataset),

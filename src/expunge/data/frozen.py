@@ -55,12 +55,6 @@ def load_frozen(
     )
 
 
-def rows_of(part: Part, ids: Collection[str]) -> list[int]:
-    """The frozen rows of these ids, ascending."""
-    wanted = set(ids)
-    return [row for row, name in enumerate(part.ids) if name in wanted]
-
-
 def _restored(
     part: Part, parts: Mapping[Role, Samples], role: Role, gone: set[str], spec: DataSpec
 ) -> Samples:
