@@ -55,7 +55,7 @@ def demo(
     picture: Picture = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train, prune, forget a class and a random tenth, and report, in about a minute."""
+    """Train, prune, forget a class, a random tenth and wrong labels, and report, in a minute."""
     from importlib.resources import files
 
     from expunge.runs import available_cores
