@@ -43,10 +43,14 @@ def read_ids(path: Path) -> tuple[str, ...]:
 def csv_of_ids(ids: Iterable[str]) -> str:
     """The text of a CSV file of these ids, which `read_ids` reads: one per line, headed `id`."""
     rows = [[_HEADER], *([name] for name in ids)]
-    # Only in quotes is a carriage return part of an id, and the writer does not know.
-    quoting = csv.QUOTE_ALL if any("\r" in name for (name,) in rows) else csv.QUOTE_MINIMAL
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n", quoting=quoting).writerows(rows)
+    writer = csv.writer(
+        text,
+        lineterminator="\n",
+        # Only in quotes is a carriage return part of an id, and the writer does not know.
+        quoting=csv.QUOTE_ALL if any("\r" in name for (name,) in rows) else csv.QUOTE_MINIMAL,
+    )
+    writer.writerows(rows)
     return text.getvalue()
 
 
