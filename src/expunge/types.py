@@ -62,7 +62,7 @@ class Inputs(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Samples:
     """Labelled inputs with ids."""
 
@@ -86,8 +86,14 @@ class Samples:
         """The number of classes."""
         return len(self.class_names)
 
+    def __repr__(self) -> str:
+        """A short summary: count, shape, classes, ids."""
+        from expunge.describe import describe_samples
 
-@dataclass(frozen=True, eq=False)
+        return describe_samples(self)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Disjoint training, validation and test samples, the same for every node."""
 
@@ -97,8 +103,14 @@ class Dataset:
     held_out: tuple[str, ...] = ()
     """Which of `test` and `validation` were taken from the training data."""
 
+    def __repr__(self) -> str:
+        """A short summary: each part's samples by class, shape, ids."""
+        from expunge.describe import describe_dataset
 
-@dataclass(frozen=True, eq=False)
+        return describe_dataset(self)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Split:
     """The training samples, split into those to forget and those to retain.
 
@@ -140,6 +152,17 @@ class Split:
             )
         object.__setattr__(self, "forget", unique)
         object.__setattr__(self, "retain", kept.nonzero().flatten())
+
+    @property
+    def forget_ids(self) -> tuple[str, ...]:
+        """The ids of the samples to forget."""
+        return tuple(self.train.ids[row] for row in self.forget.tolist())
+
+    def __repr__(self) -> str:
+        """A short summary: how many samples to forget and to retain, also by class."""
+        from expunge.describe import describe_split
+
+        return describe_split(self)
 
 
 @dataclass(frozen=True, kw_only=True)

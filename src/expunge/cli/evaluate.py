@@ -51,7 +51,7 @@ def evaluate(
         show_json(found)
     else:
         _print(found)
-        if attacks:
+        if attacks and found["attacks"] is not None:
             _print_attacks(found["attacks"])
 
 

@@ -214,8 +214,9 @@ def unlearn(
         raise ConfigError("--sparsity and --prune.SETTING need a pruner: add --prune omp")
     if out is not None and out.suffix != ".safetensors":
         raise ConfigError(f"--out {out}: expected a name that ends in .safetensors")
-    if out is not None and out.exists():
-        raise StoreError(f"{out} already exists: expected a new file; choose another --out")
+    for file in () if out is None else (out, ids_beside(out)):
+        if file.exists():
+            raise StoreError(f"{file} already exists: expected a new file; choose another --out")
     space = session(
         store, device, devices, strategy, compiled, engine, workers, shard=shard, slurm=slurm
     )
@@ -229,7 +230,34 @@ def unlearn(
         base = add_prune(graph, base, pruner, pruning, space.together)
     run_id = add_unlearn(graph, base, forget_id, method, config, space.together)
     space.run(graph)
-    _finish(space, run_id, out, as_json, {"unlearned_from": base})
+    found = {"unlearned_from": base}
+    if out is None:
+        _finish(space, run_id, None, as_json, found)
+        return
+    _finish(space, run_id, out, as_json, {**found, "ids": str(ids_beside(out))})
+    if space.leads:
+        _write_ids(space, forget_id, ids_beside(out))
+
+
+def ids_beside(out: Path) -> Path:
+    """The file that lists what the model in the file `out` has forgotten.
+
+    >>> ids_beside(Path("forgotten.safetensors"))
+    PosixPath('forgotten.ids.csv')
+    """
+    return out.with_suffix(".ids.csv")
+
+
+def _write_ids(space: "Session", forget_id: str, path: Path) -> None:
+    """List the ids of a forget set in a file, and say so."""
+    from expunge.atomic import replacing
+    from expunge.graph.kinds.forget import load_forget
+    from expunge.scenarios.id_file import csv_of_ids
+
+    ids = load_forget(space.store.path(forget_id))["ids"]
+    with replacing(path) as aside:
+        aside.write_text(csv_of_ids(ids), encoding="utf-8", newline="")
+    typer.echo(f"note: the ids of the {len(ids)} forgotten samples are in {path}", err=True)
 
 
 def _divided(words: list[str]) -> tuple[list[str], list[str]]:

@@ -85,6 +85,30 @@ def show_run(
     Console().print(Pretty(entry, expand_all=True))
 
 
+@app.command("ids", epilog="Example: expunge runs ids unlearn-1a2b > forgotten.csv")
+def show_ids(
+    run: Annotated[str, typer.Argument(help="A run's id, or the start of it.")],
+    store: Store = DEFAULT_STORE,
+    as_json: AsJson = False,
+) -> None:
+    """List the ids of the samples that a run was asked to forget, as a CSV file for ids:FILE."""
+    from expunge.errors import ConfigError
+    from expunge.graph.kinds.forget import load_forget
+    from expunge.runs import Store as RunStore
+    from expunge.scenarios.id_file import csv_of_ids
+
+    runs = RunStore(store)
+    node = runs.node(runs.find(run))
+    forget = node.id if node.kind == "forget" else node.parents.get("forget")
+    if forget is None:
+        raise ConfigError(f"{node.id} has unlearned nothing: expected an unlearned model")
+    chosen = load_forget(runs.path(forget))
+    if as_json:
+        show_json({"run": node.id, "scenario": chosen["scenario"], "ids": chosen["ids"]})
+    else:
+        typer.echo(csv_of_ids(chosen["ids"]), nl=False)
+
+
 @app.command("remove", epilog="Example: expunge runs remove train-1a2b --dependants")
 def remove_run(
     run: Annotated[str, typer.Argument(help="A run's id, or the start of it.")],

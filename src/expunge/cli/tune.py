@@ -144,7 +144,12 @@ def _print(document: Mapping[str, Any]) -> None:
             "best" if trial["trial"] == best["trial"] else "",
             *values,
             f"{trial['value']:.3f}",
-            *(f"{trial['metrics'][key]:.2f}" for key in METRICS.values()),
+            *(_points(trial["metrics"][key]) for key in METRICS.values()),
             f"{trial['rte_s']:.2f}",
         )
     Console().print(table)
+
+
+def _points(value: float | None) -> str:
+    """A metric in the table; a dash where it could not be measured."""
+    return "—" if value is None else f"{value:.2f}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from expunge.errors import DataError, ForgetError, some
+from expunge.errors import DataError, ForgetError, TooFewSamplesError, some
 from expunge.metrics.arrays import Flags, LabelArray, LogitArray, check_predictions
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Evidence:
         """
         gone = self.of_forgotten_classes(name)
         if gone.all():
-            raise DataError(
+            raise TooFewSamplesError(
                 f"every {name} sample is of a forgotten class: none is left to measure on"
             )
         return self.predictions_of(name).at(~gone)

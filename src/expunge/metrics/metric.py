@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from expunge.data.populations import POPULATIONS
-from expunge.errors import ConfigError, unknown
+from expunge.errors import ConfigError, TooFewSamplesError, unknown
 
 if TYPE_CHECKING:
     from expunge.metrics.evidence import Evidence
@@ -110,7 +110,8 @@ class Metric:
 def measure(metric: Metric, evidence: Evidence) -> Measured:
     """Run `metric` on only the evidence that it needs.
 
-    If a need is in `evidence.missing`, the result is None with that reason.
+    If a need is in `evidence.missing`, or there are too few samples, the result is None with that
+    reason.
 
     Raises:
         DataError: something that it needs, or reads without declaring it, is missing.
@@ -120,7 +121,10 @@ def measure(metric: Metric, evidence: Evidence) -> Measured:
     for need in NEEDS:
         if need in metric.needs and need in evidence.missing:
             return Measured(None, evidence.missing[need])
-    found = metric.run(evidence.only(metric.needs))
+    try:
+        found = metric.run(evidence.only(metric.needs))
+    except TooFewSamplesError as error:
+        return Measured(None, str(error))
     _check(metric, found)
     return found
 
