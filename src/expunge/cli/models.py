@@ -67,7 +67,22 @@ def train(
         ),
     ],
     weights: Annotated[
-        str | None, typer.Option(help="Load this .safetensors or .pt file instead of training.")
+        str | None,
+        typer.Option(
+            help="Load this .safetensors, .pt, .pth, .ckpt or .bin file instead of training."
+        ),
+    ] = None,
+    weights_key: Annotated[
+        str | None,
+        typer.Option(help="Which weights to take from a file with several: state_dict_ema, ..."),
+    ] = None,
+    expect_accuracy: Annotated[
+        float | None,
+        typer.Option(
+            help="The test accuracy in percent that the weights should have; with less they are "
+            "not adopted.",
+            metavar="PERCENT",
+        ),
     ] = None,
     seed: Annotated[
         int, typer.Option(help="Seed of the initialisation, the sample order and augmentation.")
@@ -106,6 +121,8 @@ def train(
         seed=seed,
         precision=precision,
         weights=weights,
+        weights_key=weights_key,
+        expect_accuracy=expect_accuracy,
     )
     space = session(
         store, device, devices, strategy, compiled, engine, workers, shard=shard, slurm=slurm
@@ -118,7 +135,34 @@ def train(
     if weights is not None and space.leads:
         _caution(facts.held_out, bool(of_training))
     space.run(graph)
-    _finish(space, run_id, None, as_json, {})
+    _finish(space, run_id, None, as_json, _adopted(space, run_id, expect_accuracy))
+
+
+def _adopted(space: "Session", run_id: str, expected: float | None) -> dict[str, Any]:
+    """Print on standard error how an adopted model was read and measured; the same for JSON.
+
+    Raises:
+        CheckpointError: its accuracy is not as expected now, but was adopted before.
+    """
+    from expunge.graph.adoption import Measured, check_measured
+    from expunge.graph.kinds.train import RECORD
+    from expunge.runs import checked, read_object
+
+    record = read_object(checked(space.store.path(run_id), RECORD))
+    if "accuracy" not in record:
+        return {}
+    found = {
+        part: Measured.from_json(part, record["accuracy"][part])
+        for part in ("test", "train")
+        if part in record["accuracy"]
+    }
+    check_measured(found, expected)
+    if space.leads:
+        for note in record["notes"]:
+            typer.echo(f"note: {note}", err=True)
+        shown = " and ".join(str(each) for each in reversed(found.values()))
+        typer.echo(f"adopted: classifies {shown} correctly", err=True)
+    return {"accuracy": record["accuracy"], "notes": record["notes"]}
 
 
 def _caution(held_out: tuple[str, ...], recipe_given: bool) -> None:
@@ -304,18 +348,32 @@ def _print_layers(layers: list[dict[str, Any]]) -> None:
     Console(stderr=True).print(table)
 
 
+def _write_weights(space: "Session", run_id: str, out: Path) -> None:
+    """Write a run's weights, with the names that those of its original model had."""
+    from expunge.graph.kinds.train import RECORD
+    from expunge.graph.model_files import WEIGHTS, load_model
+    from expunge.runs import checked, read_object
+
+    path = space.store.path(run_id)
+    origin = space.store.path(space.graph().origin_of(run_id))
+    if not read_object(checked(origin, RECORD)).get("inner"):
+        shutil.copyfile(checked(path, WEIGHTS), out)
+        return
+    from expunge.models.weights import save_inner_weights
+
+    save_inner_weights(load_model(path)[0], out)
+
+
 def _finish(
     space: "Session", run_id: str, out: Path | None, as_json: bool, found: dict[str, Any]
 ) -> None:
     """Copy a run's weights to `out` if asked, and print its id."""
     from expunge.atomic import replacing
-    from expunge.graph.model_files import WEIGHTS
-    from expunge.runs import checked
 
     path = space.store.path(run_id)
     if out is not None and space.leads:
         with replacing(out) as aside:
-            shutil.copyfile(checked(path, WEIGHTS), aside)
+            _write_weights(space, run_id, aside)
     if as_json:
         written = None if out is None else str(out)
         show_json({"run": run_id, "path": str(path), "out": written, **found})

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.config import from_mapping, to_mapping
 from expunge.data.facts import Facts
-from expunge.errors import CheckpointError
+from expunge.errors import CheckpointError, ConfigError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.model_files import save_model
 from expunge.graph.runtime import Runtime, params_of, precision_on
 from expunge.models.networks import check_pairing, find_network, is_own
 from expunge.models.spec import ModelSpec, NetworkSettings, spec_for
 from expunge.runs import syntax_digest, write_json
-from expunge.settings import Training, check_augmentation
+from expunge.settings import Training, check_augmentation, check_range
 
 if TYPE_CHECKING:
     from torch import nn
 
     from expunge.graph.graph import Graph
     from expunge.runs import Node
-    from expunge.types import Context, Dataset
+    from expunge.types import Context, Dataset, Mask
 
 REWIND = "rewind.safetensors"
 RECORD = "record.json"
+ADOPTION = 1
+"""Increased when what is checked or recorded of adopted weights changes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +44,17 @@ class Origin:
     """One of Lightning Fabric's names, or `auto`: bf16 where the hardware supports it."""
     weights: str | None = None
     """A file of weights to adopt instead of training."""
+    weights_key: str | None = None
+    """Which weights to take from a file that holds several sets of them."""
+    expect_accuracy: float | None = None
+    """The accuracy in percent that the adopted model should have; it is not adopted with less."""
+
+    def __post_init__(self) -> None:
+        for name in ("weights_key", "expect_accuracy"):
+            if self.weights is None and getattr(self, name) is not None:
+                raise ConfigError(f"{name} is for adopted weights, and there are no weights")
+        if self.expect_accuracy is not None:
+            check_range("expect_accuracy", self.expect_accuracy, 0, 100)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +83,12 @@ def check_training(network: NetworkSettings, training: Training, facts: Facts) -
 
     Raises:
         ModelError: no network has this name, or it takes other inputs.
-        ConfigError: the training augments inputs that are not images.
+        ConfigError: the training augments inputs that are not images, or the normalisation does not
+            fit the inputs.
     """
     check_pairing(network.name, facts.kind)
     check_augmentation(training.augmentation, facts.kind)
+    model_spec(_sizes(network), facts)
 
 
 def add_train(
@@ -97,11 +113,14 @@ def add_train(
         "threads": threads_of(origin.network),
         **together.params(),
     }
-    where = {}
+    where: dict[str, Any] = {}
     verb = "train"
     if origin.weights is not None:
         params["weights"] = _digest(Path(origin.weights))
-        where["weights"] = origin.weights
+        if origin.weights_key is not None:
+            params["weights_key"] = origin.weights_key
+        params["adoption"] = ADOPTION
+        where = {"weights": origin.weights, "expect_accuracy": origin.expect_accuracy}
         verb = "adopt"
     label = f"{verb} {origin.network.name} on {data_name or 'data'}, seed {origin.seed}"
     return graph.add("train", params, {"data": data_id}, where=where, label=label)
@@ -110,8 +129,7 @@ def add_train(
 def network_params(network: NetworkSettings) -> dict[str, Any]:
     """What determines a network: its name, sizes and version, and the content behind its name."""
     name = network.name
-    params = {**to_mapping(network), "version": find_network(name).version}
-    params.pop("threads", None)
+    params = {**_sizes(network), "version": find_network(name).version}
     if is_own(name):
         params["code"] = syntax_digest(name)
     elif name.startswith("hf:"):
@@ -123,22 +141,41 @@ def network_params(network: NetworkSettings) -> dict[str, Any]:
     return params
 
 
+def _sizes(network: NetworkSettings) -> dict[str, Any]:
+    """The settings that determine a network; its normalisation only if it is not the default."""
+    params = to_mapping(network)
+    for name in ("threads", "normalise", "mean", "std"):
+        params.pop(name, None)
+    if network.normalisation is not None:
+        params["normalisation"] = network.normalisation
+    return params
+
+
 def threads_of(network: NetworkSettings) -> int:
     """Threads to train a network with: those of its settings, else those of its entry."""
     return network.threads if network.threads is not None else find_network(network.name).threads
 
 
-def model_spec(network: dict[str, Any], facts: Facts) -> ModelSpec:
-    """A network that fits the data: its classes, inputs and normalisation."""
+def model_spec(network: Mapping[str, Any], facts: Facts) -> ModelSpec:
+    """A network that fits the data: its classes, inputs and normalisation.
+
+    Raises:
+        ConfigError: the normalisation does not fit the inputs.
+    """
     # A custom network gets raw inputs, and normalises them itself if it wants to.
-    own = is_own(network["name"])
+    asked = network.get("normalisation", "off" if is_own(network["name"]) else "data")
+    statistics = None
+    if asked == "data":
+        statistics = facts.statistics
+    elif asked != "off":
+        statistics = tuple(asked["mean"]), tuple(asked["std"])
     return spec_for(
         network["name"],
         facts,
         len(facts.class_names),
         stem=network["stem"],
         width=network["width"],
-        statistics=None if own else facts.statistics,
+        statistics=statistics,
     )
 
 
@@ -163,7 +200,6 @@ def context_for(runtime: Runtime, origin: Path | Node, spec: ModelSpec, seed: in
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     """Train a network from its initialisation, or adopt weights."""
     from expunge.models.check import check_outputs
-    from expunge.models.weights import load_weights
 
     facts = runtime.facts(inputs["data"])
     dataset = runtime.dataset(inputs["data"])
@@ -172,17 +208,57 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     model = context.fresh_model()
     check_outputs(model, facts.shape, spec.num_classes, facts.kind)
     record: dict[str, Any] = {}
+    mask: Mask | None = None
     if "weights" in node.params:
-        path = Path(str(runtime.where(node)["weights"]))
-        if _digest(path) != node.params["weights"]:
-            raise CheckpointError(
-                f"the weights {path} have changed since this was planned: run the command again"
-            )
-        load_weights(model, path)
+        record, mask = _adopt(node, runtime, facts, dataset, model, spec)
     else:
         record = _train(runtime, dataset, model, context, out)
-    save_model(out, model, spec, None)
+    save_model(out, model, spec, mask)
     write_json(out / RECORD, record)
+
+
+def _adopt(
+    node: Node,
+    runtime: Runtime,
+    facts: Facts,
+    dataset: Dataset,
+    model: nn.Module,
+    spec: ModelSpec,
+) -> tuple[dict[str, Any], Mask | None]:
+    """Load weights from elsewhere into `model`, and refuse them if they do not fit the data.
+
+    Returns the record, and the mask of a sparse model.
+    """
+    from expunge.graph.adoption import check_adopted, measured
+    from expunge.models.weights import load_weights
+    from expunge.sparsity.zeros import mask_of_zeros
+
+    where = runtime.where(node)
+    path = Path(str(where["weights"]))
+    if _digest(path) != node.params["weights"]:
+        raise CheckpointError(
+            f"the weights {path} have changed since this was planned: run the command again"
+        )
+    loaded = load_weights(model, path, node.params.get("weights_key"))
+    notes = list(loaded.notes)
+    network = node.params["network"]
+    if loaded.inner and "normalisation" not in network and spec.mean is not None:
+        notes.append(
+            "the file has no normalisation: inputs are normalised by the mean and standard "
+            "deviation of the training data; --normalise or --mean and --std set others"
+        )
+    mask, about = mask_of_zeros(model, loaded.mask)
+    notes += about
+    found = measured(model, dataset, runtime.evaluator)
+    check_adopted(
+        found, where.get("expect_accuracy"), model, dataset, facts.statistics, runtime.evaluator
+    )
+    record = {
+        "accuracy": {part: each.to_json() for part, each in found.items()},
+        "notes": notes,
+        "inner": loaded.inner,
+    }
+    return record, mask
 
 
 def _train(
