@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from expunge.atomic import this_host
 from expunge.errors import StoreError
 from expunge.runs import Node, Store, checked, read_arrays, write_arrays, write_json
 
@@ -546,7 +547,7 @@ def test_a_killed_process_leaves_no_artefact(start, store):
     process = start(store, SLOW, "writing")
     folder, lock = names(store.root)
     assert folder == lock
-    assert folder.startswith(f".expunge-{node().id}-{os.uname().nodename}-{process.pid}-")
+    assert folder.startswith(f".expunge-{node().id}-{this_host()}-{process.pid}-")
     Store(store.root)
     assert names(store.root) == [folder, lock], "the folder of a living process was swept"
     assert end(process, signal.SIGKILL) == -signal.SIGKILL

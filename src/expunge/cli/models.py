@@ -200,6 +200,7 @@ def unlearn(
     as_json: AsJson = False,
 ) -> None:
     """Make a model forget. Further flags set the method: --epochs 5 --lr 0.01."""
+    from expunge.cli.targets import check_file
     from expunge.config import from_flags
     from expunge.errors import ConfigError, StoreError
     from expunge.graph.kinds.forget import add_forget
@@ -214,6 +215,8 @@ def unlearn(
         raise ConfigError("--sparsity and --prune.SETTING need a pruner: add --prune omp")
     if out is not None and out.suffix != ".safetensors":
         raise ConfigError(f"--out {out}: expected a name that ends in .safetensors")
+    if out is not None:
+        check_file(out)
     if out is not None and out.exists():
         raise StoreError(f"{out} already exists: expected a new file; choose another --out")
     space = session(
@@ -280,14 +283,22 @@ def _finish(
     space: "Session", run_id: str, out: Path | None, as_json: bool, found: dict[str, Any]
 ) -> None:
     """Copy a run's weights to `out` if asked, and print its id."""
-    from expunge.atomic import replacing
+    from expunge.atomic import creating
+    from expunge.errors import StoreError
     from expunge.graph.model_files import WEIGHTS
     from expunge.runs import checked
 
     path = space.store.path(run_id)
     if out is not None and space.leads:
-        with replacing(out) as aside:
-            shutil.copyfile(checked(path, WEIGHTS), aside)
+        weights = checked(path, WEIGHTS)
+        try:
+            with creating(out) as aside:
+                shutil.copyfile(weights, aside)
+        except OSError as error:
+            raise StoreError(
+                f"cannot write {out} ({error.strerror}); the model is {run_id} in the store, with "
+                f"its weights in {weights}"
+            ) from error
     if as_json:
         written = None if out is None else str(out)
         show_json({"run": run_id, "path": str(path), "out": written, **found})

@@ -5,6 +5,8 @@ One small network cannot use all cores of a processor; several in parallel can.
 
 from __future__ import annotations
 
+import time
+
 from expunge.engines.pool import Pool
 from expunge.engines.schedule import Schedule
 from expunge.engines.watch import Watch
@@ -13,6 +15,8 @@ from expunge.errors import ExpungeError
 from expunge.graph.plan import Plan
 from expunge.graph.runtime import Place
 from expunge.runs import Node, available_cores
+
+_SECONDS_TO_UNLOCK = 0.1
 
 
 def run_in_processes(
@@ -36,7 +40,8 @@ def run_in_processes(
         _drive(pool, plan, watch, schedule)
     except BaseException:
         pool.close()
-        # What the workers were making is nobody's now.
+        # What the workers were making is nobody's now; their locks end with them, a moment later.
+        time.sleep(_SECONDS_TO_UNLOCK)
         plan.graph.store.sweep()
         raise
     pool.close()
