@@ -65,6 +65,7 @@ _UNFINISHED = re.compile(r"\.expunge-.*")
 class Kill:
     """One kill, and what came of it."""
 
+    number: int
     target: str
     signal: str
     moment: float
@@ -72,9 +73,13 @@ class Kill:
     code: int
     """The command's exit code."""
     seconds: float
-    """From the signal to the end of the command; None of its processes may live longer."""
+    """From the signal to the end of the command."""
     clean: bool
-    """No traceback, and all processes ended within five seconds of the command."""
+    """No traceback, the right exit code, and no process lived five seconds longer than the command.
+
+    The code is 128 plus the signal's number; 2 if what was killed is not the command; 0 if it had
+    done its work, or the signal was Ctrl-C, which only the command listens to.
+    """
     equal: bool
     """The run that followed succeeded, with the results and the files of an undisturbed run."""
     left: list[str]
@@ -84,28 +89,26 @@ class Kill:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--first", type=int, default=0, help="Continue a measurement at this kill.")
+    parser.add_argument("--first", type=int, default=0, help="number of the first kill")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("build/kills.json"))
     asked = parser.parse_args()
     with TemporaryDirectory() as folder:
         trial = _Trial(Path(folder))
-        kills = _earlier(asked.out, asked.first)
         for number in range(asked.first, asked.first + asked.kills):
-            kills.append(asdict(trial.kill(number, random.Random(f"{asked.seed} {number}"))))
-            print(number, kills[-1], flush=True)
-            write(asked.out, kills, asked.seed)
+            found = trial.kill(number, random.Random(f"{asked.seed} {number}"))
+            print(found, flush=True)
+            add(asked.out, found, asked.seed)
 
 
-def write(path: Path, kills: list[dict[str, Any]], seed: int) -> None:
-    """Write every kill, and how many of them went as they must."""
+def add(path: Path, kill: Kill, seed: int) -> None:
+    """Add a kill to a measurement, which says how many of its kills went as they must."""
+    there = json.loads(path.read_text("utf-8"))["cases"] if path.exists() else []
+    others = [each for each in there if each["number"] != kill.number]
+    kills = sorted([*others, asdict(kill)], key=lambda each: int(each["number"]))
     right = sum(each["clean"] and each["equal"] and not each["left"] for each in kills)
     counts = {"kills": len(kills), "right": right, "seed": seed}
     results.write(path, **counts, cases=kills)
-
-
-def _earlier(path: Path, first: int) -> list[dict[str, Any]]:
-    return json.loads(path.read_text("utf-8"))["cases"][:first] if first else []
 
 
 class _Trial:
@@ -125,13 +128,14 @@ class _Trial:
     def kill(self, number: int, draw: random.Random) -> Kill:
         """Run, kill, run again, look; as often as it takes to find a process to kill."""
         target, sent = draw.choice(TARGETS), draw.choice(SIGNALS)
-        while (kill := self._kill(f"kill{number}", draw, target, sent)) is None:
+        while (kill := self._kill(number, draw, target, sent)) is None:
             continue
         return kill
 
     def _kill(
-        self, name: str, draw: random.Random, target: str, sent: signal.Signals
+        self, number: int, draw: random.Random, target: str, sent: signal.Signals
     ) -> Kill | None:
+        name = f"kill{number}"
         moment = draw.uniform(0.05, self.usual_seconds)
         command = self._start(name)
         time.sleep(moment)
@@ -155,12 +159,13 @@ class _Trial:
         left = self._left(name, mapped)
         shutil.rmtree(self.folder / name)
         return Kill(
+            number=number,
             target=target,
             signal=sent.name,
             moment=round(moment, 3),
             code=code,
             seconds=round(seconds, 3),
-            clean=bool(ended) and "Traceback" not in said,
+            clean=bool(ended) and "Traceback" not in said and code in (0, _code(target, sent)),
             equal=equal,
             left=left,
         )
@@ -230,6 +235,12 @@ def _family(name: str) -> dict[int, int]:
             if state != b"Z":
                 found[pid] = int(parent)
     return found
+
+
+def _code(target: str, sent: signal.Signals) -> int:
+    if target == "command":
+        return -sent if sent == signal.SIGKILL else 128 + sent
+    return 0 if sent == signal.SIGINT else 2
 
 
 def _mark(name: str) -> str:
