@@ -1,14 +1,15 @@
 """The commands, as a person at a terminal meets them."""
 
 import json
-import os
-import subprocess
-import sys
+import signal
+import time
 
 import numpy as np
 import pytest
+from tests.deadlines import wait_for
 
 from expunge.cli.app import app
+from expunge.cli.interruption import LINE
 from expunge.cli.runs import app as runs_app
 from expunge.metrics import get_metric
 
@@ -309,25 +310,17 @@ def test_a_recipe_with_a_mistake_is_refused(command, grid, tmp_path, old, new, m
     assert not (tmp_path / "out" / "results.json").exists()
 
 
-def test_ctrl_c_says_how_to_go_on(tmp_path):
-    import signal
-    import time
-
-    process = subprocess.Popen(
-        [sys.executable, "-m", "expunge", *TRAIN, "--epochs", "500", "--store", tmp_path / "runs"],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ},
-    )
+def test_ctrl_c_says_how_to_go_on(started, tmp_path):
+    words = ["-m", "expunge", *TRAIN, "--epochs", "500", "--store", tmp_path / "runs"]
+    process = started(*words)
     aside = tmp_path / "runs" / ".aside"
-    deadline = time.monotonic() + 60
-    while not list(aside.glob(".expunge-train-*")) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_for(lambda: list(aside.glob(".expunge-train-*")))
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 2
-    assert "interrupted" in err
+    _, err = process.said(60)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == LINE
+    assert "Traceback" not in err
     assert list(aside.iterdir()) == []
     assert [path.name[:5] for path in aside.parent.glob("*-*")] == ["data-"]
 

@@ -9,9 +9,10 @@ import time
 
 import pytest
 
+from expunge.atomic import SILENCE, this_host
 from expunge.errors import StoreError
 from expunge.runs import Node, Store
-from expunge.runs.aside import QUIET, SILENCE, this_host
+from expunge.runs.aside import QUIET
 
 NODE = Node(kind="train", version=1, params={})
 TOKEN = "0123456789abcdef"

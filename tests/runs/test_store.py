@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from expunge.atomic import this_host
 from expunge.errors import StoreError
 from expunge.runs import Node, Store, checked, read_arrays, write_arrays, write_json
 
@@ -524,29 +525,29 @@ with store.lock(node):
 """
 
 
-def start(store, code, word):
-    """A process that runs `code`, when it has said `word`."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", PREAMBLE + textwrap.dedent(code), str(store.root)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout.readline().strip() == word
-    return process
+@pytest.fixture
+def start(started):
+    """Start a process that runs `code`, and wait until it has said `word`."""
+
+    def start(store, code, word):
+        process = started("-c", PREAMBLE + textwrap.dedent(code), store.root)
+        assert process.stdout.readline().strip() == word
+        return process
+
+    return start
 
 
 def end(process, how):
     process.send_signal(how)
-    process.communicate(timeout=20)
+    process.said(20)
     return process.returncode
 
 
-def test_a_killed_process_leaves_no_artefact(store):
+def test_a_killed_process_leaves_no_artefact(start, store):
     process = start(store, SLOW, "writing")
     folder, lock = names(store.root)
     assert folder == lock
-    assert folder.startswith(f".expunge-{node().id}-{os.uname().nodename}-{process.pid}-")
+    assert folder.startswith(f".expunge-{node().id}-{this_host()}-{process.pid}-")
     Store(store.root)
     assert names(store.root) == [folder, lock], "the folder of a living process was swept"
     assert end(process, signal.SIGKILL) == -signal.SIGKILL
@@ -558,7 +559,7 @@ def test_a_killed_process_leaves_no_artefact(store):
     assert again.open(node()).file("a.txt").read_text() == "whole"
 
 
-def test_an_interrupted_process_cleans_up_itself(store):
+def test_an_interrupted_process_cleans_up_itself(start, store):
     end(start(store, SLOW, "writing"), signal.SIGINT)
     assert names(store.root) == []
     assert not store.has(node())
@@ -600,24 +601,20 @@ def test_a_file_larger_than_allowed_is_one_line(store):
     ]
 
 
-def test_a_lock_is_waited_for_and_ends_with_its_process(store):
+def test_a_lock_is_waited_for_and_ends_with_its_process(start, started, store):
     process = start(store, HOLDING, "holding")
-    waiting = subprocess.Popen(
-        [sys.executable, "-c", PREAMBLE + "with store.lock(node): print('mine')", str(store.root)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    waiting = started("-c", PREAMBLE + "with store.lock(node): print('mine')", store.root)
     with store.lock(node(1)):
         pass  # another artefact's lock is free
     time.sleep(0.7)
     assert waiting.poll() is None
     end(process, signal.SIGKILL)
-    assert waiting.communicate(timeout=20)[0].strip() == "mine"
+    assert waiting.said(20)[0].strip() == "mine"
     with store.lock(node().id):
         pass
 
 
-def test_of_two_processes_that_want_the_same_one_computes(store):
+def test_of_two_processes_that_want_the_same_one_computes(started, store):
     code = """
     with store.lock(node):
         if not store.has(node):
@@ -626,9 +623,9 @@ def test_of_two_processes_that_want_the_same_one_computes(store):
                 (folder / "who").write_text(str(os.getpid()))
             print("computed", flush=True)
     """
-    command = [sys.executable, "-c", PREAMBLE + textwrap.dedent(code), str(store.root)]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate(timeout=20)[0].split() for process in both]
+    command = ["-c", PREAMBLE + textwrap.dedent(code), store.root]
+    both = [started(*command) for _ in range(2)]
+    said = [process.said(20)[0].split() for process in both]
     assert sorted(said) == [[], ["computed"]]
     assert store.open(node()).files == ("who",)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
-from tests.conftest import in_new_process
+from tests.processes import in_new_process
 
 from expunge.data.sources import load
 from expunge.data.spec import DataSpec

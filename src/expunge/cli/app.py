@@ -1,9 +1,7 @@
 """The commands. Errors are one line on standard error, with exit code 2."""
 
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 
 import typer
 
@@ -19,7 +17,6 @@ app = typer.Typer(
     help="Make a trained classifier forget some of its training data, and prove it.",
     epilog="Start with: expunge demo --out demo",
 )
-_ENDING = (signal.SIGINT, signal.SIGTERM)
 # Training, pruner and method settings are dataclass fields, so their flags are read as extra
 # arguments.
 _SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -91,33 +88,19 @@ def _root(
     pass
 
 
-class _Interrupted(BaseException):
-    """Ctrl-C or SIGTERM: not an error, and only `main` may catch it."""
-
-
 def main() -> None:
     """Run the command line; errors are one line on standard error and exit code 2."""
     # Custom networks and data (`package.module:callable`) may be in the current folder.
     sys.path.insert(0, str(Path.cwd()))
-    before = {number: signal.signal(number, _interrupt) for number in _ENDING}
     try:
         app(standalone_mode=True)
     except ExpungeError as error:
         _fail(f"error: {error}")
-    except _Interrupted:
-        _fail("interrupted: finished nodes are in the store; run the same command to continue")
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         _fail(f"error: {error.strerror or error}{where}")
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _fail(line: str) -> None:
     typer.echo(line, err=True)
     sys.exit(2)
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise _Interrupted

@@ -22,6 +22,7 @@ from expunge.cli.options import (
     show_json,
 )
 from expunge.cli.plans import show_graph
+from expunge.cli.targets import check_folder
 
 if TYPE_CHECKING:
     from expunge.cli.session import Session
@@ -67,6 +68,7 @@ def demo(
     reproduce = f"expunge demo --out demo{words}"
     if engine is None and shard is None:
         workers = workers or min(4, available_cores())
+    check_folder(out)
     space = session(out / "runs", device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     if dry_run:
         _show_plan(space, experiment, picture, as_json)
@@ -109,6 +111,7 @@ def bench(
     experiment = with_overrides(read_experiment(recipe), seeds=_first(seeds), source=data)
     words = f" --seeds {seeds}" if seeds is not None else ""
     out = out if out is not None else Path(recipe.stem)
+    check_folder(out)
     root = store if store is not None else out / "runs"
     space = session(
         root, device, devices, strategy, compiled, engine, workers, keep_going, shard, slurm

@@ -244,6 +244,7 @@ def unlearn(
     as_json: AsJson = False,
 ) -> None:
     """Make a model forget. Further flags set the method: --epochs 5 --lr 0.01."""
+    from expunge.cli.targets import check_file
     from expunge.config import from_flags
     from expunge.errors import ConfigError, StoreError
     from expunge.graph.kinds.forget import add_forget
@@ -259,6 +260,7 @@ def unlearn(
     if out is not None and out.suffix != ".safetensors":
         raise ConfigError(f"--out {out}: expected a name that ends in .safetensors")
     for file in () if out is None else (out, ids_beside(out)):
+        check_file(file)
         if file.exists():
             raise StoreError(f"{file} already exists: expected a new file; choose another --out")
     space = session(
@@ -368,12 +370,18 @@ def _finish(
     space: "Session", run_id: str, out: Path | None, as_json: bool, found: dict[str, Any]
 ) -> None:
     """Copy a run's weights to `out` if asked, and print its id."""
-    from expunge.atomic import replacing
+    from expunge.atomic import creating
+    from expunge.errors import StoreError
 
     path = space.store.path(run_id)
     if out is not None and space.leads:
-        with replacing(out) as aside:
-            _write_weights(space, run_id, aside)
+        try:
+            with creating(out) as aside:
+                _write_weights(space, run_id, aside)
+        except OSError as error:
+            raise StoreError(
+                f"cannot write {out} ({error.strerror}); the model is {run_id} in the store"
+            ) from error
     if as_json:
         written = None if out is None else str(out)
         show_json({"run": run_id, "path": str(path), "out": written, **found})

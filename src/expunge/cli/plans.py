@@ -52,8 +52,11 @@ def duration(seconds: float) -> str:
 
 def show_graph(graph: Graph, picture: Path | None, as_json: bool) -> None:
     """Show which nodes of a graph are missing, and how long they may take."""
+    from expunge.cli.targets import check_file
     from expunge.graph.plan import plan
 
+    if picture is not None:
+        check_file(picture, "--graph")
     planned = plan(graph)
     if picture is not None:
         from expunge.graph.picture import draw

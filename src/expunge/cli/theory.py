@@ -53,6 +53,7 @@ def theory(
     Further flags set the estimate of σ(m): --samples 500 --tolerance 1e-4 --iterations 300
     --batch-size 250 --precision float64.
     """
+    from expunge.cli.targets import check_folder
     from expunge.config import from_flags
     from expunge.report.theory import load_theory, theory_tables, write_theory_figures
     from expunge.studies.folder import claim, keep
@@ -66,6 +67,7 @@ def theory(
     folder = out if out is not None else Path(recipe.stem)
     words = "" if seeds is None else f" --seeds {seeds}"
     words += "".join(f" {word}" for word in context.args)
+    check_folder(folder)
     root = store if store is not None else folder / "runs"
     space = session(root, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     graph = space.graph()

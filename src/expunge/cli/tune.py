@@ -67,6 +67,7 @@ def tune(
     as_json: AsJson = False,
 ) -> None:
     """Choose a method's settings. Further flags are settings to keep fixed: --batch-size 64."""
+    from expunge.cli.targets import check_file
     from expunge.config import parse_flags
     from expunge.methods import get_method
     from expunge.studies.tuning.objectives import Bench, Case
@@ -75,6 +76,7 @@ def tune(
     from expunge.studies.tuning.tune import as_toml
     from expunge.studies.tuning.tune import tune as search
 
+    check_file(out)
     tuning = Tuning(objective=objective, budget=budget, trials=trials, seed=seed)
     chosen = get_method(method)
     fixed = parse_flags(chosen.config, context.args, f"tune {method}")

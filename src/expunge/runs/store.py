@@ -59,7 +59,11 @@ class Store:
         self._locks = Locks(root / ".locks")
         self._aside = Aside(root / ".aside", self._locks)
         if os.access(root, os.W_OK):
-            self._aside.sweep()
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Delete what killed processes have left unfinished."""
+        self._aside.sweep()
 
     @property
     def locks(self) -> bool:
