@@ -54,6 +54,8 @@ def show_graph(graph: Graph, picture: Path | None, as_json: bool) -> None:
     """Show which nodes of a graph are missing, and how long they may take."""
     from expunge.graph.plan import plan
 
+    for line in graph.notes:
+        typer.echo(line, err=True)
     planned = plan(graph)
     if picture is not None:
         from expunge.graph.picture import draw
