@@ -242,13 +242,19 @@ def test_unknown_columns_and_splits_are_named(write_parquet, noise):
 def test_a_folder_without_a_dataset_is_refused(tmp_path):
     folder = tmp_path / "empty"
     folder.mkdir()
-    with pytest.raises(
-        DataError, match=r"as a folder of parquet files or images: .*any data files"
-    ):
+    with pytest.raises(DataError, match=r"neither images nor parquet files: found no files"):
         load(DataSpec(source=str(folder)))
     (folder / "notes.txt").write_text("no images here")
-    with pytest.raises(DataError, match=r"which column holds the images: .* one of text"):
+    with pytest.raises(DataError, match=r"neither images nor parquet files: found notes.txt"):
         load(DataSpec(source=str(folder)))
+
+
+def test_a_parquet_file_that_the_library_passes_over_is_named(write_parquet, noise):
+    folder = write_parquet({"train": (noise(4, (4, 4)), [0, 1, 0, 1])})
+    (file,) = folder.iterdir()
+    (folder / "rest.parquet").write_bytes(file.read_bytes())
+    dataset = load(DataSpec(source=str(folder), test_fraction=0.5))
+    assert "left out 1 parquet files: rest.parquet" in str(dataset.notes)
 
 
 def test_a_broken_file_is_refused(tmp_path, write_parquet, noise):

@@ -368,7 +368,7 @@ def test_a_second_load_comes_from_the_cache(write, monkeypatch):
         label=[0, 1, 0],
     )
     first = load(DataSpec(source=source, test_fraction=0.5))
-    monkeypatch.setattr("expunge.data.sources.table._read", None)
+    monkeypatch.setattr("expunge.data.table_files.read_columns", None)
     second = load(DataSpec(source=source, test_fraction=0.5))
     assert second.train.ids == first.train.ids
     assert list(second.train.inputs.tensors) == ["input_ids", "attention_mask", "token_type_ids"]
