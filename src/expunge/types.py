@@ -76,6 +76,10 @@ class Samples:
     """The name of the dataset in tables."""
     fingerprint: str
     """Hex digest of the inputs, labels and ids."""
+    ids_from: str = ""
+    """Where the ids come from; empty: they are hashes of the inputs."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about how they were read, such as what was left out."""
 
     def __len__(self) -> int:
         """The number of samples."""
@@ -102,6 +106,14 @@ class Dataset:
     validation: Samples | None = None
     held_out: tuple[str, ...] = ()
     """Which of `test` and `validation` were taken from the training data."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The notes of all parts, each once."""
+        parts = (self.train, self.validation, self.test)
+        return tuple(
+            dict.fromkeys(note for part in parts if part is not None for note in part.notes)
+        )
 
     def __repr__(self) -> str:
         """A short summary: each part's samples by class, shape, ids."""

@@ -112,6 +112,11 @@ def train(
     from expunge.settings import Training
 
     of_data, of_network, of_training = read_flags(context.args, train_settings(), "train")
+    names = of_data.get("class_names", ())
+    if len(names) == 1 and names[0].startswith("@"):
+        from expunge.data.classes import read_names
+
+        of_data["class_names"] = read_names(Path(names[0][1:]).expanduser())
     spec = from_mapping(DataSpec, {"source": data, **of_data}, "train")
     origin = Origin(
         network=from_mapping(NetworkSettings, {"name": model, **of_network}, "train"),

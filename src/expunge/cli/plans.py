@@ -57,6 +57,8 @@ def show_graph(graph: Graph, picture: Path | None, as_json: bool) -> None:
 
     if picture is not None:
         check_file(picture, "--graph")
+    for line in graph.notes:
+        typer.echo(line, err=True)
     planned = plan(graph)
     if picture is not None:
         from expunge.graph.picture import draw

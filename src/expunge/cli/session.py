@@ -93,6 +93,9 @@ class Session:
             ExpungeError: a node fails; what was made before it stays in the store.
             typer.Exit: other shards still have nodes to make, so results are incomplete.
         """
+        if self.leads:
+            for line in graph.notes:
+                typer.echo(line, err=True)
         watch = Watch(self._progress, self._announce)
         try:
             left = run(graph, self.engine, self.place, watch, self.runtime)

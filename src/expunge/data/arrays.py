@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from expunge.data.classes import class_notes
 from expunge.data.decode import convert, has_colour, pixels
 from expunge.data.huggingface import is_dataset, table_of_dataset
 from expunge.data.identity import given_ids
 from expunge.data.inputs.images import ResidentImages, StreamedImages
 from expunge.data.inputs.tokens import Tokens
 from expunge.data.inputs.vectors import Vectors
-from expunge.data.tables import Table, check_labels, to_samples
+from expunge.data.tables import Table, check_labels, shared_classes, to_samples
 from expunge.errors import DataError
 from expunge.settings import InputKind
 from expunge.types import Inputs, Samples
@@ -41,8 +43,8 @@ def as_samples(
     Images are uint8 `(N, C, H, W)`, `(N, H, W, C)` or `(N, H, W)`, or float32 as the network
     takes them; vectors are numbers `(N, D)`; tokens are a dict of integers `(N, L)`, `input_ids`
     and `attention_mask`. Integer labels are kept, because they index the network's outputs; text
-    labels are numbered by `class_names`, otherwise in sorted order. Without `ids`, the ids
-    are hashes of the inputs. `Samples` are returned unchanged.
+    labels are numbered by `class_names`, otherwise in sorted order, as numbers if all are. Without
+    `ids`, the ids are hashes of the inputs. `Samples` are returned unchanged.
 
     Raises:
         DataError: the data is of another kind, empty, or not consistent.
@@ -50,13 +52,16 @@ def as_samples(
     if isinstance(data, Samples):
         return data
     table = table_of(data, where=name, ids=ids)
-    names = table.class_names if class_names is None else tuple(class_names)
-    if table.labels.dtype.kind == "U":
-        classes = np.unique(table.labels) if names is None else np.asarray(names)
+    if class_names is None:
+        classes, names = shared_classes([table])
     else:
-        count = int(table.labels.max()) + 1 if names is None else len(names)
-        classes = np.arange(count)
-    return to_samples(table, classes, names or tuple(map(str, classes.tolist())), name)
+        names = tuple(class_names)
+        is_text = table.labels.dtype.kind == "U"
+        classes = np.asarray(names) if is_text else np.arange(len(names))
+    samples = to_samples(table, classes, names, name)
+    # A test set may lack classes, and is then given the names of the training data.
+    notes = class_notes(samples) if class_names is None else ()
+    return replace(samples, notes=(*samples.notes, *notes))
 
 
 def table_of(data: Data, *, where: str, ids: Sequence[str] | None = None) -> Table:

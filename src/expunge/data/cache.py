@@ -21,7 +21,7 @@ from expunge.data.spec import OF_COLUMNS, OF_IMAGES, OF_SPLITS, DataSpec
 from expunge.errors import DataError
 from expunge.types import Inputs, Samples
 
-_FORMAT = 3
+_FORMAT = 4
 """Part of every key: raise it when the stored data, or how they are decoded, change."""
 _BROKEN = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, DataError)
 """What reading a truncated or modified folder raises."""
@@ -79,6 +79,8 @@ def _write(folder: Path, parts: Mapping[Role, Samples]) -> None:
             "ids": samples.ids,
             "class_names": samples.class_names,
             "fingerprint": samples.fingerprint,
+            "ids_from": samples.ids_from,
+            "notes": samples.notes,
         }
     (folder / "samples.json").write_text(json.dumps(described), encoding="utf-8")
 
@@ -118,6 +120,8 @@ def _read(folder: Path, name: str) -> dict[Role, Samples]:
             class_names=tuple(each["class_names"]),
             name=name,
             fingerprint=each["fingerprint"],
+            ids_from=each["ids_from"],
+            notes=tuple(each["notes"]),
         )
     if not parts:
         raise ValueError(f"{folder} is not whole")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from expunge.types import Dataset, Samples
 
 ROLES: tuple[Role, ...] = ("train", "validation", "test")
-_FORMAT = 2
+_FORMAT = 3
 """Part of every key: raise it when the facts, or how data are read, change."""
 
 
@@ -64,6 +64,10 @@ class Facts:
     std: tuple[float, ...] | None = None
     vocabulary: int | None = None
     """One more than the largest token id of all samples; for tokens only."""
+    ids_from: str = ""
+    """Where the ids come from; empty: they are hashes of the inputs."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about how the data were read."""
 
     @property
     def train(self) -> Part:
@@ -101,6 +105,8 @@ class Facts:
             "mean": None if self.mean is None else list(self.mean),
             "std": None if self.std is None else list(self.std),
             "vocabulary": self.vocabulary,
+            "ids_from": self.ids_from,
+            "notes": list(self.notes),
             "parts": parts,
         }
 
@@ -132,6 +138,8 @@ class Facts:
             mean=None if value["mean"] is None else tuple(value["mean"]),
             std=None if value["std"] is None else tuple(value["std"]),
             vocabulary=value.get("vocabulary"),
+            ids_from=value.get("ids_from", ""),
+            notes=tuple(value.get("notes", ())),
         )
 
 
@@ -156,6 +164,8 @@ def facts_of(dataset: Dataset) -> Facts:
         mean=None if statistics is None else statistics[0],
         std=None if statistics is None else statistics[1],
         vocabulary=max(sizes, default=None),
+        ids_from=train.ids_from,
+        notes=dataset.notes,
     )
 
 
