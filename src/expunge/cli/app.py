@@ -1,8 +1,8 @@
 """The commands. Errors are one line on standard error, with exit code 2."""
 
+import os
 import signal
 import sys
-from pathlib import Path
 from types import FrameType
 
 import typer
@@ -11,6 +11,7 @@ from expunge import __version__
 from expunge.cli import bench, evaluate, listing, models, report, runs, theory, tune
 from expunge.cli.settings import command_with
 from expunge.errors import ExpungeError
+from expunge.search_path import environment_of_children
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -97,8 +98,8 @@ class _Interrupted(BaseException):
 
 def main() -> None:
     """Run the command line; errors are one line on standard error and exit code 2."""
-    # Custom networks and data (`package.module:callable`) may be in the current folder.
-    sys.path.insert(0, str(Path.cwd()))
+    environment = dict(os.environ)
+    os.environ.update(environment_of_children())
     before = {number: signal.signal(number, _interrupt) for number in _ENDING}
     try:
         app(standalone_mode=True)
@@ -112,6 +113,8 @@ def main() -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        os.environ.clear()
+        os.environ.update(environment)
 
 
 def _fail(line: str) -> None:
