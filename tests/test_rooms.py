@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "expunge"
-BASE = {"atomic", "batch", "config", "errors", "plugins", "settings", "types"}
+BASE = {"atomic", "batch", "callables", "config", "errors", "plugins", "settings", "types"}
 WORK = {"data", "models", "sparsity", "metrics", "scenarios", "methods", "theory"}
 ROOMS = {
     "atomic": set(),
@@ -16,6 +16,8 @@ ROOMS = {
     "settings": {"errors"},
     "config": {"errors"},
     "plugins": {"errors"},
+    "search_path": set(),
+    "callables": {"errors", "search_path"},
     "batch": set(),
     "types": {"batch", "describe", "errors", "settings", "tasks"},
     "describe": {"data", "errors", "types"},

@@ -383,8 +383,8 @@ def test_a_test_set_must_fit_the_training_set(module, samples, noise):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("no_such_module:make", "cannot import 'no_such_module:make': No module named"),
-        ("made_data:absent", "cannot import 'made_data:absent': .*no attribute 'absent'"),
+        ("no_such_module:make", "cannot import 'no_such_module:make', .*: No module named"),
+        ("made_data:absent", "cannot import 'made_data:absent', .*no attribute 'absent'"),
         ("made_data:list_", "'made_data:list_' must be callable, got list"),
     ],
 )

@@ -1,6 +1,10 @@
 """The command line: thin commands over the other rooms."""
 
-from expunge.cli.interruption import interruptible
+from expunge.search_path import leave_out_working_directory
+
+leave_out_working_directory()
+
+from expunge.cli.interruption import interruptible  # noqa: E402
 
 __all__ = ["main"]
 

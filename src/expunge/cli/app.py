@@ -1,7 +1,7 @@
 """The commands. Errors are one line on standard error, with exit code 2."""
 
+import os
 import sys
-from pathlib import Path
 
 import typer
 
@@ -9,6 +9,7 @@ from expunge import __version__
 from expunge.cli import bench, evaluate, listing, models, report, runs, theory, tune
 from expunge.cli.settings import command_with
 from expunge.errors import ExpungeError
+from expunge.search_path import environment_of_children
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -90,8 +91,8 @@ def _root(
 
 def main() -> None:
     """Run the command line; errors are one line on standard error and exit code 2."""
-    # Custom networks and data (`package.module:callable`) may be in the current folder.
-    sys.path.insert(0, str(Path.cwd()))
+    environment = dict(os.environ)
+    os.environ.update(environment_of_children())
     try:
         app(standalone_mode=True)
     except ExpungeError as error:
@@ -99,6 +100,9 @@ def main() -> None:
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         _fail(f"error: {error.strerror or error}{where}")
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
 
 
 def _fail(line: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expunge.callables import working_directory_last
 from expunge.config import from_mapping, to_mapping
 from expunge.data.facts import Facts
 from expunge.errors import CheckpointError, ConfigError
@@ -131,7 +132,8 @@ def network_params(network: NetworkSettings) -> dict[str, Any]:
     name = network.name
     params = {**_sizes(network), "version": find_network(name).version}
     if is_own(name):
-        params["code"] = syntax_digest(name)
+        with working_directory_last():
+            params["code"] = syntax_digest(name)
     elif name.startswith("hf:"):
         from expunge.models.huggingface import configuration_digest
 
