@@ -5,10 +5,10 @@ import copy
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import parametrizations, parametrize
+from torch.nn.utils import parametrizations, parametrize, prune
 
 from expunge.errors import MaskError
-from expunge.sparsity.found import mask_of_zeros
+from expunge.sparsity.found import from_elsewhere, mask_of_zeros
 from expunge.sparsity.mask import check_mask
 
 
@@ -161,3 +161,69 @@ def test_a_weight_computed_in_another_way_is_refused_by_the_layers_name():
     zero(model[0].parametrizations.weight.original, 0.5)
     with pytest.raises(MaskError, match="layer 0 has a weight that Doubled computes, and 50"):
         mask_of_zeros(model)
+
+
+def pruned_once(layer):
+    prune.l1_unstructured(layer, "weight", 0.5)
+
+
+def pruned_twice(layer):
+    prune.random_unstructured(layer, "weight", 0.3)
+    prune.ln_structured(layer, "weight", 0.25, n=2, dim=0)
+
+
+def pruned_with_its_bias(layer):
+    prune.ln_structured(layer, "weight", 0.25, n=2, dim=0)
+    prune.l1_unstructured(layer, "bias", 1)
+
+
+def pruned_of_one_weight(layer):
+    prune.l1_unstructured(layer, "weight", 1)
+
+
+@pytest.mark.parametrize("seen", ["new", "trained", "evaluated"])
+@pytest.mark.parametrize(
+    "apply", [pruned_once, pruned_twice, pruned_with_its_bias, pruned_of_one_weight]
+)
+def test_masks_of_torch_are_made_permanent_in_a_copy(apply, seen):
+    model = network(lambda: nn.Sequential(nn.Conv2d(1, 40, 3), nn.Conv2d(40, 2, 2), nn.Flatten()))
+    apply(model[0])
+    inputs = torch.rand(2, 1, 4, 4)
+    if seen == "trained":
+        model(inputs).sum().backward()
+    elif seen == "evaluated":
+        with torch.no_grad():
+            model(inputs)
+    state = copy.deepcopy(model.state_dict())
+    masks = {name: kept != 0 for name, kept in model[0].named_buffers()}
+    plain, mask = from_elsewhere(model)
+    assert mask.keys() == {
+        *(f"0.{name.removesuffix('_mask')}" for name in masks), "0.weight", "1.weight"
+    }  # fmt: skip
+    for name, kept in masks.items():
+        assert torch.equal(mask[f"0.{name.removesuffix('_mask')}"], kept)
+    assert mask["1.weight"].all()
+    check_mask(plain, mask)
+    assert dict(plain.named_parameters()).keys() == {"0.weight", "0.bias", "1.weight", "1.bias"}
+    torch.testing.assert_close(plain(inputs), model(inputs))
+    copy.deepcopy(plain)
+    assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
+
+
+def test_models_that_need_no_copy_come_back_as_they_are():
+    model = network()
+    assert from_elsewhere(model) == (model, None)
+    kept = zero(model[0].weight, 0.5)
+    same, mask = from_elsewhere(model)
+    assert same is model
+    assert torch.equal(mask["0.weight"], kept)
+
+
+def test_a_norm_in_its_old_form_can_be_copied_after_training():
+    model = network()
+    old(nn.utils.weight_norm)(model[0])
+    model(torch.rand(1, 1, 4, 4)).sum().backward()
+    plain, mask = from_elsewhere(model)
+    assert mask is None
+    assert plain.state_dict().keys() == model.state_dict().keys()
+    copy.deepcopy(plain)

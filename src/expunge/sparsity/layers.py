@@ -79,15 +79,18 @@ class LayerWeight:
         return found.detach()
 
 
-def layer_weights(model: nn.Module, kind: Layer) -> list[LayerWeight]:
-    """The weights of all layers of a kind, `conv` or `linear`, in the model's order.
+def layer_weights(model: nn.Module, layer: Layer) -> list[LayerWeight]:
+    """The weights of all layers of one kind, in the model's order.
 
     A shared weight is listed once for each of its layers; the model lists only the first name.
     """
+    if layer == "auto":
+        linear = layer_weights(model, "linear")
+        return layer_weights(model, "conv") or (linear[:-1] if len(linear) > 1 else linear)
     return [
-        _weight(layer, module)
-        for layer, module in model.named_modules()
-        if isinstance(module, TYPES[kind])
+        _weight(name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, TYPES[layer])
     ]
 
 
@@ -96,10 +99,18 @@ def copy_module(module: nn.Module) -> nn.Module:
     computed = {
         id(value): value.detach().clone()
         for each in module.modules()
-        for value in vars(each).values()
-        if isinstance(value, Tensor) and not value.is_leaf
+        for value in tensors_of(each)
+        if not value.is_leaf
     }
     return copy.deepcopy(module, computed)
+
+
+def tensors_of(module: nn.Module) -> list[Tensor]:
+    """The plain attributes of a module that are tensors, such as weights that hooks have computed.
+
+    Parameters and buffers are not among them.
+    """
+    return [value for value in vars(module).values() if isinstance(value, Tensor)]
 
 
 def _weight(layer: str, module: nn.Module) -> LayerWeight:

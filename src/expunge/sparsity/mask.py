@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from expunge.errors import MaskError, some
 from expunge.settings import check_choice
-from expunge.sparsity.layers import TYPES, LayerWeight, layer_weights
+from expunge.sparsity.layers import TYPES, layer_weights
 from expunge.sparsity.pruner import Layer
 from expunge.types import Mask
 
@@ -48,11 +48,12 @@ def prunable(model: nn.Module, layers: Sequence[Layer] = ("auto",)) -> dict[str,
 
     Raises:
         ConfigError: `layers` names something else.
-        MaskError: the model has no such weights.
+        MaskError: the model has no such weights, or one is computed from other parameters; names
+            the layers.
     """
     for layer in layers:
         check_choice("layers", layer, get_args(Layer))
-    weights = {each.name: each for layer in layers for each in _of_kind(model, layer)}
+    weights = {each.name: each for layer in layers for each in layer_weights(model, layer)}
     if computed := [each for each in weights.values() if each.makers]:
         named = some(f"{each.layer or type(model).__name__} ({each.by})" for each in computed)
         raise MaskError(
@@ -68,14 +69,6 @@ def prunable(model: nn.Module, layers: Sequence[Layer] = ("auto",)) -> dict[str,
     return found
 
 
-def _of_kind(model: nn.Module, layer: Layer) -> list[LayerWeight]:
-    """The weights of all layers of one kind, in module order."""
-    if layer == "auto":
-        linear = layer_weights(model, "linear")
-        return layer_weights(model, "conv") or (linear[:-1] if len(linear) > 1 else linear)
-    return layer_weights(model, layer)
-
-
 def _listed(layers: Sequence[Layer]) -> str:
     kinds = [kind for layer in layers for kind in (TYPES if layer == "auto" else (layer,))]
     return " or ".join(kinds) or "(none)"
@@ -85,9 +78,9 @@ def check_mask(model: nn.Module, mask: Mask) -> None:
     """Refuse a mask that does not belong to `model`.
 
     A mask for one convolution must cover all of them; the same holds for linear layers. In a
-    network without convolutions it may leave out the head. It may cover other parameters of two or
-    more dimensions. Where a weight is computed by a weight norm or spectral norm, the mask is of
-    the parameter that has its zeros.
+    network without convolutions it may leave out the head. It may cover other parameters.
+    Where a weight norm or spectral norm computes a weight, the mask is of the parameter that has
+    its zeros.
 
     Raises:
         MaskError: entries are missing, unexpected, not bool, or have another shape.
@@ -105,7 +98,7 @@ def check_mask(model: nn.Module, mask: Mask) -> None:
         others = {
             name: parameter
             for name, parameter in model.named_parameters()
-            if name in mask and name not in listed and parameter.ndim > 1
+            if name in mask and name not in listed
         }
         expected = covered | others or usual
     faults = []
@@ -212,7 +205,7 @@ def zero_share(weights: Sequence[Tensor], threshold: float = 0.0) -> float:
 
 def _maskable(model: nn.Module, layer: Layer) -> dict[str, nn.Parameter]:
     """The parameters that hold the zeros of the weights of one kind of layers."""
-    names = {each.parameter for each in _of_kind(model, layer)}
+    names = {each.parameter for each in layer_weights(model, layer)}
     return {name: weight for name, weight in model.named_parameters() if name in names}
 
 

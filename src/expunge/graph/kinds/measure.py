@@ -117,9 +117,10 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
         from expunge.sparsity.thresholds import counted_weights
 
         model, _, mask = load_model(inputs["model"])
-        own = {name: p.detach() for name, p in model.named_parameters()}
+        counts = counted_weights(model, mask)
+        own = {name: p.detach() for name, p in model.named_parameters()} | counts
         weights["model"] = lambda: own
-        counted = tuple(counted_weights(model, mask))
+        counted = tuple(counts)
     return Evidence(
         predictions={
             need: Predictions(each["logits"], each["labels"]) for need, each in arrays.items()
