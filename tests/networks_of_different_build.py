@@ -6,6 +6,7 @@ Images are `(1, 8, 8)`, vectors have 7 features, and tokens are at most 6 long: 
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +35,9 @@ class Build:
 
     def build(self, seed: int = 0) -> nn.Module:
         """The network; the same seed gives the same weights."""
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            # That `torch.nn.utils.weight_norm` is old, and lazy layers are new.
+            warnings.simplefilter("ignore")
             torch.default_generator.manual_seed(seed)
             return self.make()
 

@@ -218,3 +218,46 @@ def test_a_sparse_model_from_elsewhere_stays_sparse(adopt, command, files, tmp_p
         for name, mask in masks.items():
             assert torch.equal(written[name] != 0, mask.bool())
         assert not torch.equal(written["0.weight"], zeros["0.weight"])
+
+
+def test_a_folder_of_transformers_goes_in_and_comes_out(command, tmp_path, files):
+    from transformers import AutoModelForImageClassification, ViTConfig
+
+    config = ViTConfig(
+        image_size=8,
+        patch_size=4,
+        num_channels=1,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+        num_labels=3,
+    )
+    folder, out, store = tmp_path / "vit", tmp_path / "gone", tmp_path / "store"
+    AutoModelForImageClassification.from_config(config).save_pretrained(folder)
+    processor = {"image_mean": [MEAN], "image_std": [STD], "do_normalize": True}
+    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
+    train = "train", "--data", files / "stripes.npz", "--epochs", 2, "--warmup_epochs", 0
+    train = *train, "--store", store, "--weights", folder, "--expect-accuracy", 0
+    code, printed, err = command(*train, "--model", f"hf:{folder}")
+    assert code == 0, err
+    run = printed.strip()
+    described = json.loads((store / run / "model.json").read_text())
+    assert (described["mean"], described["std"]) == ([MEAN], [STD])
+    words = "--forget", "class:1", "--method", "ft", "--epochs", 1, "--store", store
+    code, _, err = command("unlearn", run, *words, "--out", out)
+    assert code == 0, err
+    assert "copied from" in err
+    _, found = AutoModelForImageClassification.from_pretrained(out, output_loading_info=True)
+    assert not any(found.values())
+    assert (out / "preprocessor_config.json").exists()
+    code, _, err = command("unlearn", run, *words, "--out", out)
+    assert code == 2
+    assert "already exists" in err
+    # A folder is for these networks only.
+    code, _, err = command(*train, "--model", NETWORK)
+    assert code == 2
+    assert "are a folder, which is for --model hf:FOLDER" in err
+    train = "train", "--data", files / "stripes.npz", "--model", f"hf:{folder}", "--epochs", 0
+    code, _, err = command(*train, "--warmup_epochs", 0, "--store", store)
+    assert "are not used, and training starts from random ones" in err

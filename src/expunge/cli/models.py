@@ -69,7 +69,8 @@ def train(
     weights: Annotated[
         str | None,
         typer.Option(
-            help="Load this .safetensors, .pt, .pth, .ckpt or .bin file instead of training."
+            help="Load this .safetensors, .pt, .pth, .ckpt or .bin file, or for hf: a folder, "
+            "instead of training."
         ),
     ] = None,
     weights_key: Annotated[
@@ -106,7 +107,12 @@ def train(
     from expunge.data.places import default_cache
     from expunge.data.spec import DataSpec
     from expunge.graph.kinds.data import add_data
-    from expunge.graph.kinds.train import Origin, add_train, check_training
+    from expunge.graph.kinds.train import (
+        Origin,
+        add_train,
+        check_training,
+        with_its_normalisation,
+    )
     from expunge.models.spec import NetworkSettings
     from expunge.models.trainings import training_for
     from expunge.settings import Training
@@ -133,12 +139,14 @@ def train(
         store, device, devices, strategy, compiled, engine, workers, shard=shard, slurm=slurm
     )
     facts = resolve(spec, default_cache())
-    check_training(origin.network, origin.training, facts)
+    check_training(with_its_normalisation(origin), origin.training, facts)
     graph = space.graph()
     data_id = add_data(graph, spec, facts)
     run_id = add_train(graph, data_id, origin, space.together, data)
     if weights is not None and space.leads:
         _caution(facts.held_out, bool(of_training))
+    elif space.leads:
+        _name_unused_weights(model)
     space.run(graph)
     _finish(space, run_id, None, as_json, _adopted(space, run_id, expect_accuracy))
 
@@ -168,6 +176,17 @@ def _adopted(space: "Session", run_id: str, expected: float | None) -> dict[str,
         shown = " and ".join(str(each) for each in reversed(found.values()))
         typer.echo(f"adopted: classifies {shown} correctly", err=True)
     return {"accuracy": record["accuracy"], "notes": record["notes"]}
+
+
+def _name_unused_weights(model: str) -> None:
+    """Print on standard error that weights beside a network's configuration are not loaded."""
+    adapter, _, source = model.partition(":")
+    if adapter == "hf" and any(Path(source).glob("*.safetensors")):
+        typer.echo(
+            f"note: the weights in {source} are not used, and training starts from random ones: "
+            f"--weights {source} adopts them",
+            err=True,
+        )
 
 
 def _caution(held_out: tuple[str, ...], recipe_given: bool) -> None:
@@ -235,7 +254,10 @@ def unlearn(
     ] = None,
     sparsity: Sparsity = None,
     out: Annotated[
-        Path | None, typer.Option(help="Also write the unlearned weights here (.safetensors).")
+        Path | None,
+        typer.Option(
+            help="Also write the unlearned weights here: NAME.safetensors, or for hf: a folder."
+        ),
     ] = None,
     store: Store = DEFAULT_STORE,
     engine: Engine = None,
@@ -262,7 +284,7 @@ def unlearn(
     config = from_flags(get_method(method).config, words, f"unlearn {method}")
     if pruner is None and (sparsity is not None or pruner_words):
         raise ConfigError("--sparsity and --prune.SETTING need a pruner: add --prune omp")
-    if out is not None and out.suffix != ".safetensors":
+    if out is not None and out.suffix not in ("", ".safetensors"):
         raise ConfigError(f"--out {out}: expected a name that ends in .safetensors")
     for file in () if out is None else (out, ids_beside(out)):
         check_file(file)
@@ -273,6 +295,13 @@ def unlearn(
     )
     graph = space.graph()
     base = space.store.find(run)
+    if out is not None and not out.suffix:
+        network = graph.node(graph.origin_of(base)).params["network"]["name"]
+        if not network.startswith("hf:"):
+            raise ConfigError(
+                f"--out {out}: expected a name that ends in .safetensors; a folder is for networks "
+                f"of the library transformers (hf:), and this is {network}"
+            )
     # Refuse a forget set that does not fit before hours of pruning, not after.
     facts = read_facts(space.store.path(graph.data_of(graph.model(base).id)))
     forget_id = add_forget(graph, base, forget, facts=facts)
@@ -371,18 +400,29 @@ def _write_weights(space: "Session", run_id: str, out: Path) -> None:
     save_inner_weights(load_model(path)[0], out)
 
 
+def _write_folder(space: "Session", run_id: str, out: Path) -> None:
+    """Write a run's network as the library transformers does."""
+    from expunge.graph.model_files import load_model
+    from expunge.models.pretrained import save_pretrained
+
+    model, spec, _ = load_model(space.store.path(run_id))
+    for note in save_pretrained(model, spec, out):
+        typer.echo(f"note: {note}", err=True)
+
+
 def _finish(
     space: "Session", run_id: str, out: Path | None, as_json: bool, found: dict[str, Any]
 ) -> None:
     """Copy a run's weights to `out` if asked, and print its id."""
-    from expunge.atomic import creating
+    from expunge.atomic import creating, making
     from expunge.errors import StoreError
 
     path = space.store.path(run_id)
     if out is not None and space.leads:
+        writing, write = (creating, _write_weights) if out.suffix else (making, _write_folder)
         try:
-            with creating(out) as aside:
-                _write_weights(space, run_id, aside)
+            with writing(out) as aside:
+                write(space, run_id, aside)
         except OSError as error:
             raise StoreError(
                 f"cannot write {out} ({error.strerror}); the model is {run_id} in the store"

@@ -101,9 +101,9 @@ def _weights_in(payload: object, path: Path, key: str | None) -> Checkpoint:
     if not isinstance(payload, Mapping):
         raise CheckpointError(f"{path} must hold a state dict, got {type(payload).__name__}")
     inside = [name for name, value in payload.items() if _holds_tensors(value)]
+    if key is not None and key not in inside:
+        return _part(_weights_in(payload, path, None), key, path)
     if key is not None:
-        if key not in inside:
-            return _part(Checkpoint(_plain(payload, path)), key, path, inside)
         chosen = key
     elif not inside:
         return Checkpoint(_plain(payload, path))
@@ -135,7 +135,7 @@ def _holds_tensors(value: object) -> bool:
     )
 
 
-def _part(whole: Checkpoint, key: str, path: Path, others: list[str] | None = None) -> Checkpoint:
+def _part(whole: Checkpoint, key: str, path: Path) -> Checkpoint:
     """The tensors whose names begin with `key` and a dot."""
     prefix = f"{key}."
     state = {
@@ -144,8 +144,12 @@ def _part(whole: Checkpoint, key: str, path: Path, others: list[str] | None = No
         if name.startswith(prefix)
     }
     if not state:
-        known = others or sorted({name.partition(".")[0] for name in whole.state})
-        raise CheckpointError(f"{path} holds no weights under {key!r}: it has {some(known)}")
+        known = dict.fromkeys(name.partition(".")[0] for name in whole.state)
+        raise CheckpointError(
+            "; ".join(
+                (f"{path} holds no weights under {key!r}: it has {some(known)}", *whole.notes)
+            )
+        )
     rest = [name for name in whole.state if not name.startswith(prefix)]
     notes = (f"not used from {path.name}: {some(rest)}",) if rest else ()
     return Checkpoint(state, (*whole.notes, *notes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ class Origin:
     precision: str = "32-true"
     """One of Lightning Fabric's names, or `auto`: bf16 where the hardware supports it."""
     weights: str | None = None
-    """A file of weights to adopt instead of training."""
+    """A file of weights to adopt instead of training, or for `hf:` a folder of the library's."""
     weights_key: str | None = None
     """Which weights to take from a file that holds several sets of them."""
     expect_accuracy: float | None = None
@@ -54,6 +54,14 @@ class Origin:
         for name in ("weights_key", "expect_accuracy"):
             if self.weights is None and getattr(self, name) is not None:
                 raise ConfigError(f"{name} is for adopted weights, and there are no weights")
+        if self.weights is not None and Path(self.weights).is_dir():
+            if not self.network.name.startswith("hf:"):
+                raise CheckpointError(
+                    f"the weights {self.weights} are a folder, which is for --model hf:FOLDER: "
+                    "expected a file"
+                )
+            if self.weights_key is not None:
+                raise ConfigError(f"weights_key is for a file: {self.weights} is a folder")
         if self.expect_accuracy is not None:
             check_range("expect_accuracy", self.expect_accuracy, 0, 100)
 
@@ -107,7 +115,7 @@ def add_train(
     """
     together = together or Together()
     params: dict[str, Any] = {
-        "network": network_params(origin.network),
+        "network": network_params(with_its_normalisation(origin)),
         "training": to_mapping(origin.training),
         "seed": origin.seed,
         "precision": origin.precision,
@@ -125,6 +133,24 @@ def add_train(
         verb = "adopt"
     label = f"{verb} {origin.network.name} on {data_name or 'data'}, seed {origin.seed}"
     return graph.add("train", params, {"data": data_id}, where=where, label=label)
+
+
+def with_its_normalisation(origin: Origin) -> NetworkSettings:
+    """The network of `origin`, with the normalisation of the image processor beside its weights.
+
+    Raises:
+        CheckpointError: the image processor's file cannot be read.
+    """
+    network = origin.network
+    if origin.weights is None or network.normalisation or not network.name.startswith("hf:"):
+        return network
+    from expunge.models.pretrained import normalisation_in
+
+    path = Path(origin.weights)
+    found = normalisation_in(path if path.is_dir() else path.parent)
+    if found is None or found == "off":
+        return replace(network, normalise=found)
+    return replace(network, mean=tuple(found["mean"]), std=tuple(found["std"]))
 
 
 def network_params(network: NetworkSettings) -> dict[str, Any]:
@@ -241,13 +267,18 @@ def _adopt(
         raise CheckpointError(
             f"the weights {path} have changed since this was planned: run the command again"
         )
-    loaded = load_weights(model, path, node.params.get("weights_key"))
+    if path.is_dir():
+        from expunge.models.pretrained import load_pretrained
+
+        loaded = load_pretrained(model, path, facts.class_names)
+    else:
+        loaded = load_weights(model, path, node.params.get("weights_key"))
     notes = list(loaded.notes)
     network = node.params["network"]
     if loaded.inner and "normalisation" not in network and spec.mean is not None:
         notes.append(
-            "the file has no normalisation: inputs are normalised by the mean and standard "
-            "deviation of the training data; --normalise or --mean and --std set others"
+            "no normalisation came with the weights: inputs are normalised by the mean and "
+            "standard deviation of the training data; --normalise or --mean and --std set others"
         )
     mask, about = mask_of_zeros(model, loaded.mask)
     notes += about
@@ -292,6 +323,12 @@ def _train(
 
 
 def _digest(path: Path) -> str:
+    """Hex digest of a file of weights, or of all in a folder."""
+    if path.is_dir():
+        from expunge.models.pretrained import weight_files
+
+        parts = [f"{each.name} {_digest(each)}" for each in weight_files(path)]
+        return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
