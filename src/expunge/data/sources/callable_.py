@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from expunge.data.sources.source import Role, Source
 from expunge.data.spec import OF_COLUMNS, OF_IMAGES, OF_SPLITS, DataSpec, refuse
@@ -58,10 +58,11 @@ def load_from_callable(spec: DataSpec, cache: Path) -> dict[Role, Samples]:
     train, test = made
     if isinstance(train, Samples) and isinstance(test, Samples):
         return {"train": train, "test": test}
+    parts: dict[Role, Any] = {"train": train, "test": test}
     return join(
         {
-            "train": table_of(train, where=f"{spec.source}, train"),
-            "test": table_of(test, where=f"{spec.source}, test"),
+            role: table_of(part, where=f"{spec.source}, {role}", raw_pixels=spec.raw_pixels)
+            for role, part in parts.items()
         },
         name,
     )
