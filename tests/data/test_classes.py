@@ -62,7 +62,7 @@ def test_both_doors_sort_texts_alike(write_npz, noise, labels):
 
 def test_a_class_without_a_sample_is_named_in_both_doors(write_npz, noise):
     labels = [0, 1, 3] * 4
-    said = "1 of 4 classes have no training sample: 2"
+    said = "no training sample in 1 of 4 classes: 2"
     assert said in load(DataSpec(source=write_npz(labels))).notes
     assert said in as_samples((noise(12, (4, 4)), labels)).notes
     assert f"note: {said}" in summary(facts_of(load(DataSpec(source=write_npz(labels)))))
@@ -81,7 +81,7 @@ def test_names_that_are_other_numbers_than_their_outputs_are_noted(write_npz):
     dataset = load(DataSpec(source=source, num_classes=4))
     assert dataset.train.class_names == ("0", "1", "2", "3")
     assert set(dataset.train.labels.tolist()) == {0, 1, 3}
-    assert dataset.notes == ("1 of 4 classes have no training sample: 2",)
+    assert dataset.notes == ("no training sample in 1 of 4 classes: 2",)
 
 
 def test_given_names_set_the_order_and_may_not_occur(write_npz):

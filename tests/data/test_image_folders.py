@@ -112,7 +112,7 @@ def test_links_in_circles_and_to_nothing_are_named(put, read, folder):
     dataset = read()
     assert whole(dataset) == {"cat": 5, "dog": 5}
     assert any(
-        "left out 3" in n and "cat/up, dog/gone.png, dog/pipe.png" in n for n in dataset.notes
+        "left out (3)" in n and "cat/up, dog/gone.png, dog/pipe.png" in n for n in dataset.notes
     )
 
 
@@ -229,11 +229,11 @@ def test_what_is_not_read_is_named(put, read, folder):
     dataset = read()
     assert whole(dataset) == {"cat": 5, "dog": 5}
     assert dataset.notes == (
-        "left out 1: pictures of a kind that is not read, convert them to JPEG or PNG: "
+        "left out (1) pictures of kinds that are not read, convert them to JPEG or PNG: "
         "cat/IMG_1.HEIC",
-        "left out 2: files that are not images: Thumbs.db, cat/notes.txt",
-        "left out 3: hidden files or folders: .DS_Store, .thumbs, dog/.hidden.png",
-        "left out 1: folders without images: emu",
+        "left out (2) files that are not images: Thumbs.db, cat/notes.txt",
+        "left out (3) hidden files and folders: .DS_Store, .thumbs, dog/.hidden.png",
+        "left out (1) folders without images: emu",
     )
     assert load(DataSpec(source=str(folder))).notes == dataset.notes  # from the cache
 

@@ -65,7 +65,7 @@ def class_notes(samples: Samples) -> tuple[str, ...]:
     empty = [name for at, name in enumerate(samples.class_names) if at not in present]
     if empty:
         notes.append(
-            f"{len(empty)} of {samples.num_classes} classes have no training sample: {some(empty)}"
+            f"no training sample in {len(empty)} of {samples.num_classes} classes: {some(empty)}"
         )
     if _are_numbers(samples.class_names):
         shifted = [(name, at) for at, name in enumerate(samples.class_names) if int(name) != at]

@@ -193,14 +193,14 @@ def _left_out(tree: Tree, images: Sequence[str]) -> tuple[str, ...]:
     within = {name[:at] for name in images for at, char in enumerate(name) if char == "/"}
     empty = [name for name in tree.folders if name not in within]
     said = {
-        "pictures of a kind that is not read, convert them to JPEG or PNG": pictures,
+        "pictures of kinds that are not read, convert them to JPEG or PNG": pictures,
         "files that are not images": others,
-        "hidden files or folders": tree.hidden,
-        "links to nothing or to a folder above, or no regular files": tree.broken,
+        "hidden files and folders": tree.hidden,
+        "links to nothing or to a folder above, and what is no regular file": tree.broken,
         "folders without images": empty,
     }
     return tuple(
-        f"left out {len(names)}: {what}: {some(names, 5)}" for what, names in said.items() if names
+        f"left out ({len(names)}) {what}: {some(names, 5)}" for what, names in said.items() if names
     )
 
 

@@ -45,6 +45,8 @@ class DataSpec:
     """Height and width in pixels: the shorter side is resized, then the centre is cropped."""
     channels: Literal[1, 3] | None = None
     """1 for grey, 3 for RGB; by default RGB if any image has colour."""
+    raw_pixels: bool = False
+    """Whether images of floats outside 0-1 are what the network takes; otherwise refused."""
     train_split: str | None = None
     """Split to train on; by default `train`, or the only split."""
     test_split: str | None = None

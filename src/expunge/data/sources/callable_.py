@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from expunge.callables import find_callable, user_code
 from expunge.data.sources.source import Role, Source
@@ -48,10 +48,11 @@ def load_from_callable(spec: DataSpec, cache: Path) -> dict[Role, Samples]:
     train, test = made
     if isinstance(train, Samples) and isinstance(test, Samples):
         return {"train": train, "test": test}
+    parts: dict[Role, Any] = {"train": train, "test": test}
     return join(
         {
-            "train": table_of(train, where=f"{spec.source}, train"),
-            "test": table_of(test, where=f"{spec.source}, test"),
+            role: table_of(part, where=f"{spec.source}, {role}", raw_pixels=spec.raw_pixels)
+            for role, part in parts.items()
         },
         name,
     )
