@@ -1,7 +1,7 @@
 """The Python API: split, prune, unlearn and evaluate, with any model and any data."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from expunge.methods import get_method
 from expunge.methods.run import run_method
 from expunge.metrics import get_metric
 from expunge.metrics.distance import weight_distance
+from expunge.metrics.draws import Draws
 from expunge.metrics.evidence import Evidence, Predictions, flags_of
 from expunge.metrics.gap import gap
 from expunge.metrics.metric import measure
@@ -64,9 +65,11 @@ class Evaluation:
     metrics: dict[str, float | None]
     gap: dict[str, float] | None
     gap_reason: str | None = None
+    draws: dict[str, Draws] = field(default_factory=dict)
+    """By metric that is a mean over draws of the attacker's sample: the draws."""
 
     def __str__(self) -> str:
-        """A small table: metric, value, gap."""
+        """A small table: metric, value, gap, and the spread of draws."""
         names = {
             "ua": "unlearning accuracy UA",
             "ra": "remaining accuracy RA",
@@ -81,7 +84,7 @@ class Evaluation:
             if value is not None:
                 difference = "" if self.gap is None or key not in self.gap else self.gap[key]
                 shown = f"  (gap {difference:.2f})" if difference != "" else ""
-                lines.append(f"{name:<26}{value:7.2f} %{shown}")
+                lines.append(f"{name:<26}{value:7.2f} %{shown}{_spread(self.draws.get(key))}")
         lines.append(
             f"{'mean gap to Retrain':<26}{self.gap['avg']:7.2f}"
             if self.gap is not None
@@ -249,21 +252,30 @@ def evaluate(
     """
     # Use the training data's class names: a class missing from the test data shifts no others.
     samples = as_samples(test, name="test", class_names=split.train.class_names)
-    metrics = _metrics(model, split, samples, seed, device)
+    metrics, draws = _metrics(model, split, samples, seed, device)
     if reference is None:
         reason = "no retrained model was given as reference"
-        return Evaluation(metrics, None, reason)
+        return Evaluation(metrics, None, reason, draws)
     weights, others = dict(model.named_parameters()), dict(reference.named_parameters())
     if {n: p.shape for n, p in weights.items()} == {n: p.shape for n, p in others.items()}:
         metrics["weight_distance"] = weight_distance(
             {n: p.detach() for n, p in weights.items()}, {n: p.detach() for n, p in others.items()}
         )
-    return Evaluation(metrics, gap(metrics, _metrics(reference, split, samples, seed, device)))
+    others_metrics, _ = _metrics(reference, split, samples, seed, device)
+    return Evaluation(metrics, gap(metrics, others_metrics), draws=draws)
+
+
+def _spread(draws: Draws | None) -> str:
+    """The standard error and the median of draws."""
+    if draws is None:
+        return ""
+    text = f"  ±{draws.standard_error:.2f}, median {draws.percentile(50):.2f} of {draws.n} draws"
+    return text if draws.agree else f"{text}, which disagree"
 
 
 def _metrics(
     model: nn.Module, split: Split, test: Any, seed: int, device: str
-) -> dict[str, float | None]:
+) -> tuple[dict[str, float | None], dict[str, Draws]]:
     _check_fit(model, split)
     fabric = _fabric(device, "32-true")
     forget = flags_of(split.forget.numpy(), len(split.train))
@@ -275,10 +287,15 @@ def _metrics(
         forget=forget,
         retain=~forget,
         classes=split.classes,
+        ids=split.train.ids,
         seed=derive_seed(seed, "attack"),
     )
-    values = {name: measure(get_metric(name), evidence).value for name in _MEASURED}
-    return {name: value for name, value in values.items() if not isinstance(value, dict | list)}
+    found = {name: measure(get_metric(name), evidence) for name in _MEASURED}
+    values = {name: each.value for name, each in found.items()}
+    return (
+        {name: value for name, value in values.items() if not isinstance(value, dict | list)},
+        {name: each.draws for name, each in found.items() if each.draws is not None},
+    )
 
 
 def _check_fit(model: nn.Module, split: Split) -> None:
