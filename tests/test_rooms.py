@@ -27,6 +27,7 @@ ROOMS = {
     "metrics": BASE | {"data", "sparsity"},
     "curvature": BASE | {"tasks"},
     "runs": {"atomic", "errors"},
+    "statistics": {"errors"},
     "tasks": {"batch", "errors", "settings"},
     "training": BASE | {"sparsity", "data", "tasks"},
     "scenarios": BASE | {"data"},
@@ -34,8 +35,8 @@ ROOMS = {
     "theory": BASE | {"training", "sparsity", "tasks"},
     "graph": BASE | WORK | {"training", "tasks", "runs"},
     "engines": {"errors", "settings", "graph", "runs"},
-    "studies": BASE | WORK | {"graph", "runs"},
-    "report": {"runs", "errors", "metrics"},
+    "studies": BASE | WORK | {"graph", "runs", "statistics"},
+    "report": {"runs", "errors", "metrics", "statistics"},
     "api": BASE | WORK | {"training", "tasks", "graph"},
 }
 ROOMS["cli"] = set(ROOMS)

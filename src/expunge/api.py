@@ -17,9 +17,10 @@ from expunge.methods import get_method
 from expunge.methods.run import run_method
 from expunge.metrics import COMPARED, get_metric
 from expunge.metrics.distance import weight_distance
+from expunge.metrics.draws import Draws
 from expunge.metrics.evidence import Evidence, Predictions, flags_of
 from expunge.metrics.gap import gap
-from expunge.metrics.metric import measure
+from expunge.metrics.metric import Measured, measure
 from expunge.models.check import check_outputs
 from expunge.scenarios import Scenario, by_indices, make_split, parse
 from expunge.scenarios.by_ids import as_id
@@ -73,9 +74,11 @@ class Evaluation:
     gap_reason: str | None = None
     reasons: dict[str, str] = field(default_factory=dict)
     """By metric without a value: why it has none."""
+    draws: dict[str, Draws] = field(default_factory=dict)
+    """By metric that is a mean over draws of the attacker's sample: the draws."""
 
     def __str__(self) -> str:
-        """A small table: metric, value, gap."""
+        """A small table: metric, value, gap, and the spread of draws."""
         names = {
             "ua": "unlearning accuracy UA",
             "ra": "remaining accuracy RA",
@@ -90,7 +93,7 @@ class Evaluation:
             if value is not None:
                 difference = "" if self.gap is None or key not in self.gap else self.gap[key]
                 shown = f"  (gap {difference:.2f})" if difference != "" else ""
-                lines.append(f"{name:<26}{value:7.2f} %{shown}")
+                lines.append(f"{name:<26}{value:7.2f} %{shown}{_spread(self.draws.get(key))}")
         lines.append(
             f"{'mean gap to Retrain':<26}{self.gap['avg']:7.2f}"
             if self.gap is not None
@@ -297,10 +300,13 @@ def evaluate(
     """
     # Use the training data's class names: a class missing from the test data shifts no others.
     samples = _samples(test, "test", class_names=split.train.class_names)
-    metrics, reasons = _metrics(model, split, samples, seed, device)
+    found = _measured(model, split, samples, seed, device)
+    metrics = _numbers(found)
+    reasons = {name: each.reason for name, each in found.items() if each.reason}
+    draws = {name: each.draws for name, each in found.items() if each.draws is not None}
     if reference is None:
         reason = "no retrained model was given as reference"
-        return Evaluation(metrics, None, reason, reasons)
+        return Evaluation(metrics, None, reason, reasons, draws)
     weights, others = dict(model.named_parameters()), dict(reference.named_parameters())
     if {n: p.shape for n, p in weights.items()} == {n: p.shape for n, p in others.items()}:
         metrics["weight_distance"] = weight_distance(
@@ -309,9 +315,9 @@ def evaluate(
     lacking = [name for name in COMPARED if name in reasons]
     if lacking:
         reason = f"there is no {lacking[0]} to compare: {reasons[lacking[0]]}"
-        return Evaluation(metrics, None, reason, reasons)
-    compared, _ = _metrics(reference, split, samples, seed, device)
-    return Evaluation(metrics, gap(metrics, compared), None, reasons)
+        return Evaluation(metrics, None, reason, reasons, draws)
+    retrained = _measured(reference, split, samples, seed, device)
+    return Evaluation(metrics, gap(metrics, _numbers(retrained)), None, reasons, draws)
 
 
 def _samples(
@@ -344,10 +350,24 @@ def _as_ids(ids: Iterable[Any]) -> list[str]:
     return [str(each) for each in named]
 
 
-def _metrics(
+def _spread(draws: Draws | None) -> str:
+    """The standard error and the median of draws."""
+    if draws is None:
+        return ""
+    text = f"  ±{draws.standard_error:.2f}, median {draws.percentile(50):.2f} of {draws.n} draws"
+    return text if draws.agree else f"{text}, which disagree"
+
+
+def _numbers(found: Mapping[str, Measured]) -> dict[str, float | None]:
+    return {
+        name: each.value for name, each in found.items() if not isinstance(each.value, dict | list)
+    }
+
+
+def _measured(
     model: nn.Module, split: Split, test: Samples, seed: int, device: str
-) -> tuple[dict[str, float | None], dict[str, str]]:
-    """The metrics that are numbers, and why those without a value have none."""
+) -> dict[str, Measured]:
+    """The metrics that are numbers."""
     _check_fit(model, split)
     fabric = _fabric(device, "32-true")
     evidence = Evidence(
@@ -358,13 +378,14 @@ def _metrics(
         forget=flags_of(split.forget.numpy(), len(split.train)),
         retain=flags_of(split.retain.numpy(), len(split.train)),
         classes=split.classes,
+        ids=split.train.ids,
         seed=derive_seed(seed, "attack"),
     )
-    found = {name: measure(get_metric(name), evidence) for name in _MEASURED}
-    metrics = {
-        name: each.value for name, each in found.items() if not isinstance(each.value, dict | list)
+    return {
+        name: each
+        for name in _MEASURED
+        if not isinstance((each := measure(get_metric(name), evidence)).value, dict | list)
     }
-    return metrics, {name: each.reason for name, each in found.items() if each.reason}
 
 
 def _check_fit(model: nn.Module, split: Split) -> None:

@@ -61,6 +61,8 @@ def test_from_data_to_verdict(command, store, original, tmp_path):
     assert set(found["attacks"]["entropy_threshold"]) >= {"efficacy", "auc", "forget_auc"}
     shown = ok(command("evaluate", gone, "--reference", reference, *at))
     assert "mean gap" in shown
+    assert found["draws"]["mia_efficacy"]["mean"] == found["metrics"]["mia_efficacy"]
+    assert f"{found['draws']['mia_efficacy']['n']} │" in shown
     assert "entropy_threshold" not in shown
     assert "entropy_threshold" in ok(command("evaluate", gone, "--attacks", *at))
     assert "No gap" in ok(command("evaluate", original, "--forget", "random:0.1", *at))

@@ -60,17 +60,33 @@ def _print(found: dict[str, Any]) -> None:
     from rich.table import Table
 
     gaps = found["gap"] or {}
+    draws = found["draws"]
     table = Table(title=f"{found['run']} on {found['scenario']}", header_style="bold")
     table.add_column("metric")
     table.add_column("value", justify="right")
     table.add_column("gap to Retrain", justify="right")
+    # Of the mean over draws of the attacker's sample, not over models.
+    for name in ("draws", "standard error", "median") if draws else ():
+        table.add_column(name, justify="right")
     for name, value in found["metrics"].items():
         if value is not None:
             difference = gaps.get(name)
-            table.add_row(name, f"{value:.2f}", "" if difference is None else f"{difference:.2f}")
+            table.add_row(
+                name,
+                f"{value:.2f}",
+                "" if difference is None else f"{difference:.2f}",
+                *_spread(draws.get(name)),
+            )
     if gaps:
         table.add_row("mean gap", "", f"{gaps['avg']:.2f}")
     Console().print(table)
+    for name, each in draws.items():
+        if not each["agree"]:
+            typer.echo(
+                f"Note: the draws of {name} disagree: standard deviation {each['deviation']:.2f}, "
+                f"5th to 95th percentile {each['p5']:.2f} to {each['p95']:.2f}; the mean is of "
+                f"{each['n']} draws of the attacker's sample."
+            )
     reasons: dict[str, list[str]] = {}
     for name, reason in found["reasons"].items():
         reasons.setdefault(reason, []).append(name)
@@ -80,6 +96,13 @@ def _print(found: dict[str, Any]) -> None:
         typer.echo(f"No gap: {found['gap_reason']}.")
     if "gap_note" in found:
         typer.echo(f"Note: {found['gap_note']}.")
+
+
+def _spread(draws: dict[str, Any] | None) -> tuple[str, ...]:
+    """The number of draws, the standard error of their mean, and their median."""
+    if draws is None:
+        return ()
+    return str(draws["n"]), f"±{draws['standard_error']:.2f}", f"{draws['median']:.2f}"
 
 
 def _print_attacks(attacks: dict[str, dict[str, float | None]]) -> None:

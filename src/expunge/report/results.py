@@ -45,6 +45,12 @@ _OPTIONAL = {
     "confidence": (dict, None),
     "sparsity_at": (dict, None),
     "reasons": (dict, None),
+    "draws": (dict, None),
+}
+_DRAWS = {
+    "n": int,
+    **dict.fromkeys(("mean", "deviation", "standard_error", "median", "p5", "p95"), float),
+    "agree": bool,
 }
 _METRICS = ("ua", "ra", "ta", "mia_efficacy", "mia_privacy")
 """What documents of version 1 hold, which do not say what was measured."""
@@ -166,6 +172,10 @@ def _check_cell(cell: object, declared: dict[str, Any], place: str) -> None:
     _check_numbers(cell.get("sparsity_at") or {}, (), f"{place}: sparsity_at")
     reasons = cell.get("reasons") or {}
     _check_fields(reasons, dict.fromkeys(reasons, str), f"{place}: reasons")
+    draws = cell.get("draws") or {}
+    _check_fields(draws, dict.fromkeys(draws, dict), f"{place}: draws")
+    for name, found in draws.items():
+        _check_fields(found, _DRAWS, f"{place}: draws: {name}")
     attacks = cell.get("attacks") or {}
     _check_fields(attacks, dict.fromkeys(attacks, dict), f"{place}: attacks")
     for name, found in attacks.items():
