@@ -9,6 +9,7 @@ import typer
 
 from expunge import __version__
 from expunge.cli import bench, evaluate, listing, models, report, runs, theory, tune
+from expunge.cli.output import keep_printing, say, tell
 from expunge.cli.settings import command_with
 from expunge.errors import ExpungeError
 from expunge.search_path import environment_of_children
@@ -79,7 +80,7 @@ app.add_typer(
 
 def _version(value: bool) -> None:
     if value:
-        typer.echo(f"expunge {__version__}")
+        say(f"expunge {__version__}")
         raise typer.Exit
 
 
@@ -98,6 +99,7 @@ class _Interrupted(BaseException):
 
 def main() -> None:
     """Run the command line; errors are one line on standard error and exit code 2."""
+    keep_printing()
     environment = dict(os.environ)
     os.environ.update(environment_of_children())
     before = {number: signal.signal(number, _interrupt) for number in _ENDING}
@@ -110,6 +112,11 @@ def main() -> None:
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         _fail(f"error: {error.strerror or error}{where}")
+    except RuntimeError as error:
+        if "home directory" not in str(error):
+            raise
+        # Of Python, for `~` and for the folder of decoded data.
+        _fail(f"error: {error} Set HOME, or EXPUNGE_CACHE and paths without ~")
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -118,7 +125,7 @@ def main() -> None:
 
 
 def _fail(line: str) -> None:
-    typer.echo(line, err=True)
+    tell(" ".join(line.split()))
     sys.exit(2)
 
 

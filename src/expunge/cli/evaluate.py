@@ -16,6 +16,7 @@ from expunge.cli.options import (
     session,
     show_json,
 )
+from expunge.cli.output import say, show_table
 
 
 def evaluate(
@@ -56,11 +57,11 @@ def evaluate(
 
 
 def _print(found: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     gaps = found["gap"] or {}
-    table = Table(title=f"{found['run']} on {found['scenario']}", header_style="bold")
+    say(f"{found['run']} on {found['scenario']}")
+    table = Table(header_style="bold")
     table.add_column("metric")
     table.add_column("value", justify="right")
     table.add_column("gap to Retrain", justify="right")
@@ -70,16 +71,16 @@ def _print(found: dict[str, Any]) -> None:
             table.add_row(name, f"{value:.2f}", "" if difference is None else f"{difference:.2f}")
     if gaps:
         table.add_row("mean gap", "", f"{gaps['avg']:.2f}")
-    Console().print(table)
+    show_table(table)
     reasons: dict[str, list[str]] = {}
     for name, reason in found["reasons"].items():
         reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
-        typer.echo(f"Not measured: {', '.join(names)}; {reason}.")
+        say(f"Not measured: {', '.join(names)}; {reason}.")
     if found["gap_reason"]:
-        typer.echo(f"No gap: {found['gap_reason']}.")
+        say(f"No gap: {found['gap_reason']}.")
     if "gap_note" in found:
-        typer.echo(f"Note: {found['gap_note']}.")
+        say(f"Note: {found['gap_note']}.")
 
 
 def _print_attacks(attacks: dict[str, dict[str, float | None]]) -> None:
@@ -91,7 +92,6 @@ def _print_attack_table(
     title: str, attacks: dict[str, dict[str, float | None]], prefix: str
 ) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     columns = {
@@ -111,4 +111,4 @@ def _print_attack_table(
     for name, found in attacks.items():
         values = (found[key] for key in shown)
         table.add_row(name, *("—" if value is None else f"{value:.2f}" for value in values))
-    Console().print(table)
+    show_table(table)
