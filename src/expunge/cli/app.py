@@ -7,6 +7,7 @@ import typer
 
 from expunge import __version__
 from expunge.cli import bench, evaluate, listing, models, report, runs, theory, tune
+from expunge.cli.output import keep_printing, say, tell
 from expunge.cli.settings import command_with
 from expunge.errors import ExpungeError
 from expunge.search_path import environment_of_children
@@ -76,7 +77,7 @@ app.add_typer(
 
 def _version(value: bool) -> None:
     if value:
-        typer.echo(f"expunge {__version__}")
+        say(f"expunge {__version__}")
         raise typer.Exit
 
 
@@ -91,6 +92,7 @@ def _root(
 
 def main() -> None:
     """Run the command line; errors are one line on standard error and exit code 2."""
+    keep_printing()
     environment = dict(os.environ)
     os.environ.update(environment_of_children())
     try:
@@ -100,11 +102,16 @@ def main() -> None:
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         _fail(f"error: {error.strerror or error}{where}")
+    except RuntimeError as error:
+        if "home directory" not in str(error):
+            raise
+        # Of Python, for `~` and for the folder of decoded data.
+        _fail(f"error: {error} Set HOME, or EXPUNGE_CACHE and paths without ~")
     finally:
         os.environ.clear()
         os.environ.update(environment)
 
 
 def _fail(line: str) -> None:
-    typer.echo(line, err=True)
+    tell(" ".join(line.split()))
     sys.exit(2)

@@ -21,6 +21,7 @@ from expunge.cli.options import (
     session,
     show_json,
 )
+from expunge.cli.output import say
 from expunge.cli.plans import show_graph
 from expunge.cli.targets import check_folder
 
@@ -155,7 +156,7 @@ def _run(
         from expunge.report import to_text
 
         print_tables(to_text(results))
-        typer.echo(f"\nReport: {path}")
+        say(f"\nReport: {path}")
 
 
 def _show_plan(

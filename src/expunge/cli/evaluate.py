@@ -16,6 +16,7 @@ from expunge.cli.options import (
     session,
     show_json,
 )
+from expunge.cli.output import say, show_table
 
 
 def evaluate(
@@ -56,12 +57,12 @@ def evaluate(
 
 
 def _print(found: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     gaps = found["gap"] or {}
     draws = found["draws"]
-    table = Table(title=f"{found['run']} on {found['scenario']}", header_style="bold")
+    say(f"{found['run']} on {found['scenario']}")
+    table = Table(header_style="bold")
     table.add_column("metric")
     table.add_column("value", justify="right")
     table.add_column("gap to Retrain", justify="right")
@@ -79,10 +80,10 @@ def _print(found: dict[str, Any]) -> None:
             )
     if gaps:
         table.add_row("mean gap", "", f"{gaps['avg']:.2f}")
-    Console().print(table)
+    show_table(table)
     for name, each in draws.items():
         if not each["agree"]:
-            typer.echo(
+            say(
                 f"Note: the draws of {name} disagree: standard deviation {each['deviation']:.2f}, "
                 f"5th to 95th percentile {each['p5']:.2f} to {each['p95']:.2f}; the mean is of "
                 f"{each['n']} draws of the attacker's sample."
@@ -91,11 +92,11 @@ def _print(found: dict[str, Any]) -> None:
     for name, reason in found["reasons"].items():
         reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
-        typer.echo(f"Not measured: {', '.join(names)}; {reason}.")
+        say(f"Not measured: {', '.join(names)}; {reason}.")
     if found["gap_reason"]:
-        typer.echo(f"No gap: {found['gap_reason']}.")
+        say(f"No gap: {found['gap_reason']}.")
     if "gap_note" in found:
-        typer.echo(f"Note: {found['gap_note']}.")
+        say(f"Note: {found['gap_note']}.")
 
 
 def _spread(draws: dict[str, Any] | None) -> tuple[str, ...]:
@@ -114,7 +115,6 @@ def _print_attack_table(
     title: str, attacks: dict[str, dict[str, float | None]], prefix: str
 ) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     columns = {
@@ -134,4 +134,4 @@ def _print_attack_table(
     for name, found in attacks.items():
         values = (found[key] for key in shown)
         table.add_row(name, *("—" if value is None else f"{value:.2f}" for value in values))
-    Console().print(table)
+    show_table(table)

@@ -23,6 +23,7 @@ from expunge.cli.options import (
     session,
     show_json,
 )
+from expunge.cli.output import say, show_table, tell
 
 if TYPE_CHECKING:
     from expunge.cli.session import Session
@@ -192,16 +193,14 @@ def _name_unused_weights(model: str) -> None:
 def _caution(held_out: tuple[str, ...], recipe_given: bool) -> None:
     """Print on standard error what the numbers of an adopted model assume."""
     for part in held_out:
-        typer.echo(
+        tell(
             f"note: the {part} part is taken from the training data; if the model was trained on "
-            "it, results on it are not results on unseen data",
-            err=True,
+            "it, results on it are not results on unseen data"
         )
     if not recipe_given:
-        typer.echo(
+        tell(
             "note: no training settings were given: Retrain and pruning use the network's "
-            "defaults; give those that the model was trained with, such as --epochs 100 --lr 0.1",
-            err=True,
+            "defaults; give those that the model was trained with, such as --epochs 100 --lr 0.1"
         )
 
 
@@ -337,7 +336,7 @@ def _write_ids(space: "Session", forget_id: str, path: Path) -> None:
     ids = load_forget(space.store.path(forget_id))["ids"]
     with replacing(path) as aside:
         aside.write_text(csv_of_ids(ids), encoding="utf-8", newline="")
-    typer.echo(f"note: the ids of the {len(ids)} forgotten samples are in {path}", err=True)
+    tell(f"note: the ids of the {len(ids)} forgotten samples are in {path}")
 
 
 def _divided(words: list[str]) -> tuple[list[str], list[str]]:
@@ -370,7 +369,6 @@ def _pruner_config(pruner: str, sparsity: float | None, words: list[str]) -> Any
 
 def _print_layers(layers: list[dict[str, Any]]) -> None:
     """Print the sparsity of every layer on standard error; standard output is the run's id."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(header_style="bold")
@@ -381,7 +379,7 @@ def _print_layers(layers: list[dict[str, Any]]) -> None:
         table.add_row(
             layer["name"], str(layer["total"]), str(layer["kept"]), f"{layer['sparsity']:.2%}"
         )
-    Console(stderr=True).print(table)
+    show_table(table, stderr=True)
 
 
 def _write_weights(space: "Session", run_id: str, out: Path) -> None:
@@ -431,4 +429,4 @@ def _finish(
         written = None if out is None else str(out)
         show_json({"run": run_id, "path": str(path), "out": written, **found})
     else:
-        typer.echo(run_id)
+        say(run_id)

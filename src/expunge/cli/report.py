@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from expunge.cli.options import AsJson, show_json
+from expunge.cli.output import say
 from expunge.cli.tables import print_tables
 from expunge.cli.targets import check_folder
 
@@ -30,4 +31,4 @@ def report(
         show_json({"report": str(written), "cells": len(document["cells"])})
     else:
         print_tables(to_text(document))
-        typer.echo(f"\nReport: {written}")
+        say(f"\nReport: {written}")

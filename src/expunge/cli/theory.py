@@ -19,6 +19,7 @@ from expunge.cli.options import (
     session,
     show_json,
 )
+from expunge.cli.output import say
 from expunge.cli.plans import show_graph
 from expunge.cli.tables import print_tables
 
@@ -87,7 +88,7 @@ def theory(
         return
     print_tables(theory_tables(document))
     for path in figures:
-        typer.echo(f"Figure: {path}")
+        say(f"Figure: {path}")
 
 
 def theory_run(
@@ -121,14 +122,12 @@ def theory_run(
     if as_json:
         show_json({"run": model, **facts})
         return
-    typer.echo(f"‖m⊙(θ_t−θ_0)‖₂  {facts['moved']:.4g}")
-    typer.echo(f"σ(m) at θ_t     {facts['sigma']:.4g}")
-    typer.echo(f"σ(m) at θ_0     {facts['sigma_start']:.4g}")
-    typer.echo(
-        f"η²t‖·‖σ(m)      {facts['bound']:.4g}   (η = {facts['lr']:g}, t = {facts['steps']})"
-    )
+    say(f"‖m⊙(θ_t−θ_0)‖₂  {facts['moved']:.4g}")
+    say(f"σ(m) at θ_t     {facts['sigma']:.4g}")
+    say(f"σ(m) at θ_0     {facts['sigma_start']:.4g}")
+    say(f"η²t‖·‖σ(m)      {facts['bound']:.4g}   (η = {facts['lr']:g}, t = {facts['steps']})")
     if facts["departures"]:
-        typer.echo(
+        say(
             "The theorem is about plain SGD; this model's training has "
             + ", ".join(facts["departures"])
             + "."

@@ -19,6 +19,7 @@ from expunge.cli.options import (
     session,
     show_json,
 )
+from expunge.cli.output import say, show_table, tell
 
 if TYPE_CHECKING:
     from expunge.cli.session import Session
@@ -94,7 +95,7 @@ def tune(
         show_json(document)
     else:
         _print(document)
-        typer.echo(f"\n{as_toml(document)}\n\nEvery trial: {out}")
+        say(f"\n{as_toml(document)}\n\nEvery trial: {out}")
 
 
 def _show_outlook(
@@ -108,7 +109,7 @@ def _show_outlook(
         show_json(found.to_json())
         return
     print_plan(found.before)
-    typer.echo(
+    say(
         f"Then {found.trials} trials of at most {found.per_trial} nodes each: "
         f"{found.at_most} nodes at most."
     )
@@ -117,12 +118,11 @@ def _show_outlook(
 def _tell(trial: Mapping[str, Any], total: int) -> None:
     words = " ".join(f"{name}={value:g}" for name, value in trial["searched"].items())
     verdict = trial["reason"] if trial["value"] is None else f"{trial['value']:.3f} points"
-    typer.echo(f"trial {trial['trial'] + 1}/{total}  {words}: {verdict}", err=True)
+    tell(f"trial {trial['trial'] + 1}/{total}  {words}: {verdict}")
 
 
 def _print(document: Mapping[str, Any]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     settings, best = document["settings"], document["best"]
@@ -149,7 +149,7 @@ def _print(document: Mapping[str, Any]) -> None:
             *(_points(trial["metrics"][key]) for key in METRICS.values()),
             f"{trial['rte_s']:.2f}",
         )
-    Console().print(table)
+    show_table(table)
 
 
 def _points(value: float | None) -> str:

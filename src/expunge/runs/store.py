@@ -37,6 +37,8 @@ class Summary:
     """Of its node; empty where it cannot be read."""
     parents: Mapping[str, str]
     """Of its node; empty where it cannot be read."""
+    where: Mapping[str, JSON]
+    """Of its node; empty where it cannot be read."""
     problem: str = ""
     """Why it cannot be read; empty if it can."""
 
@@ -244,6 +246,7 @@ class Store:
                 label="",
                 params={},
                 parents={},
+                where={},
                 problem=str(error),
             )
         return Summary(
@@ -254,6 +257,7 @@ class Store:
             label=artefact.label,
             params=artefact.node.params,
             parents=artefact.node.parents,
+            where=artefact.node.where,
         )
 
     def _publish(self, aside: Path, node: Node, made: Mapping[str, JSON]) -> None:
