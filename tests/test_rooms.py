@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "expunge"
-BASE = {"atomic", "batch", "config", "errors", "plugins", "settings", "types"}
+BASE = {"atomic", "batch", "config", "errors", "modes", "plugins", "settings", "types"}
 WORK = {"data", "models", "sparsity", "metrics", "scenarios", "methods", "theory"}
 ROOMS = {
     "atomic": set(),
     "errors": set(),
+    "modes": set(),
     "settings": {"errors"},
     "config": {"errors"},
     "plugins": {"errors"},

@@ -78,7 +78,8 @@ def influence_unlearning(
     import torch
 
     from expunge.curvature.coordinates import Coordinates
-    from expunge.training.placement import mode, place_back
+    from expunge.modes import mode
+    from expunge.training.placement import place_back
     from expunge.training.reproducibility import full_float32
 
     student = copy.deepcopy(model)

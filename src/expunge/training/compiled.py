@@ -19,7 +19,7 @@ def compiled(model: nn.Module, inputs: Any, context: Context) -> nn.Module:
     """
     mode = "reduce-overhead" if context.device.type == "cuda" else "default"
     # Try one step on a copy: this batch must not change the model's running statistics.
-    probe = torch.compile(copy.deepcopy(model).train(), mode=mode, dynamic=False)
+    probe = torch.compile(copy.deepcopy(model), mode=mode, dynamic=False)
     try:
         with context.fabric.autocast():
             probe(inputs).float().sum().backward()
