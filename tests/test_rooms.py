@@ -20,7 +20,7 @@ ROOMS = {
     "batch": set(),
     "types": {"batch", "errors", "settings", "tasks"},
     "data": BASE,
-    "models": BASE,
+    "models": BASE | {"tasks"},
     "sparsity": BASE | {"models", "tasks"},
     "metrics": BASE | {"data", "sparsity"},
     "curvature": BASE | {"tasks"},

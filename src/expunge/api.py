@@ -20,7 +20,7 @@ from expunge.metrics.distance import weight_distance
 from expunge.metrics.evidence import Evidence, Predictions, flags_of
 from expunge.metrics.gap import gap
 from expunge.metrics.metric import measure
-from expunge.models.check import check_outputs
+from expunge.models.check import check_model, check_outputs
 from expunge.scenarios import Scenario, make_split
 from expunge.settings import Augmentation, Progress, Training, derive_seed, silent
 from expunge.sparsity import get_pruner
@@ -264,7 +264,8 @@ def evaluate(
 def _metrics(
     model: nn.Module, split: Split, test: Any, seed: int, device: str
 ) -> dict[str, float | None]:
-    _check_fit(model, split)
+    inputs = split.train.inputs
+    check_outputs(model, inputs.shape, split.train.num_classes, inputs.kind)
     fabric = _fabric(device, "32-true")
     forget = flags_of(split.forget.numpy(), len(split.train))
     evidence = Evidence(
@@ -281,9 +282,10 @@ def _metrics(
     return {name: value for name, value in values.items() if not isinstance(value, dict | list)}
 
 
-def _check_fit(model: nn.Module, split: Split) -> None:
+def _check_fit(model: nn.Module, split: Split) -> tuple[str, ...]:
+    """Refuse a model that cannot work on these samples; notes on it."""
     inputs = split.train.inputs
-    check_outputs(model, inputs.shape, split.train.num_classes, inputs.kind)
+    return check_model(model, inputs.shape, split.train.num_classes, inputs.kind)
 
 
 def _fabric(device: str, precision: str) -> "Fabric":

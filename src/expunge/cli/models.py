@@ -147,7 +147,9 @@ def train(
 
 
 def _adopted(space: "Session", run_id: str, expected: float | None) -> dict[str, Any]:
-    """Print on standard error how an adopted model was read and measured; the same for JSON.
+    """Print on standard error what was noticed of a model, and how an adopted one was measured.
+
+    Returns the same for JSON.
 
     Raises:
         CheckpointError: its accuracy is not as expected now, but was adopted before.
@@ -157,8 +159,12 @@ def _adopted(space: "Session", run_id: str, expected: float | None) -> dict[str,
     from expunge.runs import checked, read_object
 
     record = read_object(checked(space.store.path(run_id), RECORD))
+    notes = list(record.get("notes", ()))
+    if space.leads:
+        for note in notes:
+            typer.echo(f"note: {note}", err=True)
     if "accuracy" not in record:
-        return {}
+        return {"notes": notes} if notes else {}
     found = {
         part: Measured.from_json(part, record["accuracy"][part])
         for part in ("test", "train")
@@ -166,11 +172,9 @@ def _adopted(space: "Session", run_id: str, expected: float | None) -> dict[str,
     }
     check_measured(found, expected)
     if space.leads:
-        for note in record["notes"]:
-            typer.echo(f"note: {note}", err=True)
         shown = " and ".join(str(each) for each in reversed(found.values()))
         typer.echo(f"adopted: classifies {shown} correctly", err=True)
-    return {"accuracy": record["accuracy"], "notes": record["notes"]}
+    return {"accuracy": record["accuracy"], "notes": notes}
 
 
 def _name_unused_weights(model: str) -> None:
