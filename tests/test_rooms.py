@@ -8,11 +8,22 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "expunge"
-BASE = {"atomic", "batch", "callables", "config", "errors", "plugins", "settings", "types"}
+BASE = {
+    "atomic",
+    "batch",
+    "callables",
+    "config",
+    "errors",
+    "modes",
+    "plugins",
+    "settings",
+    "types",
+}
 WORK = {"data", "models", "sparsity", "metrics", "scenarios", "methods", "theory"}
 ROOMS = {
     "atomic": set(),
     "errors": set(),
+    "modes": set(),
     "settings": {"errors"},
     "config": {"errors"},
     "plugins": {"errors"},
@@ -22,7 +33,7 @@ ROOMS = {
     "types": {"batch", "describe", "errors", "settings", "tasks"},
     "describe": {"data", "errors", "types"},
     "data": BASE,
-    "models": BASE,
+    "models": BASE | {"tasks"},
     "sparsity": BASE | {"models", "tasks"},
     "metrics": BASE | {"data", "sparsity"},
     "curvature": BASE | {"tasks"},

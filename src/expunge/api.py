@@ -21,7 +21,7 @@ from expunge.metrics.draws import Draws
 from expunge.metrics.evidence import Evidence, Predictions, flags_of
 from expunge.metrics.gap import gap
 from expunge.metrics.metric import Measured, measure
-from expunge.models.check import check_outputs
+from expunge.models.check import check_model, check_outputs
 from expunge.scenarios import Scenario, by_indices, make_split, parse
 from expunge.scenarios.by_ids import as_id
 from expunge.settings import Augmentation, Progress, Training, derive_seed, silent
@@ -254,7 +254,7 @@ def unlearn(
     if config is None or isinstance(config, Mapping):
         config = from_mapping(chosen.config, config or {}, f"method {method}")
     model, mask, notes = _as_found(model, dense)
-    _check_fit(model, split)
+    notes += _check_fit(model, split)
     context = _context(
         model, seed, device, training=training, precision=precision, progress=progress
     )
@@ -368,7 +368,8 @@ def _measured(
     model: nn.Module, split: Split, test: Samples, seed: int, device: str
 ) -> dict[str, Measured]:
     """The metrics that are numbers."""
-    _check_fit(model, split)
+    inputs = split.train.inputs
+    check_outputs(model, inputs.shape, split.train.num_classes, inputs.kind)
     fabric = _fabric(device, "32-true")
     evidence = Evidence(
         predictions={
@@ -388,9 +389,10 @@ def _measured(
     }
 
 
-def _check_fit(model: nn.Module, split: Split) -> None:
+def _check_fit(model: nn.Module, split: Split) -> tuple[str, ...]:
+    """Refuse a model that cannot work on these samples; notes on it."""
     inputs = split.train.inputs
-    check_outputs(model, inputs.shape, split.train.num_classes, inputs.kind)
+    return check_model(model, inputs.shape, split.train.num_classes, inputs.kind)
 
 
 def _fabric(device: str, precision: str) -> "Fabric":

@@ -153,7 +153,9 @@ def train(
 
 
 def _adopted(space: "Session", run_id: str, expected: float | None) -> dict[str, Any]:
-    """Print on standard error how an adopted model was read and measured; the same for JSON.
+    """Print on standard error what was noticed of a model, and how an adopted one was measured.
+
+    Returns the same for JSON.
 
     Raises:
         CheckpointError: its accuracy is not as expected now, but was adopted before.
@@ -163,8 +165,12 @@ def _adopted(space: "Session", run_id: str, expected: float | None) -> dict[str,
     from expunge.runs import checked, read_object
 
     record = read_object(checked(space.store.path(run_id), RECORD))
+    notes = list(record.get("notes", ()))
+    if space.leads:
+        for note in notes:
+            tell(f"note: {note}")
     if "accuracy" not in record:
-        return {}
+        return {"notes": notes} if notes else {}
     found = {
         part: Measured.from_json(part, record["accuracy"][part])
         for part in ("test", "train")
@@ -172,21 +178,18 @@ def _adopted(space: "Session", run_id: str, expected: float | None) -> dict[str,
     }
     check_measured(found, expected)
     if space.leads:
-        for note in record["notes"]:
-            typer.echo(f"note: {note}", err=True)
         shown = " and ".join(str(each) for each in reversed(found.values()))
-        typer.echo(f"adopted: classifies {shown} correctly", err=True)
-    return {"accuracy": record["accuracy"], "notes": record["notes"]}
+        tell(f"adopted: classifies {shown} correctly")
+    return {"accuracy": record["accuracy"], "notes": notes}
 
 
 def _name_unused_weights(model: str) -> None:
     """Print on standard error that weights beside a network's configuration are not loaded."""
     adapter, _, source = model.partition(":")
     if adapter == "hf" and any(Path(source).glob("*.safetensors")):
-        typer.echo(
+        tell(
             f"note: the weights in {source} are not used, and training starts from random ones: "
-            f"--weights {source} adopts them",
-            err=True,
+            f"--weights {source} adopts them"
         )
 
 
@@ -405,7 +408,7 @@ def _write_folder(space: "Session", run_id: str, out: Path) -> None:
 
     model, spec, _ = load_model(space.store.path(run_id))
     for note in save_pretrained(model, spec, out):
-        typer.echo(f"note: {note}", err=True)
+        tell(f"note: {note}")
 
 
 def _finish(

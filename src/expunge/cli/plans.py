@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from expunge.cli.options import show_json
-from expunge.cli.output import say, show_table
+from expunge.cli.output import say, show_table, tell
 
 if TYPE_CHECKING:
     from expunge.graph.graph import Graph
@@ -56,7 +56,7 @@ def show_graph(graph: Graph, picture: Path | None, as_json: bool) -> None:
     if picture is not None:
         check_file(picture, "--graph")
     for line in graph.notes:
-        typer.echo(line, err=True)
+        tell(line)
     planned = plan(graph)
     if picture is not None:
         from expunge.graph.picture import draw

@@ -96,7 +96,7 @@ class Session:
         """
         if self.leads:
             for line in graph.notes:
-                typer.echo(line, err=True)
+                tell(line)
         watch = Watch(self._progress, self._announce)
         try:
             left = run(graph, self.engine, self.place, watch, self.runtime)

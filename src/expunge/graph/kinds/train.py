@@ -227,20 +227,23 @@ def context_for(runtime: Runtime, origin: Path | Node, spec: ModelSpec, seed: in
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     """Train a network from its initialisation, or adopt weights."""
-    from expunge.models.check import check_outputs
+    from expunge.models.check import check_model, check_storable
 
     facts = runtime.facts(inputs["data"])
     dataset = runtime.dataset(inputs["data"])
     spec = model_spec(dict(node.params["network"]), facts)
     context = context_for(runtime, node, spec, node.params["seed"])
     model = context.fresh_model()
-    check_outputs(model, facts.shape, spec.num_classes, facts.kind)
+    check_storable(model)
+    about = check_model(model, facts.shape, spec.num_classes, facts.kind)
     record: dict[str, Any] = {}
     mask: Mask | None = None
     if "weights" in node.params:
         record, mask = _adopt(node, runtime, facts, dataset, model, spec)
     else:
         record = _train(runtime, dataset, model, context, out)
+    if about:
+        record["notes"] = [*record.get("notes", ()), *about]
     save_model(out, model, spec, mask)
     write_json(out / RECORD, record)
 
