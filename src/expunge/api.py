@@ -14,6 +14,7 @@ from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, DataError, some
 from expunge.graph.runtime import device_kind
 from expunge.methods import get_method
+from expunge.methods.outcome import look_at
 from expunge.methods.run import run_method
 from expunge.metrics import COMPARED, get_metric
 from expunge.metrics.distance import weight_distance
@@ -243,9 +244,11 @@ def unlearn(
     weights hold many exact zeros is sparse and stays so, which a note of the result says, unless it
     is `dense`.
 
+    Another note tells if the result is far worse on the retained samples.
+
     Raises:
         ConfigError: an unknown method or setting, or the method needs something that is missing.
-        DivergedError: a loss or a weight is no longer finite.
+        DivergedError: a loss, a weight or an output is no longer finite.
         ModelError: the model does not fit the data.
     """
     from expunge.config import from_mapping
@@ -260,6 +263,7 @@ def unlearn(
     )
     context = replace(context, mask=mask, rebuild=rebuild)
     unlearned, seconds = run_method(chosen, model, split, config, context)
+    notes += look_at(chosen, model, unlearned, split, config, context)
     return Unlearned(unlearned, mask, method, config, seconds, split.forget_ids, notes)
 
 

@@ -1,7 +1,7 @@
 """`expunge demo` and `expunge bench`: run a whole experiment and report it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,7 +21,7 @@ from expunge.cli.options import (
     session,
     show_json,
 )
-from expunge.cli.output import say
+from expunge.cli.output import say, tell
 from expunge.cli.plans import show_graph
 from expunge.cli.targets import check_folder
 
@@ -157,6 +157,25 @@ def _run(
 
         print_tables(to_text(results))
         say(f"\nReport: {path}")
+    _tell(results["cells"])
+
+
+def _tell(cells: list[dict[str, Any]]) -> None:
+    """Print on standard error which models are damaged or not there; exit with 1 for the latter."""
+    for cell in cells:
+        for note in cell.get("notes") or []:
+            tell(f"note: {_place(cell)}: {note}")
+    failed = [cell for cell in cells if cell.get("failed")]
+    for cell in failed:
+        tell(f"failed: {_place(cell)}: {cell['failed']}")
+    if failed:
+        tell(f"{len(failed)} of {len(cells)} cells hold no numbers")
+        raise typer.Exit(1)
+
+
+def _place(cell: dict[str, Any]) -> str:
+    level = "dense" if cell["pruner"] == "none" else f"{cell['sparsity']:.0%} {cell['pruner']}"
+    return f"{cell['method']} in {cell['scenario']}, {level}, seed {cell['seed']}"
 
 
 def _show_plan(

@@ -226,6 +226,7 @@ def prune(
     """Prune a model and retrain it under the mask. Further flags set the pruner: --rewind false."""
     from expunge.graph.kinds.prune import add_prune
     from expunge.graph.kinds.train import RECORD
+    from expunge.graph.outcome import check_diverged
     from expunge.runs import checked, read_object
 
     config = _pruner_config(method, sparsity, context.args)
@@ -235,6 +236,7 @@ def prune(
     graph = space.graph()
     run_id = add_prune(graph, space.store.find(run), method, config, space.together)
     space.run(graph)
+    check_diverged(space.store.path(run_id))
     layers = read_object(checked(space.store.path(run_id), RECORD))["layers"]
     if not as_json and space.leads:
         _print_layers(layers)
@@ -278,9 +280,12 @@ def unlearn(
     from expunge.errors import ConfigError, StoreError
     from expunge.graph.kinds.forget import add_forget
     from expunge.graph.kinds.prune import add_prune
+    from expunge.graph.kinds.train import RECORD
     from expunge.graph.kinds.unlearn import add_unlearn
+    from expunge.graph.outcome import check_diverged
     from expunge.graph.runtime import read_facts
     from expunge.methods import get_method
+    from expunge.runs import checked, read_object
 
     words, pruner_words = _divided(context.args)
     config = from_flags(get_method(method).config, words, f"unlearn {method}")
@@ -288,10 +293,10 @@ def unlearn(
         raise ConfigError("--sparsity and --prune.SETTING need a pruner: add --prune omp")
     if out is not None and out.suffix not in ("", ".safetensors"):
         raise ConfigError(f"--out {out}: expected a name that ends in .safetensors")
-    for file in () if out is None else (out, ids_beside(out)):
-        check_file(file)
-        if file.exists():
-            raise StoreError(f"{file} already exists: expected a new file; choose another --out")
+    for path in () if out is None else (out, ids_beside(out)):
+        if path.exists():
+            raise StoreError(f"{path} already exists: expected a new name; choose another --out")
+        check_file(path)
     space = session(
         store, device, devices, strategy, compiled, engine, workers, shard=shard, slurm=slurm
     )
@@ -312,12 +317,16 @@ def unlearn(
         base = add_prune(graph, base, pruner, pruning, space.together)
     run_id = add_unlearn(graph, base, forget_id, method, config, space.together)
     space.run(graph)
-    found = {"unlearned_from": base}
-    if out is None:
-        _finish(space, run_id, None, as_json, found)
-        return
-    _finish(space, run_id, out, as_json, {**found, "ids": str(ids_beside(out))})
-    if space.leads:
+    folder = space.store.path(run_id)
+    check_diverged(folder)
+    notes = read_object(checked(folder, RECORD)).get("notes", [])
+    for note in notes if space.leads else []:
+        tell(f"note: {note}")
+    found = {"unlearned_from": base, "notes": notes}
+    if out is not None:
+        found["ids"] = str(ids_beside(out))
+    _finish(space, run_id, out, as_json, found)
+    if out is not None and space.leads:
         _write_ids(space, forget_id, ids_beside(out))
 
 

@@ -217,6 +217,7 @@ METHOD = Method(
     reads=frozenset({"forget", "retain"}),
     search={"alpha": Range(0.1, 50, log=True)},
     example={"samples": 30, "batch_size": 7, "damping": 0.05},
+    milder="raise damping or relative_damping, or lower alpha",
     summary="one influence-function step away from the forget set",
     cite="Koh and Liang, Understanding Black-box Predictions via Influence Functions, ICML 2017; "
     "Izzo et al., Approximate Data Deletion from Machine Learning Models, AISTATS 2021; "

@@ -45,6 +45,8 @@ _OPTIONAL = {
     "confidence": (dict, None),
     "sparsity_at": (dict, None),
     "reasons": (dict, None),
+    "failed": (str, None),
+    "notes": (list, None),
     "draws": (dict, None),
 }
 _DRAWS = {

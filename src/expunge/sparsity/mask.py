@@ -12,7 +12,7 @@ from typing import get_args
 import torch
 from torch import Tensor, nn
 
-from expunge.errors import MaskError, some
+from expunge.errors import CollapseError, MaskError, some
 from expunge.settings import check_choice
 from expunge.sparsity.layers import TYPES, layer_weights
 from expunge.sparsity.pruner import Layer
@@ -123,11 +123,11 @@ def check_not_collapsed(mask: Mask) -> None:
     """Refuse a mask that prunes every weight of a layer.
 
     Raises:
-        MaskError: names the layers.
+        CollapseError: names the layers.
     """
     empty = [layer.name for layer in layer_report(mask) if layer.kept == 0]
     if empty:
-        raise MaskError(
+        raise CollapseError(
             f"layer collapse at sparsity {mask_sparsity(mask):.4f}: expected at least one weight "
             f"in every layer, got none in {some(empty)}; ask for less sparsity"
         )
