@@ -13,16 +13,25 @@ _MOST_CLASSES = 20
 def summary(facts: Facts) -> tuple[str, ...]:
     """How many samples there are, in which parts and classes, where ids come from, and notes."""
     count = sum(len(part.ids) for part in facts.parts.values())
-    shape = "x".join(map(str, facts.shape))
     classes = _counted(len(facts.class_names), "class", "classes")
     split = ", no split" if "test" in facts.held_out else ""
-    title = f"{_flat(facts.name)}: {count} {facts.kind} of {shape}, {classes}{split}"
+    title = f"{_flat(facts.name)}: {count} {_inputs(facts)}, {classes}{split}"
     parts = [
         f"  {role}: {_by_class(part)}{_taken(role, facts)}" for role, part in facts.parts.items()
     ]
     ids = f"  ids: {facts.ids_from or f'hashes of the {facts.kind}'}"
     notes = [*facts.notes, *filter(None, [_copies(facts)])]
     return (title, *parts, ids, *(f"note: {_flat(note)}" for note in notes))
+
+
+def _inputs(facts: Facts) -> str:
+    match facts.kind:
+        case "images":
+            return f"images of {'x'.join(map(str, facts.shape))}"
+        case "vectors":
+            return f"vectors of {_counted(facts.shape[0], 'number', 'numbers')}"
+        case _:
+            return f"sequences of up to {_counted(facts.shape[0], 'token', 'tokens')}"
 
 
 def _taken(role: str, facts: Facts) -> str:
