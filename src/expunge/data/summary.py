@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from expunge.data.facts import Facts, Part
 
@@ -20,7 +21,7 @@ def summary(facts: Facts) -> tuple[str, ...]:
         f"  {role}: {_by_class(part)}{_taken(role, facts)}" for role, part in facts.parts.items()
     ]
     ids = f"  ids: {facts.ids_from or f'hashes of the {facts.kind}'}"
-    notes = [*facts.notes, *filter(None, [_copies(facts)])]
+    notes = (*facts.notes, *_copies(facts))
     return (title, *parts, ids, *(f"note: {_flat(note)}" for note in notes))
 
 
@@ -48,15 +49,18 @@ def _by_class(part: Part) -> str:
     return f"{len(part.labels)} ({listed})"
 
 
-def _copies(facts: Facts) -> str | None:
-    """That training samples are equal, because to forget one is not to forget its copy."""
-    extra = sum(count - 1 for count in Counter(facts.train.digests).values())
-    if not extra:
-        return None
-    return (
-        f"{_counted(extra, 'training sample is a copy', 'training samples are copies')} of another "
-        "one: forgetting one does not forget the other"
-    )
+def _copies(facts: Facts) -> Iterator[str]:
+    """That samples are equal: to forget one is not to forget its copy."""
+    train = Counter(facts.train.digests)
+    extra = sum(count - 1 for count in train.values())
+    if extra:
+        copies = _counted(extra, "training sample is a copy", "training samples are copies")
+        yield f"{copies} of another one: forgetting one does not forget the other"
+    for role, part in facts.parts.items():
+        seen = 0 if role == "train" else sum(digest in train for digest in part.digests)
+        if seen:
+            copies = _counted(seen, f"{role} sample is a copy", f"{role} samples are copies")
+            yield f"{copies} of a training sample"
 
 
 def _counted(count: int, one: str, many: str) -> str:
