@@ -99,7 +99,7 @@ def test_given_names_set_the_order_and_may_not_occur(write_npz):
 
 def test_given_names_name_the_outputs_of_integer_labels(write_npz):
     source = write_npz([0, 2] * 6)
-    train = expunge.load(source, class_names=("a", "b", "c")).train
+    train = expunge.load(source, class_names=["a", "b", "c"]).train
     assert train.class_names == ("a", "b", "c")
     assert set(train.labels.tolist()) == {0, 2}
     assert load(DataSpec(source=source, num_classes=5)).train.num_classes == 5
@@ -125,7 +125,9 @@ def test_classes_that_are_not_those_of_the_data_are_refused(write_npz, labels, g
     ("given", "message"),
     [
         ({"class_names": ("a", "a")}, "has names twice: a"),
-        ({"class_names": ()}, "must be names"),
+        ({"class_names": ()}, "must be a list of names"),
+        ({"class_names": "ab"}, "must be a list of names"),
+        ({"class_names": [0, 1]}, "must be a list of names"),
         ({"class_names": ("a", " ")}, "none of them empty"),
         ({"class_names": ("a", "b"), "num_classes": 2}, "not both"),
         ({"num_classes": 0}, "num_classes must be"),

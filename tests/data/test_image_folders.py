@@ -207,7 +207,7 @@ def test_images_without_a_class_are_refused(put, read):
 
 def test_a_single_class_is_refused_unless_more_are_named(put, read):
     put("cat/{}.png")
-    with pytest.raises(DataError, match="all 5 images are in one class folder, 'cat'"):
+    with pytest.raises(DataError, match="all 5 samples are of one class, 'cat'"):
         read()
     assert read(class_names=("cat", "dog")).train.class_names == ("cat", "dog")
 
@@ -260,14 +260,16 @@ def test_a_folder_that_cannot_be_read_is_named(put, read, folder, monkeypatch):
 
 
 def test_copies_of_images_are_counted(put, read, folder):
-    put("cat/{}.png", "dog/{}.png")
-    for number in range(3):
-        (folder / "cat" / f"copy{number}.png").write_bytes((folder / "cat/0.png").read_bytes())
-    dataset = read(test_fraction=0.1)
-    assert len({*dataset.train.ids, *dataset.test.ids}) == 13
-    assert any(
-        line.startswith("note: ") and "copies of another one" in line
-        for line in summary(facts_of(dataset))
+    put("train/cat/{}.png", "train/dog/{}.png", "test/cat/{}.png")
+    assert not any("cop" in line for line in summary(facts_of(read())))
+    for path in ("train/cat/a.png", "train/cat/b.png", "test/cat/a.png"):
+        (folder / path).write_bytes((folder / "train/cat/0.png").read_bytes())
+    dataset = read()
+    assert len(set(dataset.train.ids)) == 12
+    assert summary(facts_of(dataset))[-2:] == (
+        "note: 2 training samples are copies of another one: forgetting one does not forget the "
+        "other",
+        "note: 1 test sample is a copy of a training sample",
     )
 
 
@@ -465,3 +467,27 @@ def test_decoded_images_that_the_disk_cannot_hold_are_refused(put, read):
         DataError, match=r"the decoded images need \d+\.\d GB and .* left: set imag"
     ):
         read(image_size=10_000_000)
+
+
+def test_an_image_of_a_hundred_million_pixels_is_read_without_a_warning(
+    put, read, folder, monkeypatch, recwarn
+):
+    put("cat/{}.png", "dog/{}.png")
+    save(folder / "dog" / "large.png", size=(40, 40))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert whole(read(image_size=4)) == {"cat": 5, "dog": 6}
+    assert not recwarn.list
+
+
+def test_a_class_whose_images_are_all_forgotten_and_deleted_leaves_the_rest(put, read, folder):
+    from expunge.data.frozen import load_frozen
+
+    put("train/cat/{}.png", "train/dog/{}.png", "test/cat/{}.png")
+    spec = DataSpec(source=str(folder))
+    facts = facts_of(load(spec))
+    dogs = [name for name, label in zip(facts.train.ids, facts.train.labels, strict=True) if label]
+    for file in (folder / "train" / "dog").iterdir():
+        file.unlink()
+    dataset = load_frozen(spec, facts, dogs, None)
+    assert dataset.train.class_names == ("cat", "dog")
+    assert len(dataset.train) == len(dataset.test) == 5

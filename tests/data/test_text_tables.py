@@ -81,7 +81,6 @@ def test_a_suffix_in_capitals_is_the_same(read):
     ("content", "message"),
     [
         (b"a,label\n\xff,1\n", "cannot read .*set.csv as a CSV file in UTF-8"),
-        ("a,label\n1,x\n", None),
         ("a,label\n", "set.csv is empty"),
         ("", "set.csv is empty"),
         ('a,label\n"1,x\n', "cannot read .*set.csv as a CSV file"),
@@ -91,7 +90,7 @@ def test_a_suffix_in_capitals_is_the_same(read):
     ],
 )
 def test_files_that_are_no_tables_are_refused(read, content, message):
-    with pytest.raises(DataError, match=message or "too few to hold out"):
+    with pytest.raises(DataError, match=message):
         read(content)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -82,26 +83,34 @@ def decode_parts(
     Raises:
         DataError: an image cannot be decoded, or has another size; or the disk is too full.
     """
-    formats = [find_format(each, spec.channels, spec.image_size) for each in parts.values()]
-    wanted = replace(formats[0], channels=max(one.channels for one in formats))
-    size = wanted.channels * wanted.height * wanted.width
-    needed, free = size * sum(map(len, parts.values())), shutil.disk_usage(folder).free
+    with warnings.catch_warnings():
+        # Pillow warns of images half as large as those that it refuses.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        formats = [find_format(each, spec.channels, spec.image_size) for each in parts.values()]
+        wanted = replace(formats[0], channels=max(one.channels for one in formats))
+        _check_disk(wanted, sum(map(len, parts.values())), spec, folder)
+        arrays: dict[Role, np.ndarray[Any, Any]] = {}
+        seen = Seen()
+        for role, pictures in parts.items():
+            arrays[role] = np.lib.format.open_memmap(
+                folder / f"{role}.inputs.npy",
+                mode="w+",
+                dtype=np.uint8,
+                shape=(len(pictures), wanted.channels, wanted.height, wanted.width),
+            )
+            decode_into(arrays[role], pictures, wanted, seen)
+    return arrays, seen.notes()
+
+
+def _check_disk(wanted: Format, count: int, spec: DataSpec, folder: Path) -> None:
+    # Writing to a mapped file on a full disk kills the process.
+    needed = count * wanted.channels * wanted.height * wanted.width
+    free = shutil.disk_usage(folder).free
     if needed > free:
         raise DataError(
             f"{spec.source}: the decoded images need {gigabytes(needed)} and {folder.parent} has "
             f"{gigabytes(free)} left: set image_size, or EXPUNGE_CACHE to another folder"
         )
-    arrays: dict[Role, np.ndarray[Any, Any]] = {}
-    seen = Seen()
-    for role, pictures in parts.items():
-        arrays[role] = np.lib.format.open_memmap(
-            folder / f"{role}.inputs.npy",
-            mode="w+",
-            dtype=np.uint8,
-            shape=(len(pictures), wanted.channels, wanted.height, wanted.width),
-        )
-        decode_into(arrays[role], pictures, wanted, seen)
-    return arrays, seen.notes()
 
 
 def find_format(

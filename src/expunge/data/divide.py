@@ -32,6 +32,11 @@ def divide(parts: Mapping[Role, Samples], spec: DataSpec) -> Dataset:
                 f"do not fit {two.kind} {two.shape} of {other.num_classes} classes: "
                 "both need the same kind, shape and class names"
             )
+    if train.num_classes == 1:
+        raise DataError(
+            f"{spec.source}: all {len(train)} samples are of one class, {train.class_names[0]!r}: "
+            "expected two or more; classes that do not occur can be given as class_names"
+        )
     held_out = []
     if test is None:
         train, test = _hold_out(train, spec.test_fraction, spec, "test")

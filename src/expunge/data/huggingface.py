@@ -1,4 +1,4 @@
-"""Datasets read by the Hugging Face library: from the Hub, parquet files or image folders."""
+"""Datasets read by the Hugging Face library: from the Hub or from parquet files."""
 
 import sys
 from collections.abc import Iterator, Mapping

@@ -46,7 +46,7 @@ def read_images(
     column = _label_column(metadata, spec)
     layout = lay_out(images, spec, labelled=column is not None)
     if column is None:
-        _check_classes(layout, spec, folder)
+        _check_classes(layout, folder)
     encoded = {role: _Files(folder, paths) for role, paths in layout.parts.items()}
     read = {}
     for role, paths in layout.parts.items():
@@ -103,8 +103,8 @@ def _label_column(metadata: Metadata | None, spec: DataSpec) -> str | None:
     return next((name for name in LABEL_NAMES if name in columns), None)
 
 
-def _check_classes(layout: Layout, spec: DataSpec, folder: Path) -> None:
-    """Refuse images without a class, and images that are all of one class."""
+def _check_classes(layout: Layout, folder: Path) -> None:
+    """Refuse images without a class."""
     for paths in layout.parts.values():
         lost = [path for path in paths if path not in layout.classes]
         if lost:
@@ -113,12 +113,6 @@ def _check_classes(layout: Layout, spec: DataSpec, folder: Path) -> None:
                 f"{lost[0]}: expected a folder for each class, or a metadata.csv with the columns "
                 f"{FILE_NAME} and label"
             )
-    names = set(layout.classes.values())
-    if len(names) == 1 and spec.class_names is None and spec.num_classes is None:
-        raise DataError(
-            f"{folder}: all {len(layout.classes)} images are in one class folder, "
-            f"{names.pop()!r}: expected a folder for each class, or give class_names"
-        )
 
 
 def _labels(

@@ -75,6 +75,7 @@ class DataSpec:
             raise ConfigError(f"channels must be 1 or 3, got {self.channels!r}")
         if self.class_names is not None:
             _check_names(self.class_names)
+            object.__setattr__(self, "class_names", tuple(self.class_names))
             if self.num_classes is not None:
                 raise ConfigError("give class_names or num_classes, not both")
         for setting in ("num_classes", "image_size", "train_limit", "test_limit"):
@@ -100,9 +101,13 @@ class DataSpec:
             edit_configs(self.edits)
 
 
-def _check_names(names: tuple[str, ...]) -> None:
-    if not names or not all(isinstance(name, str) and name.strip() for name in names):
-        raise ConfigError(f"class_names must be names, none of them empty, got {list(names)}")
+def _check_names(names: Any) -> None:
+    if (
+        not isinstance(names, list | tuple)
+        or not names
+        or not all(isinstance(name, str) and name.strip() for name in names)
+    ):
+        raise ConfigError(f"class_names must be a list of names, none of them empty, got {names!r}")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigError(f"class_names has names twice: {', '.join(twice)}")
