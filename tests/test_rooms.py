@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "expunge"
-BASE = {"atomic", "batch", "config", "errors", "plugins", "settings", "types"}
+BASE = {"atomic", "batch", "config", "digest", "errors", "plugins", "settings", "types"}
 WORK = {"data", "models", "sparsity", "metrics", "scenarios", "methods", "theory"}
 ROOMS = {
     "atomic": set(),
+    "digest": set(),
     "errors": set(),
     "settings": {"errors"},
     "config": {"errors"},
@@ -23,7 +24,7 @@ ROOMS = {
     "sparsity": BASE | {"models", "tasks"},
     "metrics": BASE | {"data", "sparsity"},
     "curvature": BASE | {"tasks"},
-    "runs": {"atomic", "errors"},
+    "runs": {"atomic", "digest", "errors"},
     "tasks": {"batch", "errors", "settings"},
     "training": BASE | {"sparsity", "data", "tasks"},
     "scenarios": BASE | {"data"},
@@ -32,7 +33,7 @@ ROOMS = {
     "graph": BASE | WORK | {"training", "tasks", "runs"},
     "engines": {"errors", "settings", "graph", "runs"},
     "studies": BASE | WORK | {"graph", "runs"},
-    "report": {"runs", "errors", "metrics"},
+    "report": {"digest", "runs", "errors", "metrics"},
     "api": BASE | WORK | {"training", "tasks", "graph"},
 }
 ROOMS["cli"] = set(ROOMS)
