@@ -13,6 +13,7 @@ BASE = {
     "batch",
     "callables",
     "config",
+    "digest",
     "errors",
     "modes",
     "plugins",
@@ -22,6 +23,7 @@ BASE = {
 WORK = {"data", "models", "sparsity", "metrics", "scenarios", "methods", "theory"}
 ROOMS = {
     "atomic": set(),
+    "digest": set(),
     "errors": set(),
     "modes": set(),
     "settings": {"errors"},
@@ -37,7 +39,7 @@ ROOMS = {
     "sparsity": BASE | {"models", "tasks"},
     "metrics": BASE | {"data", "sparsity"},
     "curvature": BASE | {"tasks"},
-    "runs": {"atomic", "errors"},
+    "runs": {"atomic", "digest", "errors"},
     "statistics": {"errors"},
     "tasks": {"batch", "errors", "settings"},
     "training": BASE | {"sparsity", "data", "tasks"},
@@ -47,7 +49,7 @@ ROOMS = {
     "graph": BASE | WORK | {"training", "tasks", "runs"},
     "engines": {"errors", "settings", "graph", "runs"},
     "studies": BASE | WORK | {"graph", "runs", "statistics"},
-    "report": {"runs", "errors", "metrics", "statistics"},
+    "report": {"digest", "runs", "errors", "metrics", "statistics"},
     "api": BASE | WORK | {"training", "tasks", "graph"},
 }
 ROOMS["cli"] = set(ROOMS)

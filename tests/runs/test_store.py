@@ -14,8 +14,18 @@ import numpy as np
 import pytest
 
 from expunge.atomic import this_host
+from expunge.digest import with_digest, without_digest
 from expunge.errors import StoreError
-from expunge.runs import Node, Store, checked, read_arrays, write_arrays, write_json
+from expunge.runs import (
+    Node,
+    Store,
+    checked,
+    checked_if_any,
+    read_arrays,
+    read_artefact,
+    write_arrays,
+    write_json,
+)
 
 
 def node(seed=0, kind="train", **parents):
@@ -23,7 +33,7 @@ def node(seed=0, kind="train", **parents):
 
 
 def make(store, which, content="hello"):
-    with store.create(which) as folder:
+    with store.create(which, {"seconds": 1.5}) as folder:
         (folder / "a.txt").write_text(content)
         (folder / "deep").mkdir()
         write_arrays(folder / "deep" / "b.safetensors", {"x": np.arange(1000.0)})
@@ -145,14 +155,20 @@ def test_links_are_refused(store, tmp_path):
 
 
 def edit(key, change):
-    """Damage that changes a part of the record."""
+    """Damage that changes a part of an early record, which has no digest."""
 
     def damage(folder):
         path = folder / "artefact.json"
-        record = json.loads(path.read_text())
+        record = without_digest(json.loads(path.read_text()))
         path.write_text(json.dumps(record | {key: change(record[key])}))
 
     return damage
+
+
+def resign(folder):
+    """Damage of a time, which is no part of the id and of no file."""
+    path = folder / "artefact.json"
+    path.write_text(path.read_text().replace('"seconds": 1.5', '"seconds": 1.25'))
 
 
 def write(name, content):
@@ -174,7 +190,9 @@ def flip(folder):
 RECORDS = [
     (write("artefact.json", "{"), r"artefact.json is not valid JSON"),
     (write("artefact.json", "[]"), r"artefact.json must hold a JSON object, got list"),
-    (write("artefact.json", "{}"), "not a node: expected kind, version, params"),
+    (write("artefact.json", "{}"), "its keys are not those of a record"),
+    (edit("node", lambda _: {}), "not a node: expected kind, version, params"),
+    (resign, "it has changed since it was written"),
     (lambda folder: (folder / "artefact.json").unlink(), r"cannot read .*artefact.json: No such"),
     (
         edit("node", lambda of: of | {"params": {"seed": 1}}),
@@ -239,6 +257,35 @@ def test_a_damaged_file_is_named_with_the_way_out(store, damage, name):
     check_it_can_be_made_again(store, run_id)
 
 
+def test_every_bit_of_a_record_is_checked(store):
+    folder = store.path(make_small(store, node()))
+    path = folder / "artefact.json"
+    content = path.read_bytes()
+    for bit in range(8 * len(content)):
+        changed = bytearray(content)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        with pytest.raises(StoreError, match=r"is damaged, its artefact.json cannot be used"):
+            read_artefact(folder)
+    path.write_bytes(content)
+    assert read_artefact(folder).node == node()
+
+
+def test_a_record_of_an_early_version_is_read(store):
+    folder = store.path(make(store, node()))
+    edit("created", lambda _: "2020-01-01")(folder)
+    assert read_artefact(folder).created == "2020-01-01"
+
+
+def test_a_file_that_may_lack_is_told_from_one_that_is_gone(store):
+    folder = store.path(make(store, node()))
+    assert checked_if_any(folder, "a.txt") == folder / "a.txt"
+    assert checked_if_any(folder, "b.txt") is None
+    (folder / "a.txt").unlink()
+    with pytest.raises(StoreError, match=r"a.txt is missing or changed"):
+        checked_if_any(folder, "a.txt")
+
+
 def test_the_way_out_of_a_root_with_spaces_can_be_typed(tmp_path):
     store = Store(tmp_path / "my runs")
     run_id = make(store, node())
@@ -293,7 +340,8 @@ def test_the_list_is_in_the_order_of_making(store):
     first, second = make(store, node(1)), make(store, node(2, kind="prune", model=node(1).id))
     for run_id, created in ((first, "2024-01-02"), (second, "2024-01-01")):
         path = store.path(run_id) / "artefact.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"created": created}))
+        record = without_digest(json.loads(path.read_text()))
+        path.write_text(json.dumps(with_digest(record | {"created": created})))
     later = store.list()
     assert [summary.id for summary in later] == [second, first]
     assert later[0].kind == "prune"

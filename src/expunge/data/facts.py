@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +19,14 @@ from expunge.config import to_mapping
 from expunge.data.sources import find_source, load
 from expunge.data.sources.source import Role
 from expunge.data.spec import DataSpec
+from expunge.digest import sealed, unsealed
 from expunge.errors import DataError
 from expunge.settings import InputKind
 
 if TYPE_CHECKING:
     from expunge.types import Dataset, Samples
+
+_log = logging.getLogger(__name__)
 
 ROLES: tuple[Role, ...] = ("train", "validation", "test")
 _FORMAT = 3
@@ -186,18 +190,18 @@ def resolve(spec: DataSpec, cache: Path) -> Facts:
         DataError: the data cannot be read, or its cache cannot be written.
     """
     key = _key(spec)
-    path = None if key is None else cache / "facts" / f"{key}.json"
+    path = None if key is None else cache / "facts" / f"{key}.facts"
     if path is not None and path.is_file():
         try:
-            return Facts.from_json(json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # truncated or modified: read the data again
+            return Facts.from_json(json.loads(unsealed(path.read_bytes())))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            _log.warning("note: %s is damaged (%s): the data are read again", path, error)
     facts = facts_of(load(spec, cache_dir=cache))
     if path is not None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as aside:
-                aside.write_text(json.dumps(facts.to_json()), encoding="utf-8")
+                aside.write_bytes(sealed(json.dumps(facts.to_json()).encode()))
         except OSError as error:
             raise DataError(
                 f"cannot write the facts of {spec.source} to {path.parent} "

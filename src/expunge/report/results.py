@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from expunge.digest import KEY, without_digest
 from expunge.errors import DataError, some
 
 SCHEMA = 2
@@ -81,7 +82,7 @@ def load_results(path: Path | str) -> dict[str, Any]:
         raise DataError(f"cannot read results {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not JSON: {error}") from error
-    return check_results(results, str(path))
+    return check_results(_whole(results, str(path)), str(path))
 
 
 def check_results(results: object, source: str = "results") -> dict[str, Any]:
@@ -124,6 +125,21 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
             )
         seen[key] = index
     return results
+
+
+def _whole(results: object, source: str) -> object:
+    """The document without its digest.
+
+    Raises:
+        DataError: it has changed since it was measured.
+    """
+    try:
+        return without_digest(results) if isinstance(results, dict) else results
+    except ValueError:
+        raise DataError(
+            f"{source} has changed since it was measured: measure it again, or take out its "
+            f'"{KEY}" to report it as it is'
+        ) from None
 
 
 def zeros(cell: Mapping[str, Any]) -> float | None:
