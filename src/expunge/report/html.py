@@ -23,7 +23,7 @@ from expunge.report.files import write_atomically
 from expunge.report.measures import CORE, FURTHER, GLOSSARY, Measure, further
 from expunge.report.results import check_results
 from expunge.report.summary import Findings, findings
-from expunge.report.tables import Table, further_table, main_table
+from expunge.report.tables import LOW_NOTE, Table, further_table, main_table
 from expunge.report.wording import (
     MISSING,
     flat,
@@ -121,6 +121,7 @@ def _render(
         reproduce=results["reproduce"],
         attack_header=ATTACK_HEADER,
         draws_header=DRAWS_HEADER,
+        low_note=LOW_NOTE,
         attack_measures=ATTACK_MEASURES,
         run_header=_run_header(measures, many=len(made_by) > 1),
         runs=[

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from expunge.errors import DataError, some
+from expunge.errors import ConfigError, DataError, some
+from expunge.statistics.claims import claim_from
 
 SCHEMA = 2
 """The version of the document; documents of version 1 are read as well."""
@@ -39,6 +40,7 @@ _CELL = {
 }
 _OPTIONAL = {
     "gap_reason": (str, None),
+    "gap_note": (str, None),
     "gap_dense": (dict, None),
     "attacks": (dict, None),
     "chosen_by": (str, None),
@@ -103,6 +105,7 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
     for index, maker in enumerate(results["makers"]):
         if not isinstance(maker, dict):
             raise DataError(f"{source}: maker {index}: expected an object, got {_kind(maker)}")
+    _check_claims(results["settings"], source)
     if not results["cells"]:
         raise DataError(f"{source}: cells is empty: there is nothing to report")
     seen: dict[tuple[object, ...], int] = {}
@@ -122,6 +125,18 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
             )
         seen[key] = index
     return results
+
+
+def _check_claims(settings: Mapping[str, Any], source: str) -> None:
+    """The claims that a recipe named beforehand, where it named any."""
+    claims = settings.get("claims", [])
+    if not isinstance(claims, list):
+        raise DataError(f"{source}: settings: claims must be a list, got {_kind(claims)}")
+    for claim in claims:
+        try:
+            claim_from(claim)
+        except ConfigError as error:
+            raise DataError(f"{source}: settings: claims: {error}") from None
 
 
 def zeros(cell: Mapping[str, Any]) -> float | None:
