@@ -147,6 +147,6 @@ def test_a_retrain_of_other_epochs_is_named_in_every_gap_of_the_scenario(tmp_pat
     _, cells = planned(tmp_path, tiny(text))
     for cell in cells:
         if said and cell.scenario == "class:3":
-            assert cell.gap_note.startswith("Retrain is trained for 1 epoch,, the original for 2:")
+            assert cell.gap_note.startswith("Retrain is trained for 1 epoch, the original for 2:")
         else:
             assert cell.gap_note is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from expunge.metrics.gap import CONVERGED
 from expunge.report.aggregate import Group, Level, Scenario
 from expunge.report.measures import measure_label
 from expunge.report.wording import (
@@ -20,9 +21,6 @@ from expunge.statistics.intervals import Interval, difference, half_width, small
 
 NEAR = 1.0
 """Points of mean gap below which the original model leaves little for a method to gain."""
-
-CONVERGED = 1.0
-"""Points of RA by which Retrain may be below the original, and still count as converged."""
 
 
 @dataclass(frozen=True)
