@@ -55,7 +55,7 @@ def test_a_model_is_measured_as_in_the_grid_that_made_it(grid, verdict, pruner):
     before = store.ids()
     found = verdict(row["run"], retrained["run"])
     assert store.ids() - before == set()
-    for key in ("metrics", "sparsity_at", "reasons", "gap", "gap_reason"):
+    for key in ("metrics", "samples", "sparsity_at", "reasons", "gap", "gap_reason"):
         assert found[key] == row[key]
     assert (found["run"], found["scenario"]) == (row["run"], "class:3")
     assert found["made_by"]["device"] == "cpu"

@@ -173,19 +173,32 @@ def _run_row(
     gap = (cell["gap"] or {}).get("avg")
     rte = cell["rte_s"]
     level = Level(float(cell["sparsity"]), cell["pruner"])
-    values = [(cell["metrics"].get(measure.key), measure.unit) for measure in measures]
+    values = [(measure.key, cell["metrics"].get(measure.key), measure.unit) for measure in measures]
     return [
         (scenario_label(cell["scenario"]), None),
         (level.label, level.sparsity),
         (method_label(cell["method"]), None),
         (str(cell["seed"]), cell["seed"]),
-        *((MISSING if value is None else number(value, unit), value) for value, unit in values),
+        *(
+            (MISSING if value is None else number(value, unit) + _samples(cell, key), value)
+            for key, value, unit in values
+        ),
         (MISSING if gap is None else points(gap), gap),
         (MISSING if rte is None else seconds(rte), rte),
         *([] if environment is None else [(str(environment), environment)]),
         (cell["run"], None),
         (_settings(cell), None),
     ]
+
+
+def _samples(cell: Mapping[str, Any], key: str) -> str:
+    """The interval of a share of test samples; of a fixed list of samples, the count."""
+    found = (cell.get("samples") or {}).get(key)
+    if found is None:
+        return ""
+    if "low" in found:
+        return f" ({points(found['low'])} to {points(found['high'])})"
+    return f" ({found['count']} of {found['n']})"
 
 
 def _settings(cell: Mapping[str, Any]) -> str:

@@ -48,6 +48,7 @@ _OPTIONAL = {
     "sparsity_at": (dict, None),
     "reasons": (dict, None),
     "draws": (dict, None),
+    "samples": (dict, None),
 }
 _DRAWS = {
     "n": int,
@@ -191,6 +192,11 @@ def _check_cell(cell: object, declared: dict[str, Any], place: str) -> None:
     _check_fields(draws, dict.fromkeys(draws, dict), f"{place}: draws")
     for name, found in draws.items():
         _check_fields(found, _DRAWS, f"{place}: draws: {name}")
+    samples = cell.get("samples") or {}
+    _check_fields(samples, dict.fromkeys(samples, dict), f"{place}: samples")
+    for name, found in samples.items():
+        _check_fields(found, {"count": int, "n": int}, f"{place}: samples: {name}")
+        _check_numbers(found, (), f"{place}: samples: {name}")
     attacks = cell.get("attacks") or {}
     _check_fields(attacks, dict.fromkeys(attacks, dict), f"{place}: attacks")
     for name, found in attacks.items():

@@ -8,6 +8,8 @@ none.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.graph.kinds.forget import load_forget
@@ -79,7 +81,7 @@ def _of_training(store: Store, measure: str, name: str) -> Right | None:
     """
     parents = {role: store.path(parent) for role, parent in store.node(measure).parents.items()}
     predictions, chosen = load_predictions(parents["train"]), load_forget(parents["forget"])
-    ids = read_facts(parents["data"]).train.ids
+    ids = _training_ids(parents["data"])
     there = [ids[row] for row in predictions["rows"].tolist()]
     forget, retain = divided(there, chosen["ids"], parents["model"])
     if name == "ua" and int(forget.sum()) < len(chosen["ids"]):
@@ -87,6 +89,12 @@ def _of_training(store: Store, measure: str, name: str) -> Right | None:
     right = predictions["logits"].argmax(axis=1) == predictions["labels"]
     found: Right = right[forget if name == "ua" else retain]
     return found
+
+
+@lru_cache(maxsize=1)
+def _training_ids(data: Path) -> tuple[str, ...]:
+    """Of the data node in a folder; a grid's cells share it, and it is long."""
+    return tuple(read_facts(data).train.ids)
 
 
 def _of_test(store: Store, measure: str, name: str) -> Right:

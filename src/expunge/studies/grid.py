@@ -20,6 +20,7 @@ from expunge.graph.kinds.unlearn import add_unlearn
 from expunge.metrics import all_metrics, get_metric
 from expunge.metrics.gap import gap
 from expunge.runs import Store, checked, read_object
+from expunge.studies.counts import counts_of
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
 
@@ -225,6 +226,7 @@ def _row(store: Store, cell: Cell, makers: Makers) -> dict[str, Any]:
         "config": dict(cell.config),
         "chosen_by": cell.chosen_by,
         **read_measures(store, cell.measures),
+        "samples": counts_of(store, cell.measures),
         "rte_s": record["seconds"] if cell.method != ORIGINAL else None,
         "gap_note": cell.gap_note,
         "run": cell.model_id,
