@@ -44,3 +44,23 @@ def test_draws_that_disagree_are_told(printed):
 
 def test_what_does_not_draw_has_no_such_columns(printed):
     assert "median" not in printed()
+
+
+def test_counts_and_intervals_are_printed(printed):
+    samples = {
+        "ua": {"count": 14, "n": 15},
+        "ra": {"count": 90, "n": 100},
+        "ta": {"count": 45, "n": 50, "low": 78.6, "high": 95.7},
+    }
+    shown = printed(samples=samples)
+    assert "UA: 14 of 15 forgotten samples wrong.\n" in shown
+    assert "RA: 90 of 100 retained samples right.\n" in shown
+    assert "TA: 45 of 50 test samples right, 95 % interval 78.60 to 95.70 (Wilson).\n" in shown
+
+
+def test_two_models_are_compared_by_their_samples(printed):
+    pair = {"only_model": 12, "only_reference": 5, "p": 0.143, "difference": 0.7}
+    shown = printed(against_reference=pair | {"low": -0.2, "high": 1.6, "n": 1000})
+    assert "12 test samples only this model gets right, 5 only the reference: p = 0.14" in shown
+    assert "difference +0.70 points, 95 % interval -0.20 to +1.60" in shown
+    assert "says nothing about other seeds" in shown

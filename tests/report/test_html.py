@@ -225,3 +225,24 @@ def test_another_packages_metric_is_in_the_page(one_seed):
     html = render_html(one_seed)
     assert html.count(">Leakage, bits</button>") == 1
     assert ">Leakage, bits</th>" in html
+
+
+def test_runs_show_counts_and_the_interval_of_test_accuracy(one_seed):
+    cell = one_seed["cells"][2]
+    cell["metrics"] |= {"ua": 22.0, "ta": 94.0}
+    cell["samples"] = {
+        "ua": {"count": 110, "n": 500},
+        "ta": {"count": 940, "n": 1000, "low": 92.35, "high": 95.3},
+    }
+    html = render_html(one_seed)
+    assert "22.00 (110 of 500)" in html
+    assert "94.00 (92.35 to 95.30)" in html
+
+
+@pytest.mark.parametrize(
+    "samples", [{"ua": 3}, {"ua": {"count": 1}}, {"ua": {"count": 1, "n": 2, "low": "x"}}]
+)
+def test_samples_that_say_nothing_are_refused(one_seed, samples):
+    one_seed["cells"][0]["samples"] = samples
+    with pytest.raises(DataError, match="samples"):
+        render_html(one_seed)

@@ -1,9 +1,10 @@
 import pytest
+from tests.report.test_summary import claim
 
 from expunge.errors import DataError
 from expunge.report import to_markdown, to_text
 from expunge.report.aggregate import aggregate
-from expunge.report.tables import further_table, main_table
+from expunge.report.tables import NOT_CONVERGED_NOTE, further_table, main_table
 
 
 @pytest.fixture
@@ -54,23 +55,56 @@ def test_no_share_of_a_time_that_is_zero_or_not_known(results, find):
     assert table.notes[entry(table, "ga", "RTE", 0).note - 1] == "The run was not timed."
 
 
-def test_the_smallest_gap_is_marked_and_references_never_are(results, find):
-    for seed in range(3):
+def test_gaps_that_cannot_be_told_from_the_smallest_are_marked(results, find):
+    for seed, noise in enumerate((0.0, 0.2, -0.2)):
         find("original", seed=seed)["gap"]["ua"] = 0.0
-        find("ga", seed=seed)["gap"]["ua"] = find("ft", seed=seed)["gap"]["ua"] = 0.25
+        find("ft", seed=seed)["gap"]["ua"] = 0.25
+        find("ga", seed=seed)["gap"]["ua"] = 0.3 + noise
         find("l1_sparse", seed=seed)["gap"]["ua"] = 0.5
     table = main_table(aggregate(results)[0])
-    marked = {row.method: row.entries[0].best for row in table.rows}
+    marked = {row.method: row.entries[0].low for row in table.rows}
     assert marked == {
         "retrain": False, "original": False, "ft": True, "ga": True, "l1_sparse": False,
     }  # fmt: skip
-    assert not any(row.entries[-1].best for row in table.rows), "to be fast is no merit by itself"
+    assert not any(row.entries[-1].low for row in table.rows), "to be fast is no merit by itself"
 
 
-def test_a_single_method_is_not_called_best(results):
-    results["cells"] = [c for c in results["cells"] if c["method"] in ("retrain", "ga")]
+def test_where_none_can_be_told_none_is_marked(results, find):
+    for seed, noise in enumerate((0.0, 2.0, -2.0)):
+        for method in ("ft", "ga", "l1_sparse"):
+            find(method, seed=seed)["gap"]["ua"] = 3 + noise * len(method)
     table = main_table(aggregate(results)[0])
-    assert not any(entry.best for row in table.rows for entry in row.entries)
+    assert not any(row.entries[0].low for row in table.rows)
+
+
+def test_a_single_method_and_a_single_seed_are_not_marked(results, one_seed):
+    results["cells"] = [c for c in results["cells"] if c["method"] in ("retrain", "ga")]
+    for document in (results, one_seed):
+        for scenario in aggregate(document):
+            assert not any(e.low for row in main_table(scenario).rows for e in row.entries)
+
+
+def test_a_reference_that_has_not_converged_is_marked(results, find):
+    for seed in range(3):
+        find("original", pruner="omp", seed=seed)["metrics"]["ra"] = 99.0
+        find("retrain", pruner="omp", seed=seed)["metrics"]["ra"] = 97.0
+    table = main_table(aggregate(results)[0])
+    marked = [(row.method, i) for row in table.rows for i, e in enumerate(row.entries) if e.mark]
+    assert marked == [("retrain", 3)]
+    assert table.legend == (NOT_CONVERGED_NOTE,)
+
+
+def test_notes_on_gaps_stand_under_the_table_once(results, find):
+    for seed in range(3):
+        find("ft", seed=seed)["gap_note"] = "the reference was trained for 5 epochs"
+    assert main_table(aggregate(results)[0]).legend == ("The reference was trained for 5 epochs.",)
+
+
+def test_claims_stand_under_the_table(results):
+    results["settings"]["claims"] = [claim()]
+    first, last = to_text(results)[:2]
+    assert not any(note.startswith("Claim") for note in first.notes)
+    assert any(note.startswith("Claim “sparse FT is closer”: ") for note in last.notes)
 
 
 def test_what_is_missing_is_a_dash_with_a_reason(scenario, without_reference):
@@ -151,14 +185,14 @@ def test_tables_by_sparsity_hold_what_the_wide_one_does(results, scenario):
         assert other[1].startswith(row.entries[1].text)
 
 
-def test_markdown_is_a_table_with_bold_best_gaps(results):
+def test_markdown_is_a_table_with_bold_lowest_gaps(results):
     lines = to_markdown(results).splitlines()
     assert lines[0] == "### Forget class 3"
     assert lines[2].startswith("| Method | UA dense | UA 95 % OMP | RA dense |")
     assert lines[3] == "| --- |" + " ---: |" * 12
     rows = [line for line in lines if line.startswith("| ")]
     assert {line.count("|") for line in rows} == {14}
-    assert next(line for line in rows if line.startswith("| ℓ1-sparse")).count("**") == 6
+    assert next(line for line in rows if line.startswith("| ℓ1-sparse")).count("**") == 8
     assert "| Original |" in rows[3]
     assert "(1) Nothing was unlearned.  " in lines
 

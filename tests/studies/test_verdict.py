@@ -3,9 +3,24 @@
 import pytest
 from tests.studies.small import HERE, made, tiny
 
+from expunge.data.facts import resolve
+from expunge.data.places import default_cache
+from expunge.data.spec import DataSpec
 from expunge.engines import Engine, run
 from expunge.errors import ConfigError
 from expunge.graph.graph import Graph
+from expunge.graph.kinds.data import add_data
+from expunge.graph.kinds.forget import add_forget
+from expunge.graph.kinds.predict import add_predict, load_predictions
+from expunge.graph.kinds.train import Origin, add_train
+from expunge.graph.kinds.unlearn import add_unlearn
+from expunge.methods import get_method
+from expunge.models.spec import NetworkSettings
+from expunge.runs import Store
+from expunge.settings import Training
+from expunge.statistics.intervals import wilson
+from expunge.statistics.same_samples import mcnemar
+from expunge.studies.doubts import doubts, not_converged
 from expunge.studies.grid import collect_cells
 from expunge.studies.made import Makers
 from expunge.studies.verdict import collect_verdict, plan_verdict
@@ -40,11 +55,131 @@ def test_a_model_is_measured_as_in_the_grid_that_made_it(grid, verdict, pruner):
     before = store.ids()
     found = verdict(row["run"], retrained["run"])
     assert store.ids() - before == set()
-    for key in ("metrics", "sparsity_at", "reasons", "gap", "gap_reason"):
+    for key in ("metrics", "samples", "sparsity_at", "reasons", "gap", "gap_reason"):
         assert found[key] == row[key]
     assert (found["run"], found["scenario"]) == (row["run"], "class:3")
     assert found["made_by"]["device"] == "cpu"
-    assert "gap_note" not in found
+    ra = {name: rows[name, pruner]["metrics"]["ra"] for name in ("retrain", "original")}
+    assert ("gap_note" in found) == (ra["original"] - ra["retrain"] > 1)
+
+
+def rights(store, run_id, population):
+    graph = Graph(store)
+    found = load_predictions(store.path(add_predict(graph, run_id, population)))
+    return found["logits"].argmax(1) == found["labels"], found["labels"]
+
+
+def test_counts_are_of_samples_and_only_test_samples_have_intervals(grid, verdict):
+    store, rows = grid
+    run_id = rows["l1_sparse", "none"]["run"]
+    found = verdict(run_id)["samples"]
+    right, labels = rights(store, run_id, "train")
+    gone = labels == 3
+    assert found["ua"] == {"count": int((~right[gone]).sum()), "n": int(gone.sum())}
+    assert found["ra"] == {"count": int(right[~gone].sum()), "n": int((~gone).sum())}
+    right, labels = rights(store, run_id, "test")
+    interval = wilson(int(right[labels != 3].sum()), int((labels != 3).sum()))
+    assert found["ta"] == {
+        "count": int(right[labels != 3].sum()),
+        "n": int((labels != 3).sum()),
+        "low": interval.low,
+        "high": interval.high,
+    }
+    metrics = rows["l1_sparse", "none"]["metrics"]
+    for name in ("ua", "ra", "ta"):
+        assert 100 * found[name]["count"] / found[name]["n"] == pytest.approx(metrics[name])
+
+
+def test_two_models_are_compared_on_the_same_test_samples(grid, verdict):
+    store, rows = grid
+    ids = [rows[name, "none"]["run"] for name in ("l1_sparse", "retrain")]
+    found = verdict(*ids)["against_reference"]
+    (one, labels), (other, _) = (rights(store, run_id, "test") for run_id in ids)
+    one, other = one[labels != 3], other[labels != 3]
+    test = mcnemar(one, other)
+    assert (found["only_model"], found["only_reference"], found["p"]) == test
+    assert found["difference"] == pytest.approx(100 * (one.mean() - other.mean()))
+    assert found["low"] <= found["difference"] <= found["high"]
+    assert found["n"] == len(one)
+    assert "against_reference" not in verdict(ids[0])
+
+
+def test_a_reference_that_has_not_converged_is_named(grid, verdict):
+    """Two epochs of a small network under half of its weights are hardly enough."""
+    rows = grid[1]
+    for pruner in ("none", "omp"):
+        model, retrained = (rows[name, pruner] for name in ("l1_sparse", "retrain"))
+        before, after = rows["original", pruner]["metrics"]["ra"], retrained["metrics"]["ra"]
+        note = not_converged(after, before)
+        assert (note in verdict(model["run"], retrained["run"]).get("gap_note", "")) or not note
+    assert not_converged(97.9, 99.0).startswith("reference not converged: its RA is 97.90")
+    assert not_converged(98.0, 99.0) == not_converged(None, 99.0) == ""
+
+
+def add_original(graph, facts, epochs=2, data=None, **words):
+    data = data or add_data(graph, DataSpec(source="digits", train_limit=200), facts)
+    network = NetworkSettings(name="resnet8", width=0.25)
+    training = Training(epochs=epochs, rewind_epoch=1)
+    return add_train(graph, data, Origin(network=network, training=training, **words))
+
+
+@pytest.mark.parametrize(
+    ("other", "config", "words"),
+    [
+        ({}, {}, []),
+        ({"epochs": 3}, {}, ["training.epochs 3, the model's 2"]),
+        ({"seed": 4}, {}, ["seed 4, the model's 0"]),
+        ({"precision": "bf16-mixed"}, {}, ["precision bf16-mixed, the model's 32-true"]),
+        ({}, {"epochs": 1}, ["retrained for 1 epoch, its original was trained for 2"]),
+        ({}, {"epochs": 2}, []),
+    ],
+)
+def test_what_differs_in_the_making_of_a_reference_is_named(tmp_path, other, config, words):
+    graph = Graph(Store(tmp_path))
+    facts = resolve(DataSpec(source="digits", train_limit=200), default_cache())
+    one, two = add_original(graph, facts), add_original(graph, facts, **other)
+    forget = add_forget(graph, one, "class:3", facts=facts)
+    model = add_unlearn(graph, one, forget, "ft", get_method("ft").config(epochs=1))
+    retrain = get_method("retrain").config(**config)
+    reference = add_unlearn(graph, two, forget, "retrain", retrain)
+    found = doubts(graph, model, reference)
+    assert len(found) == len(words)
+    for text, word in zip(found, words, strict=True):
+        assert word in text
+
+
+def test_other_data_another_seed_and_adopted_weights_are_named(tmp_path):
+    graph = Graph(Store(tmp_path / "runs"))
+    facts = resolve(DataSpec(source="digits", train_limit=200), default_cache())
+    fewer = DataSpec(source="digits", train_limit=100)
+    others = resolve(fewer, default_cache())
+    one = add_original(graph, facts)
+    two = add_original(graph, others, data=add_data(graph, fewer, others))
+    forget = add_forget(graph, one, "class:3", facts=facts)
+    retrain = get_method("retrain").config()
+    ours = add_unlearn(graph, one, forget, "retrain", retrain)
+    theirs = add_unlearn(graph, two, forget, "retrain", retrain)
+    assert doubts(graph, ours, theirs) == [
+        "the reference was retrained on other data than the model was trained on"
+    ]
+    again = add_unlearn(graph, one, forget, "retrain", retrain, another_seed=True)
+    assert doubts(graph, ours, again) == ["the reference was retrained by another seed"]
+    (tmp_path / "w.pt").write_bytes(b"weights")
+    adopted = add_original(graph, facts, weights=str(tmp_path / "w.pt"))
+    model = add_unlearn(graph, adopted, forget, "retrain", retrain)
+    assert "adopted" in doubts(graph, model, model)[0]
+
+
+def test_doubts_stand_in_the_note_of_the_gap(grid, verdict):
+    """A Retrain of one epoch, of a model that was trained for two."""
+    store, rows = grid
+    graph = Graph(store)
+    first = graph.node(rows["retrain", "none"]["run"])
+    config = get_method("retrain").config(epochs=1)
+    short = add_unlearn(graph, first.parents["model"], first.parents["forget"], "retrain", config)
+    run(graph, Engine(), HERE)
+    note = verdict(rows["l1_sparse", "none"]["run"], short)["gap_note"]
+    assert "the reference was retrained for 1 epoch, its original was trained for 2" in note
 
 
 def test_a_reference_of_another_model_is_noted(grid, verdict):

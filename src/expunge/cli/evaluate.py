@@ -88,6 +88,7 @@ def _print(found: dict[str, Any]) -> None:
                 f"5th to 95th percentile {each['p5']:.2f} to {each['p95']:.2f}; the mean is of "
                 f"{each['n']} draws of the attacker's sample."
             )
+    _print_samples(found)
     reasons: dict[str, list[str]] = {}
     for name, reason in found["reasons"].items():
         reasons.setdefault(reason, []).append(name)
@@ -97,6 +98,33 @@ def _print(found: dict[str, Any]) -> None:
         say(f"No gap: {found['gap_reason']}.")
     if "gap_note" in found:
         say(f"Note: {found['gap_note']}.")
+
+
+def _print_samples(found: dict[str, Any]) -> None:
+    """Counts, with intervals for test samples, and what the samples say of two models."""
+    counts = found.get("samples", {})
+    for name, what in (("ua", "forgotten samples wrong"), ("ra", "retained samples right")):
+        if name in counts:
+            typer.echo(f"{name.upper()}: {counts[name]['count']} of {counts[name]['n']} {what}.")
+    for name, what in (
+        ("ta", "test samples"),
+        ("ta_forgotten", "test samples of forgotten classes"),
+    ):
+        if name in counts:
+            each = counts[name]
+            typer.echo(
+                f"{name.upper()}: {each['count']} of {each['n']} {what} right, 95 % interval "
+                f"{each['low']:.2f} to {each['high']:.2f} (Wilson)."
+            )
+    if "against_reference" in found:
+        pair = found["against_reference"]
+        typer.echo(
+            f"TA against the reference: {pair['only_model']} test samples only this model gets "
+            f"right, {pair['only_reference']} only the reference: p = {pair['p']:.2g} (McNemar, "
+            f"exact); difference {pair['difference']:+.2f} points, 95 % interval "
+            f"{pair['low']:+.2f} to {pair['high']:+.2f} (paired bootstrap over test samples). This "
+            "is about these two models, and says nothing about other seeds."
+        )
 
 
 def _spread(draws: dict[str, Any] | None) -> tuple[str, ...]:

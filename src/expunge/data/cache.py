@@ -25,7 +25,7 @@ from expunge.types import Inputs, Samples
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 4
+_FORMAT = 5
 """Part of every key: raise it when the stored data, or how they are decoded, change."""
 _SAMPLES = "samples"
 """What a folder holds, and the digests of its other files; with a digest of its own."""

@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from expunge.errors import DataError, some
 from expunge.metrics import COMPARED
 
+CONVERGED = 1.0
+"""Points of RA by which Retrain may be below the model that it was retrained from, and still count
+as a reference that has converged."""
+
 
 def gap(
     metrics: Mapping[str, float | None],

@@ -11,7 +11,8 @@ import numpy as np
 
 from expunge.report.environments import made_note
 from expunge.report.results import zeros
-from expunge.report.wording import ORIGINAL, RETRAIN, level_label
+from expunge.report.wording import REFERENCES, level_label
+from expunge.statistics.claims import Claim, claim_from
 
 Shares = tuple[float, ...]
 """Per cent of samples in each bin of true-class probability."""
@@ -49,6 +50,9 @@ class Group:
     seeds: tuple[int, ...]
     metrics: Mapping[str, Summary]
     """By key of the measure; a measure that no seed has is left out."""
+    by_seed: Mapping[str, Mapping[int, float]]
+    """The values that there are, by measure and seed: metrics, `gap`, `gap.ua` and the like,
+    `gap_dense`, `rte_s`."""
     reasons: Mapping[str, str]
     """By key of the measure: why a seed has no value, if the document gives a reason."""
     draws: Mapping[str, Mapping[int, Mapping[str, Any]]]
@@ -57,6 +61,8 @@ class Group:
     """To Retrain at the same level and seed; empty without a reference."""
     gap_dense: Mapping[str, Summary]
     """To dense Retrain."""
+    gap_notes: tuple[str, ...]
+    """What to know of the gap of a seed: how its reference was trained otherwise."""
     gap_reason: str
     """Why a seed has no gap; empty if all have one."""
     rte_s: Summary | None
@@ -67,6 +73,11 @@ class Group:
     """By name of the membership attack and key of the measure."""
     confidence: Mapping[tuple[str, str], Shares]
     """By ("before" or "after", "forget", "retain" or "test"): the mean distribution."""
+
+    def mean(self, measure: str) -> float:
+        """The mean over seeds of a measure that there is."""
+        values = self.by_seed[measure].values()
+        return math.fsum(values) / len(values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,12 +93,14 @@ class Scenario:
     """By key of the measure: the title and unit that the document gives it."""
     made: str
     """Which rows were made by which environment; empty if there was only one."""
+    claims: tuple[Claim, ...]
+    """The claims about it that the recipe named beforehand."""
 
     @property
     def rows(self) -> tuple[str, ...]:
         """The references that are there, then the methods."""
         there = {method for method, _ in self.groups}
-        return (*(name for name in (RETRAIN, ORIGINAL) if name in there), *self.methods)
+        return (*(name for name in REFERENCES if name in there), *self.methods)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -125,17 +138,19 @@ def aggregate(results: Mapping[str, Any]) -> tuple[Scenario, ...]:
     for cell in results["cells"]:
         key = (cell["method"], Level(float(cell["sparsity"]), cell["pruner"]))
         cells.setdefault(cell["scenario"], {}).setdefault(key, []).append(cell)
+    claims = [claim_from(claim) for claim in results["settings"].get("claims", ())]
     return tuple(
         Scenario(
             name=name,
             levels=tuple(sorted({level for _, level in groups})),
             methods=tuple(
-                dict.fromkeys(method for method, _ in groups if method not in (RETRAIN, ORIGINAL))
+                dict.fromkeys(method for method, _ in groups if method not in REFERENCES)
             ),
             groups={
                 (method, level): _group(method, level, of) for (method, level), of in groups.items()
             },
             declared=results["metrics"],
+            claims=tuple(claim for claim in claims if claim.scenario == name),
             made=made_note([cell for of in groups.values() for cell in of], results["makers"]),
         )
         for name, groups in cells.items()
@@ -151,10 +166,14 @@ def _group(method: str, level: Level, cells: Sequence[Mapping[str, Any]]) -> Gro
         level=level,
         seeds=tuple(sorted(cell["seed"] for cell in cells)),
         metrics=_summaries([cell["metrics"] for cell in cells]),
+        by_seed=_by_seed(cells),
         reasons=_reasons([cell.get("reasons") or {} for cell in cells]),
         draws=_draws(cells),
         gap=_summaries([cell["gap"] or {} for cell in cells]),
         gap_dense=_summaries([cell.get("gap_dense") or {} for cell in cells]),
+        gap_notes=tuple(
+            dict.fromkeys(note for cell in cells if (note := cell.get("gap_note")) is not None)
+        ),
         gap_reason="; ".join(reasons),
         rte_s=summarise(cell["rte_s"] for cell in cells),
         sparsity_measured=summarise(zeros(cell) for cell in cells),
@@ -176,6 +195,20 @@ def _reasons(cells: Sequence[Mapping[str, str]]) -> dict[str, str]:
         for key, reason in cell.items():
             found.setdefault(key, {})[reason] = None
     return {key: "; ".join(reasons) for key, reasons in found.items()}
+
+
+def _by_seed(cells: Sequence[Mapping[str, Any]]) -> dict[str, dict[int, float]]:
+    found: dict[str, dict[int, float]] = {}
+    for cell in cells:
+        values = {**cell["metrics"], "rte_s": cell["rte_s"]}
+        for name in ("gap", "gap_dense"):
+            gaps = cell.get(name) or {}
+            values |= {f"{name}.{key}": value for key, value in gaps.items() if key != "avg"}
+            values[name] = gaps.get("avg")
+        for key, value in values.items():
+            if value is not None:
+                found.setdefault(key, {})[cell["seed"]] = float(value)
+    return found
 
 
 def _draws(cells: Sequence[Mapping[str, Any]]) -> dict[str, dict[int, Mapping[str, Any]]]:

@@ -23,7 +23,7 @@ from expunge.report.files import write_atomically
 from expunge.report.measures import CORE, FURTHER, GLOSSARY, Measure, further
 from expunge.report.results import check_results
 from expunge.report.summary import Findings, findings
-from expunge.report.tables import Table, further_table, main_table
+from expunge.report.tables import LOW_NOTE, Table, further_table, main_table
 from expunge.report.wording import (
     MISSING,
     flat,
@@ -121,6 +121,7 @@ def _render(
         reproduce=results["reproduce"],
         attack_header=ATTACK_HEADER,
         draws_header=DRAWS_HEADER,
+        low_note=LOW_NOTE,
         attack_measures=ATTACK_MEASURES,
         run_header=_run_header(measures, many=len(made_by) > 1),
         runs=[
@@ -172,19 +173,32 @@ def _run_row(
     gap = (cell["gap"] or {}).get("avg")
     rte = cell["rte_s"]
     level = Level(float(cell["sparsity"]), cell["pruner"])
-    values = [(cell["metrics"].get(measure.key), measure.unit) for measure in measures]
+    values = [(measure.key, cell["metrics"].get(measure.key), measure.unit) for measure in measures]
     return [
         (scenario_label(cell["scenario"]), None),
         (level.label, level.sparsity),
         (method_label(cell["method"]), None),
         (str(cell["seed"]), cell["seed"]),
-        *((MISSING if value is None else number(value, unit), value) for value, unit in values),
+        *(
+            (MISSING if value is None else number(value, unit) + _samples(cell, key), value)
+            for key, value, unit in values
+        ),
         (MISSING if gap is None else points(gap), gap),
         (MISSING if rte is None else seconds(rte), rte),
         *([] if environment is None else [(str(environment), environment)]),
         (cell["run"], None),
         (_settings(cell), None),
     ]
+
+
+def _samples(cell: Mapping[str, Any], key: str) -> str:
+    """The interval of a share of test samples; of a fixed list of samples, the count."""
+    found = (cell.get("samples") or {}).get(key)
+    if found is None:
+        return ""
+    if "low" in found:
+        return f" ({points(found['low'])} to {points(found['high'])})"
+    return f" ({found['count']} of {found['n']})"
 
 
 def _settings(cell: Mapping[str, Any]) -> str:

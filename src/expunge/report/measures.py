@@ -108,6 +108,22 @@ def measures_of(
     return tuple(known.get(key) or _declared(key, declared.get(key, {})) for key in keys)
 
 
+def measure_label(measure: str, declared: Mapping[str, Mapping[str, Any]]) -> str:
+    """What a claim's measure is called in print.
+
+    >>> measure_label("gap", {}), measure_label("gap.ua", {}), measure_label("ta", {})
+    ('mean gap', 'gap of UA', 'TA')
+    """
+    name, _, key = measure.partition(".")
+    words = {"gap": "gap", "gap_dense": "gap to dense Retrain"}
+    if name in words:
+        of = f" of {measures_of((key,), declared)[0].short}" if key else ""
+        return f"{words[name]}{of}" if key else f"mean {words[name]}"
+    if measure == "rte_s":
+        return "RTE, seconds"
+    return measures_of((measure,), declared)[0].short
+
+
 def _declared(key: str, said: Mapping[str, Any]) -> Measure:
     """A measure of another package, as the document describes it."""
     title, unit = printable(said.get("title", key)), said.get("unit", "")

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from expunge.digest import KEY, without_digest
-from expunge.errors import DataError, some
+from expunge.errors import ConfigError, DataError, some
+from expunge.statistics.claims import claim_from
 
 SCHEMA = 2
 """The version of the document; documents of version 1 are read as well."""
@@ -40,6 +41,7 @@ _CELL = {
 }
 _OPTIONAL = {
     "gap_reason": (str, None),
+    "gap_note": (str, None),
     "gap_dense": (dict, None),
     "attacks": (dict, None),
     "chosen_by": (str, None),
@@ -49,6 +51,7 @@ _OPTIONAL = {
     "failed": (str, None),
     "notes": (list, None),
     "draws": (dict, None),
+    "samples": (dict, None),
 }
 _DRAWS = {
     "n": int,
@@ -106,6 +109,7 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
     for index, maker in enumerate(results["makers"]):
         if not isinstance(maker, dict):
             raise DataError(f"{source}: maker {index}: expected an object, got {_kind(maker)}")
+    _check_claims(results["settings"], source)
     if not results["cells"]:
         raise DataError(f"{source}: cells is empty: there is nothing to report")
     seen: dict[tuple[object, ...], int] = {}
@@ -140,6 +144,18 @@ def _whole(results: object, source: str) -> object:
             f"{source} has changed since it was measured: measure it again, or take out its "
             f'"{KEY}" to report it as it is'
         ) from None
+
+
+def _check_claims(settings: Mapping[str, Any], source: str) -> None:
+    """The claims that a recipe named beforehand, where it named any."""
+    claims = settings.get("claims", [])
+    if not isinstance(claims, list):
+        raise DataError(f"{source}: settings: claims must be a list, got {_kind(claims)}")
+    for claim in claims:
+        try:
+            claim_from(claim)
+        except ConfigError as error:
+            raise DataError(f"{source}: settings: claims: {error}") from None
 
 
 def zeros(cell: Mapping[str, Any]) -> float | None:
@@ -194,6 +210,11 @@ def _check_cell(cell: object, declared: dict[str, Any], place: str) -> None:
     _check_fields(draws, dict.fromkeys(draws, dict), f"{place}: draws")
     for name, found in draws.items():
         _check_fields(found, _DRAWS, f"{place}: draws: {name}")
+    samples = cell.get("samples") or {}
+    _check_fields(samples, dict.fromkeys(samples, dict), f"{place}: samples")
+    for name, found in samples.items():
+        _check_fields(found, {"count": int, "n": int}, f"{place}: samples: {name}")
+        _check_numbers(found, (), f"{place}: samples: {name}")
     attacks = cell.get("attacks") or {}
     _check_fields(attacks, dict.fromkeys(attacks, dict), f"{place}: attacks")
     for name, found in attacks.items():

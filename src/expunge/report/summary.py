@@ -1,15 +1,26 @@
-"""What a scenario shows, in words: sentences that the numbers carry, and their limits."""
+"""What a scenario shows, in words: what its seeds can tell apart, and what they can't."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from expunge.report.aggregate import Group, Level, Scenario, Summary
-from expunge.report.tables import time_share
-from expunge.report.wording import ORIGINAL, RETRAIN, listed, method_label, percent, points
+from expunge.metrics.gap import CONVERGED
+from expunge.report.aggregate import Group, Level, Scenario
+from expunge.report.measures import measure_label
+from expunge.report.wording import (
+    ORIGINAL,
+    RETRAIN,
+    RETRAIN_AGAIN,
+    listed,
+    method_label,
+    points,
+    signed,
+)
+from expunge.statistics.claims import Claim, Side, judge
+from expunge.statistics.intervals import Interval, difference, half_width, smallest_rank_p
 
-CLEAR = 1.0
-"""Points of mean gap by which a method must beat the original model to be told from it."""
+NEAR = 1.0
+"""Points of mean gap below which the original model leaves little for a method to gain."""
 
 
 @dataclass(frozen=True)
@@ -17,151 +28,249 @@ class Findings:
     """A scenario in words."""
 
     lead: tuple[str, ...]
-    """One sentence a level: which method is closest to Retrain."""
+    """One sentence a level: the mean gaps, and which methods can't be told from the lowest."""
+    claims: tuple[str, ...]
+    """The verdict on each claim that the recipe named beforehand."""
     rest: tuple[str, ...]
-    """What sparsity did, where the original model stands, what to be careful with."""
+    """Sparsity, the original model, the references, and what to be careful with."""
 
 
 def findings(scenario: Scenario) -> Findings:
-    """Say which method is closest to Retrain, what sparsity did, and how sure that is."""
-    lead = tuple(_closest(scenario, level) for level in scenario.levels)
+    """Say what the seeds tell apart, and how much they can tell."""
+    lead = tuple(_level(scenario, level) for level in scenario.levels)
     base, *sparse = scenario.levels
-    rest = [_unsettled(scenario, level) for level in scenario.levels]
+    rest = []
     if base.sparsity == 0:
         for level in sparse:
             rest += [_sparsity(scenario, base, level), _reference(scenario, base, level)]
-    rest += [_original(scenario), _seeds(scenario)]
-    return Findings(lead, tuple(sentence for sentence in rest if sentence))
+    rest += [_not_converged(scenario), _original(scenario), _floor(scenario), _seeds(scenario)]
+    claims = tuple(_claim(scenario, claim) for claim in scenario.claims)
+    return Findings(lead, claims, tuple(sentence for sentence in rest if sentence))
 
 
-def _ranked(scenario: Scenario, level: Level) -> list[tuple[Summary, Group]]:
-    """The methods that have a mean gap at the level, closest first."""
+def lowest(groups: list[Group], measure: str) -> tuple[Group, list[tuple[Group, Interval]]]:
+    """The group with the lowest mean, and those that can be told from it, each with its interval.
+
+    The interval is of a group's measure minus the lowest, paired over seeds.
+    """
+    least = min(groups, key=lambda group: group.mean(measure))
+    told = []
+    for group in groups:
+        apart = difference(group.by_seed[measure], least.by_seed[measure])
+        if group is not least and apart is not None and not apart.holds_zero:
+            told.append((group, apart))
+    return least, told
+
+
+def not_converged(scenario: Scenario, level: Level) -> bool:
+    """Whether Retrain's RA is more than a point below the original's at the same sparsity."""
+    retrain, original = scenario.get(RETRAIN, level), scenario.get(ORIGINAL, level)
+    if not (retrain and original and "ra" in retrain.metrics and "ra" in original.metrics):
+        return False
+    return original.metrics["ra"].mean - retrain.metrics["ra"].mean > CONVERGED
+
+
+def _with_gap(scenario: Scenario, level: Level) -> list[Group]:
+    """The methods that have a mean gap at the level, in the order of the document."""
     groups = (scenario.get(method, level) for method in scenario.methods)
-    ranked = [(group.gap["avg"], group) for group in groups if group and "avg" in group.gap]
-    return sorted(ranked, key=lambda pair: pair[0].mean)
+    return [group for group in groups if group and "avg" in group.gap]
 
 
-def _closest(scenario: Scenario, level: Level) -> str:
-    ranked = _ranked(scenario, level)
-    if not ranked:
-        groups = (scenario.get(method, level) for method in scenario.methods)
-        reasons = dict.fromkeys(group.gap_reason for group in groups if group and group.gap_reason)
+def _level(scenario: Scenario, level: Level) -> str:
+    groups = _with_gap(scenario, level)
+    start = _start(level)
+    if not groups:
+        there = (scenario.get(method, level) for method in scenario.methods)
+        reasons = dict.fromkeys(group.gap_reason for group in there if group and group.gap_reason)
         why = "; ".join(reasons) or "no method was run"
-        return f"{_start(level)}: no gap to Retrain can be given ({why})."
-    gap, group = ranked[0]
-    share = time_share(scenario, group)
-    time = "" if share is None else f", in {percent(share)} of Retrain’s time"
-    if len(ranked) == 1:
-        what, then = "is the only method with a gap to Retrain", ""
-    else:
-        second, other = ranked[1]
-        what = "is closest to Retrain"
-        then = f"; {method_label(other.method)} is next at {points(second.mean)}"
+        return f"{start}: no gap to Retrain can be given ({why})."
+    values = listed([_named(group) for group in groups])
+    if len(groups) == 1 or len(scenario.seeds) == 1:
+        return f"{start}: mean gap to Retrain, in points: {values}."
+    least, told = lowest(groups, "gap")
+    gap = f"{points(least.mean('gap'))} points"
+    if not told:
+        return (
+            f"{start}: no method can be told from the one with the lowest mean gap to Retrain "
+            f"({method_label(least.method)}, {gap}). In points: {values}."
+        )
+    out = {id(group) for group, _ in told}
+    names = listed([method_label(group.method) for group in groups if id(group) not in out])
+    apart = listed([f"{method_label(group.method)} {_apart(found)}" for group, found in told])
+    if len(told) == len(groups) - 1:
+        return (
+            f"{start}: {names} has the lowest mean gap to Retrain, {gap}; all others can be told "
+            f"from it: {apart}."
+        )
     return (
-        f"{_start(level)}: {method_label(group.method)} {what}, "
-        f"{points(gap.mean)} points away on average{time}{then}."
-    )
-
-
-def _unsettled(scenario: Scenario, level: Level) -> str:
-    """Say so where the first two cannot be told apart."""
-    ranked = _ranked(scenario, level)[:2]
-    if len(ranked) < 2:
-        return ""
-    (best, first), (second, other) = ranked
-    apart = second.mean - best.mean
-    if not _within_spread(apart, best, second):
-        return ""
-    return (
-        f"{_start(level)}, the {points(apart)} points between {method_label(first.method)} and "
-        f"{method_label(other.method)} are less than the spread over seeds: their order is not "
-        "settled."
+        f"{start}: {names} cannot be told from the lowest mean gap to Retrain, {gap} "
+        f"({method_label(least.method)}). Told from it: {apart}."
     )
 
 
 def _sparsity(scenario: Scenario, dense: Level, sparse: Level) -> str:
-    changes: dict[str, list[str]] = {"helped": [], "hurt": [], "made no clear difference to": []}
-    for method in scenario.methods:
-        before, after = scenario.get(method, dense), scenario.get(method, sparse)
-        if not (before and after and "avg" in before.gap and "avg" in after.gap):
-            continue
-        old, new = before.gap["avg"], after.gap["avg"]
-        change = new.mean - old.mean
-        unclear = round(change, 2) == 0 or _within_spread(change, old, new)
-        verb = "made no clear difference to" if unclear else "helped" if change < 0 else "hurt"
-        changes[verb].append(f"{method_label(method)} ({points(old.mean)} → {points(new.mean)})")
-    clauses = [f"{verb} {listed(names)}" for verb, names in changes.items() if names]
-    if not clauses:
+    pairs = [
+        (before, after)
+        for before in _with_gap(scenario, dense)
+        for after in _with_gap(scenario, sparse)
+        if before.method == after.method
+    ]
+    if not pairs:
         return ""
-    return f"Against dense, {sparse.label} {listed(clauses)}, in mean gap."
+    if len(scenario.seeds) == 1:
+        changes = listed([_change(before, after) for before, after in pairs])
+        return f"Mean gap, dense → {sparse.label}: {changes}."
+    unclear = "not told from no change for"
+    parts: dict[str, list[str]] = {"lower for": [], "higher for": [], unclear: []}
+    for before, after in pairs:
+        found = difference(after.by_seed["gap"], before.by_seed["gap"])
+        if found is None or found.holds_zero:
+            what = unclear
+        else:
+            what = "lower for" if found.estimate < 0 else "higher for"
+        apart = "" if found is None else f", {_apart(found)}"
+        parts[what].append(f"{_change(before, after)}{apart}")
+    clauses = "; ".join(f"{what} {listed(names)}" for what, names in parts.items() if names)
+    return f"Change in mean gap from dense to {sparse.label}: {clauses}."
 
 
 def _reference(scenario: Scenario, dense: Level, sparse: Level) -> str:
-    """Whether Retrain itself got worse: a gap shrinks also when the reference comes down."""
+    """Retrain's own TA: a gap shrinks also when the reference comes down."""
     before, after = scenario.get(RETRAIN, dense), scenario.get(RETRAIN, sparse)
     if not (before and after and "ta" in before.metrics and "ta" in after.metrics):
         return ""
-    change = after.metrics["ta"].mean - before.metrics["ta"].mean
-    if abs(change) < 0.1:
-        return f"Retrain’s own TA is the same at {sparse.label} (within 0.1 points)."
-    if change > 0:
-        return f"Retrain’s own TA is {points(change)} points higher at {sparse.label} than dense."
+    found = difference(after.by_seed["ta"], before.by_seed["ta"])
     return (
-        f"Retrain’s own TA is {points(-change)} points lower at {sparse.label} than dense, so gaps "
-        "there are measured against a weaker reference."
+        f"Retrain’s own TA is {points(before.mean('ta'))} dense and {points(after.mean('ta'))} at "
+        f"{sparse.label}{'' if found is None else f': {_apart(found)}'}. Gaps there are to the "
+        "sparse one."
+    )
+
+
+def _not_converged(scenario: Scenario) -> str:
+    found = []
+    for level in scenario.levels:
+        retrain, original = scenario.get(RETRAIN, level), scenario.get(ORIGINAL, level)
+        if retrain and original and not_converged(scenario, level):
+            values = f"RA {points(retrain.mean('ra'))}, the original {points(original.mean('ra'))}"
+            found.append(f"{level.label} ({values})")
+    if not found:
+        return ""
+    return (
+        f"Caution, reference not converged: Retrain {listed(found)}. A gap there is also to what "
+        "the reference has not learnt yet."
     )
 
 
 def _original(scenario: Scenario) -> str:
-    """How far the model is from Retrain with nothing unlearned, and who is hardly closer."""
-    distances, hardly, farther, told_apart = [], [], [], False
-    for level in scenario.levels:
-        group = scenario.get(ORIGINAL, level)
-        if group is None or "avg" not in group.gap:
-            continue
-        gap = group.gap["avg"].mean
-        distances.append(f"{points(gap)} points ({level.label})")
-        for other, one in _ranked(scenario, level):
-            name = f"{method_label(one.method)} ({level.label})"
-            if other.mean >= gap:
-                farther.append(name)
-            elif gap - other.mean < CLEAR:
-                hardly.append(name)
-            else:
-                told_apart = True
-    if not distances:
+    """How far the model is from Retrain with nothing unlearned, and what can't be told from it."""
+    there = (scenario.get(ORIGINAL, level) for level in scenario.levels)
+    originals = [group for group in there if group is not None and "gap" in group.by_seed]
+    if not originals:
         return ""
+    distances = [f"{points(group.mean('gap'))} points ({group.level.label})" for group in originals]
     text = f"The original model, which forgot nothing, is {listed(distances)} from Retrain."
-    if not told_apart and scenario.methods:
-        text += (
-            f" No method comes {CLEAR:g} point closer: this scenario hardly tells unlearning from "
-            "doing nothing."
-        )
-    elif hardly:
-        verb = "comes" if len(hardly) == 1 else "come"
-        text += f" {listed(hardly)} {verb} less than {CLEAR:g} point closer to it than that."
+    near = [group.level.label for group in originals if group.mean("gap") < NEAR]
+    if near:
+        text += f" That leaves little to tell unlearning from doing nothing by ({listed(near)})."
+    alike, farther, nearer = _against(scenario, originals)
+    if alike and not (farther or nearer):
+        return f"{text} No method can be told from doing nothing by its mean gap."
+    if alike:
+        text += f" Not told from doing nothing by their mean gap: {listed(alike)}."
     if farther:
-        verb = "ends" if len(farther) == 1 else "end"
-        text += f" {listed(farther)} {verb} no closer than that."
+        text += f" Farther from Retrain than that: {listed(farther)}."
     return text
+
+
+def _against(scenario: Scenario, originals: list[Group]) -> tuple[list[str], list[str], list[str]]:
+    """The methods whose mean gap can't be told from the original's, is larger, and is smaller."""
+    alike: list[str] = []
+    farther: list[str] = []
+    nearer: list[str] = []
+    for original in originals:
+        for group in _with_gap(scenario, original.level):
+            found = difference(group.by_seed["gap"], original.by_seed["gap"])
+            if found is not None:
+                side = alike if found.holds_zero else farther if found.estimate > 0 else nearer
+                side.append(f"{method_label(group.method)} ({group.level.label})")
+    return alike, farther, nearer
+
+
+def _floor(scenario: Scenario) -> str:
+    """How far Retrain is from itself by another seed, and which methods are no farther."""
+    floors, within = [], []
+    for level in scenario.levels:
+        again = scenario.get(RETRAIN_AGAIN, level)
+        if again is None or "avg" not in again.gap:
+            continue
+        floor = again.gap["avg"].mean
+        floors.append(f"{points(floor)} points ({level.label})")
+        within += [
+            f"{method_label(group.method)} ({level.label})"
+            for group in _with_gap(scenario, level)
+            if group.gap["avg"].mean <= floor
+        ]
+    if not floors:
+        return ""
+    return (
+        f"Retrain by another seed is {listed(floors)} from Retrain: a smaller gap means nothing. "
+        f"Within that: {listed(within) or 'no method'}."
+    )
+
+
+def _claim(scenario: Scenario, claim: Claim) -> str:
+    judged = judge(claim, *(_of(scenario, side, claim) for side in (claim.first, claim.second)))
+    unit = measure_label(claim.measure, scenario.declared)
+    stated = f"stated beforehand: {claim.direction} by at least {claim.effect:g}"
+    what = f"Claim “{claim.name}”: {judged.verdict}."
+    sides = f"{_side(claim.first)} minus {_side(claim.second)}, {unit}"
+    if judged.interval is None:
+        return f"{what} {sides}: fewer than two seeds have both; {stated}."
+    return f"{what} {sides}: {_apart(judged.interval)}, n = {judged.interval.n}; {stated}."
+
+
+def _of(scenario: Scenario, side: Side, claim: Claim) -> dict[int, float]:
+    group = scenario.get(side.method, Level(side.sparsity, side.pruner))
+    return {} if group is None else dict(group.by_seed.get(claim.measure, {}))
+
+
+def _side(side: Side) -> str:
+    return f"{method_label(side.method)} {Level(side.sparsity, side.pruner).label}"
 
 
 def _seeds(scenario: Scenario) -> str:
     n = len(scenario.seeds)
     if n == 1:
         return (
-            "Caution, n = 1: there is one seed, so no spread is known, and differences between "
-            "methods may be chance."
+            "Caution, n = 1: one seed. No difference can be told from chance, neither between "
+            "methods nor between levels of sparsity; these are only values."
         )
     counts = {len(group.seeds) for group in scenario.groups.values()}
+    text = f"Every number is the mean of n = {n} seeds."
     if len(counts) > 1:
-        return f"Seeds: {min(counts)} to {n}, not the same number for every method."
-    return f"Every number is the mean of n = {n} seeds."
+        text = f"Seeds: {min(counts)} to {n}, not the same number for every method."
+    return (
+        f"{text} Intervals are at 95 %, paired by seed: at n = {n} they reach "
+        f"{half_width(n):.2f} standard deviations of the differences to each side, and no rank "
+        f"test can go below p = {smallest_rank_p(n):.2g}. They are not corrected for their number: "
+        f"{'all but the claims' if scenario.claims else 'with no claim named beforehand, all this'}"
+        " is descriptive."
+    )
 
 
-def _within_spread(difference: float, one: Summary, other: Summary) -> bool:
-    spreads = [summary.std for summary in (one, other) if summary.std is not None]
-    return bool(spreads) and abs(difference) <= max(spreads)
+def _named(group: Group) -> str:
+    return f"{method_label(group.method)} {points(group.mean('gap'))}"
+
+
+def _change(before: Group, after: Group) -> str:
+    return (
+        f"{method_label(before.method)} {points(before.mean('gap'))} → {points(after.mean('gap'))}"
+    )
+
+
+def _apart(found: Interval) -> str:
+    return f"{signed(found.estimate)} ({signed(found.low)} to {signed(found.high)})"
 
 
 def _start(level: Level) -> str:

@@ -19,9 +19,11 @@ from expunge.report.measures import (
     further,
 )
 from expunge.report.results import check_results
+from expunge.report.summary import findings, lowest, not_converged
 from expunge.report.wording import (
     MISSING,
     ORIGINAL,
+    REFERENCES,
     RETRAIN,
     method_label,
     number,
@@ -29,6 +31,20 @@ from expunge.report.wording import (
     points,
     scenario_label,
     seconds,
+)
+
+LOW_NOTE = (
+    "Highlighted: gaps that cannot be told from the smallest of their column, where others can "
+    "(paired 95 % intervals over seeds hold 0)."
+)
+"""What bold or highlighted entries are."""
+
+NOT_CONVERGED = "‡"
+"""The mark of a Retrain that has not learnt what it retains."""
+
+NOT_CONVERGED_NOTE = (
+    f"{NOT_CONVERGED} Reference not converged: Retrain’s RA is more than a point below the "
+    "original’s at the same sparsity. A gap there is also to what it has not learnt yet."
 )
 
 
@@ -41,13 +57,13 @@ class Entry:
     beside: str = ""
     """What is printed under it: the gap, or the share of Retrain's time."""
     sort: float | None = None
-    """What sorting goes by: the gap where there is one, so that the closest comes first."""
+    """What sorting goes by: the gap where there is one, so that the smallest comes first."""
     mark: str = ""
     """A sign that the legend under the table explains."""
     note: int | None = None
     """Number of the note that says why something is missing, from 1."""
-    best: bool = False
-    """The smallest gap of its column."""
+    low: bool = False
+    """Whether its gap can't be told from the smallest of its column, where others can."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,19 +145,19 @@ def _unmeasured(scenario: Scenario) -> list[str]:
 
 def _table(scenario: Scenario, measures: tuple[Measure, ...]) -> Table:
     notes = _Notes()
-    best = {
-        (measure, level): _smallest_gap(scenario, measure, level)
+    low = {
+        (measure, level): _lowest(scenario, measure, level)
         for measure in (*CORE, AVG_GAP)
         for level in scenario.levels
     }
     rows = []
     for method in scenario.rows:
         entries = tuple(
-            _entry(scenario, method, measure, level, best.get((measure, level)), notes)
+            _entry(scenario, method, measure, level, low.get((measure, level), frozenset()), notes)
             for measure in measures
             for level in scenario.levels
         )
-        reference = method in (RETRAIN, ORIGINAL)
+        reference = method in REFERENCES
         rows.append(
             Row(method=method, label=method_label(method), reference=reference, entries=entries)
         )
@@ -159,16 +175,30 @@ def _legend(
     scenario: Scenario, measures: Sequence[Measure], rows: Sequence[Row]
 ) -> tuple[str, ...]:
     marks = {mark for row in rows for entry in row.entries for mark in entry.mark}
-    notes = (DISAGREE_NOTE if DISAGREE in marks else "", one_draw_note(scenario, measures))
+    notes = (
+        DISAGREE_NOTE if DISAGREE in marks else "",
+        NOT_CONVERGED_NOTE if NOT_CONVERGED in marks else "",
+        one_draw_note(scenario, measures),
+        *dict.fromkeys(
+            _sentence(note) for group in scenario.groups.values() for note in group.gap_notes
+        ),
+    )
     return tuple(note for note in notes if note)
 
 
-def _smallest_gap(scenario: Scenario, measure: Measure, level: Level) -> float | None:
-    """Rounded as printed, so that two methods that look equal are both marked; None below two."""
-    groups = (scenario.get(method, level) for method in scenario.methods)
-    found = (group.gap.get(measure.key) for group in groups if group is not None)
-    gaps = [round(gap.mean, 2) for gap in found if gap is not None]
-    return min(gaps) if len(gaps) > 1 else None
+def _lowest(scenario: Scenario, measure: Measure, level: Level) -> frozenset[str]:
+    """The methods whose gap can't be told from the smallest; empty where no other can be."""
+    key = "gap" if measure is AVG_GAP else f"gap.{measure.key}"
+    there = (scenario.get(method, level) for method in scenario.methods)
+    groups = [group for group in there if group is not None and key in group.by_seed]
+    if len(groups) < 2:
+        return frozenset()
+    told = {group.method for group, _ in lowest(groups, key)[1]}
+    return (
+        frozenset(group.method for group in groups if group.method not in told)
+        if told
+        else frozenset()
+    )
 
 
 def _entry(
@@ -176,7 +206,7 @@ def _entry(
     method: str,
     measure: Measure,
     level: Level,
-    best: float | None,
+    low: frozenset[str],
     notes: _Notes,
 ) -> Entry:
     group = scenario.get(method, level)
@@ -187,21 +217,25 @@ def _entry(
     if measure is SPARSITY:
         return _sparsity_entry(group, notes)
     if measure in (AVG_GAP, AVG_GAP_DENSE):
-        return _mean_gap_entry(group, measure, best, notes)
-    return _value_entry(group, measure, best, notes)
+        return _mean_gap_entry(group, measure, low, notes)
+    return _value_entry(scenario, group, measure, low, notes)
 
 
 def _missing(notes: _Notes, reason: str) -> Entry:
     return Entry(text=MISSING, note=notes.number(reason))
 
 
-def _value_entry(group: Group, measure: Measure, best: float | None, notes: _Notes) -> Entry:
+def _value_entry(
+    scenario: Scenario, group: Group, measure: Measure, low: frozenset[str], notes: _Notes
+) -> Entry:
     value, gap = group.metrics.get(measure.key), group.gap.get(measure.key)
     if value is None:
         reason = group.reasons.get(measure.key, "there is no value for this row")
         return _missing(notes, f"{measure.short}: {_ended(reason)}")
     text = spread(value, measure.unit)
     mark = DISAGREE if disagreeing(group, measure.key) else ""
+    if group.method == RETRAIN and measure.key == "ra" and not_converged(scenario, group.level):
+        mark += NOT_CONVERGED
     if group.method == RETRAIN:
         return Entry(text=text, mark=mark, sort=0.0)
     if gap is None:
@@ -211,19 +245,18 @@ def _value_entry(group: Group, measure: Measure, best: float | None, notes: _Not
         mark=mark,
         beside=points(gap.mean),
         sort=gap.mean,
-        best=group.method != ORIGINAL and round(gap.mean, 2) == best,
+        low=group.method in low,
     )
 
 
-def _mean_gap_entry(group: Group, measure: Measure, best: float | None, notes: _Notes) -> Entry:
+def _mean_gap_entry(group: Group, measure: Measure, low: frozenset[str], notes: _Notes) -> Entry:
     if measure is AVG_GAP and group.method == RETRAIN:
         return Entry(text="0", sort=0.0)
     gap = (group.gap if measure is AVG_GAP else group.gap_dense).get("avg")
     if gap is None:
         reason = group.gap_reason or "There is no dense Retrain of this seed."
         return _missing(notes, _sentence(reason))
-    chosen = group.method != ORIGINAL and round(gap.mean, 2) == best
-    return Entry(text=spread(gap), sort=gap.mean, best=chosen)
+    return Entry(text=spread(gap), sort=gap.mean, low=group.method in low)
 
 
 def _sparsity_entry(group: Group, notes: _Notes) -> Entry:
@@ -305,7 +338,7 @@ def _without(level: Level, header: Sequence[str]) -> list[str]:
 
 
 def to_markdown(results: Mapping[str, Any]) -> str:
-    """The main table of every scenario in Markdown; best gaps are bold.
+    """The main table of every scenario in Markdown; the lowest gaps are bold.
 
     Raises:
         DataError: the document does not fit the schema.
@@ -336,7 +369,10 @@ def _as_text(scenario: Scenario, bold: str = "", escape: bool = False) -> TextTa
         else "One seed: no spread can be given. In brackets: gap to Retrain at the same sparsity; "
         "for times, the share of Retrain's."
     )
+    if bold and any(entry.low for row in table.rows for entry in row.entries):
+        notes.append(LOW_NOTE.replace("Highlighted", "Bold"))
     notes += table.legend
+    notes += findings(scenario).claims
     if table.made:
         notes.append(table.made)
     return TextTable(
@@ -356,7 +392,7 @@ def _entry_text(entry: Entry, bold: str) -> str:
         return f"{text} ({entry.note})"
     if entry.beside:
         text += f" ({entry.beside})"
-    return f"{bold}{text}{bold}" if entry.best else text
+    return f"{bold}{text}{bold}" if entry.low else text
 
 
 def _as_markdown(table: TextTable) -> str:

@@ -11,6 +11,12 @@ RETRAIN = "retrain"
 ORIGINAL = "original"
 """The model before anything is unlearned."""
 
+RETRAIN_AGAIN = "retrain_again"
+"""Retrain by another seed, whose gap is a floor for all gaps."""
+
+REFERENCES = (RETRAIN, RETRAIN_AGAIN, ORIGINAL)
+"""What methods are compared with, in the order of tables."""
+
 MISSING = "—"
 """What stands where there is no number."""
 
@@ -23,6 +29,8 @@ def method_label(method: str) -> str:
     """
     if method in (RETRAIN, ORIGINAL):
         return method.capitalize()
+    if method == RETRAIN_AGAIN:
+        return "Retrain, another seed"
     label = printable(method).replace("_", "-")
     if label.startswith(("l1-", "l2-")):
         return "ℓ" + label[1:]
@@ -76,6 +84,16 @@ def points(value: float) -> str:
     """
     # Adding zero turns -0.0 into 0.0.
     return f"{round(value, 2) + 0.0:.2f}"
+
+
+def signed(value: float) -> str:
+    """A difference in points, with its sign.
+
+    >>> signed(6.919), signed(-0.5), signed(0.0)
+    ('+6.92', '−0.50', '0.00')
+    """
+    text = points(abs(value))
+    return text if float(text) == 0 else f"{'+' if value > 0 else '−'}{text}"
 
 
 def number(value: float, unit: str) -> str:

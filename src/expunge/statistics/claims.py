@@ -93,4 +93,4 @@ def claim_from(document: Mapping[str, Any]) -> Claim:
         sides = {name: Side(**document[name]) for name in ("first", "second")}
         return Claim(**{**document, **sides})
     except (TypeError, KeyError, ValueError) as error:
-        raise ConfigError(f"expected a claim, got {dict(document)!r}: {error}") from None
+        raise ConfigError(f"expected a claim, got {document!r}: {error}") from None

@@ -20,10 +20,13 @@ from expunge.graph.kinds.unlearn import add_unlearn
 from expunge.metrics import all_metrics, get_metric
 from expunge.metrics.gap import gap
 from expunge.runs import Store, checked, read_object
+from expunge.studies.counts import counts_of
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
 
 REFERENCE = "retrain"
+REFERENCE_AGAIN = "retrain_again"
+"""Retrain by another seed: its gap is the floor below which a gap means nothing."""
 ORIGINAL = "original"
 NOT_COMPARED = "none of the metrics that a gap is over was asked for"
 NO_REFERENCE = "the grid has no retrain at this sparsity to compare with"
@@ -51,6 +54,8 @@ class Cell:
     model_id: str
     measures: Mapping[str, str] = field(default_factory=dict)
     """By metric: the node that measures it."""
+    gap_note: str | None = None
+    """What to know of its gap: how its reference is trained otherwise."""
 
 
 def plan_data(graph: Graph, experiment: Experiment, cache: Path | None) -> tuple[str, Facts]:
@@ -125,6 +130,11 @@ def _cells_of_base(
         name: add_unlearn(graph, base.model_id, forget, name, config, together)
         for name, config in configs.items()
     }
+    if experiment.retrain_again:
+        configs[REFERENCE_AGAIN] = configs[REFERENCE]
+        models[REFERENCE_AGAIN] = add_unlearn(
+            graph, base.model_id, forget, REFERENCE, configs[REFERENCE], together, another_seed=True
+        )
     for method, model_id in {ORIGINAL: base.model_id, **models}.items():
         yield Cell(
             scenario=scenario,
@@ -132,8 +142,11 @@ def _cells_of_base(
             method=method,
             seed=seed,
             config=to_mapping(configs[method]) if method in configs else {},
-            chosen_by=experiment.chosen_by(method, scenario) if method in configs else None,
+            chosen_by=(
+                experiment.chosen_by(method, scenario) if method in experiment.methods else None
+            ),
             model_id=model_id,
+            gap_note=_trained_otherwise(experiment, scenario),
             measures={
                 metric: add_measure(
                     graph, metric, model_id, base.model_id, forget, models.get(REFERENCE), together
@@ -141,6 +154,20 @@ def _cells_of_base(
                 for metric in experiment.metrics
             },
         )
+
+
+def _trained_otherwise(experiment: Experiment, scenario: str) -> str | None:
+    """How Retrain is trained otherwise than the original models; None if it is not."""
+    if REFERENCE not in experiment.methods:
+        return None
+    own = experiment.training.epochs
+    epochs = experiment.method_config(REFERENCE, scenario).epochs or own
+    if epochs == own:
+        return None
+    return (
+        f"Retrain is trained for {epochs} epoch{'s' * (epochs > 1)}, the original for {own}: a gap "
+        "is also to what that changes"
+    )
 
 
 def collect_cells(store: Store, cells: list[Cell], makers: Makers) -> list[dict[str, Any]]:
@@ -199,9 +226,11 @@ def _row(store: Store, cell: Cell, makers: Makers) -> dict[str, Any]:
         "config": dict(cell.config),
         "chosen_by": cell.chosen_by,
         **read_measures(store, cell.measures),
+        "samples": counts_of(store, cell.measures),
         "rte_s": record["seconds"] if cell.method != ORIGINAL else None,
         "failed": failure(store, cell.measures),
         "notes": record.get("notes", []),
+        "gap_note": cell.gap_note,
         "run": cell.model_id,
         "made_by": makers.of(folder),
     }

@@ -16,6 +16,8 @@ from expunge.models.trainings import training_for
 from expunge.scenarios import parse
 from expunge.settings import Training
 from expunge.sparsity import get_pruner
+from expunge.statistics.claims import Claim
+from expunge.studies.claims import check_claims, parse_claims
 
 CHOSEN_BY = "chosen_by"
 
@@ -46,6 +48,12 @@ class Experiment:
     supports it. Evaluation is in float32."""
     metrics: tuple[str, ...] = DEFAULT_METRICS
     """What to measure: see `expunge metrics`."""
+    retrain_again: bool = False
+    """Also retrain by another seed: its gap to Retrain is the floor below which a gap means
+    nothing."""
+    claims: tuple[Claim, ...] = ()
+    """Contrasts that are named before anything is measured, each with the smallest effect that is
+    worth a claim; all else in the report is descriptive."""
 
     def __post_init__(self) -> None:
         for name, values in (("scenarios", self.scenarios), ("seeds", self.seeds)):
@@ -64,6 +72,11 @@ class Experiment:
             self.pruner_configs(pruner)
         for metric in self.metrics:
             get_metric(metric)
+        if not isinstance(self.retrain_again, bool):
+            raise ConfigError(f"retrain_again must be true or false, got {self.retrain_again!r}")
+        if self.retrain_again and "retrain" not in self.methods:
+            raise ConfigError("retrain_again needs Retrain itself: add [methods.retrain]")
+        check_claims(self)
 
     def method_config(self, name: str, scenario: str) -> Any:
         """The settings of method `name` in `scenario`.
@@ -162,6 +175,7 @@ def parse_experiment(text: str, where: str) -> Experiment:
 
 
 def _experiment(tables: dict[str, Any], where: str) -> Experiment:
+    tables["claims"] = parse_claims(tables.get("claims", []), where)
     for name in ("scenarios", "seeds", "metrics"):
         if name in tables:
             if not isinstance(tables[name], list):

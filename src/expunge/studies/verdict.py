@@ -9,11 +9,14 @@ from typing import Any
 from expunge.errors import ConfigError
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.forget import add_forget
-from expunge.graph.kinds.measure import add_measure
+from expunge.graph.kinds.measure import add_measure, load_measured
+from expunge.graph.kinds.predict import add_predict
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.runtime import read_facts
 from expunge.metrics import DEFAULT_METRICS
 from expunge.runs import Store
+from expunge.studies.counts import against, counts_of
+from expunge.studies.doubts import doubts, not_converged
 from expunge.studies.grid import gap_to, read_measures
 from expunge.studies.made import Makers
 
@@ -30,6 +33,10 @@ class Verdict:
     reference: Mapping[str, str] | None
     """The same for the retrained model; None if none was given."""
     reference_base: str | None
+    reference_base_ra: str | None = None
+    """The node that measures RA of the model that the reference was retrained from."""
+    doubts: tuple[str, ...] = ()
+    """How the reference may have been made otherwise than the model."""
 
 
 def plan_verdict(
@@ -74,6 +81,14 @@ def plan_verdict(
             for metric in metrics
         }
 
+    before = None
+    doubted: list[str] = []
+    if reference_id is not None and other_base is not None:
+        doubted = doubts(graph, run_id, reference_id)
+        if "ra" in metrics:
+            # The data may lack what the reference has forgotten.
+            add_predict(graph, other_base, "train", gone=(*gone, *_forgotten(graph, reference_id)))
+            before = add_measure(graph, "ra", other_base, other_base, forget_id)
     return Verdict(
         run_id=run_id,
         base_id=base_id,
@@ -81,13 +96,21 @@ def plan_verdict(
         measures=measured(run_id),
         reference=None if reference_id is None else measured(reference_id),
         reference_base=other_base,
+        reference_base_ra=before,
+        doubts=tuple(doubted),
     )
 
 
-def collect_verdict(store: Store, verdict: Verdict) -> dict[str, Any]:
-    """The measured values, and the gap to the reference if given.
+def _forgotten(graph: Graph, run_id: str) -> tuple[str, ...]:
+    return forgotten_by(graph.store.path(run_id))
 
-    A `gap_note` tells if the reference descends from another model.
+
+def collect_verdict(store: Store, verdict: Verdict) -> dict[str, Any]:
+    """The measured values, what they count, and the gap to the reference if given.
+
+    `samples` holds counts and intervals of single models, `against_reference` the difference of the
+    two models' TA on the same test samples. A `gap_note` tells how the reference may have been made
+    otherwise, and whether it has converged.
     """
     found = read_measures(store, verdict.measures)
     makers = Makers()
@@ -96,6 +119,7 @@ def collect_verdict(store: Store, verdict: Verdict) -> dict[str, Any]:
         "run": verdict.run_id,
         "scenario": verdict.scenario,
         **found,
+        "samples": counts_of(store, verdict.measures),
         "made_by": makers.listed[0],
         "gap": None,
         "gap_reason": "no retrained model was given: pass --reference",
@@ -103,12 +127,27 @@ def collect_verdict(store: Store, verdict: Verdict) -> dict[str, Any]:
     if verdict.reference is not None:
         reference = read_measures(store, verdict.reference)
         result["gap"], result["gap_reason"] = gap_to(reference, found)
-        if verdict.reference_base != verdict.base_id:
-            result["gap_note"] = (
-                f"the reference was retrained from {verdict.reference_base}, the model unlearned "
-                f"from {verdict.base_id}: the gap may not be at the same sparsity"
-            )
+        if "ta" in verdict.measures:
+            pair = verdict.measures["ta"], verdict.reference["ta"]
+            result["against_reference"] = against(store, *pair)
+        if notes := _notes(store, verdict, reference["metrics"].get("ra")):
+            result["gap_note"] = "; ".join(notes)
     return result
+
+
+def _notes(store: Store, verdict: Verdict, reference_ra: float | None) -> list[str]:
+    """What to know of the gap."""
+    notes = []
+    if verdict.reference_base != verdict.base_id:
+        notes.append(
+            f"the reference was retrained from {verdict.reference_base}, the model unlearned "
+            f"from {verdict.base_id}: the gap may not be at the same sparsity"
+        )
+    notes += verdict.doubts
+    if verdict.reference_base_ra is not None:
+        before = load_measured(store.path(verdict.reference_base_ra))["value"]
+        notes += [note for note in [not_converged(reference_ra, before)] if note]
+    return notes
 
 
 def _check_reference(graph: Graph, reference_id: str, forget_id: str, scenario: str) -> None:

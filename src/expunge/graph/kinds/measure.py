@@ -116,7 +116,7 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
     if rows is not None:
         ids = runtime.facts(inputs["data"]).train.ids
         there = [ids[row] for row in rows]
-        forget, retain = _flags(there, chosen["ids"], inputs["model"])
+        forget, retain = divided(there, chosen["ids"], inputs["model"])
         if gone := len(chosen["ids"]) - int(forget.sum()):
             total = len(chosen["ids"])
             missing["forget"] = f"{gone} of {total} samples to forget are no longer in the data"
@@ -175,8 +175,11 @@ def _common_rows(arrays: dict[str, dict[str, Any]]) -> list[int] | None:
     return sorted(rows)
 
 
-def _flags(there: list[str], chosen: Collection[str], model: Path) -> tuple[Flags, Flags]:
-    """Which training samples to forget, and which to retain."""
+def divided(there: list[str], chosen: Collection[str], model: Path) -> tuple[Flags, Flags]:
+    """Flags of the training samples `there` to forget, those `chosen`, and of those to retain.
+
+    A sample that the model or an ancestor of it has forgotten is not retained.
+    """
     import numpy as np
 
     now = set(chosen)

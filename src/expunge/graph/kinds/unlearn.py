@@ -32,8 +32,12 @@ def add_unlearn(
     method: str,
     config: Any,
     together: Together | None = None,
+    *,
+    another_seed: bool = False,
 ) -> str:
     """The model `model_id` after `method` has unlearned the forget set `forget_id`.
+
+    With `another_seed`, all that the method draws is drawn by a seed of its own.
 
     Raises:
         ConfigError: `model_id` is not a model, or no method has this name.
@@ -47,6 +51,8 @@ def add_unlearn(
         "threads": graph.node(origin).params["threads"],
         **(together or Together()).params(),
     }
+    if another_seed:
+        params["another_seed"] = True
     parents = {
         "model": model_id,
         "data": graph.data_of(model_id),
@@ -57,7 +63,8 @@ def add_unlearn(
     if model.kind == "prune":
         what = f"{model.params['config']['sparsity']:.0%} {model.params['pruner']}"
     scenario = graph.node(forget_id).where["scenario"]
-    label = f"unlearn {scenario} by {method}, {what}, seed {graph.seed_of(model_id)}"
+    seed = f"seed {graph.seed_of(model_id)}{', another' if another_seed else ''}"
+    label = f"unlearn {scenario} by {method}, {what}, {seed}"
     return graph.add("unlearn", params, parents, label=label)
 
 
@@ -84,7 +91,8 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     )
     method = get_method(node.params["method"])
     config: Any = from_mapping(method.config, node.params["config"], method.name)
-    seed = derive_seed(origin_seed(inputs), "unlearn")
+    purpose = "unlearn again" if node.params.get("another_seed") else "unlearn"
+    seed = derive_seed(origin_seed(inputs), purpose)
     context = replace(context_for(runtime, inputs["origin"], spec, seed), mask=mask)
     context = replace(context, compiled=node.params.get("compiled", False))
     try:
