@@ -60,8 +60,8 @@ def cells(folder, first):
 def test_the_grid_ends_and_says_how_many_cells_failed(first):
     assert first.exit_code == 1, first.output
     assert "5 of 8 cells hold no numbers" in first.output
-    assert "failed: ft in class:3, dense, seed 0: unlearn-" in first.output
-    assert "failed: original in class:3, 100% omp, seed 0: prune-" in first.output
+    assert "failed: ft in class:3, dense, seed 0: diverged: unlearn-" in first.output
+    assert "failed: original in class:3, 100% omp, seed 0: no sparse model: prune-" in first.output
 
 
 def test_failed_cells_have_a_reason_and_the_others_have_numbers(cells):

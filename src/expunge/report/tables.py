@@ -183,6 +183,9 @@ def _missing(notes: _Notes, reason: str) -> Entry:
 
 def _value_entry(group: Group, measure: Measure, best: float | None, notes: _Notes) -> Entry:
     value, gap = group.metrics.get(measure.key), group.gap.get(measure.key)
+    if value is None and len(group.reasons) > 1 and len(set(group.reasons.values())) == 1:
+        # One reason for everything, such as a model that diverged, is one note.
+        return _missing(notes, _sentence(next(iter(group.reasons.values()))))
     if value is None:
         reason = group.reasons.get(measure.key, "there is no value for this row")
         return _missing(notes, f"{measure.short}: {_ended(reason)}")

@@ -130,7 +130,7 @@ def _diverged(made: Node, samples: str) -> str:
         what, milder = method.name, method.milder
     else:
         what, milder = made.kind, "lower the learning rate of the training"
-    return f"{made.id} diverged ({what}: the outputs for {samples} are not finite: {milder})"
+    return f"diverged: {made.id} ({what}: the outputs for {samples} are not finite: {milder})"
 
 
 KIND = Kind(name="predict", version=1, run=run, minor=True)
