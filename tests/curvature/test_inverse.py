@@ -8,7 +8,14 @@ from tests.oracles import curvature as oracle
 from expunge.curvature import gram
 from expunge.curvature.coordinates import Coordinates
 from expunge.curvature.gram import gram_matrix
-from expunge.curvature.inverse import conjugate_gradient, rank_one, woodbury, woodfisher
+from expunge.curvature.inverse import (
+    conjugate_gradient,
+    largest_eigenvalue,
+    power_iteration,
+    rank_one,
+    woodbury,
+    woodfisher,
+)
 from expunge.curvature.products import (
     curvature_product,
     gradient_products,
@@ -147,3 +154,17 @@ def test_what_is_singular_is_named():
         woodfisher(negative, negative[0], 0.1)
     with pytest.raises(DivergedError, match=r"curvature .* raise damping"):
         conjugate_gradient(lambda v: -v, negative[0], 0.1, 5, 1e-6)
+    with pytest.raises(DivergedError, match="products of 3 gradients are not finite"):
+        largest_eigenvalue(negative / 0)
+    with pytest.raises(DivergedError, match="products with the curvature are not finite"):
+        power_iteration(lambda v: v / 0, negative[0], 3)
+
+
+def test_the_largest_eigenvalue(rows, vector):
+    exact = float(torch.linalg.eigvalsh(oracle.empirical_fisher(rows))[-1])
+    assert largest_eigenvalue(rows @ rows.T) == pytest.approx(exact)
+    dense = oracle.empirical_fisher(rows)
+    assert power_iteration(lambda v: dense @ v, vector, 200) == pytest.approx(exact)
+    assert 0.5 * exact < power_iteration(lambda v: dense @ v, vector, 10) <= exact * (1 + 1e-9)
+    assert power_iteration(lambda v: dense @ v, 0 * vector, 10) == 0
+    assert power_iteration(lambda v: 0 * v, vector, 10) == 0

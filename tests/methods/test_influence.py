@@ -12,7 +12,9 @@ from expunge.errors import ConfigError, DivergedError, ModelError
 from expunge.methods.influence import InfluenceConfig, influence_unlearning
 from expunge.scenarios import at_random, by_class, make_split
 
-SETTINGS = {"alpha": 2.5, "damping": 0.05, "batch_size": 7, "samples": 20}
+SETTINGS = {
+    "alpha": 2.5, "damping": 0.05, "relative_damping": 0.0, "batch_size": 7, "samples": 20
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -88,6 +90,58 @@ def test_solvers_are_the_dense_inverse(model, samples, split, treated, settings)
     assert_same(ours, expected(model, samples, split, context, kept, solve), model)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"solver": "woodbury"},
+        {"solver": "woodfisher"},
+        {"solver": "cg", "curvature": "fisher", "iterations": 300, "tolerance": 1e-12},
+    ],
+)
+@pytest.mark.parametrize("relative", [0.3, 1e-9])
+def test_damping_is_relative_to_the_largest_eigenvalue(
+    model, samples, split, context, settings, relative
+):
+    config = InfluenceConfig(**SETTINGS | settings | {"relative_damping": relative})
+    ours = influence_unlearning(model, split, config, context)
+    kept = torch.ones(sum(p.numel() for p in model.parameters()))
+    damping = []
+
+    def solve(rows, v, _):
+        dense = oracle.empirical_fisher(rows)
+        damping.append(max(0.05, relative * float(torch.linalg.eigvalsh(dense)[-1])))
+        return oracle.solve(dense, v, damping[0])
+
+    weights = expected(model, samples, split, context, kept, solve)
+    assert (damping[0] > 0.05) == (relative == 0.3)
+    found = torch.cat([p.detach().flatten() for p in ours.parameters()])
+    start = torch.cat([p.detach().flatten() for p in model.parameters()])
+    # Power iterations come close to the eigenvalue from below.
+    tolerance = 0.02 if settings["solver"] == "cg" else 1e-6
+    assert float((found - weights).norm() / (weights - start).norm()) < tolerance
+
+
+def test_defaults_do_not_destroy_a_network_with_steep_gradients(split, samples, context):
+    """The outputs a hundred times as large, as after too few steps with too high a rate."""
+    model = small_network(2)
+    with torch.no_grad():
+        model.head.weight.mul_(100)
+    pixels = next(iter(samples.inputs.batches([split.retain]))).float() / 255
+    config = InfluenceConfig(samples=20)
+    absolute = replace(config, relative_damping=0.0)
+    with torch.no_grad():
+        before, safe, destroyed = (
+            float(F.cross_entropy(each.eval()(pixels), samples.labels[split.retain]))
+            for each in (
+                model,
+                influence_unlearning(model, split, config, context),
+                influence_unlearning(model, split, absolute, context),
+            )
+        )
+    assert safe < 1.5 * before
+    assert destroyed > 1.5 * before
+
+
 def test_conjugate_gradients_with_gauss_newton(model, samples, split, treated):
     context, kept = treated
     config = InfluenceConfig(**SETTINGS, solver="cg", iterations=300, tolerance=1e-12)
@@ -145,10 +199,13 @@ def test_what_cannot_be_is_refused(model, split, context):
         InfluenceConfig(damping=0)
     with pytest.raises(ConfigError, match="damping"):
         InfluenceConfig(damping=-1)
+    with pytest.raises(ConfigError, match="relative_damping"):
+        InfluenceConfig(relative_damping=-1)
     with pytest.raises(ConfigError, match="solver must be one of woodbury"):
         InfluenceConfig(solver="lu")
-    with pytest.raises(DivergedError, match=r"alpha=1e\+308 .* lower alpha or raise damping"):
-        influence_unlearning(model, split, InfluenceConfig(alpha=1e308, damping=1e-9), context)
+    config = InfluenceConfig(alpha=1e308, damping=1e-9, relative_damping=0)
+    with pytest.raises(DivergedError, match=r"alpha=1e\+308, .* lower alpha or raise one"):
+        influence_unlearning(model, split, config, context)
     for p in model.parameters():
         p.requires_grad_(False)
     with pytest.raises(ModelError, match="no weight to change"):

@@ -7,12 +7,49 @@ H⁻¹v = (v − Gᵀc) / λ, where Gᵀc = Σ c_i g_i is one ordinary backward 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from expunge.errors import DivergedError
+
+
+def largest_eigenvalue(gram: Tensor) -> float:
+    """The largest eigenvalue of (1/M) Σ g_i g_iᵀ, which is that of K / M for K `(M, M)`, float64.
+
+    Raises:
+        DivergedError: an entry of K is not finite.
+    """
+    if not bool(torch.isfinite(gram).all()):
+        raise DivergedError(
+            f"the products of {len(gram)} gradients are not finite: the model has diverged"
+        )
+    return float(torch.linalg.eigvalsh(gram)[-1]) / len(gram)
+
+
+def power_iteration(product: Callable[[Tensor], Tensor], start: Tensor, iterations: int) -> float:
+    """The largest eigenvalue of the symmetric positive C of `product`, from below.
+
+    It is the Rayleigh quotient after `iterations` products, which start from `start` (Golub & Van
+    Loan 2013, section 8.2.1); 0 if `start` is zero or C maps it to zero.
+
+    Raises:
+        DivergedError: a product is not finite.
+    """
+    direction, found = start, 0.0
+    for _ in range(iterations):
+        size = direction.norm()
+        if not bool(size > 0):
+            break
+        direction = direction / size
+        image = product(direction)
+        found = float(direction.dot(image))
+        if not math.isfinite(found):
+            raise DivergedError("products with the curvature are not finite: the model diverged")
+        direction = image
+    return found
 
 
 def woodbury(gram: Tensor, products: Tensor, damping: float) -> Tensor:

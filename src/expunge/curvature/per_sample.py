@@ -244,10 +244,10 @@ def one_by_one(
     for row, directions in enumerate(cotangents):
         alone = map_batch(itemgetter(slice(row, row + 1)), batch)
         with torch.enable_grad():
-            logits = call_with(model, leaves, alone)
+            outputs = call_with(model, leaves, alone)[0]
         gradients = [
             torch.autograd.grad(
-                logits[0],
+                outputs,
                 list(chosen.values()),
                 direction,
                 retain_graph=True,

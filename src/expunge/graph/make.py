@@ -51,7 +51,7 @@ def _make(store: Store, node: Node, runtime: Runtime, folder: Path) -> float:
     try:
         kind.run(node, inputs, folder, runtime)
     except DivergedError as error:
-        if node.id in str(error):
+        if any(name in str(error) for name in (node.id, *node.parents.values())):
             raise
         raise DivergedError(f"{node.id}: {error}") from error
     return time.perf_counter() - start

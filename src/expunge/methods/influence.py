@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Solver = Literal["woodbury", "woodfisher", "cg", "rank1"]
 """How the inverse curvature is applied."""
 
+_POWERS = 10
+"""Products with the curvature to find its largest eigenvalue for `cg`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class InfluenceConfig:
@@ -32,7 +35,10 @@ class InfluenceConfig:
     solver: Solver = "woodbury"
     """`woodbury`, `woodfisher`, `cg` invert; `rank1`, the published recursion, does not."""
     damping: float = 0.03
-    """λ > 0, added to the curvature's diagonal; unused by `rank1`."""
+    """The smallest λ > 0 added to the curvature's diagonal; unused by `rank1`."""
+    relative_damping: float = 0.3
+    """The smallest λ relative to the curvature's largest eigenvalue; 0: λ is `damping`, as
+    published."""
     samples: int = 1000
     """Number M of retained samples for the curvature; all of them if there are fewer."""
     curvature: Curvature = "ggn"
@@ -54,6 +60,7 @@ class InfluenceConfig:
             raise ConfigError(
                 "damping must be more than 0, got 0: the curvature of a few samples is singular"
             )
+        check_range("relative_damping", self.relative_damping, 0, None)
         check_range("samples", self.samples, 1, None)
         check_choice("curvature", self.curvature, get_args(Curvature))
         check_range("iterations", self.iterations, 1, None)
@@ -61,14 +68,19 @@ class InfluenceConfig:
         check_range("batch_size", self.batch_size, 1, None)
         check_range("memory_gib", self.memory_gib, 0, None)
 
+    def damping_for(self, scale: float) -> float:
+        """λ for a curvature whose largest eigenvalue is `scale`."""
+        return max(self.damping, self.relative_damping * scale)
+
 
 def influence_unlearning(
     model: nn.Module, split: Split, config: InfluenceConfig, context: Context
 ) -> nn.Module:
     """A copy of `model` with θ = θ_o + α H⁻¹v (Koh & Liang 2017; Izzo et al. 2021).
 
-    v = (1/N) Σ_forget ∇ℓ − (n_f / (N n_r)) Σ_retain ∇ℓ; H is λI plus the curvature of M retained
-    samples, drawn at random. Everything is in evaluation mode, without augmentation. Frozen and
+    v = (1/N) Σ_forget ∇ℓ − (n_f / (N n_r)) Σ_retain ∇ℓ; H is λI plus the curvature C of M
+    retained samples, drawn at random, with λ = max(`damping`, `relative_damping` · λ_max(C)).
+    Everything is in evaluation mode, without augmentation. Frozen and
     pruned weights are left out of the gradients, the curvature and the step.
 
     Raises:
@@ -96,8 +108,8 @@ def influence_unlearning(
         step = config.alpha * solved
     if not bool(torch.isfinite(step).all()):
         raise DivergedError(
-            f"iu: the step is not finite with alpha={config.alpha} and damping={config.damping}: "
-            "lower alpha or raise damping"
+            f"iu: the step is not finite with alpha={config.alpha}, damping={config.damping} and "
+            f"relative_damping={config.relative_damping}: lower alpha or raise one of the others"
         )
     with torch.no_grad():
         for p, change in zip(
@@ -173,7 +185,14 @@ def _solve(
 
     from expunge.batch import map_batch
     from expunge.curvature.gram import gram_matrix
-    from expunge.curvature.inverse import conjugate_gradient, rank_one, woodbury, woodfisher
+    from expunge.curvature.inverse import (
+        conjugate_gradient,
+        largest_eigenvalue,
+        power_iteration,
+        rank_one,
+        woodbury,
+        woodfisher,
+    )
     from expunge.curvature.products import curvature_product, gradient_products, weighted_gradient
     from expunge.training.inputs import input_batches
     from expunge.training.share import own_batches, sum_over_processes
@@ -189,9 +208,9 @@ def _solve(
             task,
             partial(sum_over_processes, fabric=context.fabric),
         )
-        return conjugate_gradient(
-            product, vector, config.damping, config.iterations, config.tolerance
-        )
+        scale = power_iteration(product, vector, _POWERS) if config.relative_damping else 0.0
+        damping = config.damping_for(scale)
+        return conjugate_gradient(product, vector, damping, config.iterations, config.tolerance)
     # Each process uses all drawn samples: their number does not grow with the data, and the Gram
     # matrix needs all pairs of gradients.
     batches = input_batches(model, samples, drawn, size, context, label)
@@ -204,10 +223,11 @@ def _solve(
         return vector - rank_one(along, products).to(vector) * first
     memory = config.memory_gib * 2**30
     gram, products = gram_matrix(model, coordinates, batches, vector, len(drawn), memory, task)
+    damping = config.damping_for(largest_eigenvalue(gram))
     solve = woodfisher if config.solver == "woodfisher" else woodbury
-    coefficients = solve(gram, products, config.damping)
+    coefficients = solve(gram, products, damping)
     correction = weighted_gradient(model, coordinates, batches, coefficients, task)
-    return (vector - correction) / config.damping
+    return (vector - correction) / damping
 
 
 METHOD = Method(
@@ -217,6 +237,7 @@ METHOD = Method(
     reads=frozenset({"forget", "retain"}),
     search={"alpha": Range(0.1, 50, log=True)},
     example={"samples": 30, "batch_size": 7, "damping": 0.05},
+    version=2,
     milder="raise damping or relative_damping, or lower alpha",
     summary="one influence-function step away from the forget set",
     cite="Koh and Liang, Understanding Black-box Predictions via Influence Functions, ICML 2017; "

@@ -229,6 +229,9 @@ def _value_entry(
     scenario: Scenario, group: Group, measure: Measure, low: frozenset[str], notes: _Notes
 ) -> Entry:
     value, gap = group.metrics.get(measure.key), group.gap.get(measure.key)
+    if value is None and len(group.reasons) > 1 and len(set(group.reasons.values())) == 1:
+        # One reason for everything, such as a model that diverged, is one note.
+        return _missing(notes, _sentence(next(iter(group.reasons.values()))))
     if value is None:
         reason = group.reasons.get(measure.key, "there is no value for this row")
         return _missing(notes, f"{measure.short}: {_ended(reason)}")

@@ -189,6 +189,8 @@ def collect_cells(store: Store, cells: list[Cell], makers: Makers) -> list[dict[
         row["gap"], row["gap_reason"] = (
             (None, NO_REFERENCE) if reference is None else gap_to(reference, row)
         )
+        if row["failed"] is not None:
+            row["gap_reason"] = row["failed"]
         row["gap_dense"] = None if dense is None else gap_to(dense, row)[0]
     return rows
 

@@ -12,6 +12,7 @@ from expunge.graph.kinds.train import Together
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.model_files import load_model
 from expunge.graph.outcome import check_diverged, divergence, write_divergence
+from expunge.methods import get_method
 from expunge.runs import checked, read_arrays, write_arrays
 
 if TYPE_CHECKING:
@@ -109,10 +110,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     broken = int((~logits.isfinite()).flatten(1).any(1).sum())
     if broken:
         made = read_artefact(inputs["model"]).node
-        reason = (
-            f"{made.id} diverged ({made.params.get('method', made.kind)}: the outputs of {broken} "
-            f"of {len(logits)} {population} samples are not finite; choose milder settings)"
-        )
+        reason = _diverged(made, f"{broken} of {len(logits)} {population} samples")
         if "origin" not in made.parents:
             raise DivergedError(reason)
         write_divergence(out, reason)
@@ -123,6 +121,16 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
         "rows": np.array([place[name] for name in samples.ids], dtype=np.int64),
     }
     write_arrays(out / PREDICTIONS, arrays)
+
+
+def _diverged(made: Node, samples: str) -> str:
+    """The reason why a model has no predictions."""
+    if "method" in made.params:
+        method = get_method(made.params["method"])
+        what, milder = method.name, method.milder
+    else:
+        what, milder = made.kind, "lower the learning rate of the training"
+    return f"diverged: {made.id} ({what}: the outputs for {samples} are not finite: {milder})"
 
 
 KIND = Kind(name="predict", version=1, run=run, minor=True)

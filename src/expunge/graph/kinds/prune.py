@@ -77,7 +77,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     try:
         sparse, mask = sparsify(model, samples, pruner, config, context, rewind)
     except (DivergedError, CollapseError) as error:
-        write_divergence(out, f"{node.id} has no model ({error})")
+        write_divergence(out, f"no sparse model: {node.id} ({error})")
         write_json(out / RECORD, {"seconds": None})
         return
     seconds = time.perf_counter() - start

@@ -99,7 +99,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
         unlearned, seconds = run_method(method, model, split, config, context)
         notes = look_at(method, model, unlearned, split, config, context)
     except DivergedError as error:
-        write_divergence(out, f"{node.id} diverged ({error})")
+        write_divergence(out, f"diverged: {node.id} ({error})")
         write_json(out / RECORD, {"seconds": None})
         return
     save_model(out, unlearned, spec, mask)

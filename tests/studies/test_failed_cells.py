@@ -1,0 +1,120 @@
+"""Cells whose model diverges or collapses hold no numbers and a reason; the rest goes on."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from expunge.cli.app import app
+
+RECIPE = """
+title = "cells that fail"
+scenarios = ["class:3"]
+metrics = ["ua", "ra", "ta", "sparsity_at"]
+[data]
+source = "digits"
+train_limit = 60
+test_limit = 40
+[network]
+name = "resnet8"
+width = 0.25
+[training]
+epochs = 1
+rewind_epoch = 0
+[pruners.omp]
+sparsity = 0.9999
+[methods.retrain]
+[methods.ft]
+epochs = 1
+lr = 1e30
+[methods.ga]
+epochs = 1
+"""
+
+
+def expunge(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("failing")
+
+
+@pytest.fixture(scope="module")
+def first(folder):
+    (folder / "recipe.toml").write_text(RECIPE)
+    return bench(folder)
+
+
+def bench(folder):
+    return expunge("bench", folder / "recipe.toml", "--out", folder / "out", "--device", "cpu")
+
+
+@pytest.fixture(scope="module")
+def cells(folder, first):
+    cells = json.loads((folder / "out/results.json").read_text())["cells"]
+    return {(cell["sparsity"], cell["method"]): cell for cell in cells}
+
+
+def test_the_grid_ends_and_says_how_many_cells_failed(first):
+    assert first.exit_code == 1, first.output
+    assert "5 of 8 cells hold no numbers" in first.output
+    assert "failed: ft in class:3, dense, seed 0: diverged: unlearn-" in first.output
+    assert "failed: original in class:3, 100% omp, seed 0: no sparse model: prune-" in first.output
+
+
+def test_failed_cells_have_a_reason_and_the_others_have_numbers(cells):
+    for (sparsity, method), cell in cells.items():
+        failed = method == "ft" or sparsity == 0.9999
+        assert (cell["failed"] is not None) == failed
+        assert all((value is None) == failed for value in cell["metrics"].values())
+        if failed:
+            assert set(cell["reasons"].values()) == {cell["failed"]}
+            assert cell["gap"] is None
+    assert "(ft: " in cells[0.0, "ft"]["failed"]
+    assert "lr=1e+30" in cells[0.0, "ft"]["failed"]
+    collapse = {cell["failed"] for (sparsity, _), cell in cells.items() if sparsity == 0.9999}
+    assert len(collapse) == 1
+    assert "layer collapse" in collapse.pop()
+    assert cells[0.0, "ga"]["gap"] is not None
+
+
+def test_the_report_shows_them(folder, first):
+    page = (folder / "out/report.html").read_text()
+    assert "lr=1e+30" in page
+    assert "layer collapse" in page
+
+
+def test_running_again_makes_nothing_and_says_the_same(folder, first):
+    made = sorted((folder / "out/runs").rglob("*.json"))
+    again = bench(folder)
+    assert again.exit_code == 1
+    assert sorted((folder / "out/runs").rglob("*.json")) == made
+    assert "5 of 8 cells hold no numbers" in again.output
+
+
+def test_commands_on_such_models_name_the_reason(folder, cells):
+    store = ("--store", folder / "out/runs", "--device", "cpu")
+    base = cells[0.0, "original"]["run"]
+    found = expunge(
+        "unlearn", base, "--forget", "class:3", "--method", "ft", "--epochs", "1", "--lr", "1e30",
+        "--out", folder / "never.safetensors", *store,
+    )  # fmt: skip
+    assert "lr=1e+30" in str(found.exception)
+    assert not (folder / "never.safetensors").exists()
+    found = expunge("prune", base, "--sparsity", "0.9999", *store)
+    assert "layer collapse" in str(found.exception)
+    found = expunge("evaluate", cells[0.0, "ft"]["run"], "--json", *store)
+    assert found.exit_code == 0, found.exception
+    assert set(json.loads(found.stdout)["reasons"].values()) == {cells[0.0, "ft"]["failed"]}
+
+
+def test_an_original_that_diverges_stops_the_grid_and_is_named(tmp_path):
+    recipe = RECIPE.replace("rewind_epoch", "lr = 1e30\nrewind_epoch")
+    (tmp_path / "recipe.toml").write_text(recipe)
+    found = bench(tmp_path)
+    assert found.exit_code == 1
+    assert "train-" in str(found.exception)
+    assert "lower the learning rate of the training" in str(found.exception)
+    assert not (tmp_path / "out/results.json").exists()
