@@ -87,4 +87,4 @@ def test_dropout_that_was_turned_off_stays_off():
     assert seen
     assert not any(seen)
     after(model, samples, "ft")
-    assert seen[-1]
+    assert any(seen)

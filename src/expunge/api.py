@@ -14,16 +14,19 @@ from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, DataError
 from expunge.graph.runtime import device_kind
 from expunge.methods import get_method
+from expunge.methods.outcome import look_at
 from expunge.methods.run import run_method
 from expunge.metrics import get_metric
 from expunge.metrics.distance import weight_distance
 from expunge.metrics.evidence import Evidence, Predictions, flags_of
 from expunge.metrics.gap import gap
 from expunge.metrics.metric import measure
-from expunge.models.check import check_model, check_outputs
+from expunge.models.check import check_model, check_outputs, check_weights
 from expunge.scenarios import Scenario, make_split
 from expunge.settings import Augmentation, Progress, Training, derive_seed, silent
 from expunge.sparsity import get_pruner
+from expunge.sparsity.found import from_elsewhere, without_hooks
+from expunge.sparsity.mask import mask_sparsity
 from expunge.training.fit import fit
 from expunge.training.predict import predict
 from expunge.training.sparsify import sparsify
@@ -43,6 +46,8 @@ class Sparse:
 
     model: nn.Module
     mask: Mask
+    notes: tuple[str, ...] = ()
+    """What there is to know about the model, one line each."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ class Unlearned:
     config: Any
     seconds: float
     """Run-time efficiency (RTE): the run time of the method."""
+    notes: tuple[str, ...] = ()
+    """What there is to know about the result, one line each."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +160,7 @@ def prune(
     training: Training | None = None,
     rebuild: Callable[[int], nn.Module] | None = None,
     rewind: Mapping[str, Tensor] | None = None,
+    dense: bool = False,
     seed: int = 0,
     device: str = "auto",
     precision: str = "32-true",
@@ -163,7 +171,8 @@ def prune(
     `config` is the pruner's settings (default: the paper's), as its dataclass or as a mapping;
     `sparsity` overrides the sparsity in it. `rewind` is the state dict of an early epoch of the
     original training, from which training starts again; without it, training starts from the pruned
-    weights. Pruners of new networks need `rebuild` instead, a function from a seed to a network.
+    weights. Pruners of new networks need `rebuild` instead, a function from a seed to a network. A
+    model whose weights hold many exact zeros is sparse and is pruned further, unless it is `dense`.
 
     Raises:
         ConfigError: an unknown pruner or setting, no training settings, or a missing or unused
@@ -183,13 +192,13 @@ def prune(
     if sparsity is not None:
         settings["sparsity"] = sparsity
     config = from_mapping(pruner.config, settings, f"pruner {method}")
-    mask, model = (model.mask, model.model) if isinstance(model, Sparse) else (None, model)
-    _check_fit(model, split)
+    model, mask, notes = _as_found(model, dense)
+    notes += _check_fit(model, split)
     context = _context(
         model, seed, device, training=training, precision=precision, progress=progress
     )
     context = replace(context, mask=mask, rebuild=rebuild)
-    return Sparse(*sparsify(model, split.train, pruner, config, context, rewind))
+    return Sparse(*sparsify(model, split.train, pruner, config, context, rewind), notes)
 
 
 def unlearn(
@@ -200,6 +209,7 @@ def unlearn(
     config: Any = None,
     training: Training | None = None,
     rebuild: Callable[[int], nn.Module] | None = None,
+    dense: bool = False,
     seed: int = 0,
     device: str = "auto",
     precision: str = "32-true",
@@ -208,11 +218,15 @@ def unlearn(
     """A copy of `model` from which `method` has removed the forget set of `split`.
 
     `config` is the method's settings (default: the paper's), as its dataclass or as a mapping.
-    Retrain needs `training` and `rebuild`, a function from a seed to a fresh network.
+    Retrain needs `training` and `rebuild`, a function from a seed to a fresh network. A model whose
+    weights hold many exact zeros is sparse and stays so, which a note of the result says, unless it
+    is `dense`.
+
+    Another note tells if the result is far worse on the retained samples.
 
     Raises:
         ConfigError: an unknown method or setting, or the method needs something that is missing.
-        DivergedError: a loss or a weight is no longer finite.
+        DivergedError: a loss, a weight or an output is no longer finite.
         ModelError: the model does not fit the data.
     """
     from expunge.config import from_mapping
@@ -220,16 +234,33 @@ def unlearn(
     chosen = get_method(method)
     if config is None or isinstance(config, Mapping):
         config = from_mapping(chosen.config, config or {}, f"method {method}")
-    mask: Mask | None = None
-    if isinstance(model, Sparse):
-        mask, model = model.mask, model.model
-    _check_fit(model, split)
+    model, mask, notes = _as_found(model, dense)
+    notes += _check_fit(model, split)
     context = _context(
         model, seed, device, training=training, precision=precision, progress=progress
     )
     context = replace(context, mask=mask, rebuild=rebuild)
     unlearned, seconds = run_method(chosen, model, split, config, context)
-    return Unlearned(unlearned, mask, method, config, seconds)
+    notes += look_at(chosen, model, unlearned, split, config, context)
+    return Unlearned(unlearned, mask, method, config, seconds, notes)
+
+
+def _as_found(
+    given: nn.Module | Sparse, dense: bool
+) -> tuple[nn.Module, Mask | None, tuple[str, ...]]:
+    """A model to work on, its mask, from its zeros if it came without one, and notes on both."""
+    mask, whole = (given.mask, given.model) if isinstance(given, Sparse) else (None, given)
+    check_weights(whole)
+    model, found = (without_hooks(whole)[0], None) if mask or dense else from_elsewhere(whole)
+    notes = []
+    if found is not None:
+        notes.append(
+            f"{mask_sparsity(found):.1%} of the weights in {len(found)} layers are zero and stay "
+            "zero: pass dense=True to change them too"
+        )
+    if any("_orig" in name for name in whole.state_dict().keys() - model.state_dict().keys()):
+        notes.append("the result has plain parameters, without the masks of torch.nn.utils.prune")
+    return model, found if mask is None else mask, tuple(notes)
 
 
 def evaluate(

@@ -8,6 +8,7 @@
     ├── ForgetError              the forget set is empty, everything, or has unknown samples
     ├── ModelError               a network cannot be built, or does not match the data
     ├── MaskError                a mask does not belong to the network
+    │   └── CollapseError        a mask would prune all weights of a layer
     ├── CheckpointError          a weights file is corrupt, unsafe or for another network
     ├── StoreError               the artefact store cannot be read or written
     └── DivergedError            a loss or a weight is no longer finite
@@ -42,6 +43,10 @@ class ModelError(ExpungeError):
 
 class MaskError(ExpungeError):
     """A mask does not belong to the network it is used with."""
+
+
+class CollapseError(MaskError):
+    """A mask would prune all weights of a layer."""
 
 
 class CheckpointError(ExpungeError):

@@ -84,13 +84,13 @@ def test_a_mask_of_the_model_passes(model, layers):
 def test_a_mask_of_another_model_is_refused_by_name(model):
     mask = full(model)
     mask["layer9.weight"] = mask.pop("stem.weight")
-    mask["norm.weight"] = torch.ones(4, dtype=torch.bool)
+    mask["norm.running_mean"] = torch.ones(4, dtype=torch.bool)
     mask["inner.0.weight"] = torch.ones(4, 4, dtype=torch.bool)
     with pytest.raises(MaskError) as caught:
         check_mask(model, mask)
     assert str(caught.value) == (
         "the mask is not of this Net (expected 2 entries, got 3): missing stem.weight; "
-        "unexpected layer9.weight, norm.weight; not fitting inner.0.weight "
+        "unexpected layer9.weight, norm.running_mean; not fitting inner.0.weight "
         "(expected bool (4, 4, 1, 1), got bool (4, 4))"
     )
 
@@ -161,3 +161,21 @@ def test_sparsity_of_nothing(model):
         sparsity_of(model, ["stem"])
     with pytest.raises(MaskError, match="count zeros in, got none"):
         sparsity_of(model, [])
+
+
+def test_pruners_refuse_weights_that_are_computed_by_the_layers_name(model):
+    nn.utils.parametrizations.weight_norm(model.stem)
+    with pytest.raises(MaskError, match=r"computed: stem \(WeightNorm\); make them plain with "):
+        prunable(model)
+    assert list(prunable(model, ("linear",))) == ["fc.weight", "inner.1.weight"]
+    nn.utils.prune.l1_unstructured(model.inner[0], "weight", 1)
+    with pytest.raises(MaskError, match=r"stem \(WeightNorm\), inner.0 \(L1Unstructured\)"):
+        prunable(model)
+
+
+def test_a_mask_may_cover_other_parameters(model):
+    mask = {**full(model), "norm.weight": torch.ones(4, dtype=torch.bool)}
+    check_mask(model, mask)
+    with pytest.raises(MaskError, match=r"not fitting norm.weight \(expected bool \(4,\)"):
+        check_mask(model, {**mask, "norm.weight": torch.ones(3, dtype=torch.bool)})
+    check_mask(model, {"norm.weight": torch.ones(4, dtype=torch.bool)})

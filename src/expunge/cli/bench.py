@@ -1,7 +1,7 @@
 """`expunge demo` and `expunge bench`: run a whole experiment and report it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -153,6 +153,25 @@ def _run(
 
         print_tables(to_text(results))
         typer.echo(f"\nReport: {path}")
+    _tell(results["cells"])
+
+
+def _tell(cells: list[dict[str, Any]]) -> None:
+    """Print on standard error which models are damaged or not there; exit with 1 for the latter."""
+    for cell in cells:
+        for note in cell.get("notes") or []:
+            typer.echo(f"note: {_place(cell)}: {note}", err=True)
+    failed = [cell for cell in cells if cell.get("failed")]
+    for cell in failed:
+        typer.echo(f"failed: {_place(cell)}: {cell['failed']}", err=True)
+    if failed:
+        typer.echo(f"{len(failed)} of {len(cells)} cells hold no numbers", err=True)
+        raise typer.Exit(1)
+
+
+def _place(cell: dict[str, Any]) -> str:
+    level = "dense" if cell["pruner"] == "none" else f"{cell['sparsity']:.0%} {cell['pruner']}"
+    return f"{cell['method']} in {cell['scenario']}, {level}, seed {cell['seed']}"
 
 
 def _show_plan(

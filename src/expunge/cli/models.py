@@ -223,6 +223,7 @@ def prune(
     """Prune a model and retrain it under the mask. Further flags set the pruner: --rewind false."""
     from expunge.graph.kinds.prune import add_prune
     from expunge.graph.kinds.train import RECORD
+    from expunge.graph.outcome import check_diverged
     from expunge.runs import checked, read_object
 
     config = _pruner_config(method, sparsity, context.args)
@@ -232,6 +233,7 @@ def prune(
     graph = space.graph()
     run_id = add_prune(graph, space.store.find(run), method, config, space.together)
     space.run(graph)
+    check_diverged(space.store.path(run_id))
     layers = read_object(checked(space.store.path(run_id), RECORD))["layers"]
     if not as_json and space.leads:
         _print_layers(layers)
@@ -274,9 +276,12 @@ def unlearn(
     from expunge.errors import ConfigError, StoreError
     from expunge.graph.kinds.forget import add_forget
     from expunge.graph.kinds.prune import add_prune
+    from expunge.graph.kinds.train import RECORD
     from expunge.graph.kinds.unlearn import add_unlearn
+    from expunge.graph.outcome import check_diverged
     from expunge.graph.runtime import read_facts
     from expunge.methods import get_method
+    from expunge.runs import checked, read_object
 
     words, pruner_words = _divided(context.args)
     config = from_flags(get_method(method).config, words, f"unlearn {method}")
@@ -306,7 +311,12 @@ def unlearn(
         base = add_prune(graph, base, pruner, pruning, space.together)
     run_id = add_unlearn(graph, base, forget_id, method, config, space.together)
     space.run(graph)
-    _finish(space, run_id, out, as_json, {"unlearned_from": base})
+    folder = space.store.path(run_id)
+    check_diverged(folder)
+    notes = read_object(checked(folder, RECORD)).get("notes", [])
+    for note in notes if space.leads else []:
+        typer.echo(f"note: {note}", err=True)
+    _finish(space, run_id, out, as_json, {"unlearned_from": base, "notes": notes})
 
 
 def _divided(words: list[str]) -> tuple[list[str], list[str]]:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from expunge.curvature.batches import Batches
 from expunge.curvature.coordinates import Coordinates
 from expunge.curvature.layers import narrow_rows, rows
-from expunge.curvature.per_sample import Layer, Network, Pass, vmapped
+from expunge.curvature.per_sample import Layer, Network, Pass
 from expunge.tasks.task import Task
 
 _ALL = slice(None)
@@ -63,7 +63,7 @@ def gram_matrix(
             del held[name]
     for name in network.rest:
         found = [
-            vmapped(model, (name,), done.batch, cotangents)[name]
+            network.of_rest((name,), done.batch, cotangents)[name]
             for _, done, cotangents in _passes(network, batches, (), task)
         ]
         alone = _columns(coordinates, name, torch.cat(found), _ALL)

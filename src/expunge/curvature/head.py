@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 from torch.autograd.graph import Node
-from torch.func import functional_call
 
 from expunge.batch import Batch
+from expunge.curvature.calls import call_with
 from expunge.errors import ModelError
 
 
@@ -25,7 +25,7 @@ def head_parameters(model: nn.Module, batch: Batch) -> tuple[str, ...]:
     # Detached leaves that require gradients, so that frozen parameters are in the graph too.
     leaves = {name: p.detach().requires_grad_() for name, p in model.named_parameters()}
     with torch.enable_grad():
-        logits = functional_call(model, leaves, (batch,))
+        logits = call_with(model, leaves, batch)
     names = {id(leaf): name for name, leaf in leaves.items()}
     classes = logits.shape[-1]
     found: list[str] = []

@@ -136,6 +136,14 @@ def _layer_norm(module: nn.LayerNorm, inputs: Tensor, outputs: Tensor) -> dict[s
     return {"weight": weight.sum(inner), "bias": outputs.sum(inner)}
 
 
+def _prelu(module: nn.PReLU, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
+    """One slope for all negative inputs, or one per channel: `inputs` is `(B, C, ...)`."""
+    slopes = outputs * inputs.clamp(max=0)[:, None]
+    if module.num_parameters == 1:
+        return {"weight": slopes.flatten(2).sum(2, keepdim=True)}
+    return {"weight": slopes if slopes.ndim == 3 else slopes.flatten(3).sum(3)}
+
+
 def _embedding(module: nn.Embedding, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
     """Ids `(B, ...)` in, `(B, ..., E)` out: each id's row sums the gradients at its positions."""
     batch, functions = outputs.shape[:2]
@@ -156,4 +164,5 @@ _RULES: dict[type[nn.Module], Callable[[Any, Tensor, Tensor], dict[str, Tensor]]
     nn.BatchNorm3d: _batch_norm,
     nn.GroupNorm: _group_norm,
     nn.LayerNorm: _layer_norm,
+    nn.PReLU: _prelu,
 }

@@ -1,11 +1,12 @@
 """Per-sample gradients of any network: by layer rules where they exist, else by `vmap`.
 
-`vmap` does not support a network with data-dependent control flow, such as one that drops a mask
-without padding. Then each sample gets a separate backward pass.
+Both are checked on a few samples against ordinary backward passes. Where they are wrong, or `vmap`
+fails, as with data-dependent control flow, each sample gets a separate backward pass.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -14,12 +15,26 @@ from operator import itemgetter
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
-from torch.func import functional_call, vjp, vmap
+from torch.func import vjp, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from expunge.batch import Batch, map_batch
+from expunge.curvature.calls import call_with
 from expunge.curvature.layers import has_rule, layer_gradients
+from expunge.curvature.separate import FEW, check_separate
+from expunge.errors import some
 from expunge.tasks.task import Task
+
+_log = logging.getLogger(__name__)
+
+
+def wrong(dtype: torch.dtype) -> float:
+    """The relative difference above which a gradient is wrong, rather than rounded.
+
+    An activation near a kink may fall on its other side, which changes a gradient by more than its
+    own rounding.
+    """
+    return {torch.float64: 1e-6, torch.float32: 1e-2}.get(dtype, 0.1)
 
 
 @dataclass(frozen=True)
@@ -44,11 +59,16 @@ class Network:
     """A model in evaluation mode, and how each of its parameters gets per-sample gradients.
 
     A parameter uses its layer's rule if the layer has one, runs once, has the batch as its first
-    dimension, and is the only reader of the parameter. All other parameters in `names` use `vmap`.
-    `batch` is an example input.
+    dimension, and is the only reader of the parameter. All other parameters in `names` use `vmap`,
+    or a backward pass per sample where `vmap` fails or is wrong. `batch` is an example input, on
+    whose first samples every gradient is checked.
+
+    Raises:
+        ModelError: a layer mixes samples, or gives other outputs for the same inputs; names it.
     """
 
     def __init__(self, model: nn.Module, names: Collection[str], batch: Batch) -> None:
+        check_separate(model, batch)
         self.model = model
         # Two batch sizes: a first dimension that matches both is the batch.
         two, reads = _look(model, _repeated(batch, 2))
@@ -72,6 +92,48 @@ class Network:
                 self.layers[name] = Layer(module, own, a.numel() // 2, b.numel() // 2)
                 covered.update(own.values())
         self.rest = tuple(name for name in names if name not in covered)
+        self.one_by_one = False
+        self._check(names, map_batch(lambda tensor: tensor[:FEW], batch))
+
+    def _check(self, names: Collection[str], few: Batch) -> None:
+        """Leave out layer rules, and `vmap`, whose gradients are not those of a backward pass."""
+        done = self.run(few)
+        count, classes = done.logits.shape
+        cotangents = torch.linspace(0.5, 1.5, classes).to(done.logits).expand(count, 1, classes)
+        expected = one_by_one(self.model, names, few, cotangents)
+        size = torch.stack([each.flatten(1).norm(dim=1) for each in expected.values()]).amax(0)
+        for name, outputs in done.outputs(cotangents).items():
+            found = self.layers[name].gradients(done.inputs[name], outputs)
+            if not all(_agree(each, expected[full], size) for full, each in found.items()):
+                del self.layers[name]
+                self.rest = tuple(n for n in names if n in self.rest or n in found)
+        if self.rest:
+            try:
+                found = _vmapped(self.model, self.rest, few, cotangents)
+                right = all(_agree(each, expected[full], size) for full, each in found.items())
+            # The network's own code may fail in any way on the tensors of vmap.
+            except Exception:
+                right = False
+            if not right:
+                self.one_by_one = True
+                _log.warning(
+                    "note: gradients per sample take one backward pass per sample, which is slow: "
+                    "%s cannot be computed for a batch at once (%s)",
+                    type(self.model).__name__,
+                    some(self.rest, limit=3),
+                )
+
+    def of_rest(
+        self, names: Collection[str], batch: Batch, cotangents: Tensor
+    ) -> dict[str, Tensor]:
+        """Gradients `(B, K, *shape)` of cotangents · logits, of parameters without a layer rule."""
+        if not self.one_by_one:
+            try:
+                return _vmapped(self.model, names, batch, cotangents)
+            except RuntimeError as error:
+                if "vmap" not in str(error):
+                    raise
+        return one_by_one(self.model, names, batch, cotangents)
 
     def run(self, batch: Batch, layers: Collection[str] | None = None) -> Pass:
         """A forward pass that records `layers` (default: all)."""
@@ -134,14 +196,25 @@ class Pass:
         for name, outputs in self.outputs(cotangents).items():
             yield from self.network.layers[name].gradients(self.inputs[name], outputs).items()
         if self.network.rest:
-            found = vmapped(self.network.model, self.network.rest, self.batch, cotangents)
+            found = self.network.of_rest(self.network.rest, self.batch, cotangents)
             yield from found.items()
 
 
-def vmapped(
+def _agree(found: Tensor, expected: Tensor, size: Tensor) -> bool:
+    """Whether gradients `(B, 1, *shape)` are equal but for rounding, sample by sample.
+
+    `size` `(B,)` is the norm of each sample's largest gradient.
+    """
+    difference = (found - expected).flatten(1).norm(dim=1)
+    return bool(
+        (difference <= wrong(found.dtype) * (expected.flatten(1).norm(dim=1) + 1e-4 * size)).all()
+    )
+
+
+def _vmapped(
     model: nn.Module, names: Collection[str], batch: Batch, cotangents: Tensor
 ) -> dict[str, Tensor]:
-    """The same for parameters of any layers."""
+    """Gradients `(B, K, *shape)` of cotangents `(B, K, classes)` · logits, by `vmap`."""
     parameters = {name: p.detach() for name, p in model.named_parameters()}
     rest = {name: parameters.pop(name) for name in names}
 
@@ -149,8 +222,7 @@ def vmapped(
         alone = map_batch(lambda tensor: tensor[None], sample)
 
         def logits(chosen: dict[str, Tensor]) -> Tensor:
-            found: Tensor = functional_call(model, {**parameters, **chosen}, (alone,))
-            return found[0]
+            return call_with(model, {**parameters, **chosen}, alone)[0]
 
         pull = vjp(logits, rest)[1]
         (gradients,) = vmap(pull)(directions)
@@ -158,25 +230,21 @@ def vmapped(
 
     # Fused attention kernels have no rule for `vmap`.
     with sdpa_kernel(SDPBackend.MATH):
-        try:
-            return vmap(one)(batch, cotangents)
-        except RuntimeError as error:
-            if "vmap" not in str(error):
-                raise
-    return _one_by_one(model, names, batch, cotangents)
+        found: dict[str, Tensor] = vmap(one)(batch, cotangents)
+    return found
 
 
-def _one_by_one(
+def one_by_one(
     model: nn.Module, names: Collection[str], batch: Batch, cotangents: Tensor
 ) -> dict[str, Tensor]:
-    """The same with one backward pass per sample and function, where `vmap` fails."""
+    """The same with one backward pass per sample and function."""
     leaves = {name: p.detach() for name, p in model.named_parameters()}
     chosen = {name: leaves[name].requires_grad_() for name in names}
     found: dict[str, list[Tensor]] = {name: [] for name in names}
     for row, directions in enumerate(cotangents):
         alone = map_batch(itemgetter(slice(row, row + 1)), batch)
         with torch.enable_grad():
-            logits: Tensor = functional_call(model, leaves, (alone,))
+            logits = call_with(model, leaves, alone)
         gradients = [
             torch.autograd.grad(
                 logits[0],

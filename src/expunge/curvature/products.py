@@ -12,10 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from expunge.batch import Batch
+from expunge.batch import Batch, map_batch
 from expunge.curvature import Curvature
 from expunge.curvature.batches import Batches, Combine, alone
 from expunge.curvature.coordinates import Coordinates
+from expunge.curvature.per_sample import one_by_one, wrong
+from expunge.curvature.separate import FEW, check_separate
+from expunge.errors import ModelError
 from expunge.tasks.task import Task
 
 
@@ -39,6 +42,40 @@ def push_forward(coordinates: Coordinates, logits: Tensor, vector: Tensor) -> Te
         [each for each, _ in pairs], dummy, [part for _, part in pairs], retain_graph=True
     )
     return along[0]
+
+
+def check_products(model: nn.Module, coordinates: Coordinates, batch: Batch) -> None:
+    """Refuse a network whose Jacobian products on a few samples are not those of its gradients.
+
+    The model must be in evaluation mode.
+
+    Raises:
+        ModelError: a layer mixes samples, or cannot be differentiated twice.
+    """
+    check_separate(model, batch)
+    few = map_batch(lambda tensor: tensor[:FEW], batch)
+    vector = coordinates.flatten({name: p.cos() for name, p in coordinates.parameters.items()})
+    logits = with_graph(model, few)
+    cotangents = torch.linspace(0.5, 1.5, logits.shape[1]).to(logits).expand_as(logits)
+    names = list(coordinates.parameters)
+    by_name = one_by_one(model, names, few, cotangents[:, None])
+    parts = coordinates.unflatten(vector)
+    expected = torch.stack(
+        [(by_name[name].flatten(1) * parts[name].flatten()).sum(1) for name in names]
+    )
+    try:
+        found = (push_forward(coordinates, logits, vector) * cotangents).sum(1)
+        difference = (found - expected.sum(0)).abs()
+        # Terms of opposite signs may cancel: their rounding does not.
+        right = bool((difference <= wrong(found.dtype) * expected.abs().sum(0)).all())
+        reason = "they are not those of its gradients"
+    except RuntimeError as error:
+        right, reason = False, " ".join(str(error).split())
+    if not right:
+        raise ModelError(
+            f"products with the Jacobian of {type(model).__name__} need second derivatives, and "
+            f"{reason}: use a solver that needs only first ones, such as woodbury"
+        )
 
 
 def gradient_products(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from expunge.config import from_mapping, to_mapping
+from expunge.graph.outcome import check_diverged
 from expunge.runs import checked, read_object, write_json
 
 if TYPE_CHECKING:
@@ -34,9 +35,11 @@ def load_model(folder: Path) -> tuple[nn.Module, ModelSpec, Mask | None]:
     """The model that `save_model` wrote into an artefact's folder, its spec, and its mask.
 
     Raises:
+        DivergedError: the artefact holds the reason why there is no model.
         StoreError: a file is damaged.
         CheckpointError: the weights do not fit the network.
     """
+    check_diverged(folder)
     return _load(checked(folder, MODEL), checked(folder, WEIGHTS), _mask_in(folder))
 
 

@@ -57,6 +57,7 @@ METHOD = Method(
     reads=frozenset({"retain"}),
     search={"lr": Range(1e-4, 1e-1, log=True), "epochs": Range(1, 20, log=True)},
     example={"epochs": 2, "lr": 0.02, "batch_size": 16},
+    milder="lower lr or epochs",
     summary="fine-tune on the retained samples",
     cite="Golatkar, Achille and Soatto, Eternal Sunshine of the Spotless Net, CVPR 2020; "
     "Warnecke et al., Machine Unlearning of Features and Labels, NDSS 2023",

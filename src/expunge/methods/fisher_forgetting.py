@@ -152,6 +152,7 @@ METHOD = Method(
     reads=frozenset({"retain"}),
     search={"alpha": Range(1e-10, 1e-6, log=True)},
     example={"alpha": 1e-4, "batch_size": 7},
+    milder="lower alpha",
     summary="add noise to every weight, most where the retained samples need it least",
     cite="Golatkar, Achille and Soatto, Eternal Sunshine of the Spotless Net, CVPR 2020",
 )

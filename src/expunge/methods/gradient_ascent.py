@@ -56,6 +56,7 @@ METHOD = Method(
     reads=frozenset({"forget"}),
     search={"lr": Range(1e-5, 0.1, log=True)},
     example={"epochs": 2, "lr": 0.02, "batch_size": 16},
+    milder="lower lr or epochs",
     summary="increase the loss on the forget set",
     cite="Graves, Nagisetty and Ganesh, Amnesiac Machine Learning, AAAI 2021; "
     "Thudi et al., Unrolling SGD, EuroS&P 2022",

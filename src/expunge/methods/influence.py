@@ -73,11 +73,12 @@ def influence_unlearning(
 
     Raises:
         DivergedError: the curvature is singular, or the step is not finite.
-        ModelError: no weight can change.
+        ModelError: no weight can change, or the network mixes the samples of a batch.
     """
     import torch
 
     from expunge.curvature.coordinates import Coordinates
+    from expunge.curvature.separate import FEW
     from expunge.modes import mode
     from expunge.training.placement import place_back
     from expunge.training.reproducibility import full_float32
@@ -87,9 +88,10 @@ def influence_unlearning(
     student.to(context.device)
     coordinates = Coordinates(student, context.mask)
     with mode(student, training=False), full_float32():
-        vector = _forget_direction(student, coordinates, split, config, context)
         order = torch.randperm(len(split.retain), generator=context.generator("curvature"))
         drawn = split.retain[order[: config.samples]]
+        _check(student, coordinates, split.train, drawn[:FEW], config, context)
+        vector = _forget_direction(student, coordinates, split, config, context)
         solved = _solve(student, coordinates, split.train, drawn, vector, config, context)
         step = config.alpha * solved
     if not bool(torch.isfinite(step).all()):
@@ -104,6 +106,26 @@ def influence_unlearning(
             p.add_(change)
     place_back(student, home)
     return student
+
+
+def _check(
+    model: nn.Module,
+    coordinates: Coordinates,
+    samples: Samples,
+    few: Tensor,
+    config: InfluenceConfig,
+    context: Context,
+) -> None:
+    """Refuse a network for which a solver's gradients or products would be wrong."""
+    from expunge.curvature.products import check_products
+    from expunge.curvature.separate import check_separate
+    from expunge.training.inputs import input_batches
+
+    batch, _ = next(input_batches(model, samples, few, len(few), context, "iu: check")())
+    if config.solver in ("cg", "rank1"):
+        check_products(model, coordinates, batch)
+    else:
+        check_separate(model, batch)
 
 
 def _forget_direction(
@@ -195,6 +217,7 @@ METHOD = Method(
     reads=frozenset({"forget", "retain"}),
     search={"alpha": Range(0.1, 50, log=True)},
     example={"samples": 30, "batch_size": 7, "damping": 0.05},
+    milder="raise damping or relative_damping, or lower alpha",
     summary="one influence-function step away from the forget set",
     cite="Koh and Liang, Understanding Black-box Predictions via Influence Functions, ICML 2017; "
     "Izzo et al., Approximate Data Deletion from Machine Learning Models, AISTATS 2021; "

@@ -74,6 +74,7 @@ METHOD = Method(
     reads=frozenset({"retain"}),
     search={"gamma": Range(1e-5, 1e-2, log=True), "lr": Range(1e-4, 1e-1, log=True)},
     example={"gamma": 0.01, "epochs": 2, "lr": 0.02, "batch_size": 16},
+    milder="lower gamma or lr",
     summary="fine-tune on the retained samples with a decaying ℓ1 penalty",
     cite="Jia et al., Model Sparsity Can Simplify Machine Unlearning, NeurIPS 2023",
 )

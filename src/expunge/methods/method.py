@@ -58,6 +58,8 @@ class Method:
     """Ranges that `expunge tune` searches, by setting; empty if nothing is tuned."""
     example: Mapping[str, Any] = field(default_factory=dict)
     """Settings for tests: small and fast, but with a visible effect."""
+    milder: str = "choose milder settings"
+    """What to change, by the names of settings, if it destroys the model."""
     version: int = 1
     """Increased when its results change; part of the id of every model it makes."""
     summary: str

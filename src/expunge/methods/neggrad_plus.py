@@ -67,6 +67,7 @@ METHOD = Method(
     reads=frozenset({"forget", "retain"}),
     search={"alpha": Range(0.8, 0.9999), "lr": Range(1e-4, 1e-1, log=True)},
     example={"alpha": 0.8, "epochs": 2, "lr": 0.02, "batch_size": 16},
+    milder="raise alpha or lower lr",
     summary="decrease the loss on retained samples, increase it on the forget set",
     cite="Kurmanji et al., Towards Unbounded Machine Unlearning, NeurIPS 2023",
 )

@@ -56,6 +56,7 @@ METHOD = Method(
     reads=frozenset({"retain"}),
     needs=frozenset({"training", "rebuild"}),
     example={"epochs": 1},
+    milder="lower the learning rate of the training",
     summary="train a new network without the forget set: the exact but slow reference",
     cite="Cao and Yang, Towards Making Systems Forget with Machine Unlearning, S&P 2015",
 )

@@ -104,6 +104,7 @@ METHOD = Method(
         "batch_size": 16,
         "forget_batch_size": 5,
     },
+    milder="lower lr or alpha",
     summary="depart from the teacher on the forget set, match it on the retained samples",
     cite="Kurmanji et al., Towards Unbounded Machine Unlearning, NeurIPS 2023",
 )

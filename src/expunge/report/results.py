@@ -45,6 +45,8 @@ _OPTIONAL = {
     "confidence": (dict, None),
     "sparsity_at": (dict, None),
     "reasons": (dict, None),
+    "failed": (str, None),
+    "notes": (list, None),
 }
 _METRICS = ("ua", "ra", "ta", "mia_efficacy", "mia_privacy")
 """What documents of version 1 hold, which do not say what was measured."""

@@ -12,12 +12,11 @@ from typing import get_args
 import torch
 from torch import Tensor, nn
 
-from expunge.errors import MaskError, some
+from expunge.errors import CollapseError, MaskError, some
 from expunge.settings import check_choice
+from expunge.sparsity.layers import TYPES, layer_weights
 from expunge.sparsity.pruner import Layer
 from expunge.types import Mask
-
-_TYPES: dict[Layer, type[nn.Module]] = {"conv": nn.Conv2d, "linear": nn.Linear}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +48,19 @@ def prunable(model: nn.Module, layers: Sequence[Layer] = ("auto",)) -> dict[str,
 
     Raises:
         ConfigError: `layers` names something else.
-        MaskError: the model has no such weights.
+        MaskError: the model has no such weights, or one is computed from other parameters; names
+            the layers.
     """
     for layer in layers:
         check_choice("layers", layer, get_args(Layer))
-    owners = {owner for layer in layers for owner in _owned(model, layer)}
-    found = {name: weight for name, weight in model.named_parameters() if name in owners}
+    weights = {each.name: each for layer in layers for each in layer_weights(model, layer)}
+    if computed := [each for each in weights.values() if each.makers]:
+        named = some(f"{each.layer or type(model).__name__} ({each.by})" for each in computed)
+        raise MaskError(
+            "expected weights that are plain parameters, got layers whose weights are computed: "
+            f"{named}; make them plain with {computed[0].remedy}"
+        )
+    found = {name: weight for name, weight in model.named_parameters() if name in weights}
     if not found:
         raise MaskError(
             f"{type(model).__name__} has no weights in layers of kind "
@@ -63,21 +69,8 @@ def prunable(model: nn.Module, layers: Sequence[Layer] = ("auto",)) -> dict[str,
     return found
 
 
-def _owned(model: nn.Module, layer: Layer) -> list[str]:
-    """The weight names of all layers of one kind, in module order."""
-    if layer == "auto":
-        return _owned(model, "conv") or (
-            linear[:-1] if len(linear := _owned(model, "linear")) > 1 else linear
-        )
-    return [
-        f"{name}.weight" if name else "weight"
-        for name, module in model.named_modules()
-        if isinstance(module, _TYPES[layer])
-    ]
-
-
 def _listed(layers: Sequence[Layer]) -> str:
-    kinds = [kind for layer in layers for kind in (_TYPES if layer == "auto" else (layer,))]
+    kinds = [kind for layer in layers for kind in (TYPES if layer == "auto" else (layer,))]
     return " or ".join(kinds) or "(none)"
 
 
@@ -85,19 +78,29 @@ def check_mask(model: nn.Module, mask: Mask) -> None:
     """Refuse a mask that does not belong to `model`.
 
     A mask for one convolution must cover all of them; the same holds for linear layers. In a
-    network without convolutions it may leave out the head.
+    network without convolutions it may leave out the head. It may cover other parameters.
+    Where a weight norm or spectral norm computes a weight, the mask is of the parameter that has
+    its zeros.
 
     Raises:
         MaskError: entries are missing, unexpected, not bool, or have another shape.
     """
-    expected = usual = _weights(model, "auto")
+    expected = usual = _maskable(model, "auto")
     if usual.keys() != mask.keys():
-        expected = {
+        by_kind = [_maskable(model, layer) for layer in TYPES]
+        listed = {name for weights in by_kind for name in weights}
+        covered = {
             name: weight
-            for weights in (_weights(model, layer) for layer in _TYPES)
+            for weights in by_kind
             if weights.keys() & mask.keys()
             for name, weight in weights.items()
-        } or usual
+        }
+        others = {
+            name: parameter
+            for name, parameter in model.named_parameters()
+            if name in mask and name not in listed
+        }
+        expected = covered | others or usual
     faults = []
     if missing := [name for name in expected if name not in mask]:
         faults.append(f"missing {some(missing)}")
@@ -120,11 +123,11 @@ def check_not_collapsed(mask: Mask) -> None:
     """Refuse a mask that prunes every weight of a layer.
 
     Raises:
-        MaskError: names the layers.
+        CollapseError: names the layers.
     """
     empty = [layer.name for layer in layer_report(mask) if layer.kept == 0]
     if empty:
-        raise MaskError(
+        raise CollapseError(
             f"layer collapse at sparsity {mask_sparsity(mask):.4f}: expected at least one weight "
             f"in every layer, got none in {some(empty)}; ask for less sparsity"
         )
@@ -200,11 +203,10 @@ def zero_share(weights: Sequence[Tensor], threshold: float = 0.0) -> float:
     return int(zeros.sum()) / total
 
 
-def _weights(model: nn.Module, layer: Layer) -> dict[str, nn.Parameter]:
-    try:
-        return prunable(model, (layer,))
-    except MaskError:
-        return {}
+def _maskable(model: nn.Module, layer: Layer) -> dict[str, nn.Parameter]:
+    """The parameters that hold the zeros of the weights of one kind of layers."""
+    names = {each.parameter for each in layer_weights(model, layer)}
+    return {name: weight for name, weight in model.named_parameters() if name in names}
 
 
 def _form(entry: Tensor) -> str:

@@ -6,23 +6,40 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from expunge.sparsity.mask import prunable, zero_share
+from expunge.errors import MaskError
+from expunge.sparsity.layers import TYPES, layer_weights
+from expunge.sparsity.mask import zero_share
 from expunge.types import Mask
 
 THRESHOLDS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 """Magnitudes at which sparsity is reported."""
 
 
-def counted_weights(model: nn.Module, mask: Mask | None = None) -> list[str]:
-    """The names of the weights that sparsity is counted over.
+def counted_weights(model: nn.Module, mask: Mask | None = None) -> dict[str, Tensor]:
+    """The weights that sparsity is counted over, by name, as the layers use them.
 
     These are the weights in `mask`; without a mask, the weights that are prunable by default: those
-    of convolutions, or, in a network without any, of linear layers except the head.
+    of convolutions, or, in a network without any, of linear layers except the head. Weights that
+    are computed, as by a weight norm, are among them, under the name of a plain weight.
 
     Raises:
         MaskError: the model has neither.
     """
-    return list(prunable(model) if mask is None else mask)
+    parameters = {name: parameter.detach() for name, parameter in model.named_parameters()}
+    if mask is not None:
+        layers = {each.parameter: each for kind in TYPES for each in layer_weights(model, kind)}
+        plain = {name: parameters[name] for name in mask if name not in layers}
+        return {layers[name].name: layers[name].value() for name in mask if name in layers} | plain
+    found = {
+        each.name: each.value()
+        for each in layer_weights(model, "auto")
+        if each.makers or each.parameter in parameters
+    }
+    if not found:
+        raise MaskError(
+            f"{type(model).__name__} has no weights in convolutions or linear layers to count"
+        )
+    return found
 
 
 def sparsity_at(

@@ -200,9 +200,21 @@ def _row(store: Store, cell: Cell, makers: Makers) -> dict[str, Any]:
         "chosen_by": cell.chosen_by,
         **read_measures(store, cell.measures),
         "rte_s": record["seconds"] if cell.method != ORIGINAL else None,
+        "failed": failure(store, cell.measures),
+        "notes": record.get("notes", []),
         "run": cell.model_id,
         "made_by": makers.of(folder),
     }
+
+
+def failure(store: Store, measures: Mapping[str, str]) -> str | None:
+    """Why a model has no measurements: it has diverged, or what it was made from; else None.
+
+    Raises:
+        StoreError: a measurement is missing or damaged.
+    """
+    found = (load_measured(store.path(node_id)) for node_id in measures.values())
+    return next((each["diverged"] for each in found if "diverged" in each), None)
 
 
 def read_measures(store: Store, measures: Mapping[str, str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from expunge.graph.kinds.predict import add_predict, load_predictions
 from expunge.graph.kinds.train import Together
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.model_files import WEIGHTS, load_model
+from expunge.graph.outcome import divergence
 from expunge.metrics import get_metric
 from expunge.metrics.metric import PREDICTIONS
 from expunge.runs import checked, read_object, write_json
@@ -73,7 +74,10 @@ def add_measure(
 
 
 def load_measured(folder: Path) -> dict[str, Any]:
-    """`value` of the measurement in this folder, or null and the `reason`."""
+    """`value` of the measurement in this folder, or null and the `reason`.
+
+    If the model has diverged, the reason also stands under `diverged`.
+    """
     return read_object(checked(folder, MEASURED))
 
 
@@ -82,8 +86,17 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     from expunge.metrics.metric import measure
 
     metric = get_metric(node.params["metric"])
+    reason = next((why for role in inputs if (why := _diverged(inputs, role)) is not None), None)
+    if reason is not None:
+        write_json(out / MEASURED, {"value": None, "reason": reason, "diverged": reason})
+        return
     found = measure(metric, _evidence(node, inputs, runtime, metric.needs))
     write_json(out / MEASURED, {"value": found.value, "reason": found.reason})
+
+
+def _diverged(inputs: Inputs, role: str) -> str | None:
+    """Why the model of a role, other than the reference, or its predictions are not there."""
+    return None if role == "reference" else divergence(inputs[role])
 
 
 def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str]) -> Evidence:
@@ -104,12 +117,14 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
             total = len(chosen["ids"])
             missing["forget"] = f"{gone} of {total} samples to forget are no longer in the data"
             forget = None
-    if "reference" in needs and "reference" not in inputs:
-        missing["reference"] = "no retrained model to compare with"
+    if "reference" in needs:
+        there = "reference" in inputs
+        reason = divergence(inputs["reference"]) if there else "no retrained model to compare with"
+        missing |= {} if reason is None else {"reference": reason}
     weights: dict[str, Callable[[], Mapping[str, Tensor]]] = {
         role: partial(read_tensors, checked(inputs[role], WEIGHTS))
         for role in ("base", "reference")
-        if role in inputs and role in needs
+        if role in inputs and role in needs and role not in missing
     }
     mask = None
     counted: tuple[str, ...] = ()
@@ -117,9 +132,10 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
         from expunge.sparsity.thresholds import counted_weights
 
         model, _, mask = load_model(inputs["model"])
-        own = {name: p.detach() for name, p in model.named_parameters()}
+        counts = counted_weights(model, mask)
+        own = {name: p.detach() for name, p in model.named_parameters()} | counts
         weights["model"] = lambda: own
-        counted = tuple(counted_weights(model, mask))
+        counted = tuple(counts)
     return Evidence(
         predictions={
             need: Predictions(each["logits"], each["labels"]) for need, each in arrays.items()

@@ -6,11 +6,12 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expunge.errors import ConfigError
+from expunge.errors import ConfigError, DivergedError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.train import Together
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.model_files import load_model
+from expunge.graph.outcome import check_diverged, divergence, write_divergence
 from expunge.runs import checked, read_arrays, write_arrays
 
 if TYPE_CHECKING:
@@ -68,12 +69,22 @@ def load_predictions(folder: Path) -> dict[str, Any]:
 
     `rows` are ascending positions in the data node's list of ids; samples that the data lack have
     none.
+
+    Raises:
+        DivergedError: the folder holds the reason why there are no predictions.
     """
+    check_diverged(folder)
     return dict(read_arrays(checked(folder, PREDICTIONS)))
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
-    """Every sample of the population once, without augmentation, in float32."""
+    """Every sample of the population once, without augmentation, in float32.
+
+    If the model has diverged, the reason stands in place of the predictions.
+
+    Raises:
+        DivergedError: the outputs of an original model are not finite.
+    """
     import numpy as np
 
     from expunge.data.populations import population_of
@@ -81,6 +92,10 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     from expunge.runs import read_artefact
     from expunge.training.predict import predict
 
+    reason = divergence(inputs["model"])
+    if reason is not None:
+        write_divergence(out, reason)
+        return
     population = str(node.params["population"])
     forgotten = (*forgotten_by(inputs["model"]), *runtime.where(node).get("gone", ()))
     dataset = runtime.dataset(inputs["data"], forgotten)
@@ -91,6 +106,17 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     model, _, _ = load_model(inputs["model"])
     label = f"predict {population}"
     logits = predict(model, samples, runtime.evaluator, label=label, progress=runtime.progress)
+    broken = int((~logits.isfinite()).flatten(1).any(1).sum())
+    if broken:
+        made = read_artefact(inputs["model"]).node
+        reason = (
+            f"{made.id} diverged ({made.params.get('method', made.kind)}: the outputs of {broken} "
+            f"of {len(logits)} {population} samples are not finite; choose milder settings)"
+        )
+        if "origin" not in made.parents:
+            raise DivergedError(reason)
+        write_divergence(out, reason)
+        return
     arrays = {
         "logits": logits.numpy(),
         "labels": samples.labels.numpy(),

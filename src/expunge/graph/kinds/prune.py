@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.config import from_mapping, to_mapping
+from expunge.errors import CollapseError, DivergedError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.train import RECORD, REWIND, Together, context_for
 from expunge.graph.lineage import forgotten_by, training_samples, write_forgotten
 from expunge.graph.model_files import load_model, save_model
+from expunge.graph.outcome import write_divergence
 from expunge.runs import JSON, checked, write_json
 from expunge.settings import derive_seed
 from expunge.sparsity import get_pruner
@@ -50,7 +52,11 @@ def add_prune(
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
-    """Choose a mask, and train under it on what the model and its ancestors have not forgotten."""
+    """Choose a mask, and train under it on what the model and its ancestors have not forgotten.
+
+    If a layer would lose all its weights, or the training diverges, the reason stands in place of
+    the model.
+    """
     from expunge.models.weights import read_tensors
     from expunge.sparsity.mask import layer_report, mask_sparsity
     from expunge.training.sparsify import sparsify
@@ -66,10 +72,15 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     context = replace(context, compiled=node.params.get("compiled", False))
     samples = training_samples(runtime.dataset(inputs["data"], forgotten).train, forgotten)
     start = time.perf_counter()
-    sparse, mask = sparsify(model, samples, pruner, config, context, rewind)
+    write_forgotten(out, forgotten)
+    try:
+        sparse, mask = sparsify(model, samples, pruner, config, context, rewind)
+    except (DivergedError, CollapseError) as error:
+        write_divergence(out, f"{node.id} has no model ({error})")
+        write_json(out / RECORD, {"seconds": None})
+        return
     seconds = time.perf_counter() - start
     save_model(out, sparse, spec, mask)
-    write_forgotten(out, forgotten)
     layers: list[JSON] = [
         {"name": layer.name, "kept": layer.kept, "total": layer.total, "sparsity": layer.sparsity}
         for layer in layer_report(mask)

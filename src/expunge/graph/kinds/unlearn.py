@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.config import from_mapping, to_mapping
+from expunge.errors import DivergedError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.forget import load_forget
 from expunge.graph.kinds.prune import origin_seed
 from expunge.graph.kinds.train import RECORD, Together, context_for
 from expunge.graph.lineage import forgotten_by, training_split, write_forgotten
 from expunge.graph.model_files import load_model, save_model
+from expunge.graph.outcome import divergence, write_divergence
 from expunge.methods import get_method
 from expunge.runs import write_json
 from expunge.settings import derive_seed
@@ -60,12 +62,22 @@ def add_unlearn(
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
-    """Run the method on a copy of the model, without what was forgotten earlier."""
+    """Run the method on a copy of the model, without what was forgotten earlier.
+
+    If the method or the model before has diverged, the reason stands in place of the model.
+    """
+    from expunge.methods.outcome import look_at
     from expunge.methods.run import run_method
 
-    model, spec, mask = load_model(inputs["model"])
     forgotten = forgotten_by(inputs["model"])
     chosen = load_forget(inputs["forget"])
+    write_forgotten(out, (*forgotten, *chosen["ids"]))
+    reason = divergence(inputs["model"])
+    if reason is not None:
+        write_divergence(out, reason)
+        write_json(out / RECORD, {"seconds": None})
+        return
+    model, spec, mask = load_model(inputs["model"])
     dataset = runtime.dataset(inputs["data"], forgotten)
     split = training_split(
         dataset.train, chosen["ids"], forgotten, chosen["scenario"], tuple(chosen["classes"])
@@ -75,10 +87,15 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     seed = derive_seed(origin_seed(inputs), "unlearn")
     context = replace(context_for(runtime, inputs["origin"], spec, seed), mask=mask)
     context = replace(context, compiled=node.params.get("compiled", False))
-    unlearned, seconds = run_method(method, model, split, config, context)
+    try:
+        unlearned, seconds = run_method(method, model, split, config, context)
+        notes = look_at(method, model, unlearned, split, config, context)
+    except DivergedError as error:
+        write_divergence(out, f"{node.id} diverged ({error})")
+        write_json(out / RECORD, {"seconds": None})
+        return
     save_model(out, unlearned, spec, mask)
-    write_forgotten(out, (*forgotten, *chosen["ids"]))
-    write_json(out / RECORD, {"seconds": seconds})
+    write_json(out / RECORD, {"seconds": seconds, **({"notes": list(notes)} if notes else {})})
 
 
 KIND = Kind(name="unlearn", version=1, run=run, is_model=True)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from expunge.errors import ConfigError, unknown
+from expunge.errors import ConfigError, DivergedError, unknown
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.forget import add_forget, load_forget
 from expunge.graph.kinds.measure import add_measure
@@ -19,7 +19,7 @@ from expunge.methods import get_method
 from expunge.metrics import DEFAULT_METRICS
 from expunge.metrics.gap import gap
 from expunge.runs import Store
-from expunge.studies.grid import read_measures
+from expunge.studies.grid import failure, read_measures
 from expunge.studies.tuning.evidence import Evidence, overspent, remembered, utility
 
 
@@ -174,7 +174,11 @@ def add_case(graph: Graph, case: Case) -> str:
 def measured(
     bench: Bench, case: Case, model_id: str, reference_id: str | None
 ) -> Mapping[str, Any]:
-    """The metrics of a model, which every trial records, whatever the objective."""
+    """The metrics of a model, which every trial records, whatever the objective.
+
+    Raises:
+        DivergedError: the outputs of the model are not finite.
+    """
     graph = bench.graph()
     forget = add_case(graph, case)
     nodes = {
@@ -182,5 +186,8 @@ def measured(
         for name in DEFAULT_METRICS
     }
     bench.run(graph)
+    reason = failure(bench.store, nodes)
+    if reason is not None:
+        raise DivergedError(reason)
     found: Mapping[str, Any] = read_measures(bench.store, nodes)["metrics"]
     return found

@@ -8,9 +8,10 @@ from types import ModuleType
 from typing import Any
 
 from expunge.config import to_mapping
-from expunge.errors import ConfigError, DataError, DivergedError, unknown
+from expunge.errors import ConfigError, DivergedError, unknown
 from expunge.graph.kinds.train import RECORD
 from expunge.graph.kinds.unlearn import add_unlearn
+from expunge.graph.outcome import check_diverged
 from expunge.runs import checked, read_object
 from expunge.settings import check_range
 from expunge.studies.tuning.objectives import (
@@ -81,8 +82,7 @@ def run_trials(
         try:
             record |= _outcome(bench, case, space, objective, values)
             study.tell(trial, record["value"])
-        # Logits that are not finite are refused as data, though all weights may be finite.
-        except (DivergedError, DataError) as error:
+        except DivergedError as error:
             record |= {"state": DIVERGED, "reason": str(error), "value": None}
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
         yield record
@@ -109,6 +109,7 @@ def _outcome(
     forget = add_case(graph, case)
     model_id = add_unlearn(graph, case.run_id, forget, space.method.name, space.config(values))
     bench.run(graph)
+    check_diverged(bench.store.path(model_id))
     score = objective.score(model_id)
     record = read_object(checked(bench.store.path(model_id), RECORD))
     return {

@@ -1,0 +1,41 @@
+"""A model that diverged is an outcome: its node holds the reason in place of a model.
+
+So the rest of a grid goes on, and the node is not made again. Nodes that need the model hold the
+same reason.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from expunge.errors import DivergedError
+from expunge.runs import checked, read_object, write_json
+
+DIVERGED = "diverged.json"
+
+
+def write_divergence(folder: Path, reason: str) -> None:
+    """Write, in place of the files that a node should have, why it has none."""
+    write_json(folder / DIVERGED, {"reason": reason})
+
+
+def divergence(folder: Path) -> str | None:
+    """Why the artefact in this folder holds no model or predictions; None if it does.
+
+    Raises:
+        StoreError: the file is damaged.
+    """
+    if not (folder / DIVERGED).exists():
+        return None
+    return str(read_object(checked(folder, DIVERGED))["reason"])
+
+
+def check_diverged(folder: Path) -> None:
+    """Refuse an artefact that holds the reason in place of a model or predictions.
+
+    Raises:
+        DivergedError: with the reason.
+    """
+    reason = divergence(folder)
+    if reason is not None:
+        raise DivergedError(reason)
