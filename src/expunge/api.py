@@ -143,8 +143,10 @@ def train(
 
     Raises:
         DivergedError: the loss is no longer finite.
+        ModelError: the model does not fit the data, or cannot be trained.
     """
     samples = as_samples(data)
+    check_model(model, samples.inputs.shape, samples.num_classes, samples.inputs.kind)
     context = _context(model, seed, device, training=training)
     fit(model, Stream(samples, torch.arange(len(samples))), task_loss, training, context)
     return model

@@ -57,7 +57,7 @@ def check_model(
     if frozen:
         notes.append(
             f"{len(frozen)} of {len(frozen) + len(trainable)} parameters are frozen, and no "
-            f"training or unlearning changes them: {some(frozen, 3)}"
+            f"training or unlearning changes them, but pruning may: {some(frozen, 3)}"
         )
     batch = example_batch(model, shape, kind)
     notes += _evaluated(model, batch, kind)
