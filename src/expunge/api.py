@@ -22,7 +22,7 @@ from expunge.metrics.draws import Draws
 from expunge.metrics.evidence import Evidence, Predictions, flags_of
 from expunge.metrics.gap import gap
 from expunge.metrics.metric import Measured, measure
-from expunge.models.check import check_model, check_outputs
+from expunge.models.check import check_model, check_outputs, check_weights
 from expunge.scenarios import Scenario, by_indices, make_split, parse
 from expunge.scenarios.by_ids import as_id
 from expunge.settings import Augmentation, Progress, Training, derive_seed, silent
@@ -48,6 +48,8 @@ class Sparse:
 
     model: nn.Module
     mask: Mask
+    notes: tuple[str, ...] = ()
+    """What there is to know about the model, one line each."""
 
 
 @dataclass(frozen=True)
@@ -165,8 +167,10 @@ def train(
 
     Raises:
         DivergedError: the loss is no longer finite.
+        ModelError: the model does not fit the data, or cannot be trained.
     """
     samples = _samples(data, "train")
+    check_model(model, samples.inputs.shape, samples.num_classes, samples.inputs.kind)
     context = _context(model, seed, device, training=training)
     fit(model, Stream(samples, torch.arange(len(samples))), task_loss, training, context)
     return model
@@ -214,13 +218,13 @@ def prune(
     if sparsity is not None:
         settings["sparsity"] = sparsity
     config = from_mapping(pruner.config, settings, f"pruner {method}")
-    model, mask, _ = _as_found(model, dense)
-    _check_fit(model, split)
+    model, mask, notes = _as_found(model, dense)
+    notes += _check_fit(model, split)
     context = _context(
         model, seed, device, training=training, precision=precision, progress=progress
     )
     context = replace(context, mask=mask, rebuild=rebuild)
-    return Sparse(*sparsify(model, split.train, pruner, config, context, rewind))
+    return Sparse(*sparsify(model, split.train, pruner, config, context, rewind), notes)
 
 
 def unlearn(
@@ -272,6 +276,7 @@ def _as_found(
 ) -> tuple[nn.Module, Mask | None, tuple[str, ...]]:
     """A model to work on, its mask, from its zeros if it came without one, and notes on both."""
     mask, whole = (given.mask, given.model) if isinstance(given, Sparse) else (None, given)
+    check_weights(whole)
     model, found = (without_hooks(whole)[0], None) if mask or dense else from_elsewhere(whole)
     notes = []
     if found is not None:

@@ -28,7 +28,7 @@ def check_outputs(
     Raises:
         ModelError: a weight is of another kind, the forward pass fails, or returns something else.
     """
-    _check_weights(model)
+    check_weights(model)
     logits = probe(model, example_batch(model, shape, kind), kind)
     _check_logits(logits, num_classes, kind)
 
@@ -57,7 +57,7 @@ def check_model(
     if frozen:
         notes.append(
             f"{len(frozen)} of {len(frozen) + len(trainable)} parameters are frozen, and no "
-            f"training or unlearning changes them: {some(frozen, 3)}"
+            f"training or unlearning changes them, but pruning may: {some(frozen, 3)}"
         )
     batch = example_batch(model, shape, kind)
     notes += _evaluated(model, batch, kind)
@@ -79,8 +79,12 @@ def check_storable(model: nn.Module) -> None:
         )
 
 
-def _check_weights(model: nn.Module) -> None:
-    """Refuse weights that the computations here do not support, by name."""
+def check_weights(model: nn.Module) -> None:
+    """Refuse weights that the computations here do not support, without running the network.
+
+    Raises:
+        ModelError: names those that are not float32, have no shape or values yet, or are not dense.
+    """
     parameters = dict(model.named_parameters())
     if not parameters:
         raise ModelError(f"{type(model).__name__} has no parameters: expected a network to train")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from expunge.modes import mode
+from expunge.modes import kept_in_evaluation, mode
 from expunge.tasks import classify
 from expunge.tasks.task import Task
 from expunge.types import Samples
@@ -63,10 +63,14 @@ def set_statistics(
     """Set the running statistics of every batch normalisation to those of all `samples`.
 
     They are means over batches in the order of the samples; labels are not used and nothing is
-    random. The model is moved to `device`; modes are restored.
+    random. Layers that are `kept_in_evaluation` keep theirs. The model is moved to `device`; modes
+    are restored.
     """
     model.to(device)
-    layers = [layer for layer in model.modules() if isinstance(layer, _BatchNorm)]
+    kept = kept_in_evaluation(model)
+    layers = [
+        layer for layer in model.modules() if isinstance(layer, _BatchNorm) and layer not in kept
+    ]
     momenta = [layer.momentum for layer in layers]
     batches = torch.split(torch.arange(len(samples)), batch_size)
     with mode(model, training=False):

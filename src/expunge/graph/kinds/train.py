@@ -262,7 +262,8 @@ def _adopt(
     """
     from expunge.graph.adoption import check_adopted, measured
     from expunge.models.weights import load_weights
-    from expunge.sparsity.zeros import mask_of_zeros
+    from expunge.sparsity.found import SHARE, mask_of_zeros
+    from expunge.sparsity.mask import mask_sparsity
 
     where = runtime.where(node)
     path = Path(str(where["weights"]))
@@ -283,8 +284,14 @@ def _adopt(
             "no normalisation came with the weights: inputs are normalised by the mean and "
             "standard deviation of the training data; --normalise or --mean and --std set others"
         )
-    mask, about = mask_of_zeros(model, loaded.mask)
-    notes += about
+    masked = {name: kept for name, kept in loaded.mask.items() if not bool(kept.all())}
+    zeros = mask_of_zeros(model, share=0 if masked else SHARE)
+    mask = {**masked, **(zeros or {})} or None
+    if mask is not None:
+        notes.append(
+            f"{mask_sparsity(mask):.1%} of the weights in {len(mask)} layers are zero: the model "
+            "is taken as sparse, and they stay zero in unlearning and retraining"
+        )
     found = measured(model, dataset, runtime.evaluator)
     check_adopted(
         found, where.get("expect_accuracy"), model, dataset, facts.statistics, runtime.evaluator
