@@ -14,7 +14,7 @@ ROOMS = {
     "atomic": set(),
     "errors": set(),
     "settings": {"errors"},
-    "config": {"errors"},
+    "config": {"errors", "settings"},
     "plugins": {"errors"},
     "search_path": set(),
     "callables": {"errors", "search_path"},

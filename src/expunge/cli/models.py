@@ -95,8 +95,9 @@ def train(
     from expunge.graph.kinds.train import Origin, add_train, check_training
     from expunge.models.spec import NetworkSettings
     from expunge.models.trainings import training_for
-    from expunge.settings import Training
+    from expunge.settings import Training, check_range
 
+    check_range("seed", seed, 0, None)
     of_data, of_network, of_training = read_flags(context.args, train_settings(), "train")
     spec = from_mapping(DataSpec, {"source": data, **of_data}, "train")
     origin = Origin(

@@ -66,6 +66,7 @@ class DataSpec:
             raise ConfigError("source must name a dataset, got an empty text")
         if self.channels not in (None, 1, 3):
             raise ConfigError(f"channels must be 1 or 3, got {self.channels!r}")
+        check_range("seed", self.seed, 0, None)
         for setting in ("image_size", "train_limit", "test_limit"):
             value = getattr(self, setting)
             if value is not None:

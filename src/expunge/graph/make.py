@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from expunge.errors import StoreError
+from expunge.errors import ConfigError, StoreError, out_of_memory, shown
 from expunge.graph.graph import check_kind
 from expunge.graph.kinds import KINDS
 from expunge.graph.runtime import Runtime
@@ -48,7 +48,15 @@ def _make(store: Store, node: Node, runtime: Runtime, folder: Path) -> float:
         _compute_with(int(node.params.get("threads", 1)))
     _reset_peak()
     start = time.perf_counter()
-    kind.run(node, inputs, folder, runtime)
+    try:
+        kind.run(node, inputs, folder, runtime)
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        reason = shown(" ".join(str(error).split()), limit=200)
+        raise ConfigError(
+            f"{node.id} needs more memory than there is ({reason}): choose smaller settings"
+        ) from error
     return time.perf_counter() - start
 
 

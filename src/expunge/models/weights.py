@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from expunge.atomic import replacing
 from expunge.errors import CheckpointError, some
+from expunge.models.declared_size import check_file
 
 _WRAPPERS = ("module.", "_orig_mod.")
 """Prefixes that data parallelism and torch.compile add to every key."""
@@ -101,6 +102,7 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         except (SafetensorError, OSError, ValueError, KeyError) as error:
             raise CheckpointError(f"{path} is not a whole safetensors file: {error}") from error
     if path.name.endswith((".pt", ".pth", ".pth.tar")):
+        check_file(path)
         return _state_dict(_read_pytorch(path), path)
     raise CheckpointError(f"expected a .safetensors, .pt, .pth or .pth.tar file, got {path}")
 
