@@ -27,7 +27,7 @@ ROOMS = {
     "errors": set(),
     "modes": set(),
     "settings": {"errors"},
-    "config": {"errors"},
+    "config": {"errors", "settings"},
     "plugins": {"errors"},
     "search_path": set(),
     "callables": {"errors", "search_path"},

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from expunge.errors import ConfigError, unknown
+from expunge.errors import ConfigError, shown, unknown
+from expunge.settings import check_size
 
 T = TypeVar("T")
 
@@ -109,23 +110,28 @@ def _typed(value: Any, hint: Any, name: str) -> Any:  # noqa: PLR0911, PLR0912 -
                 problems.append(error)
         raise problems[0]
     if origin is Literal:
-        if value not in args:
-            raise ConfigError(f"{name} must be one of {', '.join(map(str, args))}, got {value!r}")
+        # By type, too: true is not 1.
+        if not any(value == each and type(value) is type(each) for each in args):
+            choices = ", ".join(map(str, args))
+            raise ConfigError(f"{name} must be one of {choices}, got {shown(value)}")
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise ConfigError(f"{name} must be a list, got {value!r}")
+            raise ConfigError(f"{name} must be a list, got {shown(value)}")
         return tuple(_typed(item, args[0], name) for item in value)
     if origin is Mapping:
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{name} must be a table, got {value!r}")
+            raise ConfigError(f"{name} must be a table, got {shown(value)}")
         return {key: _typed(item, args[1], f"{name}.{key}") for key, item in value.items()}
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
     if hint is Any:
         return value
+    if isinstance(value, int) and not isinstance(value, bool) and hint in (int, float):
+        check_size(name, value)
+        return hint(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise ConfigError(f"{name} must be of type {hint.__name__}, got {value!r}")
+        raise ConfigError(f"{name} must be of type {hint.__name__}, got {shown(value)}")
+    if isinstance(value, str) and "\0" in value:
+        raise ConfigError(f"{name} must be a text without NUL characters, got {shown(value)}")
     return value
 
 
@@ -149,5 +155,5 @@ def _parsed(text: str, hint: Any, name: str, where: str) -> Any:
             return hint(text)
         except ValueError:
             kind = "a whole number" if hint is int else "a number"
-            raise ConfigError(f"{where}: {name} must be {kind}, got {text!r}") from None
+            raise ConfigError(f"{where}: {name} must be {kind}, got {shown(text)}") from None
     return text

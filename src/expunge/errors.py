@@ -78,6 +78,28 @@ def unknown(kind: str, name: object, known: Iterable[object]) -> str:
     return f"unknown {kind} {str(name)!r}: expected one of {', '.join(names)}{hint}"
 
 
+def shown(value: object, limit: int = 80) -> str:
+    """A value in an error message: its literal, cut where it is long.
+
+    >>> shown("a" * 100, limit=8)
+    "'aaaaaaa..."
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        text = f"a {type(value).__name__} of thousands of digits"
+    return text if len(text) <= limit else f"{text[:limit]}..."
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory did not suffice, or a size was too large to count."""
+    words = ("allocate memory", "not enough memory", "out of memory", "overflow")
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(each in text for each in words)
+    )
+
+
 def some(items: Iterable[object], limit: int = 10) -> str:
     """Up to `limit` items, and the number of the rest.
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from expunge.errors import ConfigError
+from expunge.errors import ConfigError, shown
 
 InputKind = Literal["images", "vectors", "tokens"]
 """A network's inputs: images, vectors of numbers, or sequences of token ids."""
@@ -69,6 +69,7 @@ class Training:
         check_range("warmup_epochs", self.warmup_epochs, 0, None)
         check_range("label_smoothing", self.label_smoothing, 0, 1)
         check_range("rewind_epoch", self.rewind_epoch, 0, None)
+        check_range("crop_padding", self.crop_padding, 0, None)
         check_choice("schedule", self.schedule, ("milestones", "cosine", "one_cycle", "constant"))
         check_choice("optimizer", self.optimizer, ("sgd", "adamw"))
         if 0 < self.epochs <= self.warmup_epochs:
@@ -125,12 +126,28 @@ def derive_seed(seed: int, purpose: str) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
+LARGEST = 2**63 - 1
+"""The largest whole number of a setting: computations use 64 bits."""
+
+
+def check_size(name: str, value: int) -> None:
+    """Refuse a whole number that does not fit in 64 bits.
+
+    Raises:
+        ConfigError: names the setting and the value.
+    """
+    if abs(value) > LARGEST:
+        raise ConfigError(f"{name} must be less than 2**63, got {shown(value)}")
+
+
 def check_range(name: str, value: float, low: float | None, high: float | None) -> None:
     """Refuse a value that is outside `[low, high]` or not finite.
 
     Raises:
         ConfigError: names the setting, the range and the value.
     """
+    if isinstance(value, int):
+        check_size(name, value)
     if (
         isinstance(value, int | float)
         and not isinstance(value, bool)
@@ -140,7 +157,7 @@ def check_range(name: str, value: float, low: float | None, high: float | None) 
     ):
         return
     span = f"{'' if low is None else low}..{'' if high is None else high}"
-    raise ConfigError(f"{name} must be a finite number in {span}, got {value!r}")
+    raise ConfigError(f"{name} must be a finite number in {span}, got {shown(value)}")
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -150,4 +167,4 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         ConfigError: names the setting, the choices and the value.
     """
     if value not in choices:
-        raise ConfigError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+        raise ConfigError(f"{name} must be one of {', '.join(choices)}, got {shown(value)}")

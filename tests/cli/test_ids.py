@@ -1,6 +1,7 @@
 """Which samples were forgotten: written beside the weights, and listed by `runs ids`."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -76,3 +77,11 @@ def test_one_retained_and_one_test_sample_are_measured_as_far_as_they_go(command
     assert found["metrics"]["mia_efficacy"] is None
     assert found["reasons"]["mia_efficacy"] == why
     assert why in ok(command("evaluate", run, "--attacks", *at))
+
+
+def test_more_memory_than_there_is_is_one_line(command, place):
+    words = ["--data", place / "few.npz", *SMALL, "--crop-padding", "1000000"]
+    code, out, err = command("train", *words, "--store", place / "large")
+    assert (code, out) == (2, "")
+    assert re.search(r"^error: train-\S+ needs more memory than there is", err, re.MULTILINE)
+    assert "Traceback" not in err

@@ -421,3 +421,8 @@ def test_real_images_are_decoded_once_and_then_read_at_once(shared_data):
     start = time.perf_counter()
     assert load(spec).train.fingerprint == dataset.train.fingerprint
     assert time.perf_counter() - start < 1
+
+
+def test_a_function_that_exits_is_an_error():
+    with pytest.raises(DataError, match=r"^'sys:exit' raised SystemExit$"):
+        load(DataSpec(source="sys:exit"))

@@ -116,8 +116,9 @@ def train(
     )
     from expunge.models.spec import NetworkSettings
     from expunge.models.trainings import training_for
-    from expunge.settings import Training
+    from expunge.settings import Training, check_range
 
+    check_range("seed", seed, 0, None)
     of_data, of_network, of_training = read_flags(context.args, train_settings(), "train")
     names = of_data.get("class_names", ())
     if len(names) == 1 and names[0].startswith("@"):

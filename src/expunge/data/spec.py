@@ -73,6 +73,7 @@ class DataSpec:
             raise ConfigError("source must name a dataset, got an empty text")
         if self.channels not in (None, 1, 3):
             raise ConfigError(f"channels must be 1 or 3, got {self.channels!r}")
+        check_range("seed", self.seed, 0, None)
         if self.class_names is not None:
             _check_names(self.class_names)
             object.__setattr__(self, "class_names", tuple(self.class_names))

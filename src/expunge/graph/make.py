@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from expunge.errors import DivergedError, StoreError
+from expunge.errors import ConfigError, DivergedError, StoreError, out_of_memory, shown
 from expunge.graph.graph import check_kind
 from expunge.graph.kinds import KINDS
 from expunge.graph.runtime import Runtime
@@ -54,6 +54,13 @@ def _make(store: Store, node: Node, runtime: Runtime, folder: Path) -> float:
         if any(name in str(error) for name in (node.id, *node.parents.values())):
             raise
         raise DivergedError(f"{node.id}: {error}") from error
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        reason = shown(" ".join(str(error).split()), limit=200)
+        raise ConfigError(
+            f"{node.id} needs more memory than there is ({reason}): choose smaller settings"
+        ) from error
     return time.perf_counter() - start
 
 

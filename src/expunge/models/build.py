@@ -13,10 +13,14 @@ from torch import nn
 
 from expunge.callables import find_callable, user_code
 from expunge.errors import ModelError
+from expunge.models.declared_size import check_network
 from expunge.models.networks import ADAPTERS, MODELS, check_pairing, is_own
 from expunge.models.normalise import Normalise
 from expunge.models.spec import ModelSpec
 from expunge.settings import InputKind
+
+_WIDE = 4
+"""Up to this width, every named network fits in the memory of any machine."""
 
 
 def build(spec: ModelSpec, seed: int = 0) -> nn.Module:
@@ -43,16 +47,20 @@ def build(spec: ModelSpec, seed: int = 0) -> nn.Module:
             return _build_own(spec)
         if ":" in spec.name:
             return _build_by_adapter(spec)
-        make = _maker(MODELS[spec.name].maker)
-        if spec.input_kind == "vectors":
-            if spec.stem != "cifar":
-                raise ModelError(f"{spec.name!r} has no stem: leave stem out, got {spec.stem!r}")
-            network = make(spec.num_classes, features=spec.features, width=spec.width)
-        else:
-            network = make(
-                spec.num_classes, in_channels=spec.in_channels, stem=spec.stem, width=spec.width
-            )
+        if spec.width > _WIDE:
+            check_network(f"{spec.name} of width {spec.width:g}", lambda: _named(spec))
+            torch.default_generator.manual_seed(seed)
+        network = _named(spec)
         return _normalised(spec, dict(network.named_children()))
+
+
+def _named(spec: ModelSpec) -> nn.Module:
+    make: Callable[..., nn.Module] = _maker(MODELS[spec.name].maker)
+    if spec.input_kind == "vectors":
+        if spec.stem != "cifar":
+            raise ModelError(f"{spec.name!r} has no stem: leave stem out, got {spec.stem!r}")
+        return make(spec.num_classes, features=spec.features, width=spec.width)
+    return make(spec.num_classes, in_channels=spec.in_channels, stem=spec.stem, width=spec.width)
 
 
 def _maker(name: str) -> Callable[..., Any]:

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from expunge.errors import CheckpointError, some
+from expunge.models.declared_size import check_file
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".pth.tar", ".ckpt", ".bin")
 """Of the files that can be read; all but the first are PyTorch's."""
@@ -67,6 +68,7 @@ def read_checkpoint(path: str | os.PathLike[str], key: str | None = None) -> Che
             raise CheckpointError(f"{path} is not a whole safetensors file: {error}") from error
         return found if key is None else _part(found, key, path)
     if path.name.endswith(SUFFIXES):
+        check_file(path)
         return _weights_in(_read_pytorch(path), path, key)
     raise CheckpointError(
         f"expected a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file, got {path}"

@@ -15,6 +15,9 @@ Stem = Literal["cifar", "imagenet"]
 """The first layers: full resolution for small images, or immediate reduction for large ones."""
 
 
+_MOST_THREADS = 4096
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """An architecture and its sizes.
@@ -172,8 +175,10 @@ class NetworkSettings:
     """With `mean`: divides each channel or feature."""
 
     def __post_init__(self) -> None:
+        check_choice("stem", self.stem, get_args(Stem))
+        check_range("width", self.width, 0, None)
         if self.threads is not None:
-            check_range("threads", self.threads, 1, None)
+            check_range("threads", self.threads, 1, _MOST_THREADS)
         if self.normalise is not None:
             check_choice("normalise", self.normalise, ("imagenet", "data", "off"))
         if (self.mean is None) != (self.std is None):

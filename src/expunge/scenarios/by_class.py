@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from expunge.errors import ConfigError, ForgetError, some
+from expunge.errors import ConfigError, ForgetError, shown, some
 
 if TYPE_CHECKING:
     from expunge.scenarios.base import Listed, Rows
@@ -72,11 +72,14 @@ def by_class(*classes: int | str) -> ByClass:
 def _index(given: int | str, names: tuple[str, ...]) -> int:
     if isinstance(given, str) and given in names:
         return names.index(given)
-    # isdecimal() rejects signs: class -1 must not mean the last one.
-    index = int(given) if isinstance(given, int) or given.isdecimal() else -1
+    try:
+        # isdecimal() rejects signs: class -1 must not mean the last one.
+        index = int(given) if isinstance(given, int) or given.isdecimal() else -1
+    except ValueError:  # thousands of digits
+        index = -1
     if not 0 <= index < len(names):
         raise ForgetError(
-            f"unknown class {given!r}: expected an index in 0..{len(names) - 1} "
+            f"unknown class {shown(given)}: expected an index in 0..{len(names) - 1} "
             f"or one of {some(names)}"
         )
     return index

@@ -92,7 +92,11 @@ def by_ids(ids: str | Path | Iterable[str | int]) -> ByIds:
         ForgetError: the file cannot be read, or no ids are given.
     """
     if isinstance(ids, str | Path):
-        return ByIds(read_ids(Path(ids).expanduser()), str(ids))
+        try:
+            path = Path(ids).expanduser()
+        except RuntimeError as error:  # no such user, or no home directory
+            raise ForgetError(f"cannot read the ids in {ids}: {error}") from None
+        return ByIds(read_ids(path), str(ids))
     given = tuple(map(as_id, ids))
     return ByIds(given, f"{len(given)} given")
 

@@ -24,10 +24,11 @@ def read_ids(path: Path) -> tuple[str, ...]:
     try:
         # utf-8-sig: spreadsheets put a byte order mark first.
         text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise ForgetError(f"cannot read the ids in {path}: {error.strerror}") from error
     except UnicodeDecodeError:
         text = "\0"
+    except (OSError, ValueError) as error:  # a ValueError: NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise ForgetError(f"cannot read the ids in {path}: {reason}") from error
     if "\0" in text:
         raise ForgetError(f"{path} is not a text file: expected one id in a line, or CSV")
     lines = [line.strip() for line in re.split(r"\r\n|\r|\n", text) if line.strip()]

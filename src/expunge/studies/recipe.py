@@ -8,13 +8,13 @@ from typing import Any
 
 from expunge.config import from_mapping, to_mapping
 from expunge.data.spec import DataSpec
-from expunge.errors import ConfigError, unknown
+from expunge.errors import ConfigError, shown, unknown
 from expunge.methods import get_method
 from expunge.metrics import DEFAULT_METRICS, get_metric
 from expunge.models.spec import NetworkSettings
 from expunge.models.trainings import training_for
 from expunge.scenarios import parse
-from expunge.settings import Training
+from expunge.settings import Training, check_range
 from expunge.sparsity import get_pruner
 from expunge.statistics.claims import Claim
 from expunge.studies.claims import check_claims, parse_claims
@@ -56,11 +56,14 @@ class Experiment:
     worth a claim; all else in the report is descriptive."""
 
     def __post_init__(self) -> None:
-        for name, values in (("scenarios", self.scenarios), ("seeds", self.seeds)):
+        lists = {"scenarios": self.scenarios, "seeds": self.seeds, "metrics": self.metrics}
+        for name, values in lists.items():
             if not values:
                 raise ConfigError(f"{name} is empty: expected at least one")
             if len(set(values)) < len(values):
                 raise ConfigError(f"{name} holds one entry twice: {list(values)}")
+        for seed in self.seeds:
+            check_range("a seed", seed, 0, None)
         if not self.methods:
             raise ConfigError("methods is empty: expected at least one")
         for scenario in self.scenarios:
@@ -114,6 +117,11 @@ class Experiment:
         kinds = ("class", "random", "ids", "edited")
         given = self.methods[name]
         for key, value in given.items():
+            if key in kinds and not isinstance(value, Mapping):
+                raise ConfigError(
+                    f"methods.{name}: {key} must be a table of settings for scenarios of this "
+                    f"kind, got {shown(value)}"
+                )
             if isinstance(value, Mapping) and key not in kinds:
                 raise ConfigError(f"methods.{name}: {unknown('kind of scenario', key, kinds)}")
         common = {key: value for key, value in given.items() if key not in kinds}
@@ -128,10 +136,16 @@ class Experiment:
         config = get_pruner(name).config
         given = dict(self.pruners[name])
         asked = given.pop("sparsity", config.sparsity)
-        return tuple(
+        found = tuple(
             from_mapping(config, {**given, "sparsity": sparsity}, f"pruners.{name}")
             for sparsity in (asked if isinstance(asked, list) else [asked])
         )
+        if not found or len({each.sparsity for each in found}) < len(found):
+            raise ConfigError(
+                f"pruners.{name}: sparsity must be one number or several different ones, "
+                f"got {shown(asked)}"
+            )
+        return found
 
 
 def read_experiment(path: Path) -> Experiment:
@@ -155,8 +169,8 @@ def parse_experiment(text: str, where: str) -> Experiment:
     """
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where} is not TOML: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{where} is not TOML: {' '.join(str(error).split())}") from None
     parts = {"data": DataSpec, "network": NetworkSettings, "training": Training}
     for name, cls in parts.items():
         if not isinstance(tables.get(name, {}), Mapping):
@@ -171,27 +185,8 @@ def parse_experiment(text: str, where: str) -> Experiment:
             isinstance(value, Mapping) for value in table.values()
         ):
             raise ConfigError(f"{where}: {name} must be tables such as [{name}.NAME]")
-    return _experiment(tables, where)
-
-
-def _experiment(tables: dict[str, Any], where: str) -> Experiment:
     tables["claims"] = parse_claims(tables.get("claims", []), where)
-    for name in ("scenarios", "seeds", "metrics"):
-        if name in tables:
-            if not isinstance(tables[name], list):
-                raise ConfigError(f"{where}: {name} must be a list, got {tables[name]!r}")
-            tables[name] = tuple(tables[name])
-    known = list(Experiment.__dataclass_fields__)
-    for name in tables:
-        if name not in known:
-            raise ConfigError(f"{where}: {unknown('setting', name, known)}")
-    try:
-        return Experiment(**tables)
-    except TypeError as error:
-        missing = str(error).partition("argument")[2].strip(" s:") or str(error)
-        raise ConfigError(f"{where}: expected {missing}") from None
-    except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from None
+    return from_mapping(Experiment, tables, where)
 
 
 def with_overrides(
