@@ -491,3 +491,25 @@ def test_a_class_whose_images_are_all_forgotten_and_deleted_leaves_the_rest(put,
     dataset = load_frozen(spec, facts, dogs, None)
     assert dataset.train.class_names == ("cat", "dog")
     assert len(dataset.train) == len(dataset.test) == 5
+
+
+def test_a_split_on_its_own_can_be_named(put, read):
+    put("train/cat/{}.png", "train/dog/{}.png")
+    assert whole(read(train_split="train")) == whole(read()) == {"cat": 5, "dog": 5}
+    with pytest.raises(DataError, match="unknown split 'test': expected one of train"):
+        read(test_split="test")
+
+
+def test_paths_in_the_file_may_be_those_of_windows(put, read, folder):
+    put("cat/{}.png", "dog/{}.png")
+    rows = [f".\\{c}\\{n}.png,{c}{n}" for c in ("cat", "dog") for n in range(5)]
+    write_csv(folder / "metadata.csv", "file_name,name", *rows)
+    dataset = read(id_column="name")
+    assert {"cat0", "dog4"} <= {*dataset.train.ids, *dataset.test.ids}
+
+
+def test_formats_that_are_not_listed_are_not_tried(put, read, folder):
+    put("cat/{}.png", "dog/{}.png")
+    Image.new("L", (4, 4)).save(folder / "dog" / "bad.png", "SGI")
+    with pytest.raises(DataError, match=r"dog/bad.png: the image cannot be decoded \(cannot ident"):
+        read()

@@ -68,8 +68,10 @@ def read_metadata(folder: Path, names: Sequence[str], images: Sequence[str]) -> 
 
 def _path(cell: str, name: str, there: Collection[str]) -> str:
     """The path of an image relative to the source, as the metadata file `name` gives it."""
-    path = posixpath.normpath(posixpath.join(posixpath.dirname(name), cell))
-    forward = path.replace("\\", "/")
+    path, forward = (
+        posixpath.normpath(posixpath.join(posixpath.dirname(name), each))
+        for each in (cell, cell.replace("\\", "/"))
+    )
     return forward if forward in there and path not in there else path
 
 
