@@ -1,6 +1,6 @@
 """Flip bits in the files of a finished experiment, and see whether what reads them notices.
 
-`python -m benchmarks.bit_flips --flips 300 --out results/bit-flips.json`; a few seconds per flip.
+`python -m benchmarks.bit_flips --flips 300 --out results/bit-flips-cpu.json`; a few seconds per flip.
 Each flip is in a copy of the experiment's folder and of the cache of data. Then four commands read
 it: the same bench again, a bench with one more method, evaluate, and report. A flip is *noticed* if
 a command refuses, or says in a note that it made the file again and its results are right; *unread*
@@ -17,14 +17,18 @@ import random
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from statistics import mean
 from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import mock
 
 from benchmarks import results
+from benchmarks.timing import figure
 from expunge.cli import main as expunge
+from expunge.runs import JSON
 
 RECIPE = """
 title = "Tiny"
@@ -66,7 +70,21 @@ def main() -> None:
                 print(place, bit, came, flush=True)
         counts = Counter(case["came"] for case in cases)
         print(dict(counts))
-        results.write(asked.out, flips=len(cases), seed=asked.seed, counts=counts, cases=cases)
+        found = figures([case["came"] for case in cases])
+        parts = {"counts": counts, "figures": found, "cases": cases}
+        results.write(asked.out, flips=len(cases), seed=asked.seed, **parts)
+
+
+def figures(came: Sequence[str]) -> list[dict[str, JSON]]:
+    """The share of flips that were noticed in files that a command opens, and of other files."""
+    read = [100.0 * (each == "noticed") for each in came if each != "unread"]
+    unread = [100.0 * (each == "unread") for each in came]
+    noticed = asdict(figure("noticed, in files that a command opens", read, unit="%"))
+    others = asdict(figure("in files that no command opens", unread, unit="%"))
+    return [
+        {**noticed, "value": mean(read), "target": 100.0, "met": min(read) == 100},
+        {**others, "value": mean(unread)},
+    ]
 
 
 class Trial:

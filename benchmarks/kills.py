@@ -17,14 +17,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import mean
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks import results
-from expunge.runs import Store
+from benchmarks.timing import figure
+from expunge.runs import JSON, Store
 
 RECIPE = """
 title = "Tiny"
@@ -106,9 +108,30 @@ def add(path: Path, kill: Kill, seed: int) -> None:
     there = json.loads(path.read_text("utf-8"))["cases"] if path.exists() else []
     others = [each for each in there if each["number"] != kill.number]
     kills = sorted([*others, asdict(kill)], key=lambda each: int(each["number"]))
-    right = sum(each["clean"] and each["equal"] and not each["left"] for each in kills)
-    counts = {"kills": len(kills), "right": right, "seed": seed}
-    results.write(path, **counts, cases=kills)
+    counts = {"kills": len(kills), "right": sum(map(_right, kills)), "seed": seed}
+    results.write(path, **counts, figures=figures(kills), cases=kills)
+
+
+def figures(kills: Sequence[Mapping[str, Any]]) -> list[dict[str, JSON]]:
+    """The share of kills after which all was right, by target; how long commands took to end."""
+    found = []
+    for target in TARGETS:
+        right = [100.0 * _right(each) for each in kills if each["target"] == target]
+        if right:
+            item = asdict(figure(f"right after a kill of the {target}", right, unit="%"))
+            met = min(right) == 100
+            found.append({**item, "value": mean(right), "target": 100.0, "met": met})
+    asked = ("SIGTERM", "SIGINT")
+    ends = [each for each in kills if each["target"] == "command" and each["signal"] in asked]
+    if ends:
+        seconds = [each["seconds"] for each in ends]
+        name = "from TERM or INT to the end of the command"
+        found.append(asdict(figure(name, seconds, unit="s", better="lower", target=SECONDS_TO_END)))
+    return found
+
+
+def _right(kill: Mapping[str, Any]) -> bool:
+    return kill["clean"] and kill["equal"] and not kill["left"]
 
 
 class _Trial:

@@ -1,9 +1,9 @@
 """Processes that tests start: looked at, waited for, and ended with all that they started."""
 
 import contextlib
-import ctypes
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -12,14 +12,17 @@ from pathlib import Path
 from tests.deadlines import stretched, wait_for
 
 ROOT = Path(__file__).parent.parent
-_PR_SET_CHILD_SUBREAPER = 36
+MARK = "EXPUNGE_STARTED_BY_A_TEST"
+"""A variable that whatever a test starts inherits, however far it goes from its parents."""
 
 
 class Started(subprocess.Popen):
     """A process in a session of its own, with one thread; `end` kills all that it has started."""
 
     def __init__(self, words, **settings):
-        variables = {**os.environ, "OMP_NUM_THREADS": "1", **settings.pop("env", {})}
+        self.mark = secrets.token_hex(8)
+        own = {"OMP_NUM_THREADS": "1", **settings.pop("env", {}), MARK: self.mark}
+        variables = {**os.environ, **own}
         settings = {"cwd": ROOT, "text": True, **settings}
         super().__init__([*map(str, words)], env=variables, start_new_session=True, **settings)
 
@@ -35,9 +38,9 @@ class Started(subprocess.Popen):
 
     def end(self):
         """Kill it and whatever it has started, those whose parent has ended too."""
-        for pid in {self.pid, *session_of(self.pid), *descendants(self.pid)}:
-            kill(pid)
+        kill(self.pid)
         self.wait()
+        end_marked(self.mark)
         for stream in (self.stdin, self.stdout, self.stderr):
             if stream is not None:
                 stream.close()
@@ -58,20 +61,26 @@ def in_new_process(module, *words):
         process.end()
 
 
-def adopt_orphans():
-    """Have this process become the parent of those below it whose parent has ended."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+def end_marked(mark):
+    """Kill all processes that have inherited a mark, and wait until they have ended."""
+    while pids := marked(mark):
+        for pid in pids:
+            kill(pid)
+        wait_for(lambda pids=pids: not any(alive(pid) for pid in pids))
 
 
-def end_all(pids):
-    """Kill processes, and wait until they have ended."""
-    for pid in pids:
-        kill(pid)
-    for pid in pids:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, 0)
-    wait_for(lambda: not any(alive(pid) for pid in pids))
+def marked(mark):
+    """Ids of the processes that were started with a mark, and have not ended."""
+    wanted = f"{MARK}={mark}\0".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            inherited = wanted in (folder / "environ").read_bytes()
+        except OSError:
+            continue
+        if inherited and alive(int(folder.name)):
+            found.append(int(folder.name))
+    return found
 
 
 def descendants(pid):
@@ -89,19 +98,6 @@ def descendants(pid):
         below = children.get(waiting.pop(), [])
         found += below
         waiting += below
-    return found
-
-
-def session_of(leader):
-    """Ids of the processes of a session: those whose parent has ended, too."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            after_name = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(after_name[3]) == leader:
-            found.append(int(folder.name))
     return found
 
 

@@ -33,7 +33,7 @@ def test_a_killed_worker_and_a_killed_driver_lose_nothing(start, tmp_path):
     words += ["--engine", "ray", "--workers", 2]
     first = start(RUN, *words)
     wait_for(lambda: len(working(first)) == 2 and engines.made(tmp_path) > 3)
-    (worker, _) = working(first)
+    worker = wait_for(lambda: working(first))[0]
     os.kill(worker, signal.SIGKILL)
     before = engines.made(tmp_path)
     # It goes on without that worker, with another in its place.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import threading
 
@@ -20,11 +21,12 @@ PLACE = Place(device="cpu")
 
 
 @pytest.fixture(autouse=True)
-def no_job_is_left():
-    """A test that fails in the middle leaves its jobs running."""
-    before = set(processes.descendants(os.getpid()))
+def no_job_is_left(monkeypatch):
+    """A test that fails in the middle would leave its jobs running."""
+    mark = secrets.token_hex(8)
+    monkeypatch.setenv(processes.MARK, mark)
     yield
-    processes.end_all(set(processes.descendants(os.getpid())) - before)
+    processes.end_marked(mark)
 
 
 @pytest.fixture(autouse=True)
