@@ -34,7 +34,7 @@ ROOMS = {
     "engines": {"errors", "settings", "graph", "runs"},
     "studies": BASE | WORK | {"graph", "runs", "statistics"},
     "report": {"runs", "errors", "metrics", "statistics"},
-    "api": BASE | WORK | {"training", "tasks", "graph"},
+    "api": BASE | WORK | {"training", "tasks", "graph", "statistics"},
 }
 ROOMS["cli"] = set(ROOMS)
 

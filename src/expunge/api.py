@@ -25,12 +25,13 @@ from expunge.models.check import check_outputs
 from expunge.scenarios import Scenario, make_split
 from expunge.settings import Augmentation, Progress, Training, derive_seed, silent
 from expunge.sparsity import get_pruner
+from expunge.statistics.intervals import Interval, wilson
 from expunge.training.fit import fit
 from expunge.training.predict import predict
 from expunge.training.sparsify import sparsify
 from expunge.training.step import task_loss
 from expunge.training.streams import Stream
-from expunge.types import Context, Dataset, Mask, Split
+from expunge.types import Context, Dataset, Mask, Samples, Split
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -67,6 +68,8 @@ class Evaluation:
     gap_reason: str | None = None
     draws: dict[str, Draws] = field(default_factory=dict)
     """By metric that is a mean over draws of the attacker's sample: the draws."""
+    intervals: dict[str, Interval] = field(default_factory=dict)
+    """Wilson's 95 % intervals of accuracies on test samples, `ta` and `ta_forgotten`."""
 
     def __str__(self) -> str:
         """A small table: metric, value, gap, and the spread of draws."""
@@ -84,7 +87,8 @@ class Evaluation:
             if value is not None:
                 difference = "" if self.gap is None or key not in self.gap else self.gap[key]
                 shown = f"  (gap {difference:.2f})" if difference != "" else ""
-                lines.append(f"{name:<26}{value:7.2f} %{shown}{_spread(self.draws.get(key))}")
+                spread = _spread(self.draws.get(key)) + _bounds(self.intervals.get(key))
+                lines.append(f"{name:<26}{value:7.2f} %{shown}{spread}")
         lines.append(
             f"{'mean gap to Retrain':<26}{self.gap['avg']:7.2f}"
             if self.gap is not None
@@ -253,16 +257,36 @@ def evaluate(
     # Use the training data's class names: a class missing from the test data shifts no others.
     samples = as_samples(test, name="test", class_names=split.train.class_names)
     metrics, draws = _metrics(model, split, samples, seed, device)
+    intervals = _intervals(metrics, split, samples)
     if reference is None:
         reason = "no retrained model was given as reference"
-        return Evaluation(metrics, None, reason, draws)
+        return Evaluation(metrics, None, reason, draws, intervals)
     weights, others = dict(model.named_parameters()), dict(reference.named_parameters())
     if {n: p.shape for n, p in weights.items()} == {n: p.shape for n, p in others.items()}:
         metrics["weight_distance"] = weight_distance(
             {n: p.detach() for n, p in weights.items()}, {n: p.detach() for n, p in others.items()}
         )
     others_metrics, _ = _metrics(reference, split, samples, seed, device)
-    return Evaluation(metrics, gap(metrics, others_metrics), draws=draws)
+    return Evaluation(metrics, gap(metrics, others_metrics), None, draws, intervals)
+
+
+def _intervals(
+    metrics: Mapping[str, float | None], split: Split, test: Samples
+) -> dict[str, Interval]:
+    """Wilson's intervals of accuracies, from their values and the numbers of test samples."""
+    gone = sum(int((test.labels == label).sum()) for label in split.classes)
+    counts = {"ta": len(test) - gone, "ta_forgotten": gone}
+    values = {name: metrics.get(name) for name in counts}
+    return {
+        name: wilson(round(value * counts[name] / 100), counts[name])
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def _bounds(interval: Interval | None) -> str:
+    """The bounds of an interval."""
+    return "" if interval is None else f"  (95 %: {interval.low:.2f} to {interval.high:.2f})"
 
 
 def _spread(draws: Draws | None) -> str:
