@@ -50,7 +50,7 @@ ROOMS = {
     "engines": {"errors", "settings", "graph", "runs"},
     "studies": BASE | WORK | {"graph", "runs", "statistics"},
     "report": {"digest", "runs", "errors", "metrics", "statistics"},
-    "api": BASE | WORK | {"training", "tasks", "graph"},
+    "api": BASE | WORK | {"training", "tasks", "graph", "statistics"},
 }
 ROOMS["cli"] = set(ROOMS)
 

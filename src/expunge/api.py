@@ -29,6 +29,7 @@ from expunge.settings import Augmentation, Progress, Training, derive_seed, sile
 from expunge.sparsity import get_pruner
 from expunge.sparsity.found import from_elsewhere, without_hooks
 from expunge.sparsity.mask import mask_sparsity
+from expunge.statistics.intervals import Interval, wilson
 from expunge.training.fit import fit
 from expunge.training.predict import predict
 from expunge.training.sparsify import sparsify
@@ -79,6 +80,8 @@ class Evaluation:
     """By metric without a value: why it has none."""
     draws: dict[str, Draws] = field(default_factory=dict)
     """By metric that is a mean over draws of the attacker's sample: the draws."""
+    intervals: dict[str, Interval] = field(default_factory=dict)
+    """Wilson's 95 % intervals of accuracies on test samples, `ta` and `ta_forgotten`."""
 
     def __str__(self) -> str:
         """A small table: metric, value, gap, and the spread of draws."""
@@ -96,7 +99,8 @@ class Evaluation:
             if value is not None:
                 difference = "" if self.gap is None or key not in self.gap else self.gap[key]
                 shown = f"  (gap {difference:.2f})" if difference != "" else ""
-                lines.append(f"{name:<26}{value:7.2f} %{shown}{_spread(self.draws.get(key))}")
+                spread = _spread(self.draws.get(key)) + _bounds(self.intervals.get(key))
+                lines.append(f"{name:<26}{value:7.2f} %{shown}{spread}")
         lines.append(
             f"{'mean gap to Retrain':<26}{self.gap['avg']:7.2f}"
             if self.gap is not None
@@ -312,10 +316,16 @@ def evaluate(
     found = _measured(model, split, samples, seed, device)
     metrics = _numbers(found)
     reasons = {name: each.reason for name, each in found.items() if each.reason}
-    draws = {name: each.draws for name, each in found.items() if each.draws is not None}
+    alone = Evaluation(
+        metrics=metrics,
+        gap=None,
+        gap_reason="no retrained model was given as reference",
+        reasons=reasons,
+        draws={name: each.draws for name, each in found.items() if each.draws is not None},
+        intervals=_intervals(metrics, split, samples),
+    )
     if reference is None:
-        reason = "no retrained model was given as reference"
-        return Evaluation(metrics, None, reason, reasons, draws)
+        return alone
     weights, others = dict(model.named_parameters()), dict(reference.named_parameters())
     if {n: p.shape for n, p in weights.items()} == {n: p.shape for n, p in others.items()}:
         metrics["weight_distance"] = weight_distance(
@@ -324,9 +334,9 @@ def evaluate(
     lacking = [name for name in COMPARED if name in reasons]
     if lacking:
         reason = f"there is no {lacking[0]} to compare: {reasons[lacking[0]]}"
-        return Evaluation(metrics, None, reason, reasons, draws)
-    retrained = _measured(reference, split, samples, seed, device)
-    return Evaluation(metrics, gap(metrics, _numbers(retrained)), None, reasons, draws)
+        return replace(alone, gap_reason=reason)
+    retrained = _numbers(_measured(reference, split, samples, seed, device))
+    return replace(alone, gap=gap(metrics, retrained), gap_reason=None)
 
 
 def _samples(
@@ -357,6 +367,25 @@ def _as_ids(ids: Iterable[Any]) -> list[str]:
             f"ids must be one text or whole number per sample, got {some(map(repr, others))}"
         )
     return [str(each) for each in named]
+
+
+def _intervals(
+    metrics: Mapping[str, float | None], split: Split, test: Samples
+) -> dict[str, Interval]:
+    """Wilson's intervals of accuracies, from their values and the numbers of test samples."""
+    gone = sum(int((test.labels == label).sum()) for label in split.classes)
+    counts = {"ta": len(test) - gone, "ta_forgotten": gone}
+    values = {name: metrics.get(name) for name in counts}
+    return {
+        name: wilson(round(value * counts[name] / 100), counts[name])
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def _bounds(interval: Interval | None) -> str:
+    """The bounds of an interval."""
+    return "" if interval is None else f"  (95 %: {interval.low:.2f} to {interval.high:.2f})"
 
 
 def _spread(draws: Draws | None) -> str:

@@ -51,7 +51,8 @@ def test_from_data_to_verdict(command, store, original, tmp_path):
     found = json.loads(ok(command("evaluate", gone, "--reference", reference, "--json", *at)))
     assert set(found["gap"]) == {"ua", "ra", "ta", "mia_efficacy", "avg"}
     assert found["scenario"] == "class:3"
-    assert "gap_note" not in found
+    assert "retrained for 1 epoch, its original was trained for 2" in found["gap_note"]
+    assert "the gap may not be at the same sparsity" not in found["gap_note"]
     words[1] = original
     dense = ok(command(*words)).strip()
     assert "the gap may not be at the same sparsity" in ok(

@@ -127,3 +127,20 @@ def test_evaluate_keeps_the_draws_and_prints_their_spread(samples):
         text = f"±{each.standard_error:.2f}, median {each.percentile(50):.2f} of {each.n} draws"
         assert text in str(found)
         assert (f"{text}, which disagree" in str(found)) != each.agree
+
+
+def test_evaluate_gives_intervals_of_what_test_samples_say(samples):
+    split = expunge.split(samples, forget=expunge.by_class(1))
+    test = subset(samples, torch.arange(7, 47))
+    found = expunge.evaluate(small_network(1), split, test, seed=3, device="cpu")
+    gone = int((test.labels == 1).sum())
+    for name, n in (("ta", 40 - gone), ("ta_forgotten", gone)):
+        interval = found.intervals[name]
+        assert interval.n == n
+        assert interval.estimate == pytest.approx(found.metrics[name])
+        assert interval.low < interval.high
+        assert f"(95 %: {interval.low:.2f} to {interval.high:.2f})" in str(found)
+    at_random = expunge.split(samples, forget=expunge.at_random(0.2))
+    assert set(expunge.evaluate(small_network(1), at_random, test, device="cpu").intervals) == {
+        "ta"
+    }

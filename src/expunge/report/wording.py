@@ -70,9 +70,11 @@ def level_label(pruner: str, sparsity: float) -> str:
 def percent(share: float) -> str:
     """A share of one, as a percentage of few digits.
 
-    >>> percent(0.957), percent(0.0583), percent(0.00012)
-    ('95.7 %', '5.8 %', '0.012 %')
+    >>> percent(0.957), percent(0.0583), percent(0.00012), percent(12.34)
+    ('95.7 %', '5.8 %', '0.012 %', '1234 %')
     """
+    if abs(share) >= 10:
+        return f"{100 * share:.0f} %"
     return f"{100 * share:.2g} %" if abs(share) < 0.1 else f"{100 * share:.3g} %"
 
 
