@@ -16,6 +16,7 @@ from benchmarks import (
     attacks,
     curvature,
     demo,
+    draws,
     floors,
     growth,
     loading,
@@ -37,6 +38,7 @@ QUICK: Mapping[str, Room] = {
     "loading": loading.figures,
     "curvature": curvature.figures,
     "attacks": partial(attacks.figures, count=5000),
+    "draws": draws.figures,
 }
 FULL: Mapping[str, Room] = {
     **QUICK,

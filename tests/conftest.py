@@ -1,8 +1,6 @@
 """Small data and networks that many tests use."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +11,33 @@ from torch import nn
 
 from expunge.data.arrays import as_samples
 from expunge.types import Context, Samples
+from tests import processes
+from tests.deadlines import slowness
 
-ROOT = Path(__file__).parent.parent
+ROOT = processes.ROOT
+
+
+@pytest.fixture(scope="session", autouse=True)
+def what_is_started_is_ended():
+    """The machine is measured before anything else, and no process is left after the tests."""
+    slowness()
+    processes.adopt_orphans()
+    yield
+    processes.end_all(processes.descendants(os.getpid()))
+
+
+@pytest.fixture
+def started():
+    """Start `python WORDS`; at the end it is killed with whatever it has started."""
+    found = []
+
+    def start(*words, **settings):
+        found.append(processes.python(*words, **settings))
+        return found[-1]
+
+    yield start
+    for process in found:
+        process.end()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -23,21 +46,6 @@ def cache_of_the_tests(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EXPUNGE_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
-
-
-def in_new_process(module: str, *words: object) -> str:
-    """What `python -m MODULE WORDS` prints, with one thread; it has to succeed."""
-    done = subprocess.run(
-        [sys.executable, "-m", module, *map(str, words)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,23 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from expunge.atomic import PREFIX, aside_name, creating, making, publish, replacing, sync
+from expunge.atomic import (
+    PREFIX,
+    SILENCE,
+    aside_name,
+    creating,
+    making,
+    publish,
+    replacing,
+    sweep,
+    sync,
+    this_host,
+)
 
 
 def names(folder):
@@ -130,7 +142,7 @@ def test_what_is_no_folder_is_not_taken_for_one(tmp_path, block):
         publish(tmp_path / "aside", tmp_path / "made")
 
 
-def test_a_killed_writer_leaves_what_can_be_told(tmp_path):
+def test_what_a_killed_writer_leaves_is_deleted_by_the_next(tmp_path):
     (tmp_path / "x").write_text("old")
     code = """
 import os, signal, sys
@@ -146,6 +158,52 @@ with replacing(Path(sys.argv[1]) / "x") as file, making(Path(sys.argv[1]) / "y")
     left = [name for name in names(tmp_path) if name != "x"]
     assert len(left) == 2
     assert all(name.startswith(PREFIX) for name in left)
+    with replacing(tmp_path / "z") as aside:
+        aside.write_text("new")
+    assert names(tmp_path) == ["x", "z"]
+
+
+@pytest.fixture
+def dead():
+    """The id of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+TOKEN = "0123456789abcdef"
+
+
+@pytest.mark.parametrize("write", [creating, making, replacing])
+@pytest.mark.parametrize("suffix", ["", ".json"])
+def test_only_what_belongs_to_nobody_is_deleted(tmp_path, dead, write, suffix):
+    """Not what a process at work writes, on this host or another, nor what a user calls so."""
+    mine = [
+        f".expunge-{this_host()}-{os.getpid()}-{TOKEN}{suffix}",
+        f".expunge-elsewhere-{dead}-{TOKEN}{suffix}",
+        f".expunge-a-{this_host()}-{dead}-{TOKEN}{suffix}",
+        f".expunge-{TOKEN}{suffix}",
+        f".expunge-{this_host()}-{dead}-{TOKEN}{suffix}.partial.npy",
+        "x.partial", ".expunge-mine", f"expunge-{this_host()}-{dead}-{TOKEN}",
+    ]  # fmt: skip
+    for name in mine:
+        (tmp_path / name).write_text("")
+    for name in (f".expunge-{this_host()}-{dead}-{TOKEN}{suffix}", f".expunge-{TOKEN}.npy"):
+        (tmp_path / name).write_text("")
+    old = tmp_path / f".expunge-elsewhere-1-{TOKEN}"
+    old.mkdir()
+    (old / "grows").write_text("")
+    for path in (old, tmp_path / f".expunge-{TOKEN}.npy"):
+        os.utime(path, (time.time() - SILENCE - 60,) * 2)
+    with write(tmp_path / "made") as aside:
+        if write is not making:
+            aside.write_text("")
+    # While a large file grows, the time of its folder stands still.
+    assert names(tmp_path) == sorted([*mine, old.name, "made"])
+    os.utime(old / "grows", (time.time() - SILENCE - 60,) * 2)
+    os.utime(old, (time.time() - SILENCE - 60,) * 2)
+    sweep(tmp_path)
+    assert names(tmp_path) == sorted([*mine, "made"])
 
 
 def test_names_are_never_the_same():

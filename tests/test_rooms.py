@@ -8,22 +8,39 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "expunge"
-BASE = {"atomic", "batch", "config", "errors", "plugins", "settings", "types"}
+BASE = {
+    "atomic",
+    "batch",
+    "callables",
+    "config",
+    "digest",
+    "errors",
+    "modes",
+    "plugins",
+    "settings",
+    "types",
+}
 WORK = {"data", "models", "sparsity", "metrics", "scenarios", "methods", "theory"}
 ROOMS = {
     "atomic": set(),
+    "digest": set(),
     "errors": set(),
+    "modes": set(),
     "settings": {"errors"},
     "config": {"errors"},
     "plugins": {"errors"},
+    "search_path": set(),
+    "callables": {"errors", "search_path"},
     "batch": set(),
-    "types": {"batch", "errors", "settings", "tasks"},
+    "types": {"batch", "describe", "errors", "settings", "tasks"},
+    "describe": {"data", "errors", "types"},
     "data": BASE,
-    "models": BASE,
+    "models": BASE | {"tasks"},
     "sparsity": BASE | {"models", "tasks"},
     "metrics": BASE | {"data", "sparsity"},
     "curvature": BASE | {"tasks"},
-    "runs": {"atomic", "errors"},
+    "runs": {"atomic", "digest", "errors"},
+    "statistics": {"errors"},
     "tasks": {"batch", "errors", "settings"},
     "training": BASE | {"sparsity", "data", "tasks"},
     "scenarios": BASE | {"data"},
@@ -31,8 +48,8 @@ ROOMS = {
     "theory": BASE | {"training", "sparsity", "tasks"},
     "graph": BASE | WORK | {"training", "tasks", "runs"},
     "engines": {"errors", "settings", "graph", "runs"},
-    "studies": BASE | WORK | {"graph", "runs"},
-    "report": {"runs", "errors", "metrics"},
+    "studies": BASE | WORK | {"graph", "runs", "statistics"},
+    "report": {"digest", "runs", "errors", "metrics", "statistics"},
     "api": BASE | WORK | {"training", "tasks", "graph"},
 }
 ROOMS["cli"] = set(ROOMS)

@@ -1,9 +1,11 @@
 """Machine unlearning for trained PyTorch classifiers, with model sparsity as the lever."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+# Not from `typing`: with `python -m expunge`, a `typing.py` in the working directory would run.
+TYPE_CHECKING = False
 
 # Names are imported on first use: `import expunge` and `expunge --help` do not load PyTorch.
 _HOME = {

@@ -1,9 +1,9 @@
 """The Python API: split, prune, unlearn and evaluate, with any model and any data."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,18 +11,20 @@ from torch import Tensor, nn
 from expunge.data.arrays import as_samples
 from expunge.data.sources import load as load_dataset
 from expunge.data.spec import DataSpec
-from expunge.errors import ConfigError, DataError
+from expunge.errors import ConfigError, DataError, some
 from expunge.graph.runtime import device_kind
 from expunge.methods import get_method
 from expunge.methods.outcome import look_at
 from expunge.methods.run import run_method
-from expunge.metrics import get_metric
+from expunge.metrics import COMPARED, get_metric
 from expunge.metrics.distance import weight_distance
+from expunge.metrics.draws import Draws
 from expunge.metrics.evidence import Evidence, Predictions, flags_of
 from expunge.metrics.gap import gap
-from expunge.metrics.metric import measure
-from expunge.models.check import check_outputs
-from expunge.scenarios import Scenario, make_split
+from expunge.metrics.metric import Measured, measure
+from expunge.models.check import check_model, check_outputs
+from expunge.scenarios import Scenario, by_indices, make_split, parse
+from expunge.scenarios.by_ids import as_id
 from expunge.settings import Augmentation, Progress, Training, derive_seed, silent
 from expunge.sparsity import get_pruner
 from expunge.sparsity.found import from_elsewhere, without_hooks
@@ -32,7 +34,7 @@ from expunge.training.predict import predict
 from expunge.training.sparsify import sparsify
 from expunge.training.step import task_loss
 from expunge.training.streams import Stream
-from expunge.types import Context, Dataset, Mask, Split
+from expunge.types import Context, Dataset, Mask, Samples, Split
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -58,6 +60,8 @@ class Unlearned:
     config: Any
     seconds: float
     """Run-time efficiency (RTE): the run time of the method."""
+    forgotten_ids: tuple[str, ...] = ()
+    """The ids of the samples that it has forgotten."""
     notes: tuple[str, ...] = ()
     """What there is to know about the result, one line each."""
 
@@ -69,9 +73,13 @@ class Evaluation:
     metrics: dict[str, float | None]
     gap: dict[str, float] | None
     gap_reason: str | None = None
+    reasons: dict[str, str] = field(default_factory=dict)
+    """By metric without a value: why it has none."""
+    draws: dict[str, Draws] = field(default_factory=dict)
+    """By metric that is a mean over draws of the attacker's sample: the draws."""
 
     def __str__(self) -> str:
-        """A small table: metric, value, gap."""
+        """A small table: metric, value, gap, and the spread of draws."""
         names = {
             "ua": "unlearning accuracy UA",
             "ra": "remaining accuracy RA",
@@ -86,12 +94,18 @@ class Evaluation:
             if value is not None:
                 difference = "" if self.gap is None or key not in self.gap else self.gap[key]
                 shown = f"  (gap {difference:.2f})" if difference != "" else ""
-                lines.append(f"{name:<26}{value:7.2f} %{shown}")
+                lines.append(f"{name:<26}{value:7.2f} %{shown}{_spread(self.draws.get(key))}")
         lines.append(
             f"{'mean gap to Retrain':<26}{self.gap['avg']:7.2f}"
             if self.gap is not None
             else f"no gap: {self.gap_reason}"
         )
+        lines += [
+            f"no {names.get(key, key)}: {reason}"
+            for key, reason in self.reasons.items()
+            # In most scenarios there are no forgotten classes to measure on.
+            if key != "ta_forgotten"
+        ]
         return "\n".join(lines)
 
 
@@ -122,16 +136,24 @@ def load_model(folder: str | Path) -> nn.Module:
     return load_plain_model(Path(folder))[0]
 
 
-def split(train: Any, *, forget: Scenario) -> Split:
+def split(
+    train: Any, *, forget: Scenario | str | Iterable[Any], ids: Iterable[Any] | None = None
+) -> Split:
     """The training data, split into what to forget and what to retain.
 
-    `train` is a pair of arrays or tensors, a PyTorch or Hugging Face dataset, or `Samples`.
+    `train` is a pair of arrays or tensors, a PyTorch or Hugging Face dataset, `Samples`, or a
+    `Dataset`, of which the training samples are taken. `forget` is a scenario or its text form,
+    such as `class:3`; or indices of samples, as a list, range, int array or tensor; or a mask of
+    one bool per sample. `ids` names the samples for `by_ids`, one text or whole number each.
 
     Raises:
-        DataError: the data cannot be read.
-        ForgetError: the scenario does not match the data.
+        DataError: the data cannot be read, or the ids do not fit it.
+        ForgetError: the scenario or the indices do not match the data.
     """
-    return make_split(as_samples(train), forget)
+    samples = _samples(train, "train", ids=ids)
+    if isinstance(forget, str):
+        return make_split(samples, parse(forget))
+    return make_split(samples, forget if isinstance(forget, Scenario) else by_indices(forget))
 
 
 def train(
@@ -139,10 +161,12 @@ def train(
 ) -> nn.Module:
     """Train `model` in place on `data` with the settings `training`, and return it.
 
+    `data` is what `split` takes as `train`.
+
     Raises:
         DivergedError: the loss is no longer finite.
     """
-    samples = as_samples(data)
+    samples = _samples(data, "train")
     context = _context(model, seed, device, training=training)
     fit(model, Stream(samples, torch.arange(len(samples))), task_loss, training, context)
     return model
@@ -233,14 +257,14 @@ def unlearn(
     if config is None or isinstance(config, Mapping):
         config = from_mapping(chosen.config, config or {}, f"method {method}")
     model, mask, notes = _as_found(model, dense)
-    _check_fit(model, split)
+    notes += _check_fit(model, split)
     context = _context(
         model, seed, device, training=training, precision=precision, progress=progress
     )
     context = replace(context, mask=mask, rebuild=rebuild)
     unlearned, seconds = run_method(chosen, model, split, config, context)
     notes += look_at(chosen, model, unlearned, split, config, context)
-    return Unlearned(unlearned, mask, method, config, seconds, notes)
+    return Unlearned(unlearned, mask, method, config, seconds, split.forget_ids, notes)
 
 
 def _as_found(
@@ -271,47 +295,108 @@ def evaluate(
 ) -> Evaluation:
     """The metrics of `model` on `split` and `test`, and their gaps from the retrained `reference`.
 
+    `test` is anything that `split` takes as `train`; of a `Dataset`, the test samples are taken.
+    What so few samples cannot give is None, with the reason in `reasons`.
+
     Raises:
         DataError: the test data cannot be read.
         ModelError: the model does not fit the data.
     """
     # Use the training data's class names: a class missing from the test data shifts no others.
-    samples = as_samples(test, name="test", class_names=split.train.class_names)
-    metrics = _metrics(model, split, samples, seed, device)
+    samples = _samples(test, "test", class_names=split.train.class_names)
+    found = _measured(model, split, samples, seed, device)
+    metrics = _numbers(found)
+    reasons = {name: each.reason for name, each in found.items() if each.reason}
+    draws = {name: each.draws for name, each in found.items() if each.draws is not None}
     if reference is None:
         reason = "no retrained model was given as reference"
-        return Evaluation(metrics, None, reason)
+        return Evaluation(metrics, None, reason, reasons, draws)
     weights, others = dict(model.named_parameters()), dict(reference.named_parameters())
     if {n: p.shape for n, p in weights.items()} == {n: p.shape for n, p in others.items()}:
         metrics["weight_distance"] = weight_distance(
             {n: p.detach() for n, p in weights.items()}, {n: p.detach() for n, p in others.items()}
         )
-    return Evaluation(metrics, gap(metrics, _metrics(reference, split, samples, seed, device)))
+    lacking = [name for name in COMPARED if name in reasons]
+    if lacking:
+        reason = f"there is no {lacking[0]} to compare: {reasons[lacking[0]]}"
+        return Evaluation(metrics, None, reason, reasons, draws)
+    retrained = _measured(reference, split, samples, seed, device)
+    return Evaluation(metrics, gap(metrics, _numbers(retrained)), None, reasons, draws)
 
 
-def _metrics(
-    model: nn.Module, split: Split, test: Any, seed: int, device: str
-) -> dict[str, float | None]:
-    _check_fit(model, split)
+def _samples(
+    data: Any,
+    role: Literal["train", "test"],
+    *,
+    ids: Iterable[Any] | None = None,
+    class_names: tuple[str, ...] | None = None,
+) -> Samples:
+    """The samples in anything that this module takes as data."""
+    named = None if ids is None else _as_ids(ids)
+    if isinstance(data, Dataset):
+        data = getattr(data, role)
+    if isinstance(data, Samples) and named is not None:
+        raise DataError(f"the {role} samples have ids already: leave ids out")
+    name = "test" if role == "test" else "data"
+    return as_samples(data, ids=named, name=name, class_names=class_names)
+
+
+def _as_ids(ids: Iterable[Any]) -> list[str]:
+    values = ids.tolist() if hasattr(ids, "tolist") else ids
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise DataError(f"ids must be one text or whole number per sample, got {values!r:.60}")
+    named = [as_id(each) for each in values]
+    others = [each for each in named if not isinstance(each, str)]
+    if others:
+        raise DataError(
+            f"ids must be one text or whole number per sample, got {some(map(repr, others))}"
+        )
+    return [str(each) for each in named]
+
+
+def _spread(draws: Draws | None) -> str:
+    """The standard error and the median of draws."""
+    if draws is None:
+        return ""
+    text = f"  ±{draws.standard_error:.2f}, median {draws.percentile(50):.2f} of {draws.n} draws"
+    return text if draws.agree else f"{text}, which disagree"
+
+
+def _numbers(found: Mapping[str, Measured]) -> dict[str, float | None]:
+    return {
+        name: each.value for name, each in found.items() if not isinstance(each.value, dict | list)
+    }
+
+
+def _measured(
+    model: nn.Module, split: Split, test: Samples, seed: int, device: str
+) -> dict[str, Measured]:
+    """The metrics that are numbers."""
+    inputs = split.train.inputs
+    check_outputs(model, inputs.shape, split.train.num_classes, inputs.kind)
     fabric = _fabric(device, "32-true")
-    forget = flags_of(split.forget.numpy(), len(split.train))
     evidence = Evidence(
         predictions={
             name: Predictions(predict(model, each, fabric).numpy(), each.labels.numpy())
             for name, each in (("train", split.train), ("test", test))
         },
-        forget=forget,
-        retain=~forget,
+        forget=flags_of(split.forget.numpy(), len(split.train)),
+        retain=flags_of(split.retain.numpy(), len(split.train)),
         classes=split.classes,
+        ids=split.train.ids,
         seed=derive_seed(seed, "attack"),
     )
-    values = {name: measure(get_metric(name), evidence).value for name in _MEASURED}
-    return {name: value for name, value in values.items() if not isinstance(value, dict | list)}
+    return {
+        name: each
+        for name in _MEASURED
+        if not isinstance((each := measure(get_metric(name), evidence)).value, dict | list)
+    }
 
 
-def _check_fit(model: nn.Module, split: Split) -> None:
+def _check_fit(model: nn.Module, split: Split) -> tuple[str, ...]:
+    """Refuse a model that cannot work on these samples; notes on it."""
     inputs = split.train.inputs
-    check_outputs(model, inputs.shape, split.train.num_classes, inputs.kind)
+    return check_model(model, inputs.shape, split.train.num_classes, inputs.kind)
 
 
 def _fabric(device: str, precision: str) -> "Fabric":

@@ -5,6 +5,7 @@
     ExpungeError                 the base of all errors that expunge raises itself
     ├── ConfigError              a setting is missing, unknown or out of range
     ├── DataError                a dataset, file or column cannot be read or does not match
+    │   └── TooFewSamplesError   there are too few samples to measure something
     ├── ForgetError              the forget set is empty, everything, or has unknown samples
     ├── ModelError               a network cannot be built, or does not match the data
     ├── MaskError                a mask does not belong to the network
@@ -31,6 +32,10 @@ class ConfigError(ExpungeError):
 
 class DataError(ExpungeError):
     """A dataset, file or column cannot be read or does not match."""
+
+
+class TooFewSamplesError(DataError):
+    """There are too few samples to measure something; what needs fewer can still be measured."""
 
 
 class ForgetError(ExpungeError):

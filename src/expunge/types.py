@@ -62,7 +62,7 @@ class Inputs(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Samples:
     """Labelled inputs with ids."""
 
@@ -76,6 +76,10 @@ class Samples:
     """The name of the dataset in tables."""
     fingerprint: str
     """Hex digest of the inputs, labels and ids."""
+    ids_from: str = ""
+    """Where the ids come from; empty: they are hashes of the inputs."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about how they were read, such as what was left out."""
 
     def __len__(self) -> int:
         """The number of samples."""
@@ -86,8 +90,14 @@ class Samples:
         """The number of classes."""
         return len(self.class_names)
 
+    def __repr__(self) -> str:
+        """A short summary: count, shape, classes, ids."""
+        from expunge.describe import describe_samples
 
-@dataclass(frozen=True, eq=False)
+        return describe_samples(self)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Disjoint training, validation and test samples, the same for every node."""
 
@@ -97,8 +107,22 @@ class Dataset:
     held_out: tuple[str, ...] = ()
     """Which of `test` and `validation` were taken from the training data."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The notes of all parts, each once."""
+        parts = (self.train, self.validation, self.test)
+        return tuple(
+            dict.fromkeys(note for part in parts if part is not None for note in part.notes)
+        )
 
-@dataclass(frozen=True, eq=False)
+    def __repr__(self) -> str:
+        """A short summary: each part's samples by class, shape, ids."""
+        from expunge.describe import describe_dataset
+
+        return describe_dataset(self)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Split:
     """The training samples, split into those to forget and those to retain.
 
@@ -140,6 +164,17 @@ class Split:
             )
         object.__setattr__(self, "forget", unique)
         object.__setattr__(self, "retain", kept.nonzero().flatten())
+
+    @property
+    def forget_ids(self) -> tuple[str, ...]:
+        """The ids of the samples to forget."""
+        return tuple(self.train.ids[row] for row in self.forget.tolist())
+
+    def __repr__(self) -> str:
+        """A short summary: how many samples to forget and to retain, also by class."""
+        from expunge.describe import describe_split
+
+        return describe_split(self)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from benchmarks import (
     attacks,
     curvature,
     demo,
+    draws,
     floors,
     loading,
     overheads,
@@ -28,6 +29,7 @@ SMALL_ROOMS = {
     "loading": partial(loading.figures, count=8, small=2, large=2, large_size=40),
     "curvature": partial(curvature.figures, work=TINY, small=GREY, drawn=20),
     "attacks": partial(attacks.figures, count=60),
+    "draws": partial(draws.figures, retained=60, unseen=30),
 }
 KEYS = {"name", "value", "unit", "better", "floor", "target", "met", "n", "spread"}
 

@@ -1,14 +1,11 @@
 """`expunge tune`, as a person at a terminal meets it."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 import tomllib
 
 import pytest
+from tests.deadlines import wait_for
 
 TRAIN = [
     "train", "--data", "digits", "--model", "resnet8", "--width", "0.25", "--train-limit", "200",
@@ -92,23 +89,19 @@ def test_an_error_is_one_line_before_anything_is_run(command, words, message, tm
 
 
 @pytest.mark.slow
-def test_a_search_that_is_interrupted_keeps_what_it_has_found(command, tmp_path):
+def test_a_search_that_is_interrupted_keeps_what_it_has_found(command, started, tmp_path):
     code, run, err = command(*TRAIN)
     assert code == 0, err
     out = tmp_path / "found.json"
     words = [
-        sys.executable, "-m", "expunge", "tune", "ga", "--run", run.strip(), "--forget", "class:3",
+        "-m", "expunge", "tune", "ga", "--run", run.strip(), "--forget", "class:3",
         "--trials", "500", "--out", out, "--store", tmp_path / "runs",
     ]  # fmt: skip
-    process = subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}
-    )
-    deadline = time.monotonic() + 120
-    while not out.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
+    process = started(*words)
+    wait_for(lambda: out.exists() or process.poll() is not None, 120)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 2
+    _, err = process.said(60)
+    assert process.returncode == 130
     assert err.splitlines()[-1].startswith("interrupted: finished nodes are in the store")
     document = json.loads(out.read_text())
     assert 1 <= len(document["trials"]) < 500

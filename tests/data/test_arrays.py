@@ -66,11 +66,48 @@ def test_grey_images_need_no_channel_axis(noise):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
-def test_floats_are_kept_as_float32(noise, dtype):
-    array = (noise(4, (3, 5, 6)) / 64 - 2).astype(dtype)
-    images = as_samples((array, LABELS)).inputs.tensor
+@pytest.mark.parametrize("raw", [False, True])
+def test_floats_are_kept_as_float32(noise, dtype, raw):
+    array = (noise(4, (3, 5, 6)) / 255 - (2 if raw else 0)).astype(dtype)
+    images = as_samples((array, LABELS), raw_pixels=raw).inputs.tensor
     assert images.dtype == torch.float32
     np.testing.assert_array_equal(images.numpy(), array.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    "dtype", ["uint16", "uint32", "uint64", "int16", ">u2", ">i4", "int64", ">f4", "longdouble"]
+)
+def test_any_type_of_number_holds_pixels(noise, dtype):
+    array = noise(4, (3, 5, 6))
+    scaled = array / 255 if np.dtype(dtype).kind == "f" else array
+    images = as_samples((scaled.astype(dtype), LABELS)).inputs.tensor.numpy()
+    np.testing.assert_allclose(images, scaled, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint16, torch.uint32, torch.int16, torch.bfloat16])
+def test_any_type_of_tensor_holds_pixels(noise, dtype):
+    array = noise(4, (3, 5, 6))
+    if dtype.is_floating_point:
+        array //= 255
+    images = as_samples((torch.from_numpy(array).to(dtype), LABELS)).inputs.tensor.numpy()
+    np.testing.assert_array_equal(images, array)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint64, ">f4", np.float16, bool])
+def test_any_type_of_number_makes_vectors(noise, dtype):
+    array = noise(4, (7,)).astype(dtype)
+    if dtype is bool:
+        with pytest.raises(DataError, match=r"expected vectors of numbers, got torch.bool"):
+            as_samples((array, LABELS))
+        return
+    found = as_samples((array, LABELS)).inputs.tensor
+    np.testing.assert_array_equal(found.numpy(), array.astype(np.float32))
+
+
+def test_dark_bytes_are_noted(noise):
+    (note,) = as_samples((noise(4, (5, 6)) // 16, LABELS)).notes
+    assert note.startswith("the largest pixel is 15: integers are read as 0-255")
+    assert as_samples((noise(4, (5, 6)), LABELS)).notes == ()
 
 
 def test_arrays_are_shared_not_copied(noise):
@@ -148,9 +185,20 @@ ZEROS = np.zeros((2, 3, 4, 4), np.uint8)
         ((np.full((2, 4, 4), "a"), [0, 1]), "expected images of numbers, got an array of <U1"),
         (
             (ZEROS.astype(int) + 256, [0, 1]),
-            r"uint8 in 0..255 or of float32, got int64 in 256..256",
+            "integers in 0-255 or floats in 0-1, got int64 in 256 to 256: scale them, or, if thes",
         ),
-        ((ZEROS.astype(np.int16) - 1, [0, 1]), "got int16 in -1..-1"),
+        ((ZEROS.astype(np.int16) - 1, [0, 1]), "got int16 in -1 to -1"),
+        ((ZEROS.astype(np.uint16) + 256, [0, 1]), "got int64 in 256 to 256"),
+        ((ZEROS.astype(np.int64) + 49, [0, 1]), "int64 in 49 to 49 may be no pixels in 0-255: "),
+        ((ZEROS.astype(np.uint64) + 2**63, [0, 1]), "images hold 9223372036854775808, which no i"),
+        ((ZEROS + 2.5, [0, 1]), "floats in 0-1, got float64 in 2.5 to 2.5: scale them; if the net"),
+        ((ZEROS - np.float32(0.5), [0, 1]), "got float32 in -0.5 to -0.5"),
+        ((ZEROS.astype(complex), [0, 1]), "expected images of numbers, got an array of complex128"),
+        ((torch.zeros(2, 1, 4, 4).to_sparse(), [0, 1]), "a dense tensor, got torch.sparse_coo"),
+        ((torch.zeros(2, 1, 4, 4, dtype=torch.complex64), [0, 1]), "or floats, got complex64"),
+        ((ZEROS.astype(object), [0, 1]), "expected images of numbers, got an array of object"),
+        ((ZEROS.astype("M8[s]"), [0, 1]), r"got an array of datetime64\[s\]"),
+        ((np.ma.masked_equal(ZEROS, 0), [0, 1]), "expected images without gaps, got a masked"),
         ((ZEROS.astype(bool), [0, 1]), "got bool"),
         ((ZEROS / np.float64([[[[1.0]]], [[[0.1]]]]) + [[[[0.0]]], [[[np.nan]]]], [0, 1]), "row 1"),
         ((ZEROS, [0, -1]), "1 labels are negative, the first in row 1"),

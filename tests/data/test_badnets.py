@@ -119,7 +119,7 @@ def test_impossible_settings_are_refused(settings, match):
 
 def test_what_is_no_image_of_bytes_is_refused():
     pixels, labels = images()
-    samples = as_samples((pixels.astype(np.float32), labels))
+    samples = as_samples((pixels.astype(np.float32) / 255, labels))
     with pytest.raises(DataError, match=r"uint8 in 0\.\.255, got torch.float32"):
         badnets(samples, BadnetsConfig(), seed=0)
     with pytest.raises(DataError, match=r"images \(C, H, W\), got vectors of shape \(7,\)"):

@@ -50,7 +50,7 @@ def test_another_key_is_built_anew(tmp_path, build):
     assert build.calls == 2
 
 
-@pytest.mark.parametrize("file", ["samples.json", "train.inputs.npy", "train.labels.npy"])
+@pytest.mark.parametrize("file", ["samples", "train.inputs.npy", "train.labels.npy"])
 @pytest.mark.parametrize("broken", [b"", b"{}", b"[]", "cut", None])
 def test_a_broken_folder_is_built_anew(tmp_path, samples, build, file, broken):
     cached(tmp_path, {}, "set", build)
@@ -132,3 +132,36 @@ def test_the_digest_of_files_sees_every_change(tmp_path):
     folder.rename(tmp_path / "b")
     prints.append(files_digest(tmp_path / "b"))
     assert len(set(prints)) == len(prints)
+
+
+def bits(path, every):
+    """The content of a file with one of its bits changed, at some places in turn."""
+    content = path.read_bytes()
+    for place in range(0, len(content), every):
+        changed = bytearray(content)
+        changed[place] ^= 1 << place % 8
+        yield bytes(changed)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("file", ["samples", "train.inputs.npy", "train.labels.npy"])
+def test_a_changed_bit_is_noticed_and_said(tmp_path, samples, build, caplog, file):
+    """Values that look as good as any others, too."""
+    cached(tmp_path, {}, "set", build)
+    (folder,) = tmp_path.iterdir()
+    changes = list(bits(folder / file, every=23))
+    for changed in changes:
+        (folder / file).write_bytes(changed)
+        caplog.clear()
+        parts = cached(tmp_path, {}, "set", build)
+        assert torch.equal(parts["train"].inputs.tensor, samples.inputs.tensor)
+        assert torch.equal(parts["train"].labels, samples.labels)
+        (said,) = caplog.messages
+        assert said.startswith(f"note: the decoded data at {folder} are damaged (")
+    assert build.calls == 1 + len(changes)
+
+
+def test_a_whole_folder_is_read_without_a_word(tmp_path, build, caplog):
+    for _ in range(2):
+        cached(tmp_path, {}, "set", build)
+    assert caplog.messages == []

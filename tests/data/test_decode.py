@@ -4,19 +4,33 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from expunge.data.decode import Format, convert, decode_into, find_format, fit, pixels
+from expunge.data.decode import Format, Seen, convert, decode_into, find_format, fit, pixels
 from expunge.errors import DataError
 
 
-def chunks(encoded, size=2):
-    return lambda: (encoded[i : i + size] for i in range(0, len(encoded), size))
+class Listed:
+    """Encoded images in a list, `size` of them in a chunk."""
+
+    def __init__(self, encoded, size):
+        self.encoded = encoded
+        self.size = size
+
+    def __len__(self):
+        return len(self.encoded)
+
+    def name(self, row):
+        return f"here, row {row}"
+
+    def chunks(self):
+        return (self.encoded[i : i + self.size] for i in range(0, len(self.encoded), self.size))
 
 
-def decode(encoded, channels=None, image_size=None, size=2):
-    wanted = find_format(chunks(encoded, size), channels, image_size, "here")
+def decode(encoded, channels=None, image_size=None, size=2, seen=None):
+    pictures = Listed(encoded, size)
+    wanted = find_format(pictures, channels, image_size)
     shape = (len(encoded), wanted.channels, wanted.height, wanted.width)
     out = np.zeros(shape, np.uint8)
-    decode_into(out, chunks(encoded, size)(), wanted, "here")
+    decode_into(out, pictures, wanted, seen or Seen())
     return out
 
 
@@ -82,7 +96,7 @@ def test_photographs_are_turned_upright(noise):
 def test_different_sizes_need_one_size(png):
     encoded = [png(np.zeros((4, 5), np.uint8)), png(np.zeros((6, 7), np.uint8))]
     with pytest.raises(
-        DataError, match="here, row 1: the image is 6x7 but the first is 4x5: pass image_size"
+        DataError, match="here, row 1: the image is 6x7 but here, row 0 is 4x5: pass image_size"
     ):
         decode(encoded)
 
@@ -113,11 +127,6 @@ def test_a_row_without_image_is_named(png):
 def test_a_chunk_without_any_image_is_named(png):
     with pytest.raises(DataError, match="here, row 2 has no image"):
         decode([*[png(np.zeros((4, 4, 3), np.uint8))] * 2, None, None])
-
-
-def test_no_image_at_all_is_refused():
-    with pytest.raises(DataError, match="here is empty"):
-        decode([])
 
 
 def test_more_than_8_bits_are_refused(png):

@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 
 from expunge.data.arrays import as_samples
-from expunge.data.huggingface import choose_splits, find_columns
+from expunge.data.huggingface import find_columns
 from expunge.data.inputs.images import ResidentImages
+from expunge.data.roles import choose_splits
 from expunge.data.sources import load
 from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, DataError
@@ -219,9 +220,11 @@ def test_progress_bars_stay_off_where_they_were(monkeypatch, image_folder):
         datasets.enable_progress_bars()
 
 
-def test_a_missing_library_is_named_with_its_extra(monkeypatch, image_folder):
+def test_a_missing_library_is_named_with_its_extra(monkeypatch, write_parquet, noise, image_folder):
+    folder = write_parquet({"train": (noise(2, (4, 4)), [0, 1])})
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(DataError, match=r'pip install "expunge\[hub\]"'):
-        load(DataSpec(source=str(image_folder)))
-    # Arrays need no library.
+        load(DataSpec(source=str(folder)))
+    # Images in folders and arrays need no library.
+    assert load(DataSpec(source=str(image_folder))).train.num_classes == 2
     assert len(as_samples((np.zeros((1, 2, 2), np.uint8), [0]))) == 1

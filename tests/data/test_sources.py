@@ -174,13 +174,13 @@ def test_parquet_with_class_names_and_a_test_split(write_parquet, noise, tmp_pat
     assert torch.equal(placed.train.inputs.tensor, dataset.train.inputs.tensor)
 
 
-def test_numbers_with_gaps_and_texts_are_counted_over_all_splits(write_parquet, noise):
+def test_numbers_stay_and_texts_are_sorted_over_all_splits(write_parquet, noise):
     images = noise(3, (4, 4))
-    folder = write_parquet({"train": (images, [7, 3, 7]), "test": (images[:1], [40])})
+    folder = write_parquet({"train": (images, [7, 3, 7]), "test": (images[:1], [9])})
     dataset = load(DataSpec(source=str(folder)))
-    assert dataset.train.class_names == ("3", "7", "40")
-    assert dataset.train.labels.tolist() == [1, 0, 1]
-    assert dataset.test.labels.tolist() == [2]
+    assert dataset.train.class_names == tuple("0123456789")
+    assert dataset.train.labels.tolist() == [7, 3, 7]
+    assert dataset.test.labels.tolist() == [9]
     folder = write_parquet({"train": (images, ["b", "a", "b"]), "test": (images[:1], ["a"])})
     assert load(DataSpec(source=str(folder))).train.class_names == ("a", "b")
 
@@ -242,13 +242,19 @@ def test_unknown_columns_and_splits_are_named(write_parquet, noise):
 def test_a_folder_without_a_dataset_is_refused(tmp_path):
     folder = tmp_path / "empty"
     folder.mkdir()
-    with pytest.raises(
-        DataError, match=r"as a folder of parquet files or images: .*any data files"
-    ):
+    with pytest.raises(DataError, match=r"neither images nor parquet files: found no files"):
         load(DataSpec(source=str(folder)))
     (folder / "notes.txt").write_text("no images here")
-    with pytest.raises(DataError, match=r"which column holds the images: .* one of text"):
+    with pytest.raises(DataError, match=r"neither images nor parquet files: found notes.txt"):
         load(DataSpec(source=str(folder)))
+
+
+def test_a_parquet_file_that_the_library_passes_over_is_named(write_parquet, noise):
+    folder = write_parquet({"train": (noise(4, (4, 4)), [0, 1, 0, 1])})
+    (file,) = folder.iterdir()
+    (folder / "rest.parquet").write_bytes(file.read_bytes())
+    dataset = load(DataSpec(source=str(folder), test_fraction=0.5))
+    assert "left out 1 parquet files: rest.parquet" in str(dataset.notes)
 
 
 def test_a_broken_file_is_refused(tmp_path, write_parquet, noise):
@@ -277,9 +283,9 @@ def test_an_npz_file_with_its_own_test_set_and_ids(write_npz, noise):
     dataset = load(DataSpec(source=source))
     assert dataset.train.name == "set"
     assert dataset.train.ids == ("a", "b", "c", "d")
-    assert dataset.train.class_names == ("5", "9")
-    assert dataset.train.labels.tolist() == [0, 1, 0, 1]
-    assert dataset.test.labels.tolist() == [1, 1]
+    assert dataset.train.class_names == tuple("0123456789")
+    assert dataset.train.labels.tolist() == [5, 9, 5, 9]
+    assert dataset.test.labels.tolist() == [9, 9]
     np.testing.assert_array_equal(dataset.train.inputs.tensor.numpy(), x.transpose(0, 3, 1, 2))
     smaller = load(DataSpec(source=source, image_size=4, channels=1))
     assert smaller.train.inputs.shape == (1, 4, 4)
@@ -326,8 +332,8 @@ def test_a_callable_gives_a_pair_or_a_dataset(module, noise, samples):
     pair = (noise(4, (1, 4, 4)), [1, 2, 4, 1])
     dataset = load(DataSpec(source=module((pair, (pair[0][:1], [2])))))
     assert dataset.train.name == "made_data:make"
-    assert dataset.train.class_names == ("1", "2", "4")
-    assert dataset.test.labels.tolist() == [1]
+    assert dataset.train.class_names == ("0", "1", "2", "3", "4")
+    assert dataset.test.labels.tolist() == [2]
     given = Dataset(train=samples, test=samples)
     dataset = load(DataSpec(source=module(given), train_limit=6))
     assert len(dataset.train) == 6
@@ -377,8 +383,8 @@ def test_a_test_set_must_fit_the_training_set(module, samples, noise):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("no_such_module:make", "cannot import 'no_such_module:make': No module named"),
-        ("made_data:absent", "cannot import 'made_data:absent': .*no attribute 'absent'"),
+        ("no_such_module:make", "cannot import 'no_such_module:make', .*: No module named"),
+        ("made_data:absent", "cannot import 'made_data:absent', .*no attribute 'absent'"),
         ("made_data:list_", "'made_data:list_' must be callable, got list"),
     ],
 )

@@ -9,7 +9,7 @@ from expunge.data.statistics import input_statistics
 def test_they_are_those_of_all_pixels(noise, dtype):
     array = noise(1100, (3, 4, 5))
     array[:, 1] //= 4
-    given = array if dtype == np.uint8 else array.astype(np.float32) / 100
+    given = array if dtype == np.uint8 else array.astype(np.float32) / 255
     mean, std = input_statistics(as_samples((given, np.zeros(1100, int))))
     seen = given.astype(np.float64) / (255 if dtype == np.uint8 else 1)
     np.testing.assert_allclose(mean, seen.mean((0, 2, 3)), rtol=1e-12)

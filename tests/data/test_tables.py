@@ -50,12 +50,17 @@ def test_named_classes_keep_their_numbers(table):
     assert to_samples(train, classes, names, "set").labels.tolist() == [2, 0]
 
 
-def test_numbers_with_gaps_are_counted_through_all_tables(table):
-    train, test = table([30, 5, 5]), table([900, 30])
+def test_numbers_with_gaps_are_outputs_of_the_network_and_stay(table):
+    train, test = table([3, 0, 0]), table([5, 3])
     classes, names = shared_classes([train, test])
-    assert names == ("5", "30", "900")
-    assert to_samples(train, classes, names, "set").labels.tolist() == [1, 0, 0]
-    assert to_samples(test, classes, names, "set").labels.tolist() == [2, 1]
+    assert names == ("0", "1", "2", "3", "4", "5")
+    assert to_samples(train, classes, names, "set").labels.tolist() == [3, 0, 0]
+    assert to_samples(test, classes, names, "set").labels.tolist() == [5, 3]
+
+
+def test_numbers_that_cannot_be_outputs_are_refused(table):
+    with pytest.raises(DataError, match="B: label 4000000000 is too large for the number of an"):
+        shared_classes([table([3], None, "A"), table([4_000_000_000], None, "B")])
 
 
 def test_texts_are_numbered_in_sorted_order(table):

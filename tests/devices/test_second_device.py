@@ -5,8 +5,8 @@ import sys
 
 import pytest
 import torch
-from tests.conftest import ROOT, in_new_process
 from tests.devices.work import PARTS, results
+from tests.processes import ROOT, in_new_process
 
 
 @pytest.mark.slow

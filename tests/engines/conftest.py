@@ -1,20 +1,11 @@
-"""Processes of engines: started, looked at, and ended with all that they started."""
+"""Runs of engines: started, and what they have made."""
 
-import contextlib
 import json
-import os
-import re
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 
 from expunge.runs import Store
 
-ROOT = Path(__file__).parent.parent.parent
 TINY = """
 title = "Tiny"
 scenarios = ["class:3"]
@@ -37,93 +28,13 @@ epochs = 1
 
 
 @pytest.fixture
-def start():
-    """Start `python -m MODULE WORDS`; whatever it has started is killed with it at the end."""
-    started = []
+def start(started):
+    """Start `python -m MODULE WORDS`."""
 
     def start(module, *words, **variables):
-        process = subprocess.Popen(
-            [sys.executable, "-m", module, *map(str, words)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **variables},
-            start_new_session=True,
-        )
-        started.append(process)
-        return process
+        return started("-m", module, *words, env=variables)
 
-    yield start
-    for process in started:
-        for pid in [process.pid, *session_of(process.pid), *descendants(process.pid)]:
-            kill(pid)
-        process.communicate()
-
-
-def ended(process, seconds=120):
-    """What a process printed, once it has succeeded."""
-    out, err = process.communicate(timeout=seconds)
-    assert process.returncode == 0, err
-    return out
-
-
-def descendants(pid):
-    """Ids of the processes that a process has started, and those have."""
-    children = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            status = (folder / "status").read_text()
-        except OSError:
-            continue
-        parent = int(re.search(r"^PPid:\s+(\d+)$", status, re.M)[1])
-        children.setdefault(parent, []).append(int(folder.name))
-    found, waiting = [], [pid]
-    while waiting:
-        below = children.get(waiting.pop(), [])
-        found += below
-        waiting += below
-    return found
-
-
-def session_of(leader):
-    """Ids of the processes of a session: those whose parent has ended, too."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            after_name = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(after_name[3]) == leader:
-            found.append(int(folder.name))
-    return found
-
-
-def command_of(pid):
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except OSError:
-        return ""
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_for(what, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found
-
-
-def kill(pid):
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+    return start
 
 
 def made(root):

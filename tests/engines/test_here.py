@@ -1,14 +1,10 @@
 """The engine of this process: order, what is told, failures; and a grid that is killed."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 
 import pytest
-from tests.conftest import ROOT
+from tests.deadlines import wait_for
 from tests.graph.spies import failing, line_up, spy
 from tests.studies.small import HERE
 
@@ -16,6 +12,8 @@ from expunge.engines import Engine, run
 from expunge.engines.watch import Watch
 from expunge.errors import ConfigError, DivergedError
 from expunge.graph.runtime import Place
+
+GRID = "tests.engines.make_grid"
 
 
 class Told:
@@ -118,17 +116,9 @@ def test_only_here_takes_several_devices(tmp_path):
     assert not graph.store.ids()
 
 
-def start(store):
-    """Make the small grid in a process of its own."""
-    words = [sys.executable, "-m", "tests.engines.make_grid", store]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env={**os.environ}, cwd=ROOT)
-
-
 def finish(process):
     """The nodes that it made, and the cells without what is a matter of time."""
-    out, _ = process.communicate(timeout=300)
-    assert process.returncode == 0
-    *made, cells = out.splitlines()
+    *made, cells = process.succeeded(300).splitlines()
     return made, [{**cell, "rte_s": None} for cell in json.loads(cells)]
 
 
@@ -141,23 +131,19 @@ def beginning(store):
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_and_run_again(tmp_path):
+def test_killed_at_any_moment_and_run_again(start, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    made, cells = finish(start(whole))
+    made, cells = finish(start(GRID, whole))
     assert len(made) == len(set(made)) == len(artefacts(whole))
     for nodes in (2, 12):
-        process = start(killed)
-        deadline = time.monotonic() + 120
-        while process.poll() is None and time.monotonic() < deadline:
-            if len(artefacts(killed)) >= nodes and beginning(killed):
-                process.send_signal(signal.SIGKILL)
-                break
-            time.sleep(0.002)
+        process = start(GRID, killed)
+        wait_for(lambda at=nodes: len(artefacts(killed)) >= at and beginning(killed), 120, 0.002)
+        process.send_signal(signal.SIGKILL)
         process.communicate()
         assert process.returncode == -signal.SIGKILL
     kept = artefacts(killed)
     assert len(kept) < len(made)
-    again, rest = finish(start(killed))
+    again, rest = finish(start(GRID, killed))
     assert not kept & set(again)
     assert artefacts(killed) == artefacts(whole)
     assert rest == cells

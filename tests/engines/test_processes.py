@@ -3,74 +3,59 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from tests.conftest import ROOT
+from tests import processes
+from tests.deadlines import stretched, wait_for
 from tests.studies.small import HERE, TINY, made, planned, tiny
 
-from expunge.engines import Engine, processes, run
+from expunge.cli.interruption import LINE
+from expunge.engines import Engine, run
+from expunge.engines import processes as module
+from expunge.graph.graph import Graph
 from expunge.graph.make import make_node
 from expunge.graph.plan import plan
 from expunge.graph.runtime import Runtime
 from expunge.runs import Store
 
 TWO = Engine(name="processes", workers=2)
+KILLED = "error: one of 2 worker processes was killed"
+SECONDS_TO_END = 5.0
 
 
 @pytest.fixture
-def start(tmp_path):
+def bench(started, tmp_path):
     """Start a grid by two workers, with settings of l1_sparse."""
 
-    def start(out, epochs=1, lr=0.01):
+    def bench(out, epochs=1, lr=0.01):
         recipe = tmp_path / "tiny.toml"
         recipe.write_text(TINY.replace("epochs = 1\n", f"epochs = {epochs}\nlr = {lr}\n"))
-        words = [sys.executable, "-m", "expunge", "bench", recipe, "--out", out, "--workers", "2"]
-        return subprocess.Popen(
-            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
-        )
+        return started("-m", "expunge", "bench", recipe, "--out", out, "--workers", "2")
 
-    return start
+    return bench
 
 
 def artefacts(out):
     return {path.name for path in (out / "runs").glob("[a-z]*-*")}
 
 
-def workers_of(process):
-    """Process ids of those that work: children of the process that all of them are forks of."""
-    parents = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            status = (folder / "status").read_text()
-        except OSError:
-            continue
-        parents[int(folder.name)] = int(re.search(r"^PPid:\s+(\d+)$", status, re.M)[1])
-    return [pid for pid, parent in parents.items() if parents.get(parent) == process.pid]
-
-
-def wait_for(what, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def of_the_engine(process):
+    """The workers' parent and the workers of a command."""
+    found = {"server": [], "worker": []}
+    for pid in processes.descendants(process.pid):
+        if "serve(" in processes.command_of(pid):
+            status = Path(f"/proc/{pid}/status").read_text()
+            parent = int(re.search(r"^PPid:\s+(\d+)$", status, re.M)[1])
+            found["server" if parent == process.pid else "worker"].append(pid)
     return found
 
 
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 @pytest.mark.slow
-def test_an_error_in_a_worker_is_one_line(start, tmp_path):
-    process = start(tmp_path / "out", lr=1e30)
-    _, err = process.communicate(timeout=200)
+def test_an_error_in_a_worker_is_one_line(bench, tmp_path):
+    process = bench(tmp_path / "out", lr=1e30)
+    _, err = process.said(200)
     assert process.returncode == 2
     errors = [line for line in err.splitlines() if "error" in line.lower()]
     assert len(errors) == 1
@@ -80,36 +65,74 @@ def test_an_error_in_a_worker_is_one_line(start, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("whom", "number", "said"),
+    ("when", "whom", "number", "code", "said"),
     [
-        ("parent", signal.SIGINT, "interrupted: finished nodes are in the store"),
-        ("parent", signal.SIGKILL, ""),
-        ("worker", signal.SIGKILL, "error: one of 2 worker processes was killed"),
+        ("at the start", "parent", signal.SIGINT, 130, LINE),
+        ("at the start", "parent", signal.SIGKILL, -9, ""),
+        ("at the start", "server", signal.SIGTERM, 2, KILLED),
+        ("at work", "parent", signal.SIGTERM, 143, LINE),
+        ("at work", "parent", signal.SIGKILL, -9, ""),
+        ("at work", "server", signal.SIGKILL, 2, KILLED),
+        ("at work", "worker", signal.SIGKILL, 2, KILLED),
     ],
 )
 def test_what_ends_one_process_ends_all_and_keeps_what_is_whole(
-    start, tmp_path, whom, number, said
+    bench, tmp_path, when, whom, number, code, said
 ):
     out = tmp_path / "out"
-    process = start(out, epochs=5000)
-    wait_for(lambda: [name for name in artefacts(out) if name.startswith("prune")])
-    workers = wait_for(lambda: workers_of(process))
+    process = bench(out, epochs=5000)
+    role = "worker" if whom == "worker" or when == "at work" else "server"
+    wait_for(lambda: of_the_engine(process)[role])
+    if when == "at work":
+        wait_for(lambda: [name for name in artefacts(out) if name.startswith("prune")])
     kept = artefacts(out)
-    os.kill(process.pid if whom == "parent" else workers[0], number)
-    _, err = process.communicate(timeout=60)
-    assert said in err
+    below = processes.descendants(process.pid)
+    os.kill(process.pid if whom == "parent" else of_the_engine(process)[whom][0], number)
+    start = time.monotonic()
+    wait_for(lambda: process.poll() is not None, SECONDS_TO_END)
+    wait_for(lambda: not any(processes.alive(pid) for pid in below), SECONDS_TO_END)
+    assert time.monotonic() - start < stretched(SECONDS_TO_END)
+    _, err = process.said()
+    assert process.returncode == code
+    assert (err.splitlines() or [""])[-1].startswith(said)
     assert "Traceback" not in err
-    if number == signal.SIGINT or whom == "worker":
-        assert process.returncode == 2
-    wait_for(lambda: not any(alive(pid) for pid in workers))
     store = Store(out / "runs")
     assert kept <= {store.open(each).id for each in store.ids()}
+    inside = [path for name in (".aside", ".locks") for path in (store.root / name).glob("*")]
+    assert inside == []
+
+
+@pytest.mark.slow
+def test_ctrl_c_does_not_reach_the_workers(started, tmp_path):
+    """A terminal sends it to all, and the command alone decides what to do."""
+    words = [tmp_path, "--engine", "processes", "--workers", 2, "--lines", 4, "--seconds", 0.1]
+    process = started("-m", "tests.engines.run_graph", *words)
+    wait_for(lambda: of_the_engine(process)["server"])
+    for pid in [each for some in of_the_engine(process).values() for each in some]:
+        os.kill(pid, signal.SIGINT)
+    wait_for(lambda: len(of_the_engine(process)["worker"]) == 2)
+    for pid in [each for some in of_the_engine(process).values() for each in some]:
+        os.kill(pid, signal.SIGINT)
+    assert process.succeeded().splitlines()[-1] == "left 0"
+
+
+@pytest.mark.slow
+def test_a_bug_in_a_worker_is_raised_with_its_traceback(tmp_path):
+    """It is taken neither for a node's error nor for a killed worker, and nothing is left."""
+    graph = Graph(Store(tmp_path))
+    for number in range(2):
+        graph.add("measure", {"number": number})
+    before = processes.descendants(os.getpid())
+    with pytest.raises(KeyError) as caught:
+        run(graph, TWO, HERE)
+    assert "in make_node" in caught.value.__notes__[0]
+    assert processes.descendants(os.getpid()) == before
 
 
 @pytest.fixture
 def no_processes(monkeypatch):
     """Nobody may start a process."""
-    monkeypatch.setattr(processes, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(module, "Pool", None)
 
 
 ONE = {"scenarios": ("class:3",), "pruners": {}, "metrics": ("ua",)}

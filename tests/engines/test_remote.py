@@ -1,11 +1,12 @@
 """What a worker on another machine does, and where it refuses to."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from expunge.engines import remote
-from expunge.engines.remote import Site, Task, make_nodes, open_site
+from expunge.engines.remote import Task, make_nodes, open_site
 from expunge.errors import ExpungeError, StoreError
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.empty import add_empty
@@ -57,7 +58,7 @@ def test_a_worker_without_the_stores_file_system_is_one_line(store, tmp_path, th
         with other.create(Node(kind="empty", version=1, params={})):
             pass
     with open_site(store) as site:
-        moved = Site(root=other.root, mark=site.mark, host="driver")
+        moved = replace(site, root=other.root, host="driver")
         (error,) = make_nodes(task(store, [1]), moved, PLACE)
     assert isinstance(error, StoreError)
     assert "does not see the store" in str(error)

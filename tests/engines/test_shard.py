@@ -5,6 +5,7 @@ import threading
 import time
 
 import pytest
+from tests.deadlines import stretched, wait_for
 from tests.engines import conftest as engines
 from tests.engines.run_graph import make_graph
 
@@ -25,7 +26,7 @@ def shard(number, count=2, **settings):
 def test_two_shards_make_each_node_once(start, tmp_path):
     words = ["--lines", 12, "--length", 3, "--seconds", 0.05]
     both = [start(RUN, tmp_path, "--shard", f"{i}/2", *words) for i in (1, 2)]
-    outs = [engines.ended(process) for process in both]
+    outs = [process.succeeded() for process in both]
     assert engines.whole(tmp_path, 38)
     assert engines.made(tmp_path) == 38
     own = [
@@ -74,7 +75,7 @@ def test_what_another_makes_is_waited_for(tmp_path, monkeypatch):
         thread.start()
         time.sleep(1)
         assert announced == []
-    thread.join(timeout=20)
+    thread.join(stretched(20))
     assert announced[0] == (first.id, "empty 0", None)
     assert len(graph.store.ids()) >= 2
 
@@ -90,11 +91,11 @@ def test_a_shard_that_waits_ends_when_all_is_there(tmp_path, monkeypatch):
 def test_a_killed_shard_is_not_waited_for(start, tmp_path):
     words = [tmp_path, "--lines", 8, "--length", 2, "--seconds", 0.3]
     killed = start(RUN, *words, "--shard", "1/2")
-    engines.wait_for(lambda: list((tmp_path / ".aside").glob(".expunge-empty-*")))
+    wait_for(lambda: list((tmp_path / ".aside").glob(".expunge-empty-*")))
     killed.kill()
     killed.communicate()
-    engines.ended(start(RUN, *words, "--shard", "2/2"))
-    assert engines.ended(start(RUN, *words, "--shard", "1/2")).splitlines()[-1] == "left 0"
+    start(RUN, *words, "--shard", "2/2").succeeded()
+    assert start(RUN, *words, "--shard", "1/2").succeeded().splitlines()[-1] == "left 0"
     assert engines.whole(tmp_path, 18)
     assert engines.made(tmp_path) in (17, 18)  # it may have died between a node and its line
 
@@ -110,7 +111,7 @@ def test_without_locks_results_are_right(start, tmp_path, hosts):
         for i, host in enumerate(hosts, start=1)
     ]
     for process in each:
-        engines.ended(process)
+        process.succeeded()
     assert engines.whole(tmp_path, 22)
     assert engines.made(tmp_path) >= 22
 
@@ -121,11 +122,11 @@ def test_shards_of_a_bench_collect_what_one_process_collects(start, tmp_path):
     recipe.write_text(engines.TINY.format(sparsity=0.5))
     words = ["bench", recipe, "--device", "cpu", "--json"]
     here = start("expunge", *words, "--out", tmp_path / "here")
-    expected = engines.cells(engines.ended(here))
+    expected = engines.cells(here.succeeded())
     both = [
         start("expunge", *words, "--out", tmp_path / "out", "--shard", f"{i}/2") for i in (1, 2)
     ]
-    outs = [process.communicate(timeout=120) for process in both]
+    outs = [process.said(120) for process in both]
     assert [process.returncode for process in both] == [0, 0], outs
     for i, (out, err) in enumerate(outs, start=1):
         if out:
@@ -150,7 +151,7 @@ def test_two_shards_of_different_recipes_are_one_line(start, tmp_path):
         recipe.write_text(engines.TINY.format(sparsity=sparsity))
         words = ["bench", recipe, "--device", "cpu", "--out", tmp_path / "out", "--json"]
         both.append(start("expunge", *words, "--shard", f"{i}/2"))
-    errors = [process.communicate(timeout=120)[1] for process in both]
+    errors = [process.said(120)[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 2], errors
     (refused,) = (err for err, process in zip(errors, both, strict=True) if process.returncode)
     (line,) = refused.splitlines()

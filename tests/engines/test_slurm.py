@@ -6,6 +6,8 @@ import signal
 import threading
 
 import pytest
+from tests import processes
+from tests.deadlines import wait_for
 from tests.engines import conftest as engines
 from tests.engines.run_graph import make_graph
 
@@ -15,6 +17,14 @@ from expunge.graph.runtime import Place
 
 submitit = pytest.importorskip("submitit", reason="the extra `slurm` is not installed")
 PLACE = Place(device="cpu")
+
+
+@pytest.fixture(autouse=True)
+def no_job_is_left():
+    """A test that fails in the middle leaves its jobs running."""
+    before = set(processes.descendants(os.getpid()))
+    yield
+    processes.end_all(set(processes.descendants(os.getpid())) - before)
 
 
 @pytest.fixture(autouse=True)
@@ -29,8 +39,8 @@ def local(workers=2, **settings):
 
 def jobs():
     """The processes that make nodes: of each job, the one that its controller has started."""
-    below = engines.descendants(os.getpid())
-    return [pid for pid in below if "submitit.core._submit" in engines.command_of(pid)]
+    below = processes.descendants(os.getpid())
+    return [pid for pid in below if "submitit.core._submit" in processes.command_of(pid)]
 
 
 def log(root):
@@ -91,7 +101,7 @@ def test_a_job_that_is_ended_goes_on_where_it_was(tmp_path, number, said):
     logs = []
 
     def end_one():
-        engines.wait_for(lambda: 3 <= engines.made(tmp_path) < 6)
+        wait_for(lambda: 3 <= engines.made(tmp_path) < 6)
         os.kill(jobs()[0], number)
 
     def keep_log(name, label, seconds):
@@ -112,9 +122,9 @@ def test_a_driver_that_is_killed_is_begun_again(start, tmp_path):
     words = [tmp_path, "--lines", 8, "--length", 1, "--seconds", 0.3, "--engine", "slurm"]
     words += ["--workers", 2, "--slurm", json.dumps({"cluster": "local"})]
     first = start("tests.engines.run_graph", *words)
-    engines.wait_for(lambda: engines.made(tmp_path) > 3)
+    wait_for(lambda: engines.made(tmp_path) > 3)
     first.kill()
-    engines.ended(start("tests.engines.run_graph", *words))
+    start("tests.engines.run_graph", *words).succeeded()
     assert engines.whole(tmp_path, 10)
     assert engines.made(tmp_path) == 10
 
@@ -128,7 +138,7 @@ def test_a_node_that_no_job_survives_is_one_line(tmp_path):
         while not done.wait(0.05):
             if engines.made(tmp_path) and list((tmp_path / ".aside").iterdir()):
                 for pid in jobs():
-                    engines.kill(pid)
+                    processes.kill(pid)
 
     thread = threading.Thread(target=end_all)
     thread.start()
@@ -164,9 +174,9 @@ def test_a_failure_comes_back_as_itself_and_cancels_the_rest(tmp_path, monkeypat
     monkeypatch.setattr(slurm, "Schedule", late)
     with pytest.raises(StoreError, match="which is not in the store"):
         run(graph, local(), PLACE)
-    engines.wait_for(lambda: not jobs())
+    wait_for(lambda: not jobs())
     assert cancelled
-    engines.wait_for(lambda: all(job.done() for job in cancelled))
+    wait_for(lambda: all(job.done() for job in cancelled))
 
 
 def test_without_slurm_is_one_line(tmp_path, monkeypatch):

@@ -188,3 +188,19 @@ def test_a_picture_that_cannot_be_written_is_an_error(tmp_path):
         draw(plan(graph), tmp_path / "nowhere" / "graph.svg")
     draw(plan(graph), tmp_path / "graph.svg")
     assert len(rectangles((tmp_path / "graph.svg").read_text())) == len(graph)
+
+
+@pytest.mark.parametrize(("old", "new"), [("1.5", "1.4"), ("crc32", "crc33"), ("a|b|", "a|c|")])
+def test_a_time_that_was_changed_is_left_out_and_said(tmp_path, caplog, old, new):
+    store = Store(tmp_path)
+    node = Node(kind="a", version=1, params={"method": "b"})
+    with store.create(node):
+        pass
+    note_time(store, node, 1.5)
+    assert estimate(store, [node]) == {node.id: 1.5}
+    assert caplog.messages == []
+    path = tmp_path / "times.jsonl"
+    path.write_text(path.read_text().replace(old, new))
+    assert estimate(store, [node]) == {node.id: None}
+    (said,) = caplog.messages
+    assert said.startswith(f"note: 1 lines of {path} are damaged, and left out")

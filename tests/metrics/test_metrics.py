@@ -1,10 +1,12 @@
 """Every metric against its definition, spelt out over lists of sample numbers."""
 
 import math
+import statistics
 
 import numpy as np
 import pytest
 import torch
+from tests.oracles import draws
 
 from expunge.errors import DataError, MaskError
 from expunge.metrics import get_metric
@@ -12,11 +14,14 @@ from expunge.metrics.confidence import BINS, histogram
 from expunge.metrics.evidence import Evidence, Predictions, flags_of
 from expunge.metrics.membership.attacks import DEFAULT_ATTACKS
 from expunge.metrics.membership.audit import run_attacks
-from expunge.metrics.membership.protocol import mia_efficacy, mia_privacy
+from expunge.metrics.membership.protocol import mia_efficacy
 from expunge.metrics.metric import measure
 from expunge.sparsity.thresholds import THRESHOLDS
 
-OF_SAMPLES = ("ua", "ra", "ta", "ta_forgotten", "mia_efficacy", "mia_privacy")
+OF_SAMPLES = (
+    *("ua", "ra", "ta", "ta_forgotten"),
+    *("mia_efficacy", "mia_privacy", "mia_efficacy_one_draw"),
+)
 
 
 def answers(rng, size, sure, classes=3):
@@ -71,13 +76,15 @@ def oracle(p, forget, classes, seed, gone=()):
     lost = [i for i in range(len(test)) if test.labels[i] in classes]
     of_retain, of_forget = confidences(train, retain), confidences(train, forget)
     of_test = confidences(test, left)
+    retained, unseen = draws.places(of_retain, retain), draws.places(of_test, left)
     return {
         "ua": 100 - share_right(train, forget),
         "ra": share_right(train, retain),
         "ta": share_right(test, left),
         "ta_forgotten": share_right(test, lost) if lost else None,
-        "mia_efficacy": mia_efficacy(of_retain, of_test, of_forget, seed),
-        "mia_privacy": mia_privacy(of_retain, of_test, seed),
+        "mia_efficacy": statistics.fmean(draws.efficacy(retained, unseen, of_forget, seed)),
+        "mia_privacy": statistics.fmean(draws.privacy(retained, unseen, seed)),
+        "mia_efficacy_one_draw": mia_efficacy(of_retain, of_test, of_forget, seed),
     }
 
 
@@ -127,13 +134,30 @@ def test_a_test_set_without_the_forgotten_class_has_no_accuracy_on_it():
     )
 
 
-def test_no_remaining_test_sample_is_refused():
+def test_without_a_remaining_test_sample_there_is_no_value_and_the_reason():
     e = evidence(predictions(), np.arange(5), (0, 1, 2))
-    for name in ("ta", "mia_efficacy", "mia_privacy"):
-        with pytest.raises(DataError, match="every test sample is of a forgotten class"):
-            measure(get_metric(name), e)
-    with pytest.raises(DataError, match=r"at least 2 members and 2 non-members .* 85 and 0"):
-        measure(get_metric("attacks"), e)
+    reasons = {
+        "ta": "every test sample is of a forgotten class",
+        "mia_efficacy": "every test sample is of a forgotten class",
+        "mia_privacy": "every test sample is of a forgotten class",
+        "attacks": "the attack needs at least 2 members and 2 non-members to learn from, "
+        "got 85 and 0",
+    }
+    for name, reason in reasons.items():
+        found = measure(get_metric(name), e)
+        assert found.value is None
+        assert reason in found.reason
+
+
+def test_with_one_of_each_what_can_be_measured_is():
+    p = predictions()
+    few = {name: each.at(np.arange(len(each)) < 2) for name, each in p.items()}
+    few["test"] = p["test"].at(np.arange(len(p["test"])) < 1)
+    e = evidence(few, np.array([0]))
+    for name in ("ua", "ra", "ta", "confidence"):
+        assert measure(get_metric(name), e).value is not None
+    for name in ("mia_efficacy", "mia_privacy", "attacks"):
+        assert "needs at least 2" in measure(get_metric(name), e).reason
 
 
 def test_histograms_are_shares_of_each_set():

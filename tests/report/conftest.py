@@ -56,6 +56,20 @@ def shares(peak: float, low: float = 0.0) -> list[float]:
     return [round(float(share), 4) for share in 100 * weights / weights.sum()]
 
 
+def draws(mean: float, deviation: float = 0.5) -> dict:
+    n = 20 if deviation <= 5 else 200
+    return {
+        "n": n,
+        "mean": mean,
+        "deviation": deviation,
+        "standard_error": deviation / n**0.5,
+        "median": mean,
+        "p5": max(0.0, mean - 1.6 * deviation),
+        "p95": min(100.0, mean + 1.6 * deviation),
+        "agree": deviation <= 5,
+    }
+
+
 def cell(scenario: str, pruner: str, sparsity: float, method: str, seed: int) -> dict:
     rng = np.random.default_rng([seed, *f"{scenario}{pruner}{method}".encode()])
     ua, ra, ta, mia, rte = NUMBERS[scenario, pruner][method]
@@ -97,6 +111,7 @@ def cell(scenario: str, pruner: str, sparsity: float, method: str, seed: int) ->
         "run": f"unlearn-{rng.integers(16**6):06x}",
         "made_by": 0,
         "reasons": {},
+        "draws": {name: draws(metrics[name]) for name in ("mia_efficacy", "mia_privacy")},
         "confidence": original,
     }
 
@@ -183,7 +198,7 @@ def schema_1(results: dict) -> dict:
     (maker,) = results.pop("makers")
     del results["metrics"]
     for cell in results["cells"]:
-        del cell["made_by"], cell["reasons"]
+        del cell["made_by"], cell["reasons"], cell["draws"]
         cell["sparsity_measured"] = cell.pop("sparsity_at")["0"]
     return {**results, "schema": 1, "env": maker}
 

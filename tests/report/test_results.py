@@ -6,6 +6,7 @@ from tests.conftest import ROOT
 from expunge.errors import DataError
 from expunge.report import check_results, load_results
 from expunge.report.results import zeros
+from expunge.runs import write_document
 
 
 def write(tmp_path, text):
@@ -222,3 +223,13 @@ def test_a_maker_is_an_object(results):
     results["makers"].append("here")
     with pytest.raises(DataError, match="maker 1: expected an object, got text"):
         check_results(results)
+
+
+@pytest.mark.parametrize("change", [("Tiny", "Tinx"), ("blake2b", "blake2c"), ("0.", "1.")])
+def test_a_document_that_was_changed_is_not_reported(results, tmp_path, change):
+    path = tmp_path / "results.json"
+    write_document(path, {**results, "title": "Tiny"})
+    assert load_results(path)["title"] == "Tiny"
+    path.write_text(path.read_text().replace(*change))
+    with pytest.raises(DataError, match=r"results.json has changed since it was measured"):
+        load_results(path)

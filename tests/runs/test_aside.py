@@ -8,10 +8,12 @@ import threading
 import time
 
 import pytest
+from tests.deadlines import stretched
 
+from expunge.atomic import SILENCE, this_host
 from expunge.errors import StoreError
 from expunge.runs import Node, Store
-from expunge.runs.aside import QUIET, SILENCE, this_host
+from expunge.runs.aside import QUIET
 
 NODE = Node(kind="train", version=1, params={})
 TOKEN = "0123456789abcdef"
@@ -164,7 +166,7 @@ store = Store(Path(sys.argv[1]))
 for kind in ("first", "second"):
     with store.create(Node(kind=kind, version=1, params={})) as folder:
         os.utime(folder, (1, 1))
-        late = time.monotonic() + 10
+        late = time.monotonic() + float(sys.argv[2])
         while folder.stat().st_mtime == 1 and time.monotonic() < late:
             time.sleep(0.01)
         print(folder.stat().st_mtime > 1)
@@ -172,7 +174,7 @@ for kind in ("first", "second"):
 if (child := os.fork()) == 0:
     with store.create(Node(kind="third", version=1, params={})) as folder:
         os.utime(folder, (1, 1))
-        late = time.monotonic() + 10
+        late = time.monotonic() + float(sys.argv[2])
         while folder.stat().st_mtime == 1 and time.monotonic() < late:
             time.sleep(0.01)
         print(folder.stat().st_mtime > 1, flush=True)
@@ -180,7 +182,7 @@ if (child := os.fork()) == 0:
 os.waitpid(child, 0)
 """
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, str(store.root)],
+        [sys.executable, "-W", "ignore", "-c", code, str(store.root), str(stretched(10))],
         capture_output=True,
         text=True,
         check=True,

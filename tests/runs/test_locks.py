@@ -2,13 +2,12 @@
 
 import errno
 import os
-import signal
 import subprocess
-import sys
 import threading
 import time
 
 import pytest
+from tests.deadlines import stretched
 
 from expunge.errors import StoreError
 from expunge.runs import Node, Store
@@ -56,7 +55,7 @@ def test_a_file_that_was_removed_meanwhile_is_no_lock(locks, monkeypatch):
     assert taken
 
 
-def test_never_two_at_once(tmp_path):
+def test_never_two_at_once(started, tmp_path):
     code = """
 import os, sys
 from pathlib import Path
@@ -67,8 +66,8 @@ for _ in range(300):
         os.close(os.open(folder / "here", os.O_CREAT | os.O_EXCL))
         os.unlink(folder / "here")
 """
-    each = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) for _ in range(4)]
-    assert [process.wait(timeout=120) for process in each] == [0] * 4
+    each = [started("-c", code, tmp_path) for _ in range(4)]
+    assert [process.succeeded() for process in each] == [""] * 4
     assert names_in(tmp_path / "locks") == []
 
 
@@ -84,11 +83,11 @@ def test_threads_wait_for_each_other(locks):
         thread.start()
         time.sleep(0.2)
         done = time.monotonic()
-    thread.join(timeout=20)
+    thread.join(stretched(20))
     assert waited[0] >= done
 
 
-def test_a_child_that_was_forked_does_not_keep_the_lock(locks):
+def test_a_child_that_was_forked_does_not_keep_the_lock(started, locks):
     """As the workers of a data loader that outlive the stage: who waits already gets it."""
     code = """
 import os, sys, time
@@ -102,29 +101,19 @@ with Locks(Path(sys.argv[1])).hold("a"):
     sys.stdin.readline()
 time.sleep(60)
 """
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(locks.folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    process = started("-c", code, locks.folder, stdin=subprocess.PIPE)
     got = threading.Event()
 
     def wait():
         with locks.hold("a"):
             got.set()
 
-    try:
-        assert process.stdout.readline().strip() == "held"
-        threading.Thread(target=wait, daemon=True).start()
-        assert not got.wait(0.3)
-        process.stdin.write("release\n")
-        process.stdin.flush()
-        assert got.wait(20)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+    assert process.stdout.readline().strip() == "held"
+    threading.Thread(target=wait, daemon=True).start()
+    assert not got.wait(0.3)
+    process.stdin.write("release\n")
+    process.stdin.flush()
+    assert got.wait(stretched(20))
 
 
 NONE = [errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS]

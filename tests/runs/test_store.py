@@ -13,8 +13,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from expunge.atomic import this_host
+from expunge.digest import with_digest, without_digest
 from expunge.errors import StoreError
-from expunge.runs import Node, Store, checked, read_arrays, write_arrays, write_json
+from expunge.runs import (
+    Node,
+    Store,
+    checked,
+    checked_if_any,
+    read_arrays,
+    read_artefact,
+    write_arrays,
+    write_json,
+)
 
 
 def node(seed=0, kind="train", **parents):
@@ -22,7 +33,7 @@ def node(seed=0, kind="train", **parents):
 
 
 def make(store, which, content="hello"):
-    with store.create(which) as folder:
+    with store.create(which, {"seconds": 1.5}) as folder:
         (folder / "a.txt").write_text(content)
         (folder / "deep").mkdir()
         write_arrays(folder / "deep" / "b.safetensors", {"x": np.arange(1000.0)})
@@ -144,14 +155,20 @@ def test_links_are_refused(store, tmp_path):
 
 
 def edit(key, change):
-    """Damage that changes a part of the record."""
+    """Damage that changes a part of an early record, which has no digest."""
 
     def damage(folder):
         path = folder / "artefact.json"
-        record = json.loads(path.read_text())
+        record = without_digest(json.loads(path.read_text()))
         path.write_text(json.dumps(record | {key: change(record[key])}))
 
     return damage
+
+
+def resign(folder):
+    """Damage of a time, which is no part of the id and of no file."""
+    path = folder / "artefact.json"
+    path.write_text(path.read_text().replace('"seconds": 1.5', '"seconds": 1.25'))
 
 
 def write(name, content):
@@ -173,7 +190,9 @@ def flip(folder):
 RECORDS = [
     (write("artefact.json", "{"), r"artefact.json is not valid JSON"),
     (write("artefact.json", "[]"), r"artefact.json must hold a JSON object, got list"),
-    (write("artefact.json", "{}"), "not a node: expected kind, version, params"),
+    (write("artefact.json", "{}"), "its keys are not those of a record"),
+    (edit("node", lambda _: {}), "not a node: expected kind, version, params"),
+    (resign, "it has changed since it was written"),
     (lambda folder: (folder / "artefact.json").unlink(), r"cannot read .*artefact.json: No such"),
     (
         edit("node", lambda of: of | {"params": {"seed": 1}}),
@@ -238,6 +257,35 @@ def test_a_damaged_file_is_named_with_the_way_out(store, damage, name):
     check_it_can_be_made_again(store, run_id)
 
 
+def test_every_bit_of_a_record_is_checked(store):
+    folder = store.path(make_small(store, node()))
+    path = folder / "artefact.json"
+    content = path.read_bytes()
+    for bit in range(8 * len(content)):
+        changed = bytearray(content)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        with pytest.raises(StoreError, match=r"is damaged, its artefact.json cannot be used"):
+            read_artefact(folder)
+    path.write_bytes(content)
+    assert read_artefact(folder).node == node()
+
+
+def test_a_record_of_an_early_version_is_read(store):
+    folder = store.path(make(store, node()))
+    edit("created", lambda _: "2020-01-01")(folder)
+    assert read_artefact(folder).created == "2020-01-01"
+
+
+def test_a_file_that_may_lack_is_told_from_one_that_is_gone(store):
+    folder = store.path(make(store, node()))
+    assert checked_if_any(folder, "a.txt") == folder / "a.txt"
+    assert checked_if_any(folder, "b.txt") is None
+    (folder / "a.txt").unlink()
+    with pytest.raises(StoreError, match=r"a.txt is missing or changed"):
+        checked_if_any(folder, "a.txt")
+
+
 def test_the_way_out_of_a_root_with_spaces_can_be_typed(tmp_path):
     store = Store(tmp_path / "my runs")
     run_id = make(store, node())
@@ -292,7 +340,8 @@ def test_the_list_is_in_the_order_of_making(store):
     first, second = make(store, node(1)), make(store, node(2, kind="prune", model=node(1).id))
     for run_id, created in ((first, "2024-01-02"), (second, "2024-01-01")):
         path = store.path(run_id) / "artefact.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"created": created}))
+        record = without_digest(json.loads(path.read_text()))
+        path.write_text(json.dumps(with_digest(record | {"created": created})))
     later = store.list()
     assert [summary.id for summary in later] == [second, first]
     assert later[0].kind == "prune"
@@ -524,29 +573,29 @@ with store.lock(node):
 """
 
 
-def start(store, code, word):
-    """A process that runs `code`, when it has said `word`."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", PREAMBLE + textwrap.dedent(code), str(store.root)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout.readline().strip() == word
-    return process
+@pytest.fixture
+def start(started):
+    """Start a process that runs `code`, and wait until it has said `word`."""
+
+    def start(store, code, word):
+        process = started("-c", PREAMBLE + textwrap.dedent(code), store.root)
+        assert process.stdout.readline().strip() == word
+        return process
+
+    return start
 
 
 def end(process, how):
     process.send_signal(how)
-    process.communicate(timeout=20)
+    process.said(20)
     return process.returncode
 
 
-def test_a_killed_process_leaves_no_artefact(store):
+def test_a_killed_process_leaves_no_artefact(start, store):
     process = start(store, SLOW, "writing")
     folder, lock = names(store.root)
     assert folder == lock
-    assert folder.startswith(f".expunge-{node().id}-{os.uname().nodename}-{process.pid}-")
+    assert folder.startswith(f".expunge-{node().id}-{this_host()}-{process.pid}-")
     Store(store.root)
     assert names(store.root) == [folder, lock], "the folder of a living process was swept"
     assert end(process, signal.SIGKILL) == -signal.SIGKILL
@@ -558,7 +607,7 @@ def test_a_killed_process_leaves_no_artefact(store):
     assert again.open(node()).file("a.txt").read_text() == "whole"
 
 
-def test_an_interrupted_process_cleans_up_itself(store):
+def test_an_interrupted_process_cleans_up_itself(start, store):
     end(start(store, SLOW, "writing"), signal.SIGINT)
     assert names(store.root) == []
     assert not store.has(node())
@@ -600,24 +649,20 @@ def test_a_file_larger_than_allowed_is_one_line(store):
     ]
 
 
-def test_a_lock_is_waited_for_and_ends_with_its_process(store):
+def test_a_lock_is_waited_for_and_ends_with_its_process(start, started, store):
     process = start(store, HOLDING, "holding")
-    waiting = subprocess.Popen(
-        [sys.executable, "-c", PREAMBLE + "with store.lock(node): print('mine')", str(store.root)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    waiting = started("-c", PREAMBLE + "with store.lock(node): print('mine')", store.root)
     with store.lock(node(1)):
         pass  # another artefact's lock is free
     time.sleep(0.7)
     assert waiting.poll() is None
     end(process, signal.SIGKILL)
-    assert waiting.communicate(timeout=20)[0].strip() == "mine"
+    assert waiting.said(20)[0].strip() == "mine"
     with store.lock(node().id):
         pass
 
 
-def test_of_two_processes_that_want_the_same_one_computes(store):
+def test_of_two_processes_that_want_the_same_one_computes(started, store):
     code = """
     with store.lock(node):
         if not store.has(node):
@@ -626,9 +671,9 @@ def test_of_two_processes_that_want_the_same_one_computes(store):
                 (folder / "who").write_text(str(os.getpid()))
             print("computed", flush=True)
     """
-    command = [sys.executable, "-c", PREAMBLE + textwrap.dedent(code), str(store.root)]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate(timeout=20)[0].split() for process in both]
+    command = ["-c", PREAMBLE + textwrap.dedent(code), store.root]
+    both = [started(*command) for _ in range(2)]
+    said = [process.said(20)[0].split() for process in both]
     assert sorted(said) == [[], ["computed"]]
     assert store.open(node()).files == ("who",)
 

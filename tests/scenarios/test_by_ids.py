@@ -1,4 +1,6 @@
+import numpy as np
 import pytest
+import torch
 
 from expunge.errors import ForgetError
 from expunge.scenarios import by_ids, make_split
@@ -28,6 +30,12 @@ def test_the_samples_with_the_ids_go(samples):
     assert make_split(samples, by_ids(name for name in "b")).forget.tolist() == [1]
 
 
+def test_whole_numbers_are_ids_as_text(noise_samples):
+    numbered = noise_samples([0, 1, 0], ids=["101", "102", "103"])
+    for given in ([103, 101], np.array([103, 101]), torch.tensor([103, 101])):
+        assert make_split(numbered, by_ids(given)).forget_ids == ("101", "103")
+
+
 @pytest.mark.parametrize("kind", [str, lambda path: path])
 def test_ids_come_from_a_file_as_it_is_when_it_is_named(samples, tmp_path, kind):
     path = tmp_path / "ids.csv"
@@ -55,5 +63,5 @@ def test_unknown_ids_and_duplicates_are_counted_and_named(samples):
 def test_no_ids_and_other_kinds_are_refused():
     with pytest.raises(ForgetError, match="the list of ids to forget is empty"):
         by_ids([])
-    with pytest.raises(ForgetError, match="ids must be texts, got 3, None"):
-        by_ids(["a", 3, None])
+    with pytest.raises(ForgetError, match=r"ids must be texts, got None, 3\.0, True"):
+        by_ids(["a", None, 3.0, True])

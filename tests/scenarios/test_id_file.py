@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge.errors import ForgetError
-from expunge.scenarios.id_file import read_ids
+from expunge.scenarios.id_file import csv_of_ids, read_ids
 
 ids_of = st.lists(
     st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1),
@@ -96,3 +96,18 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
         read_ids(tmp_path / "absent.csv")
     with pytest.raises(ForgetError, match=r"cannot read the ids in .*: Is a directory"):
         read_ids(tmp_path)
+
+
+@given(
+    ids=st.lists(
+        st.text(st.characters(codec="utf-8", exclude_characters="\0")).filter(
+            lambda name: name == name.strip() != ""
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_written_ids_are_read_again(tmp_path_factory, ids):
+    path = tmp_path_factory.mktemp("ids") / "ids.csv"
+    path.write_text(csv_of_ids(ids), encoding="utf-8", newline="")
+    assert read_ids(path) == tuple(ids)

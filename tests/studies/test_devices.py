@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from tests.conftest import in_new_process
+from tests.processes import in_new_process
 
 from expunge.runs import Store, read_arrays
 

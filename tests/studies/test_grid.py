@@ -1,11 +1,13 @@
 """A grid's models and numbers, against the same made by hand from the parts, without a graph."""
 
+import statistics
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
+from tests.oracles import draws
 from tests.studies.small import TINY, made, planned, tiny
 
 from expunge.config import to_mapping
@@ -19,7 +21,6 @@ from expunge.metrics.confidence import histogram
 from expunge.metrics.evidence import Predictions
 from expunge.metrics.gap import gap
 from expunge.metrics.membership.features import true_class_confidence
-from expunge.metrics.membership.protocol import mia_efficacy
 from expunge.models.build import build
 from expunge.models.spec import ModelSpec
 from expunge.models.weights import read_tensors
@@ -133,20 +134,25 @@ def test_accuracies_are_those_of_the_cells_own_model(grid):
             assert "ta_forgotten" in row["reasons"]
 
 
-def test_the_attack_draws_by_the_seed_of_the_cells_training(grid):
+def test_attacks_draw_by_the_seed_of_the_cells_training_and_the_ids(grid):
     for row in grid.rows:
         forget = grid.forgotten(row)
         logits, labels = grid.predict(row["run"], grid.data.train)
         unseen, truth = grid.predict(row["run"], grid.data.test)
         kept = truth != 3 if row["scenario"] == "class:3" else np.full(len(truth), True)
         confidence = true_class_confidence(logits, labels)
-        expected = mia_efficacy(
-            confidence[~forget],
-            true_class_confidence(unseen[kept], truth[kept]),
+        ids = [name for name, out in zip(grid.data.train.ids, forget, strict=True) if not out]
+        found = draws.efficacy(
+            draws.by_id(confidence[~forget], ids),
+            draws.places(true_class_confidence(unseen[kept], truth[kept]), np.flatnonzero(kept)),
             confidence[forget],
             derive_seed(row["seed"], "attack"),
         )
-        assert row["metrics"]["mia_efficacy"] == pytest.approx(expected)
+        assert row["metrics"]["mia_efficacy"] == pytest.approx(statistics.fmean(found))
+        kept_of_them = row["draws"]["mia_efficacy"]
+        assert kept_of_them["n"] == len(found)
+        assert kept_of_them["median"] == pytest.approx(statistics.median(found))
+        assert "values" not in kept_of_them
 
 
 def norm(one, other, mask=None):

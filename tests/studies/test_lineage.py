@@ -528,7 +528,8 @@ def test_two_requests_by_the_command_line(line):
     assert err.count("note: 12 of 200 training samples are no longer in the data (forgotten)") == 1
     code, shown, err = expunge("evaluate", out.strip(), "--forget", "ids:a.csv")
     assert code == 0, err
-    assert f"Not measured: ua, mia_efficacy, attacks, confidence; {GONE}." in shown
+    missing = "ua, mia_efficacy, mia_efficacy_one_draw, attacks, confidence"
+    assert f"Not measured: {missing}; {GONE}." in shown
     code, shown, err = expunge("evaluate", out.strip(), "--forget", "ids:a.csv", "--json")
     found = json.loads(shown)
     assert found["metrics"]["ua"] is None

@@ -1,6 +1,6 @@
 import pytest
 
-from expunge.training.placement import mode
+from expunge.modes import mode
 
 
 def test_each_module_gets_its_own_mode_back(network):

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tests.conftest import in_new_process
+from tests.processes import in_new_process
 from tests.training.shared_work import everything, launched
 
 from expunge.training.share import own_batches, own_share

@@ -1,16 +1,19 @@
 """What Python's face does with what it is given: the library's calls, with nothing lost."""
 
+import statistics
+
+import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
 from tests.conftest import small_network
+from tests.oracles import draws
 
 import expunge
 from expunge.data.splits import subset
 from expunge.metrics.distance import weight_distance
 from expunge.metrics.gap import gap
 from expunge.metrics.membership.features import true_class_confidence
-from expunge.metrics.membership.protocol import mia_efficacy, mia_privacy
 from expunge.settings import derive_seed
 from expunge.sparsity.mask import prunable
 from expunge.sparsity.ranking import keep_highest
@@ -93,14 +96,18 @@ def test_evaluate_is_the_metrics_of_both_models(samples):
     def by_hand(model):
         right, confidence, gone = told(model, samples)
         test_right, test_confidence, test_gone = told(model, test)
-        retain, unseen = confidence[~gone], test_confidence[~test_gone]
+        ids = [name for name, out in zip(samples.ids, gone, strict=True) if not out]
+        retain = draws.by_id(confidence[~gone], ids)
+        unseen = draws.places(test_confidence[~test_gone], np.flatnonzero(~test_gone))
         return {
             "ua": 100 - 100 * right[gone].mean(),
             "ra": 100 * right[~gone].mean(),
             "ta": 100 * test_right[~test_gone].mean(),
             "ta_forgotten": 100 * test_right[test_gone].mean(),
-            "mia_efficacy": mia_efficacy(retain, unseen, confidence[gone], seed),
-            "mia_privacy": mia_privacy(retain, unseen, seed),
+            "mia_efficacy": statistics.fmean(
+                draws.efficacy(retain, unseen, confidence[gone], seed)
+            ),
+            "mia_privacy": statistics.fmean(draws.privacy(retain, unseen, seed)),
         }
 
     ours, theirs = by_hand(model), by_hand(reference)
@@ -108,3 +115,15 @@ def test_evaluate_is_the_metrics_of_both_models(samples):
     assert found.gap["avg"] > 0
     distance = weight_distance(dict(model.named_parameters()), dict(reference.named_parameters()))
     assert found.metrics == pytest.approx(ours | {"weight_distance": distance})
+
+
+def test_evaluate_keeps_the_draws_and_prints_their_spread(samples):
+    split = expunge.split(samples, forget=expunge.by_class(1))
+    test = subset(samples, torch.arange(7, 47))
+    found = expunge.evaluate(small_network(1), split, test, seed=3, device="cpu")
+    assert set(found.draws) == {"mia_efficacy", "mia_privacy"}
+    for name, each in found.draws.items():
+        assert found.metrics[name] == each.mean
+        text = f"±{each.standard_error:.2f}, median {each.percentile(50):.2f} of {each.n} draws"
+        assert text in str(found)
+        assert (f"{text}, which disagree" in str(found)) != each.agree

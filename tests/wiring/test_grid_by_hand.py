@@ -6,13 +6,15 @@ and what it is compared with. The command has to find the same numbers, to the l
 
 import copy
 import json
+import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
-from tests.conftest import in_new_process
+from tests.oracles import draws
+from tests.processes import in_new_process
 
 from expunge.data.sources import load
 from expunge.data.spec import DataSpec
@@ -23,7 +25,7 @@ from expunge.methods.l1_sparse import L1SparseConfig
 from expunge.metrics.distance import weight_distance
 from expunge.metrics.membership.audit import run_attacks
 from expunge.metrics.membership.features import true_class_confidence
-from expunge.metrics.membership.protocol import mia_efficacy, mia_privacy
+from expunge.metrics.membership.protocol import mia_efficacy
 from expunge.models.build import build
 from expunge.models.spec import ModelSpec
 from expunge.models.weights import read_tensors
@@ -269,6 +271,8 @@ def measure(model, base, retrained, dataset, split, seed):
     unseen = true_class_confidence(test[~forgotten], test_labels[~forgotten])
     untrained = np.zeros(len(test_labels), dtype=bool)
     in_forget = np.isin(np.arange(len(train_labels)), forget)
+    retained = draws.by_id(confidence[retain], [dataset.train.ids[row] for row in retain])
+    others = draws.places(unseen, np.flatnonzero(~forgotten))
     return {
         "metrics": {
             "ua": 100 - accuracy(train[forget], train_labels[forget]),
@@ -277,8 +281,11 @@ def measure(model, base, retrained, dataset, split, seed):
             "ta_forgotten": (
                 accuracy(test[forgotten], test_labels[forgotten]) if split.classes else None
             ),
-            "mia_efficacy": mia_efficacy(confidence[retain], unseen, confidence[forget], seed),
-            "mia_privacy": mia_privacy(confidence[retain], unseen, seed),
+            "mia_efficacy": mean(draws.efficacy(retained, others, confidence[forget], seed)),
+            "mia_privacy": mean(draws.privacy(retained, others, seed)),
+            "mia_efficacy_one_draw": mia_efficacy(
+                confidence[retain], unseen, confidence[forget], seed
+            ),
             "drift": weight_distance(weights_of(model), weights_of(base.model), base.mask),
             "weight_distance": weight_distance(weights_of(model), weights_of(retrained)),
         },
@@ -299,6 +306,10 @@ def measure(model, base, retrained, dataset, split, seed):
             "after": histograms(model, dataset, forget, retain),
         },
     }
+
+
+def mean(values):
+    return math.fsum(values) / len(values)
 
 
 def logits_of(model, samples):

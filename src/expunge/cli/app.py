@@ -1,16 +1,16 @@
 """The commands. Errors are one line on standard error, with exit code 2."""
 
-import signal
+import os
 import sys
-from pathlib import Path
-from types import FrameType
 
 import typer
 
 from expunge import __version__
 from expunge.cli import bench, evaluate, listing, models, report, runs, theory, tune
+from expunge.cli.output import keep_printing, say, tell
 from expunge.cli.settings import command_with
 from expunge.errors import ExpungeError
+from expunge.search_path import environment_of_children
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,7 +19,6 @@ app = typer.Typer(
     help="Make a trained classifier forget some of its training data, and prove it.",
     epilog="Start with: expunge demo --out demo",
 )
-_ENDING = (signal.SIGINT, signal.SIGTERM)
 # Training, pruner and method settings are dataclass fields, so their flags are read as extra
 # arguments.
 _SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -78,7 +77,7 @@ app.add_typer(
 
 def _version(value: bool) -> None:
     if value:
-        typer.echo(f"expunge {__version__}")
+        say(f"expunge {__version__}")
         raise typer.Exit
 
 
@@ -91,33 +90,28 @@ def _root(
     pass
 
 
-class _Interrupted(BaseException):
-    """Ctrl-C or SIGTERM: not an error, and only `main` may catch it."""
-
-
 def main() -> None:
     """Run the command line; errors are one line on standard error and exit code 2."""
-    # Custom networks and data (`package.module:callable`) may be in the current folder.
-    sys.path.insert(0, str(Path.cwd()))
-    before = {number: signal.signal(number, _interrupt) for number in _ENDING}
+    keep_printing()
+    environment = dict(os.environ)
+    os.environ.update(environment_of_children())
     try:
         app(standalone_mode=True)
     except ExpungeError as error:
         _fail(f"error: {error}")
-    except _Interrupted:
-        _fail("interrupted: finished nodes are in the store; run the same command to continue")
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         _fail(f"error: {error.strerror or error}{where}")
+    except RuntimeError as error:
+        if "home directory" not in str(error):
+            raise
+        # Of Python, for `~` and for the folder of decoded data.
+        _fail(f"error: {error} Set HOME, or EXPUNGE_CACHE and paths without ~")
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        os.environ.clear()
+        os.environ.update(environment)
 
 
 def _fail(line: str) -> None:
-    typer.echo(line, err=True)
+    tell(" ".join(line.split()))
     sys.exit(2)
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise _Interrupted

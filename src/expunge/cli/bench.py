@@ -21,7 +21,9 @@ from expunge.cli.options import (
     session,
     show_json,
 )
+from expunge.cli.output import say, tell
 from expunge.cli.plans import show_graph
+from expunge.cli.targets import check_folder
 
 if TYPE_CHECKING:
     from expunge.cli.session import Session
@@ -55,7 +57,7 @@ def demo(
     picture: Picture = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train, prune, forget a class and a random tenth, and report, in about a minute."""
+    """Train, prune, forget a class, a random tenth and wrong labels, and report, in a minute."""
     from importlib.resources import files
 
     from expunge.runs import available_cores
@@ -67,6 +69,7 @@ def demo(
     reproduce = f"expunge demo --out demo{words}"
     if engine is None and shard is None:
         workers = workers or min(4, available_cores())
+    check_folder(out)
     space = session(out / "runs", device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     if dry_run:
         _show_plan(space, experiment, picture, as_json)
@@ -109,6 +112,7 @@ def bench(
     experiment = with_overrides(read_experiment(recipe), seeds=_first(seeds), source=data)
     words = f" --seeds {seeds}" if seeds is not None else ""
     out = out if out is not None else Path(recipe.stem)
+    check_folder(out)
     root = store if store is not None else out / "runs"
     space = session(
         root, device, devices, strategy, compiled, engine, workers, keep_going, shard, slurm
@@ -152,7 +156,7 @@ def _run(
         from expunge.report import to_text
 
         print_tables(to_text(results))
-        typer.echo(f"\nReport: {path}")
+        say(f"\nReport: {path}")
     _tell(results["cells"])
 
 
@@ -160,12 +164,12 @@ def _tell(cells: list[dict[str, Any]]) -> None:
     """Print on standard error which models are damaged or not there; exit with 1 for the latter."""
     for cell in cells:
         for note in cell.get("notes") or []:
-            typer.echo(f"note: {_place(cell)}: {note}", err=True)
+            tell(f"note: {_place(cell)}: {note}")
     failed = [cell for cell in cells if cell.get("failed")]
     for cell in failed:
-        typer.echo(f"failed: {_place(cell)}: {cell['failed']}", err=True)
+        tell(f"failed: {_place(cell)}: {cell['failed']}")
     if failed:
-        typer.echo(f"{len(failed)} of {len(cells)} cells hold no numbers", err=True)
+        tell(f"{len(failed)} of {len(cells)} cells hold no numbers")
         raise typer.Exit(1)
 
 

@@ -16,6 +16,7 @@ from expunge.cli.options import (
     session,
     show_json,
 )
+from expunge.cli.output import say, show_table
 
 
 def evaluate(
@@ -51,35 +52,58 @@ def evaluate(
         show_json(found)
     else:
         _print(found)
-        if attacks:
+        if attacks and found["attacks"] is not None:
             _print_attacks(found["attacks"])
 
 
 def _print(found: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     gaps = found["gap"] or {}
-    table = Table(title=f"{found['run']} on {found['scenario']}", header_style="bold")
+    draws = found["draws"]
+    say(f"{found['run']} on {found['scenario']}")
+    table = Table(header_style="bold")
     table.add_column("metric")
     table.add_column("value", justify="right")
     table.add_column("gap to Retrain", justify="right")
+    # Of the mean over draws of the attacker's sample, not over models.
+    for name in ("draws", "standard error", "median") if draws else ():
+        table.add_column(name, justify="right")
     for name, value in found["metrics"].items():
         if value is not None:
             difference = gaps.get(name)
-            table.add_row(name, f"{value:.2f}", "" if difference is None else f"{difference:.2f}")
+            table.add_row(
+                name,
+                f"{value:.2f}",
+                "" if difference is None else f"{difference:.2f}",
+                *_spread(draws.get(name)),
+            )
     if gaps:
         table.add_row("mean gap", "", f"{gaps['avg']:.2f}")
-    Console().print(table)
+    show_table(table)
+    for name, each in draws.items():
+        if not each["agree"]:
+            say(
+                f"Note: the draws of {name} disagree: standard deviation {each['deviation']:.2f}, "
+                f"5th to 95th percentile {each['p5']:.2f} to {each['p95']:.2f}; the mean is of "
+                f"{each['n']} draws of the attacker's sample."
+            )
     reasons: dict[str, list[str]] = {}
     for name, reason in found["reasons"].items():
         reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
-        typer.echo(f"Not measured: {', '.join(names)}; {reason}.")
+        say(f"Not measured: {', '.join(names)}; {reason}.")
     if found["gap_reason"]:
-        typer.echo(f"No gap: {found['gap_reason']}.")
+        say(f"No gap: {found['gap_reason']}.")
     if "gap_note" in found:
-        typer.echo(f"Note: {found['gap_note']}.")
+        say(f"Note: {found['gap_note']}.")
+
+
+def _spread(draws: dict[str, Any] | None) -> tuple[str, ...]:
+    """The number of draws, the standard error of their mean, and their median."""
+    if draws is None:
+        return ()
+    return str(draws["n"]), f"±{draws['standard_error']:.2f}", f"{draws['median']:.2f}"
 
 
 def _print_attacks(attacks: dict[str, dict[str, float | None]]) -> None:
@@ -91,7 +115,6 @@ def _print_attack_table(
     title: str, attacks: dict[str, dict[str, float | None]], prefix: str
 ) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     columns = {
@@ -111,4 +134,4 @@ def _print_attack_table(
     for name, found in attacks.items():
         values = (found[key] for key in shown)
         table.add_row(name, *("—" if value is None else f"{value:.2f}" for value in values))
-    Console().print(table)
+    show_table(table)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from expunge.cli.options import AsJson, show_json
+from expunge.cli.output import say, show_table
 
 
 def methods(
@@ -135,7 +136,6 @@ def field_documentation(config: type[Any]) -> dict[str, str]:
 
 
 def _print_list(entries: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     for kind, title in (("method", "Unlearning methods"), ("pruner", "Pruners")):
@@ -146,26 +146,24 @@ def _print_list(entries: list[dict[str, Any]]) -> None:
             if entry["kind"] == kind:
                 needs = ", ".join(entry["needs"]) or "-"
                 table.add_row(entry["name"], entry["summary"], needs, entry["cite"])
-        Console().print(table)
-    typer.echo("To see the settings of one: expunge methods NAME")
+        show_table(table)
+    say("To see the settings of one: expunge methods NAME")
 
 
 def _print_settings(entry: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    typer.echo(f"{entry['name']}: {entry['summary']}\n{entry['cite']}\n")
+    say(f"{entry['name']}: {entry['summary']}\n{entry['cite']}\n")
     table = Table(header_style="bold")
     for column in ("setting", "type", "default", "meaning"):
         table.add_column(column, overflow="fold")
     for row in entry["settings"]:
         flag = f"--{row['name'].replace('_', '-')}"
         table.add_row(flag, row["type"], str(row["default"]), row["help"])
-    Console().print(table)
+    show_table(table)
 
 
 def _print_metrics(entries: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title="Metrics", title_justify="left", header_style="bold")
@@ -174,15 +172,14 @@ def _print_metrics(entries: list[dict[str, Any]]) -> None:
     for entry in entries:
         needs = ", ".join(entry["needs"])
         table.add_row(entry["name"], entry["summary"], entry["unit"], needs, entry["cite"])
-    Console().print(table)
-    typer.echo("To see the details of one: expunge metrics NAME")
+    show_table(table)
+    say("To see the details of one: expunge metrics NAME")
 
 
 def _print_metric(entry: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    typer.echo(f"{entry['name']}: {entry['title']}\n{entry['cite']}\n")
+    say(f"{entry['name']}: {entry['title']}\n{entry['cite']}\n")
     kind = "an object of numbers" if entry["detailed"] else "one number"
     table = Table(show_header=False)
     for _ in range(2):
@@ -193,4 +190,4 @@ def _print_metric(entry: dict[str, Any]) -> None:
     table.add_row("needs", ", ".join(entry["needs"]))
     table.add_row("in the mean gap", "yes" if entry["compared"] else "no")
     table.add_row("measured by default", "yes" if entry["default"] else "no")
-    Console().print(table)
+    show_table(table)

@@ -23,6 +23,7 @@ from expunge.cli.options import (
     session,
     show_json,
 )
+from expunge.cli.output import say, show_table, tell
 
 if TYPE_CHECKING:
     from expunge.cli.session import Session
@@ -67,7 +68,23 @@ def train(
         ),
     ],
     weights: Annotated[
-        str | None, typer.Option(help="Load this .safetensors or .pt file instead of training.")
+        str | None,
+        typer.Option(
+            help="Load this .safetensors, .pt, .pth, .ckpt or .bin file, or for hf: a folder, "
+            "instead of training."
+        ),
+    ] = None,
+    weights_key: Annotated[
+        str | None,
+        typer.Option(help="Which weights to take from a file with several: state_dict_ema, ..."),
+    ] = None,
+    expect_accuracy: Annotated[
+        float | None,
+        typer.Option(
+            help="The test accuracy in percent that the weights should have; with less they are "
+            "not adopted.",
+            metavar="PERCENT",
+        ),
     ] = None,
     seed: Annotated[
         int, typer.Option(help="Seed of the initialisation, the sample order and augmentation.")
@@ -91,12 +108,22 @@ def train(
     from expunge.data.places import default_cache
     from expunge.data.spec import DataSpec
     from expunge.graph.kinds.data import add_data
-    from expunge.graph.kinds.train import Origin, add_train, check_training
+    from expunge.graph.kinds.train import (
+        Origin,
+        add_train,
+        check_training,
+        with_its_normalisation,
+    )
     from expunge.models.spec import NetworkSettings
     from expunge.models.trainings import training_for
     from expunge.settings import Training
 
     of_data, of_network, of_training = read_flags(context.args, train_settings(), "train")
+    names = of_data.get("class_names", ())
+    if len(names) == 1 and names[0].startswith("@"):
+        from expunge.data.classes import read_names
+
+        of_data["class_names"] = read_names(Path(names[0][1:]).expanduser())
     spec = from_mapping(DataSpec, {"source": data, **of_data}, "train")
     origin = Origin(
         network=from_mapping(NetworkSettings, {"name": model, **of_network}, "train"),
@@ -106,34 +133,77 @@ def train(
         seed=seed,
         precision=precision,
         weights=weights,
+        weights_key=weights_key,
+        expect_accuracy=expect_accuracy,
     )
     space = session(
         store, device, devices, strategy, compiled, engine, workers, shard=shard, slurm=slurm
     )
     facts = resolve(spec, default_cache())
-    check_training(origin.network, origin.training, facts)
+    check_training(with_its_normalisation(origin), origin.training, facts)
     graph = space.graph()
     data_id = add_data(graph, spec, facts)
     run_id = add_train(graph, data_id, origin, space.together, data)
     if weights is not None and space.leads:
         _caution(facts.held_out, bool(of_training))
+    elif space.leads:
+        _name_unused_weights(model)
     space.run(graph)
-    _finish(space, run_id, None, as_json, {})
+    _finish(space, run_id, None, as_json, _adopted(space, run_id, expect_accuracy))
+
+
+def _adopted(space: "Session", run_id: str, expected: float | None) -> dict[str, Any]:
+    """Print on standard error what was noticed of a model, and how an adopted one was measured.
+
+    Returns the same for JSON.
+
+    Raises:
+        CheckpointError: its accuracy is not as expected now, but was adopted before.
+    """
+    from expunge.graph.adoption import Measured, check_measured
+    from expunge.graph.kinds.train import RECORD
+    from expunge.runs import checked, read_object
+
+    record = read_object(checked(space.store.path(run_id), RECORD))
+    notes = list(record.get("notes", ()))
+    if space.leads:
+        for note in notes:
+            tell(f"note: {note}")
+    if "accuracy" not in record:
+        return {"notes": notes} if notes else {}
+    found = {
+        part: Measured.from_json(part, record["accuracy"][part])
+        for part in ("test", "train")
+        if part in record["accuracy"]
+    }
+    check_measured(found, expected)
+    if space.leads:
+        shown = " and ".join(str(each) for each in reversed(found.values()))
+        tell(f"adopted: classifies {shown} correctly")
+    return {"accuracy": record["accuracy"], "notes": notes}
+
+
+def _name_unused_weights(model: str) -> None:
+    """Print on standard error that weights beside a network's configuration are not loaded."""
+    adapter, _, source = model.partition(":")
+    if adapter == "hf" and any(Path(source).glob("*.safetensors")):
+        tell(
+            f"note: the weights in {source} are not used, and training starts from random ones: "
+            f"--weights {source} adopts them"
+        )
 
 
 def _caution(held_out: tuple[str, ...], recipe_given: bool) -> None:
     """Print on standard error what the numbers of an adopted model assume."""
     for part in held_out:
-        typer.echo(
+        tell(
             f"note: the {part} part is taken from the training data; if the model was trained on "
-            "it, results on it are not results on unseen data",
-            err=True,
+            "it, results on it are not results on unseen data"
         )
     if not recipe_given:
-        typer.echo(
+        tell(
             "note: no training settings were given: Retrain and pruning use the network's "
-            "defaults; give those that the model was trained with, such as --epochs 100 --lr 0.1",
-            err=True,
+            "defaults; give those that the model was trained with, such as --epochs 100 --lr 0.1"
         )
 
 
@@ -188,7 +258,10 @@ def unlearn(
     ] = None,
     sparsity: Sparsity = None,
     out: Annotated[
-        Path | None, typer.Option(help="Also write the unlearned weights here (.safetensors).")
+        Path | None,
+        typer.Option(
+            help="Also write the unlearned weights here: NAME.safetensors, or for hf: a folder."
+        ),
     ] = None,
     store: Store = DEFAULT_STORE,
     engine: Engine = None,
@@ -202,6 +275,7 @@ def unlearn(
     as_json: AsJson = False,
 ) -> None:
     """Make a model forget. Further flags set the method: --epochs 5 --lr 0.01."""
+    from expunge.cli.targets import check_file
     from expunge.config import from_flags
     from expunge.errors import ConfigError, StoreError
     from expunge.graph.kinds.forget import add_forget
@@ -217,15 +291,24 @@ def unlearn(
     config = from_flags(get_method(method).config, words, f"unlearn {method}")
     if pruner is None and (sparsity is not None or pruner_words):
         raise ConfigError("--sparsity and --prune.SETTING need a pruner: add --prune omp")
-    if out is not None and out.suffix != ".safetensors":
+    if out is not None and out.suffix not in ("", ".safetensors"):
         raise ConfigError(f"--out {out}: expected a name that ends in .safetensors")
-    if out is not None and out.exists():
-        raise StoreError(f"{out} already exists: expected a new file; choose another --out")
+    for path in () if out is None else (out, ids_beside(out)):
+        if path.exists():
+            raise StoreError(f"{path} already exists: expected a new name; choose another --out")
+        check_file(path)
     space = session(
         store, device, devices, strategy, compiled, engine, workers, shard=shard, slurm=slurm
     )
     graph = space.graph()
     base = space.store.find(run)
+    if out is not None and not out.suffix:
+        network = graph.node(graph.origin_of(base)).params["network"]["name"]
+        if not network.startswith("hf:"):
+            raise ConfigError(
+                f"--out {out}: expected a name that ends in .safetensors; a folder is for networks "
+                f"of the library transformers (hf:), and this is {network}"
+            )
     # Refuse a forget set that does not fit before hours of pruning, not after.
     facts = read_facts(space.store.path(graph.data_of(graph.model(base).id)))
     forget_id = add_forget(graph, base, forget, facts=facts)
@@ -238,8 +321,34 @@ def unlearn(
     check_diverged(folder)
     notes = read_object(checked(folder, RECORD)).get("notes", [])
     for note in notes if space.leads else []:
-        typer.echo(f"note: {note}", err=True)
-    _finish(space, run_id, out, as_json, {"unlearned_from": base, "notes": notes})
+        tell(f"note: {note}")
+    found = {"unlearned_from": base, "notes": notes}
+    if out is not None:
+        found["ids"] = str(ids_beside(out))
+    _finish(space, run_id, out, as_json, found)
+    if out is not None and space.leads:
+        _write_ids(space, forget_id, ids_beside(out))
+
+
+def ids_beside(out: Path) -> Path:
+    """The file that lists what the model in the file `out` has forgotten.
+
+    >>> ids_beside(Path("forgotten.safetensors"))
+    PosixPath('forgotten.ids.csv')
+    """
+    return out.with_suffix(".ids.csv")
+
+
+def _write_ids(space: "Session", forget_id: str, path: Path) -> None:
+    """List the ids of a forget set in a file, and say so."""
+    from expunge.atomic import replacing
+    from expunge.graph.kinds.forget import load_forget
+    from expunge.scenarios.id_file import csv_of_ids
+
+    ids = load_forget(space.store.path(forget_id))["ids"]
+    with replacing(path) as aside:
+        aside.write_text(csv_of_ids(ids), encoding="utf-8", newline="")
+    tell(f"note: the ids of the {len(ids)} forgotten samples are in {path}")
 
 
 def _divided(words: list[str]) -> tuple[list[str], list[str]]:
@@ -272,7 +381,6 @@ def _pruner_config(pruner: str, sparsity: float | None, words: list[str]) -> Any
 
 def _print_layers(layers: list[dict[str, Any]]) -> None:
     """Print the sparsity of every layer on standard error; standard output is the run's id."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(header_style="bold")
@@ -283,23 +391,54 @@ def _print_layers(layers: list[dict[str, Any]]) -> None:
         table.add_row(
             layer["name"], str(layer["total"]), str(layer["kept"]), f"{layer['sparsity']:.2%}"
         )
-    Console(stderr=True).print(table)
+    show_table(table, stderr=True)
+
+
+def _write_weights(space: "Session", run_id: str, out: Path) -> None:
+    """Write a run's weights, with the names that those of its original model had."""
+    from expunge.graph.kinds.train import RECORD
+    from expunge.graph.model_files import WEIGHTS, load_model
+    from expunge.runs import checked, read_object
+
+    path = space.store.path(run_id)
+    origin = space.store.path(space.graph().origin_of(run_id))
+    if not read_object(checked(origin, RECORD)).get("inner"):
+        shutil.copyfile(checked(path, WEIGHTS), out)
+        return
+    from expunge.models.weights import save_inner_weights
+
+    save_inner_weights(load_model(path)[0], out)
+
+
+def _write_folder(space: "Session", run_id: str, out: Path) -> None:
+    """Write a run's network as the library transformers does."""
+    from expunge.graph.model_files import load_model
+    from expunge.models.pretrained import save_pretrained
+
+    model, spec, _ = load_model(space.store.path(run_id))
+    for note in save_pretrained(model, spec, out):
+        tell(f"note: {note}")
 
 
 def _finish(
     space: "Session", run_id: str, out: Path | None, as_json: bool, found: dict[str, Any]
 ) -> None:
     """Copy a run's weights to `out` if asked, and print its id."""
-    from expunge.atomic import replacing
-    from expunge.graph.model_files import WEIGHTS
-    from expunge.runs import checked
+    from expunge.atomic import creating, making
+    from expunge.errors import StoreError
 
     path = space.store.path(run_id)
     if out is not None and space.leads:
-        with replacing(out) as aside:
-            shutil.copyfile(checked(path, WEIGHTS), aside)
+        writing, write = (creating, _write_weights) if out.suffix else (making, _write_folder)
+        try:
+            with writing(out) as aside:
+                write(space, run_id, aside)
+        except OSError as error:
+            raise StoreError(
+                f"cannot write {out} ({error.strerror}); the model is {run_id} in the store"
+            ) from error
     if as_json:
         written = None if out is None else str(out)
         show_json({"run": run_id, "path": str(path), "out": written, **found})
     else:
-        typer.echo(run_id)
+        say(run_id)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from expunge.cli.output import write
+
 if TYPE_CHECKING:
     from expunge.cli.session import Session
 
@@ -91,7 +93,7 @@ DEFAULT_STORE = Path("expunge-runs")
 
 def show_json(value: Any) -> None:
     """Print a value as JSON."""
-    typer.echo(json.dumps(value, indent=1, allow_nan=False))
+    write(json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
 def session(
@@ -114,6 +116,12 @@ def session(
     from expunge.cli.session import Session
     from expunge.engines import Engine as EngineChoice
     from expunge.engines import Shard as ShardChoice
+    from expunge.errors import StoreError
+    from expunge.search_path import working_directory
+
+    if working_directory() is None:
+        # Relative paths lead nowhere, and libraries of PyTorch end the process.
+        raise StoreError("the working directory was deleted: change to another one")
 
     several = workers is not None and workers > 1
     chosen = EngineChoice(

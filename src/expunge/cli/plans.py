@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from expunge.cli.options import show_json
+from expunge.cli.output import say, show_table, tell
 
 if TYPE_CHECKING:
     from expunge.graph.graph import Graph
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 def print_plan(plan: Plan) -> None:
     """Print for each kind how many nodes are there and missing, and how long those may take."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(header_style="bold")
@@ -26,14 +24,14 @@ def print_plan(plan: Plan) -> None:
         missing = nodes - there
         time = "" if not missing else "not known" if seconds is None else duration(seconds)
         table.add_row(kind, str(nodes), str(there), str(missing), time)
-    Console().print(table)
+    show_table(table)
     unknown = sum(seconds is None for seconds in plan.seconds.values())
     line = f"{len(plan.missing)} of {len(plan.graph)} nodes are missing"
     if plan.missing and unknown < len(plan.missing):
         line += f"; one process may take {duration(plan.total())}"
     if unknown:
         line += f"; the store has no times for {unknown} of them"
-    typer.echo(line + ".")
+    say(line + ".")
 
 
 def duration(seconds: float) -> str:
@@ -52,8 +50,13 @@ def duration(seconds: float) -> str:
 
 def show_graph(graph: Graph, picture: Path | None, as_json: bool) -> None:
     """Show which nodes of a graph are missing, and how long they may take."""
+    from expunge.cli.targets import check_file
     from expunge.graph.plan import plan
 
+    if picture is not None:
+        check_file(picture, "--graph")
+    for line in graph.notes:
+        tell(line)
     planned = plan(graph)
     if picture is not None:
         from expunge.graph.picture import draw

@@ -1,8 +1,10 @@
 """Progress on standard error: a bar with rate and time left, and a line for each finished node."""
 
-import time
+from __future__ import annotations
 
-from rich.console import Console
+import time
+from typing import TYPE_CHECKING
+
 from rich.progress import (
     BarColumn,
     Progress,
@@ -13,6 +15,11 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from expunge.cli.output import console, visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
 
 class Terminal:
     """Shows progress on a terminal, and finished nodes everywhere.
@@ -20,8 +27,8 @@ class Terminal:
     Tasks that run in parallel have a bar each.
     """
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True, highlight=False)
+    def __init__(self, shown_on: Console | None = None) -> None:
+        self._console = shown_on or console(stderr=True)
         self._bars: Progress | None = None
         self._tasks: dict[str, tuple[TaskID, float]] = {}
         self._found = 0
@@ -68,13 +75,13 @@ class Terminal:
     def _line(self, took: str, label: str, node_id: str = "") -> None:
         """Print one line. Brackets in labels, such as those of file names, are not markup."""
         line = Text.assemble(
-            (took, "dim"), f"  {label}", (f"  {node_id}" if node_id else "", "dim")
+            (took, "dim"), f"  {visible(label)}", (f"  {node_id}" if node_id else "", "dim")
         )
         self._console.print(line, soft_wrap=True)
 
     def _open(self) -> Progress:
         bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.completed}/{task.total}  {task.fields[rate]}"),
             TimeElapsedColumn(),

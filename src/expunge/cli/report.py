@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from expunge.cli.options import AsJson, show_json
+from expunge.cli.output import say
 from expunge.cli.tables import print_tables
+from expunge.cli.targets import check_folder
 
 
 def report(
@@ -20,6 +22,8 @@ def report(
     """Write report.html and its figures from measured results."""
     from expunge.report import load_results, to_text, write_report
 
+    if out is not None:
+        check_folder(out)
     path = results / "results.json" if results.is_dir() else results
     document = load_results(path)
     written = write_report(document, out if out is not None else path.parent)
@@ -27,4 +31,4 @@ def report(
         show_json({"report": str(written), "cells": len(document["cells"])})
     else:
         print_tables(to_text(document))
-        typer.echo(f"\nReport: {written}")
+        say(f"\nReport: {written}")

@@ -5,20 +5,28 @@ from typing import Annotated
 import typer
 
 from expunge.cli.options import DEFAULT_STORE, AsJson, Store, show_json
+from expunge.cli.output import console, say, tell, write
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.command("list", epilog="Example: expunge runs list --store demo/runs")
-def list_runs(store: Store = DEFAULT_STORE, as_json: AsJson = False) -> None:
-    """List finished runs, oldest first."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+def list_runs(
+    store: Store = DEFAULT_STORE,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also list forget sets, predictions and measurements.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List finished runs, oldest first; --json lists all."""
+    from shutil import get_terminal_size
 
+    from expunge.cli.run_list import describe_runs, line
+    from expunge.graph.kinds import KINDS
     from expunge.runs import Store as RunStore
 
-    runs = RunStore(store).list()
+    runs = RunStore(store)
+    described = list(describe_runs(runs, runs.list()))
     if as_json:
         show_json(
             [
@@ -28,27 +36,23 @@ def list_runs(store: Store = DEFAULT_STORE, as_json: AsJson = False) -> None:
                     "created": run.created,
                     "bytes": run.size_bytes,
                     "label": run.label,
+                    **about,
                     "problem": run.problem,
                 }
-                for run in runs
+                for run, about in described
             ]
         )
         return
-    table = Table(header_style="bold")
-    for column in ("run", "made", "MB", "what"):
-        # An id broken over two lines cannot be copied.
-        whole = column in ("run", "MB")
-        table.add_column(
-            column,
-            justify="right" if column == "MB" else "left",
-            overflow="fold",
-            no_wrap=whole,
-        )
-    for run in runs:
-        # Brackets in a label are not markup.
-        what = escape(run.problem or run.label)
-        table.add_row(run.id, run.created, f"{run.size_bytes / 1e6:.1f}", what)
-    Console().print(table)
+    width = get_terminal_size().columns
+    minor = {name for name, kind in KINDS.items() if kind.minor}
+    hidden = 0
+    for run, about in described:
+        if everything or run.problem or run.kind not in minor:
+            say(line(run, about, width))
+        else:
+            hidden += 1
+    if hidden:
+        tell(f"and {hidden} forget sets, predictions and measurements: --all lists them")
 
 
 @app.command("show", epilog="Example: expunge runs show train-1a2b")
@@ -79,10 +83,34 @@ def show_run(
     if as_json:
         show_json(entry)
         return
-    from rich.console import Console
     from rich.pretty import Pretty
 
-    Console().print(Pretty(entry, expand_all=True))
+    # Whole lines: a broken id cannot be copied.
+    console().print(Pretty(entry, expand_all=True), soft_wrap=True)
+
+
+@app.command("ids", epilog="Example: expunge runs ids unlearn-1a2b > forgotten.csv")
+def show_ids(
+    run: Annotated[str, typer.Argument(help="A run's id, or the start of it.")],
+    store: Store = DEFAULT_STORE,
+    as_json: AsJson = False,
+) -> None:
+    """List the ids of the samples that a run was asked to forget, as a CSV file for ids:FILE."""
+    from expunge.errors import ConfigError
+    from expunge.graph.kinds.forget import load_forget
+    from expunge.runs import Store as RunStore
+    from expunge.scenarios.id_file import csv_of_ids
+
+    runs = RunStore(store)
+    node = runs.node(runs.find(run))
+    forget = node.id if node.kind == "forget" else node.parents.get("forget")
+    if forget is None:
+        raise ConfigError(f"{node.id} has unlearned nothing: expected an unlearned model")
+    chosen = load_forget(runs.path(forget))
+    if as_json:
+        show_json({"run": node.id, "scenario": chosen["scenario"], "ids": chosen["ids"]})
+    else:
+        write(csv_of_ids(chosen["ids"]))
 
 
 @app.command("remove", epilog="Example: expunge runs remove train-1a2b --dependants")
@@ -103,4 +131,4 @@ def remove_run(
         show_json({"removed": list(removed)})
     else:
         for run_id in removed:
-            typer.echo(f"removed {run_id}")
+            say(f"removed {run_id}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from expunge.cli.output import tell
 from expunge.engines import Engine, check_devices, run
 from expunge.engines.watch import Watch
 from expunge.errors import ConfigError
@@ -93,6 +94,9 @@ class Session:
             ExpungeError: a node fails; what was made before it stays in the store.
             typer.Exit: other shards still have nodes to make, so results are incomplete.
         """
+        if self.leads:
+            for line in graph.notes:
+                tell(line)
         watch = Watch(self._progress, self._announce)
         try:
             left = run(graph, self.engine, self.place, watch, self.runtime)
@@ -101,10 +105,9 @@ class Session:
                 self.terminal.summarise()
         if left:
             nodes = f"{left} node{'s' * (left > 1)} of other shards"
-            typer.echo(
+            tell(
                 f"shard {self.engine.shard} is done; {nodes} {'are' if left > 1 else 'is'} "
-                "missing: the last shard to end writes the results",
-                err=True,
+                "missing: the last shard to end writes the results"
             )
             raise typer.Exit
 

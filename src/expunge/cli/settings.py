@@ -8,6 +8,8 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+from expunge.cli.output import show_table
+
 
 @dataclass(frozen=True)
 class Flags:
@@ -78,7 +80,6 @@ def command_with(groups: Callable[[], Sequence[Flags]]) -> type[TyperCommand]:
 
 def _print_flags(group: Flags) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     from expunge.cli.listing import settings
@@ -91,5 +92,5 @@ def _print_flags(group: Flags) -> None:
         if row["name"] in flag_of:
             default = "" if row["default"] in (None, "") else f" [default: {row['default']}]"
             flag = "--" + flag_of[row["name"]].replace("_", "-")
-            table.add_row(flag, f"{row['help']}{default}".replace("[", "\\["))
-    Console().print(table)
+            table.add_row(flag, f"{row['help']}{default}")
+    show_table(table)

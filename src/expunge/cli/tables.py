@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from expunge.cli.output import console, show_table
+
 if TYPE_CHECKING:
     from expunge.report import TextTable
 
@@ -10,10 +12,8 @@ if TYPE_CHECKING:
 def print_tables(tables: Iterable["TextTable"]) -> None:
     """Print tables one below the other, each with its notes."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
     for text in tables:
         table = Table(
             title=text.title,
@@ -27,6 +27,6 @@ def print_tables(tables: Iterable["TextTable"]) -> None:
             table.add_column(name, justify="left" if index == 0 else "right")
         for row in text.rows:
             table.add_row(*row)
-        console.print(table)
+        show_table(table)
         for note in text.notes:
-            console.print(note)
+            console().print(note)

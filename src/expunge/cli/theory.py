@@ -19,6 +19,7 @@ from expunge.cli.options import (
     session,
     show_json,
 )
+from expunge.cli.output import say
 from expunge.cli.plans import show_graph
 from expunge.cli.tables import print_tables
 
@@ -53,6 +54,7 @@ def theory(
     Further flags set the estimate of σ(m): --samples 500 --tolerance 1e-4 --iterations 300
     --batch-size 250 --precision float64.
     """
+    from expunge.cli.targets import check_folder
     from expunge.config import from_flags
     from expunge.report.theory import load_theory, theory_tables, write_theory_figures
     from expunge.studies.folder import claim, keep
@@ -66,6 +68,7 @@ def theory(
     folder = out if out is not None else Path(recipe.stem)
     words = "" if seeds is None else f" --seeds {seeds}"
     words += "".join(f" {word}" for word in context.args)
+    check_folder(folder)
     root = store if store is not None else folder / "runs"
     space = session(root, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     graph = space.graph()
@@ -85,7 +88,7 @@ def theory(
         return
     print_tables(theory_tables(document))
     for path in figures:
-        typer.echo(f"Figure: {path}")
+        say(f"Figure: {path}")
 
 
 def theory_run(
@@ -119,14 +122,12 @@ def theory_run(
     if as_json:
         show_json({"run": model, **facts})
         return
-    typer.echo(f"‖m⊙(θ_t−θ_0)‖₂  {facts['moved']:.4g}")
-    typer.echo(f"σ(m) at θ_t     {facts['sigma']:.4g}")
-    typer.echo(f"σ(m) at θ_0     {facts['sigma_start']:.4g}")
-    typer.echo(
-        f"η²t‖·‖σ(m)      {facts['bound']:.4g}   (η = {facts['lr']:g}, t = {facts['steps']})"
-    )
+    say(f"‖m⊙(θ_t−θ_0)‖₂  {facts['moved']:.4g}")
+    say(f"σ(m) at θ_t     {facts['sigma']:.4g}")
+    say(f"σ(m) at θ_0     {facts['sigma_start']:.4g}")
+    say(f"η²t‖·‖σ(m)      {facts['bound']:.4g}   (η = {facts['lr']:g}, t = {facts['steps']})")
     if facts["departures"]:
-        typer.echo(
+        say(
             "The theorem is about plain SGD; this model's training has "
             + ", ".join(facts["departures"])
             + "."

@@ -19,6 +19,7 @@ from expunge.cli.options import (
     session,
     show_json,
 )
+from expunge.cli.output import say, show_table, tell
 
 if TYPE_CHECKING:
     from expunge.cli.session import Session
@@ -67,6 +68,7 @@ def tune(
     as_json: AsJson = False,
 ) -> None:
     """Choose a method's settings. Further flags are settings to keep fixed: --batch-size 64."""
+    from expunge.cli.targets import check_file
     from expunge.config import parse_flags
     from expunge.methods import get_method
     from expunge.studies.tuning.objectives import Bench, Case
@@ -75,6 +77,7 @@ def tune(
     from expunge.studies.tuning.tune import as_toml
     from expunge.studies.tuning.tune import tune as search
 
+    check_file(out)
     tuning = Tuning(objective=objective, budget=budget, trials=trials, seed=seed)
     chosen = get_method(method)
     fixed = parse_flags(chosen.config, context.args, f"tune {method}")
@@ -92,7 +95,7 @@ def tune(
         show_json(document)
     else:
         _print(document)
-        typer.echo(f"\n{as_toml(document)}\n\nEvery trial: {out}")
+        say(f"\n{as_toml(document)}\n\nEvery trial: {out}")
 
 
 def _show_outlook(
@@ -106,7 +109,7 @@ def _show_outlook(
         show_json(found.to_json())
         return
     print_plan(found.before)
-    typer.echo(
+    say(
         f"Then {found.trials} trials of at most {found.per_trial} nodes each: "
         f"{found.at_most} nodes at most."
     )
@@ -115,12 +118,11 @@ def _show_outlook(
 def _tell(trial: Mapping[str, Any], total: int) -> None:
     words = " ".join(f"{name}={value:g}" for name, value in trial["searched"].items())
     verdict = trial["reason"] if trial["value"] is None else f"{trial['value']:.3f} points"
-    typer.echo(f"trial {trial['trial'] + 1}/{total}  {words}: {verdict}", err=True)
+    tell(f"trial {trial['trial'] + 1}/{total}  {words}: {verdict}")
 
 
 def _print(document: Mapping[str, Any]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     settings, best = document["settings"], document["best"]
@@ -144,7 +146,12 @@ def _print(document: Mapping[str, Any]) -> None:
             "best" if trial["trial"] == best["trial"] else "",
             *values,
             f"{trial['value']:.3f}",
-            *(f"{trial['metrics'][key]:.2f}" for key in METRICS.values()),
+            *(_points(trial["metrics"][key]) for key in METRICS.values()),
             f"{trial['rte_s']:.2f}",
         )
-    Console().print(table)
+    show_table(table)
+
+
+def _points(value: float | None) -> str:
+    """A metric in the table; a dash where it could not be measured."""
+    return "—" if value is None else f"{value:.2f}"

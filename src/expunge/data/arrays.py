@@ -1,7 +1,9 @@
 """Samples from arrays, tensors and datasets in memory."""
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,16 +11,22 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from expunge.data.classes import class_notes
 from expunge.data.decode import convert, has_colour, pixels
 from expunge.data.huggingface import is_dataset, table_of_dataset
 from expunge.data.identity import given_ids
 from expunge.data.inputs.images import ResidentImages, StreamedImages
 from expunge.data.inputs.tokens import Tokens
 from expunge.data.inputs.vectors import Vectors
-from expunge.data.tables import Table, check_labels, to_samples
+from expunge.data.tables import Table, check_labels, shared_classes, to_samples
 from expunge.errors import DataError
 from expunge.settings import InputKind
 from expunge.types import Inputs, Samples
+
+_DARK = 127
+"""Images whose pixels are all of this or less may not be pixels in 0-255."""
+_TOLERANCE = 1e-3
+"""How far floats may be outside 0-1: resizing overshoots a little."""
 
 Data = Any
 """What `as_samples` takes; of a class that it has to look at first."""
@@ -35,31 +43,38 @@ def as_samples(
     ids: Sequence[str] | None = None,
     name: str = "data",
     class_names: Sequence[str] | None = None,
+    raw_pixels: bool = False,
 ) -> Samples:
     """Samples from a pair (inputs, labels), a torch Dataset or a Hugging Face dataset.
 
-    Images are uint8 `(N, C, H, W)`, `(N, H, W, C)` or `(N, H, W)`, or float32 as the network
-    takes them; vectors are numbers `(N, D)`; tokens are a dict of integers `(N, L)`, `input_ids`
-    and `attention_mask`. Integer labels are kept, because they index the network's outputs; text
-    labels are numbered by `class_names`, otherwise in sorted order. Without `ids`, the ids
-    are hashes of the inputs. `Samples` are returned unchanged.
+    Images `(N, C, H, W)`, `(N, H, W, C)` or `(N, H, W)` are integers in 0-255, or floats in 0-1;
+    with `raw_pixels` any floats, which the network then takes as they are. Vectors are numbers
+    `(N, D)`; tokens are a dict of integers `(N, L)`, `input_ids` and `attention_mask`. Integer
+    labels are kept, because they index the network's outputs; text labels are numbered by
+    `class_names`, otherwise in sorted order, as numbers if all are. Without `ids`, the ids are
+    hashes of the inputs. `Samples` are returned unchanged.
 
     Raises:
         DataError: the data is of another kind, empty, or not consistent.
     """
     if isinstance(data, Samples):
         return data
-    table = table_of(data, where=name, ids=ids)
-    names = table.class_names if class_names is None else tuple(class_names)
-    if table.labels.dtype.kind == "U":
-        classes = np.unique(table.labels) if names is None else np.asarray(names)
+    table = table_of(data, where=name, ids=ids, raw_pixels=raw_pixels)
+    if class_names is None:
+        classes, names = shared_classes([table])
     else:
-        count = int(table.labels.max()) + 1 if names is None else len(names)
-        classes = np.arange(count)
-    return to_samples(table, classes, names or tuple(map(str, classes.tolist())), name)
+        names = tuple(class_names)
+        is_text = table.labels.dtype.kind == "U"
+        classes = np.asarray(names) if is_text else np.arange(len(names))
+    samples = to_samples(table, classes, names, name)
+    # A test set may lack classes, and is then given the names of the training data.
+    notes = class_notes(samples) if class_names is None else ()
+    return replace(samples, notes=(*samples.notes, *notes))
 
 
-def table_of(data: Data, *, where: str, ids: Sequence[str] | None = None) -> Table:
+def table_of(
+    data: Data, *, where: str, ids: Sequence[str] | None = None, raw_pixels: bool = False
+) -> Table:
     """Inputs and raw labels of anything that `as_samples` takes, except `Samples`.
 
     Raises:
@@ -76,11 +91,17 @@ def table_of(data: Data, *, where: str, ids: Sequence[str] | None = None) -> Tab
         raise DataError(f"{where}: expected {_EXPECTED}, got {type(data).__name__}")
     if isinstance(labels, Tensor):
         labels = labels.cpu().numpy()
-    return Table(as_inputs(inputs, where), check_labels(labels, where), where=where, ids=names)
+    found = as_inputs(inputs, where, raw_pixels=raw_pixels)
+    return Table(
+        found, check_labels(labels, where), where=where, ids=names, notes=pixel_notes(found)
+    )
 
 
 def as_inputs(
-    inputs: np.ndarray[Any, Any] | Tensor | Mapping[str, np.ndarray[Any, Any] | Tensor], where: str
+    inputs: np.ndarray[Any, Any] | Tensor | Mapping[str, np.ndarray[Any, Any] | Tensor],
+    where: str,
+    *,
+    raw_pixels: bool = False,
 ) -> Inputs:
     """Tokens from a mapping, vectors from a two-dimensional array, images from others.
 
@@ -89,7 +110,21 @@ def as_inputs(
     """
     if isinstance(inputs, Mapping):
         return as_tokens(inputs, where)
-    return as_vectors(inputs, where) if inputs.ndim == 2 else as_images(inputs, where)
+    if isinstance(inputs, Tensor) and inputs.layout != torch.strided:
+        raise DataError(f"{where}: expected an array or a dense tensor, got {inputs.layout}")
+    if inputs.ndim == 2:
+        return as_vectors(inputs, where)
+    return as_images(inputs, where, raw_pixels=raw_pixels)
+
+
+def pixel_notes(inputs: Inputs) -> tuple[str, ...]:
+    """That the images are dark, which they are if pixels were not scaled to 0-255."""
+    if not isinstance(inputs, ResidentImages) or inputs.dtype != torch.uint8:
+        return ()
+    highest = int(inputs.tensor.max())
+    if highest > _DARK:
+        return ()
+    return (f"the largest pixel is {highest}: integers are read as 0-255, so the images are dark",)
 
 
 def as_vectors(vectors: np.ndarray[Any, Any] | Tensor, where: str) -> Vectors:
@@ -131,11 +166,14 @@ def as_tokens(tokens: Mapping[str, np.ndarray[Any, Any] | Tensor], where: str) -
         raise DataError(f"{where}: {error}") from None
 
 
-def as_images(images: np.ndarray[Any, Any] | Tensor, where: str) -> ResidentImages | StreamedImages:
+def as_images(
+    images: np.ndarray[Any, Any] | Tensor, where: str, *, raw_pixels: bool = False
+) -> ResidentImages | StreamedImages:
     """Images from an array of `(N, C, H, W)`, `(N, H, W, C)` or `(N, H, W)`, shared if it can be.
 
     Raises:
-        DataError: another shape, values that are not pixels, or no images.
+        DataError: another shape, no images, or values that are neither integers in 0-255 nor,
+            unless `raw_pixels`, floats in 0-1.
     """
     shape = tuple(images.shape)
     if len(shape) not in (3, 4) or not _channel_axis(shape):
@@ -153,7 +191,7 @@ def as_images(images: np.ndarray[Any, Any] | Tensor, where: str) -> ResidentImag
         tensor = tensor.unsqueeze(1)
     elif _channel_axis(shape) == 3:
         tensor = tensor.permute(0, 3, 1, 2)
-    return ResidentImages(_as_pixels(tensor, where).contiguous())
+    return ResidentImages(_as_pixels(tensor, where, raw_pixels).contiguous())
 
 
 def _channel_axis(shape: tuple[int, ...]) -> int | None:
@@ -163,28 +201,61 @@ def _channel_axis(shape: tuple[int, ...]) -> int | None:
     return 3 if shape[3] in (1, 3) else None
 
 
-def _as_pixels(tensor: Tensor, where: str) -> Tensor:
+def _as_pixels(tensor: Tensor, where: str, raw_pixels: bool) -> Tensor:
+    """Images as uint8 or float32, their values checked."""
     if tensor.dtype == torch.uint8:
         return tensor
+    dtype = str(tensor.dtype).removeprefix("torch.")
     if tensor.is_floating_point():
-        for start in range(0, len(tensor), 1024):
-            good = torch.isfinite(tensor[start : start + 1024]).flatten(1).all(1)
-            if not good.all():
-                row = start + int((~good).nonzero()[0])
-                raise DataError(f"{where}, row {row}: the image has values that are not finite")
-        return tensor.to(torch.float32)
-    low, high = (0, 1) if tensor.dtype == torch.bool else map(int, torch.aminmax(tensor))
-    if tensor.dtype == torch.bool or low < 0 or high > 255:
+        return _as_floats(tensor.to(torch.float32), dtype, where, raw_pixels)
+    if tensor.dtype == torch.bool or tensor.is_complex():
+        raise DataError(f"{where}: expected images of integers in 0-255 or floats, got {dtype}")
+    low, high = map(int, torch.aminmax(tensor.to(torch.int64)))
+    if low < 0 or high > 255:
         raise DataError(
-            f"{where}: expected images of uint8 in 0..255 or of float32, "
-            f"got {str(tensor.dtype).removeprefix('torch.')} in {low}..{high}"
+            f"{where}: expected images of integers in 0-255 or floats in 0-1, got {dtype} in "
+            f"{low} to {high}: scale them, or, if these are tokens, name them input_ids"
+        )
+    if high <= _DARK:
+        raise DataError(
+            f"{where}: {dtype} in {low} to {high} may be no pixels in 0-255: convert pixels to "
+            "uint8; name tokens input_ids; give other numbers as vectors (N, D)"
         )
     return tensor.to(torch.uint8)
 
 
+def _as_floats(tensor: Tensor, dtype: str, where: str, raw_pixels: bool) -> Tensor:
+    low, high = math.inf, -math.inf
+    for start in range(0, len(tensor), 1024):
+        batch = tensor[start : start + 1024]
+        good = torch.isfinite(batch).flatten(1).all(1)
+        if not good.all():
+            row = start + int((~good).nonzero()[0])
+            raise DataError(f"{where}, row {row}: the image has values that are not finite")
+        low, high = min(low, float(batch.min())), max(high, float(batch.max()))
+    if not raw_pixels and (low < -_TOLERANCE or high > 1 + _TOLERANCE):
+        raise DataError(
+            f"{where}: expected images of floats in 0-1, got {dtype} in {low:.4g} to {high:.4g}: "
+            "scale them; if the network takes them as they are, set raw_pixels (in Python "
+            "expunge.data.arrays.as_samples(..., raw_pixels=True))"
+        )
+    return tensor
+
+
 def _from_numpy(array: np.ndarray[Any, Any], where: str, kind: InputKind) -> Tensor:
+    """A tensor that shares memory where it can; it knows few of NumPy's types."""
     if array.dtype.kind not in "biuf":
         raise DataError(f"{where}: expected {kind} of numbers, got an array of {array.dtype}")
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise DataError(f"{where}: expected {kind} without gaps, got a masked array")
+    if array.dtype.kind == "f" and array.dtype.itemsize > np.dtype(np.float64).itemsize:
+        array = array.astype(np.float64)
+    elif array.dtype.kind == "u" and array.dtype.itemsize > 1:
+        if array.size and int(array.max()) > np.iinfo(np.int64).max:
+            raise DataError(f"{where}: {kind} hold {array.max()}, which no int64 holds")
+        array = array.astype(np.int64)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     with warnings.catch_warnings():
         # A read-only array can be shared, because samples are never written to.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writ")

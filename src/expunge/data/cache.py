@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,11 +19,16 @@ from expunge.data.inputs.tokens import NAMES, Tokens
 from expunge.data.inputs.vectors import Vectors
 from expunge.data.sources.source import Role
 from expunge.data.spec import OF_COLUMNS, OF_IMAGES, OF_SPLITS, DataSpec
+from expunge.digest import file_digest, file_digest_once, sealed, unsealed
 from expunge.errors import DataError
 from expunge.types import Inputs, Samples
 
-_FORMAT = 3
+_log = logging.getLogger(__name__)
+
+_FORMAT = 4
 """Part of every key: raise it when the stored data, or how they are decoded, change."""
+_SAMPLES = "samples"
+"""What a folder holds, and the digests of its other files; with a digest of its own."""
 _BROKEN = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, DataError)
 """What reading a truncated or modified folder raises."""
 
@@ -46,7 +52,10 @@ def cached(
     if folder.is_dir():
         try:
             return _read(folder, name)
-        except _BROKEN:
+        except _BROKEN as error:
+            _log.warning(
+                "note: the decoded data at %s are damaged (%s): decoding again", folder, error
+            )
             shutil.rmtree(folder, ignore_errors=True)
     with ExitStack() as stack:
         try:
@@ -79,8 +88,12 @@ def _write(folder: Path, parts: Mapping[Role, Samples]) -> None:
             "ids": samples.ids,
             "class_names": samples.class_names,
             "fingerprint": samples.fingerprint,
+            "ids_from": samples.ids_from,
+            "notes": samples.notes,
         }
-    (folder / "samples.json").write_text(json.dumps(described), encoding="utf-8")
+    files = {path.name: file_digest(path) for path in folder.iterdir()}
+    text = json.dumps({"parts": described, "files": files})
+    (folder / _SAMPLES).write_bytes(sealed(text.encode()))
 
 
 def _tensors(inputs: Inputs) -> dict[str, Tensor]:
@@ -92,12 +105,12 @@ def _tensors(inputs: Inputs) -> dict[str, Tensor]:
     return {}
 
 
-def _inputs(folder: Path, role: str, kind: str) -> Inputs:
+def _inputs(folder: Path, files: Collection[str], role: str, kind: str) -> Inputs:
     def tensor(part: str) -> Tensor:
         return torch.from_numpy(np.load(folder / f"{role}.{part}.npy", allow_pickle=False))
 
     if kind == "tokens":
-        return Tokens({n: tensor(n) for n in NAMES if (folder / f"{role}.{n}.npy").exists()})
+        return Tokens({n: tensor(n) for n in NAMES if f"{role}.{n}.npy" in files})
     if kind == "vectors":
         return Vectors(tensor("inputs"))
     path = folder / f"{role}.inputs.npy"
@@ -106,8 +119,13 @@ def _inputs(folder: Path, role: str, kind: str) -> Inputs:
 
 def _read(folder: Path, name: str) -> dict[Role, Samples]:
     parts: dict[Role, Samples] = {}
-    for role, each in json.loads((folder / "samples.json").read_text("utf-8")).items():
-        inputs = _inputs(folder, role, each["kind"])
+    held = json.loads(unsealed((folder / _SAMPLES).read_bytes()))
+    files = held["files"]
+    for file, expected in files.items():
+        if file_digest_once(folder / file) != expected:
+            raise ValueError(f"{file} has changed")
+    for role, each in held["parts"].items():
+        inputs = _inputs(folder, files, role, each["kind"])
         labels = np.load(folder / f"{role}.labels.npy", allow_pickle=False)
         if not len(inputs) == len(labels) == len(each["ids"]):
             raise ValueError(f"{folder} is not whole")
@@ -118,6 +136,8 @@ def _read(folder: Path, name: str) -> dict[Role, Samples]:
             class_names=tuple(each["class_names"]),
             name=name,
             fingerprint=each["fingerprint"],
+            ids_from=each["ids_from"],
+            notes=tuple(each["notes"]),
         )
     if not parts:
         raise ValueError(f"{folder} is not whole")

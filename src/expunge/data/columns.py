@@ -1,6 +1,5 @@
 """Samples from named columns: numbers are the features of vectors, lists of ids are tokens."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,8 +19,6 @@ LABEL_NAMES = ("label", "labels", "fine_label", "target", "targets", "class", "c
 Columns = Mapping[str, Any]
 """By name: lists of text from a CSV file, or Arrow columns."""
 
-_WHOLE = re.compile(r"0|-?[1-9]\d*")
-
 
 def table_of_columns(
     columns: Columns, spec: DataSpec, where: str, class_names: tuple[str, ...] | None = None
@@ -29,24 +26,47 @@ def table_of_columns(
     """Tokens if there is a column `input_ids`; else vectors of all columns except label and id.
 
     The label is the column that the spec names, or one with a usual name; ids are the column that
-    the spec names, or the column `id`. Text labels and ids stay text; labels that are all plain
-    whole numbers are ordered as numbers.
+    the spec names, or the column `id`. Text labels and ids stay text, without white space around
+    them.
 
     Raises:
         DataError: a column is missing or not valid; the message names it.
     """
     label = _label_column(columns, spec, where)
     name = _id_column(columns, spec, where)
-    labels = check_labels(_labels(columns[label]), f"{where}, column {label!r}")
-    ids = () if name is None else given_ids(_values(columns[name]), f"{where}, column {name!r}")
+    labels = check_labels(stripped(_values(columns[label])), f"{where}, column {label!r}")
+    ids: tuple[str, ...] = ()
+    if name is not None:
+        ids = given_ids(stripped(_values(columns[name])), f"{where}, column {name!r}")
     rest = {each: column for each, column in columns.items() if each not in (label, name)}
+    inputs: Tokens | Vectors
+    features: tuple[str, ...] = ()
     if "input_ids" in rest:
-        tokens = _tokens(rest, where)
-        return Table(tokens, labels, where=where, class_names=class_names, ids=ids)
-    vectors = _vectors(rest, where)
+        inputs = _tokens(rest, where)
+        unused = [each for each in rest if each not in NAMES]
+        said = f"; columns that are not used: {some(unused)}" if unused else ""
+    else:
+        inputs, features = _vectors(rest, where), tuple(rest)
+        said = f", the features are {_counted(features)}"
     return Table(
-        vectors, labels, where=where, class_names=class_names, ids=ids, features=tuple(rest)
+        inputs,
+        labels,
+        where=where,
+        class_names=class_names,
+        ids=ids,
+        features=features,
+        ids_from=f"column {name!r}",
+        notes=(f"the labels are the column {label!r}{said}",),
     )
+
+
+def stripped(values: Sequence[Any]) -> list[Any]:
+    """Values of a column, texts without white space around them; an empty text is None."""
+    return [(value.strip() or None) if isinstance(value, str) else value for value in values]
+
+
+def _counted(columns: Sequence[str]) -> str:
+    return f"the {'column' if len(columns) == 1 else 'columns'} {some(columns)}"
 
 
 def _label_column(columns: Columns, spec: DataSpec, where: str) -> str:
@@ -73,12 +93,6 @@ def _id_column(columns: Columns, spec: DataSpec, where: str) -> str | None:
 
 def _values(column: Any) -> list[Any]:
     return column if isinstance(column, list) else column.to_pylist()
-
-
-def _labels(column: Any) -> list[Any]:
-    values = [None if value == "" else value for value in _values(column)]
-    texts = [value for value in values if isinstance(value, str) and _WHOLE.fullmatch(value)]
-    return [int(text) for text in texts] if len(texts) == len(values) else values
 
 
 def _vectors(columns: Columns, where: str) -> Vectors:

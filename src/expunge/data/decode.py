@@ -1,21 +1,56 @@
 """Encoded images (JPEG, PNG, ...) to arrays of one shape."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from expunge.errors import DataError
+from expunge.data.memory import gigabytes
+from expunge.data.sources.source import Role
+from expunge.data.spec import DataSpec
+from expunge.errors import DataError, some
 
 Encoded = bytes | Path | None
 """A file's bytes or its path; None if a row has no image."""
+
+
+class Pictures(Protocol):
+    """Encoded images in order."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def name(self, row: int) -> str:
+        """What messages call an image: its file, or its row."""
+        ...
+
+    def chunks(self) -> Iterator[list[Encoded]]:
+        """All of them, some at a time; can be called several times."""
+        ...
+
+
+SUFFIXES = (
+    ".apng", ".avif", ".bmp", ".dib", ".gif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg",
+    ".jpg", ".jpx", ".pbm", ".pcx", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".tga", ".tif",
+    ".tiff", ".webp",
+)  # fmt: skip
+"""The suffixes of image files, in lower case."""
+# Formats of other kinds, such as PostScript, run programs to be decoded.
+_FORMATS = (
+    "AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI",
+    "TGA", "TIFF", "WEBP",
+)  # fmt: skip
 
 _ORIENTATION = 0x0112
 _GREY_MODES = ("1", "L", "LA", "La")
@@ -34,51 +69,115 @@ class Format:
     width: int
     cut: bool
     """Whether to resize and crop images of other sizes; otherwise they are refused."""
+    first: str = "the first"
+    """The image that has this size."""
+
+
+def decode_parts(
+    parts: Mapping[Role, Pictures], spec: DataSpec, folder: Path
+) -> tuple[dict[Role, np.ndarray[Any, Any]], tuple[str, ...]]:
+    """The images of all parts, uint8 `(N, C, H, W)`, in files `ROLE.inputs.npy`; and notes.
+
+    All parts get one format: RGB if any image in any of them has colour.
+
+    Raises:
+        DataError: an image cannot be decoded, or has another size; or the disk is too full.
+    """
+    with warnings.catch_warnings():
+        # Pillow warns of images half as large as those that it refuses.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        formats = [find_format(each, spec.channels, spec.image_size) for each in parts.values()]
+        wanted = replace(formats[0], channels=max(one.channels for one in formats))
+        _check_disk(wanted, sum(map(len, parts.values())), spec, folder)
+        arrays: dict[Role, np.ndarray[Any, Any]] = {}
+        seen = Seen()
+        for role, pictures in parts.items():
+            arrays[role] = np.lib.format.open_memmap(
+                folder / f"{role}.inputs.npy",
+                mode="w+",
+                dtype=np.uint8,
+                shape=(len(pictures), wanted.channels, wanted.height, wanted.width),
+            )
+            decode_into(arrays[role], pictures, wanted, seen)
+    return arrays, seen.notes()
+
+
+def _check_disk(wanted: Format, count: int, spec: DataSpec, folder: Path) -> None:
+    # Writing to a mapped file on a full disk kills the process.
+    needed = count * wanted.channels * wanted.height * wanted.width
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DataError(
+            f"{spec.source}: the decoded images need {gigabytes(needed)} and {folder.parent} has "
+            f"{gigabytes(free)} left: set image_size, or EXPUNGE_CACHE to another folder"
+        )
 
 
 def find_format(
-    rows: Callable[[], Iterable[list[Encoded]]],
-    channels: Literal[1, 3] | None,
-    image_size: int | None,
-    where: str,
+    pictures: Pictures, channels: Literal[1, 3] | None, image_size: int | None
 ) -> Format:
     """The format of all images: as requested, else that of the first, RGB if any has colour.
 
     Raises:
-        DataError: there is no image, or one cannot be opened.
+        DataError: one of them cannot be opened.
     """
-    numbered = enumerate(chain.from_iterable(rows()))
-    first = next(numbered, None)
-    if first is None:
-        raise DataError(f"{where} is empty: expected at least one image")
-    with _opened(first[1], f"{where}, row 0") as image:
+    numbered = enumerate(chain.from_iterable(pictures.chunks()))
+    _, encoded = next(numbered)
+    with _opened(encoded, pictures, 0) as image:
         width, height = _upright(image).size
         colour = has_colour(image)
     if channels is None:
-        channels = 3 if colour or _any_colour(numbered, where) else 1
+        channels = 3 if colour or _any_colour(numbered, pictures) else 1
     if image_size is not None:
         return Format(channels=channels, height=image_size, width=image_size, cut=True)
-    return Format(channels=channels, height=height, width=width, cut=False)
+    first = pictures.name(0)
+    return Format(channels=channels, height=height, width=width, cut=False, first=first)
 
 
-def decode_into(
-    out: np.ndarray[Any, Any], rows: Iterable[list[Encoded]], wanted: Format, where: str
-) -> None:
-    """Decode `rows`, given in chunks, into `out`, uint8 `(N, C, H, W)`.
+class Seen:
+    """Which images had something that their pixels do not show."""
+
+    def __init__(self) -> None:
+        self._transparent: list[str] = []
+        self._several: list[str] = []
+
+    def look(self, image: Image.Image, pictures: Pictures, row: int) -> None:
+        """Note an image, opened but not converted."""
+        if getattr(image, "is_animated", False):
+            self._several.append(pictures.name(row))
+        if _is_transparent(image):
+            self._transparent.append(pictures.name(row))
+
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know."""
+        said = {
+            "hold several pictures, or move, and only the first picture is used": self._several,
+            "are partly transparent, and the transparency is left out": self._transparent,
+        }
+        return tuple(
+            f"{len(names)} image files {what}: {some(sorted(names), 3)}"
+            for what, names in said.items()
+            if names
+        )
+
+
+def decode_into(out: np.ndarray[Any, Any], pictures: Pictures, wanted: Format, seen: Seen) -> None:
+    """Decode all pictures into `out`, uint8 `(N, C, H, W)`.
 
     Raises:
         DataError: an image is missing, cannot be decoded, or has another size; the message names
-            its row.
+            it.
     """
 
     def one(numbered: tuple[int, Encoded]) -> None:
         row, encoded = numbered
-        with _opened(encoded, f"{where}, row {row}") as image:
+        with _opened(encoded, pictures, row) as image:
+            seen.look(image, pictures, row)
             out[row] = pixels(fit(convert(image, wanted.channels), wanted))
 
     start = 0
     with ThreadPoolExecutor() as pool:
-        for chunk in rows:
+        for chunk in pictures.chunks():
             numbered = list(enumerate(chunk, start))
             run = pool.map if _mean_bytes(chunk) > _THREADED_BYTES else map
             for _ in run(one, numbered):
@@ -117,7 +216,7 @@ def fit(image: Image.Image, wanted: Format) -> Image.Image:
         return image
     if not wanted.cut:
         raise DataError(
-            f"the image is {image.height}x{image.width} but the first is "
+            f"the image is {image.height}x{image.width} but {wanted.first} is "
             f"{wanted.height}x{wanted.width}: pass image_size to bring all to one size"
         )
     # Resize until the image just covers the size, then crop the centre.
@@ -135,29 +234,45 @@ def _upright(image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image) if turned else image
 
 
-def _any_colour(numbered: Iterator[tuple[int, Encoded]], where: str) -> bool:
+def _is_transparent(image: Image.Image) -> bool:
+    """Whether some pixel is not opaque."""
+    if image.mode in ("RGBA", "LA"):
+        low, _ = image.getchannel("A").getextrema()
+        return isinstance(low, int | float) and low < 255
+    return "transparency" in image.info or image.mode in ("PA", "La", "RGBa")
+
+
+def _any_colour(numbered: Iterator[tuple[int, Encoded]], pictures: Pictures) -> bool:
     for row, encoded in numbered:
-        with _opened(encoded, f"{where}, row {row}") as image:
+        with _opened(encoded, pictures, row) as image:
             if has_colour(image):
                 return True
     return False
 
 
 @contextmanager
-def _opened(encoded: Encoded, place: str) -> Iterator[Image.Image]:
-    """Open the image without decoding it; errors inside the block name its place."""
+def _opened(encoded: Encoded, pictures: Pictures, row: int) -> Iterator[Image.Image]:
+    """Open an image without decoding it; errors inside the block name it."""
     if encoded is None:
-        raise DataError(f"{place} has no image")
+        raise DataError(f"{pictures.name(row)} has no image")
     try:
         file = io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded
-        with Image.open(file) as image:
+        with Image.open(file, formats=_formats()) as image:
             yield image
     except DataError as error:
-        raise DataError(f"{place}: {error}") from None
+        raise DataError(f"{pictures.name(row)}: {error}") from None
     except Exception as error:
         # A decoder raises many kinds of errors on damaged bytes.
-        reason = " ".join(str(error).split())
-        raise DataError(f"{place}: the image cannot be decoded ({reason})") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        name = pictures.name(row)
+        raise DataError(f"{name}: the image cannot be decoded ({reason})") from error
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Those of `_FORMATS` that the installed Pillow has."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
 def _mean_bytes(chunk: list[Encoded]) -> float:

@@ -1,7 +1,9 @@
 """Divide a source's parts into a dataset: hold out missing parts, and limit the numbers."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from expunge.data.classes import class_notes
 from expunge.data.sources.source import Role
 from expunge.data.spec import DataSpec
 from expunge.data.splits import limited, stratified, subset
@@ -30,6 +32,11 @@ def divide(parts: Mapping[Role, Samples], spec: DataSpec) -> Dataset:
                 f"do not fit {two.kind} {two.shape} of {other.num_classes} classes: "
                 "both need the same kind, shape and class names"
             )
+    if train.num_classes == 1:
+        raise DataError(
+            f"{spec.source}: all {len(train)} samples are of one class, {train.class_names[0]!r}: "
+            "expected two or more; classes that do not occur can be given as class_names"
+        )
     held_out = []
     if test is None:
         train, test = _hold_out(train, spec.test_fraction, spec, "test")
@@ -41,6 +48,8 @@ def divide(parts: Mapping[Role, Samples], spec: DataSpec) -> Dataset:
             )
         train, validation = _hold_out(train, spec.validation_fraction, spec, "validation")
         held_out.append("validation")
+    if notes := class_notes(train):
+        train = replace(train, notes=(*train.notes, *notes))
     return Dataset(
         train=_limit(train, spec.train_limit, spec, "train limit"),
         test=_limit(test, spec.test_limit, spec, "test limit"),
@@ -64,4 +73,6 @@ def _hold_out(
 def _limit(samples: Samples, count: int | None, spec: DataSpec, purpose: str) -> Samples:
     if count is None:
         return samples
-    return subset(samples, limited(samples.labels, count, derive_seed(spec.seed, purpose)))
+    chosen = subset(samples, limited(samples.labels, count, derive_seed(spec.seed, purpose)))
+    note = f"{purpose}: {len(chosen)} of {len(samples)} samples are used"
+    return replace(chosen, notes=(*samples.notes, note))

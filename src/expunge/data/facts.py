@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,14 +19,17 @@ from expunge.config import to_mapping
 from expunge.data.sources import find_source, load
 from expunge.data.sources.source import Role
 from expunge.data.spec import DataSpec
+from expunge.digest import sealed, unsealed
 from expunge.errors import DataError
 from expunge.settings import InputKind
 
 if TYPE_CHECKING:
     from expunge.types import Dataset, Samples
 
+_log = logging.getLogger(__name__)
+
 ROLES: tuple[Role, ...] = ("train", "validation", "test")
-_FORMAT = 2
+_FORMAT = 3
 """Part of every key: raise it when the facts, or how data are read, change."""
 
 
@@ -64,6 +68,10 @@ class Facts:
     std: tuple[float, ...] | None = None
     vocabulary: int | None = None
     """One more than the largest token id of all samples; for tokens only."""
+    ids_from: str = ""
+    """Where the ids come from; empty: they are hashes of the inputs."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about how the data were read."""
 
     @property
     def train(self) -> Part:
@@ -101,6 +109,8 @@ class Facts:
             "mean": None if self.mean is None else list(self.mean),
             "std": None if self.std is None else list(self.std),
             "vocabulary": self.vocabulary,
+            "ids_from": self.ids_from,
+            "notes": list(self.notes),
             "parts": parts,
         }
 
@@ -132,6 +142,8 @@ class Facts:
             mean=None if value["mean"] is None else tuple(value["mean"]),
             std=None if value["std"] is None else tuple(value["std"]),
             vocabulary=value.get("vocabulary"),
+            ids_from=value.get("ids_from", ""),
+            notes=tuple(value.get("notes", ())),
         )
 
 
@@ -156,6 +168,8 @@ def facts_of(dataset: Dataset) -> Facts:
         mean=None if statistics is None else statistics[0],
         std=None if statistics is None else statistics[1],
         vocabulary=max(sizes, default=None),
+        ids_from=train.ids_from,
+        notes=dataset.notes,
     )
 
 
@@ -176,18 +190,18 @@ def resolve(spec: DataSpec, cache: Path) -> Facts:
         DataError: the data cannot be read, or its cache cannot be written.
     """
     key = _key(spec)
-    path = None if key is None else cache / "facts" / f"{key}.json"
+    path = None if key is None else cache / "facts" / f"{key}.facts"
     if path is not None and path.is_file():
         try:
-            return Facts.from_json(json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # truncated or modified: read the data again
+            return Facts.from_json(json.loads(unsealed(path.read_bytes())))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            _log.warning("note: %s is damaged (%s): the data are read again", path, error)
     facts = facts_of(load(spec, cache_dir=cache))
     if path is not None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as aside:
-                aside.write_text(json.dumps(facts.to_json()), encoding="utf-8")
+                aside.write_bytes(sealed(json.dumps(facts.to_json()).encode()))
         except OSError as error:
             raise DataError(
                 f"cannot write the facts of {spec.source} to {path.parent} "

@@ -1,7 +1,7 @@
-"""Datasets read by the Hugging Face library: from the Hub, parquet files or image folders."""
+"""Datasets read by the Hugging Face library: from the Hub or from parquet files."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,22 +11,22 @@ from typing import Any
 import numpy as np
 import torch
 
-from expunge.data.columns import LABEL_NAMES, table_of_columns
-from expunge.data.decode import Encoded, decode_into, find_format
+from expunge.data.columns import LABEL_NAMES, stripped, table_of_columns
+from expunge.data.decode import Encoded, Seen, decode_into, decode_parts, find_format
 from expunge.data.identity import given_ids
 from expunge.data.inputs.images import ResidentImages, StreamedImages
+from expunge.data.roles import choose_splits
 from expunge.data.sources import forms
 from expunge.data.sources.source import Role
 from expunge.data.spec import OF_IMAGES, DataSpec, refuse
 from expunge.data.tables import Labels, Table, check_labels, join
-from expunge.errors import ConfigError, DataError, some, unknown
+from expunge.errors import DataError, some, unknown
 from expunge.types import Samples
 
 HfDataset = Any
 """`datasets.Dataset`: the library is optional, so this module does not import it."""
 
 _IMAGE_NAMES = ("image", "img", "images", "pixel_values", "jpg", "png")
-_TEST_NAMES = ("test", "validation", "valid", "val")
 _CHUNK = 256
 
 
@@ -45,8 +45,10 @@ def is_dataset(data: object) -> bool:
     return datasets is not None and isinstance(data, datasets.Dataset)
 
 
-def open_folder(folder: Path, config: str | None, scratch: Path) -> dict[str, HfDataset]:
-    """The splits of a folder of parquet files or images; temporary files go to `scratch`.
+def open_folder(
+    folder: Path, config: str | None, scratch: Path
+) -> tuple[dict[str, HfDataset], list[str]]:
+    """The splits of a folder of parquet files, and the files in use; `scratch` is for its own.
 
     Raises:
         DataError: the folder holds no dataset, or a file in it is damaged.
@@ -54,12 +56,15 @@ def open_folder(folder: Path, config: str | None, scratch: Path) -> dict[str, Hf
     datasets = _library()
     with _quiet(datasets):
         try:
-            found = datasets.load_dataset(str(folder), config, cache_dir=str(scratch))
+            builder = datasets.load_dataset_builder(str(folder), config, cache_dir=str(scratch))
+            builder.download_and_prepare()
+            found = builder.as_dataset()
         except Exception as error:
             raise DataError(
-                f"cannot read {folder} as a folder of parquet files or images: {_reason(error)}"
+                f"cannot read {folder} as a folder of parquet files: {_reason(error)}"
             ) from error
-    return dict(found)
+    files = builder.config.data_files or {}
+    return dict(found), [str(file) for split in files.values() for file in split]
 
 
 def open_hub(name: str, config: str | None) -> dict[str, HfDataset]:
@@ -83,7 +88,11 @@ def open_hub(name: str, config: str | None) -> dict[str, HfDataset]:
 
 
 def read_splits(
-    splits: Mapping[str, HfDataset], spec: DataSpec, folder: Path, name: str
+    splits: Mapping[str, HfDataset],
+    spec: DataSpec,
+    folder: Path,
+    name: str,
+    notes: tuple[str, ...] = (),
 ) -> dict[Role, Samples]:
     """Samples of the splits that have a role: images if a column has them, else other columns.
 
@@ -92,47 +101,23 @@ def read_splits(
     Raises:
         DataError: a split or a column is missing or not valid.
     """
-    chosen = {role: splits[split] for role, split in choose_splits(tuple(splits), spec).items()}
+    names = choose_splits(tuple(splits), spec)
+    chosen = {role: splits[split] for role, split in names.items()}
     if not _has_numbers(chosen["train"], spec):
-        return join(decode_splits(chosen, spec, folder), name)
-    refuse(spec, *OF_IMAGES)
-    return join({role: _by_columns(chosen[role], role, spec) for role in chosen}, name)
-
-
-def choose_splits(names: Sequence[str], spec: DataSpec) -> dict[Role, str]:
-    """Which split is `train`, `test` and `validation`; the last two only if present.
-
-    Raises:
-        DataError: a requested split is missing, or no split can be used for training.
-    """
-    roles: dict[Role, str] = {}
-    every: tuple[Role, ...] = ("train", "test", "validation")
-    for role in every:
-        asked = getattr(spec, f"{role}_split")
-        if asked is not None:
-            if asked not in names:
-                raise DataError(f"{spec.source}: {unknown('split', asked, names)}")
-            roles[role] = asked
-    if "train" not in roles:
-        if "train" not in names and len(names) > 1:
-            raise DataError(
-                f"{spec.source} has no split 'train': pass train_split, one of {', '.join(names)}"
-            )
-        roles["train"] = "train" if "train" in names else names[0]
-    if "test" not in roles:
-        free = [name for name in _TEST_NAMES if name in names and name not in roles.values()]
-        if free:
-            roles["test"] = free[0]
-    if len(set(roles.values())) < len(roles):
-        listed = ", ".join(f"{role} {name!r}" for role, name in sorted(roles.items()))
-        raise ConfigError(f"train_split, test_split and validation_split must differ, got {listed}")
-    return roles
+        tables = decode_splits(chosen, spec, folder)
+    else:
+        refuse(spec, *OF_IMAGES)
+        tables = {role: _by_columns(chosen[role], role, spec) for role in chosen}
+    left_out = splits.keys() - names.values()
+    if left_out:
+        counted = (f"{split} ({len(splits[split])} rows)" for split in sorted(left_out))
+        notes += (f"left out splits: {some(counted)}",)
+    tables["train"] = replace(tables["train"], notes=(*tables["train"].notes, *notes))
+    return join(tables, name)
 
 
 def decode_splits(splits: dict[Role, HfDataset], spec: DataSpec, folder: Path) -> dict[Role, Table]:
     """Tables of the splits by role; images become files `ROLE.inputs.npy` in `folder`.
-
-    All splits get one format: RGB if any image in any of them has colour.
 
     Raises:
         DataError: a column is missing or not valid, or an image cannot be decoded.
@@ -145,26 +130,25 @@ def decode_splits(splits: dict[Role, HfDataset], spec: DataSpec, folder: Path) -
         role: _Encoded(split, columns[role].image, f"{spec.source}, split {role}")
         for role, split in splits.items()
     }
-    formats = [
-        find_format(source.chunks, spec.channels, spec.image_size, source.where)
-        for source in sources.values()
-    ]
-    wanted = replace(formats[0], channels=max(one.channels for one in formats))
-    tables: dict[Role, Table] = {}
+    # Labels and ids first: they are quick, and if they fail no time is lost on decoding.
+    read = {}
     for role, split in splits.items():
-        out = np.lib.format.open_memmap(
-            folder / f"{role}.inputs.npy",
-            mode="w+",
-            dtype=np.uint8,
-            shape=(len(split), wanted.channels, wanted.height, wanted.width),
-        )
-        # Labels and ids first: they are quick, and if they fail no time is lost on decoding.
         where, column = sources[role].where, columns[role].id
-        labels, class_names = _labels(split, columns[role].label, where)
-        ids = () if column is None else given_ids(_values(split, column), where)
-        decode_into(out, sources[role].chunks(), wanted, where)
-        images = StreamedImages(out)
-        tables[role] = Table(images, labels, where=where, class_names=class_names, ids=ids)
+        ids = () if column is None else given_ids(stripped(_values(split, column)), where)
+        read[role] = _labels(split, columns[role].label, where), ids
+    arrays, notes = decode_parts(sources, spec, folder)
+    tables: dict[Role, Table] = {}
+    for role, array in arrays.items():
+        (labels, class_names), ids = read[role]
+        tables[role] = Table(
+            StreamedImages(array),
+            labels,
+            where=sources[role].where,
+            class_names=class_names,
+            ids=ids,
+            ids_from=f"column {columns[role].id!r}",
+            notes=(*_of_columns(splits[role], columns[role]), *notes) if role == "train" else (),
+        )
     return tables
 
 
@@ -177,15 +161,33 @@ def table_of_dataset(dataset: HfDataset, *, where: str, ids: tuple[str, ...] = (
     spec = DataSpec(source=where)
     if _has_numbers(dataset, spec):
         table = table_of_columns(_columns(dataset), spec, where, _class_names(dataset, spec))
-        return replace(table, ids=ids or table.ids)
+        return table if not ids else replace(table, ids=ids, ids_from="given with the data")
     columns = find_columns(dataset, spec, where)
     source = _Encoded(dataset, columns.image, where)
-    wanted = find_format(source.chunks, None, None, where)
+    wanted = find_format(source, None, None)
     out = np.empty((len(dataset), wanted.channels, wanted.height, wanted.width), np.uint8)
     labels, class_names = _labels(dataset, columns.label, where)
-    decode_into(out, source.chunks(), wanted, where)
-    images = ResidentImages(torch.from_numpy(out))
-    return Table(images, labels, where=where, class_names=class_names, ids=ids)
+    seen = Seen()
+    decode_into(out, source, wanted, seen)
+    return Table(
+        ResidentImages(torch.from_numpy(out)),
+        labels,
+        where=where,
+        class_names=class_names,
+        ids=ids,
+        notes=(*_of_columns(dataset, columns), *seen.notes()),
+    )
+
+
+def _of_columns(dataset: HfDataset, columns: Columns) -> tuple[str, ...]:
+    """Which columns are used, and which are not."""
+    used = (columns.image, columns.label, columns.id)
+    unused = [name for name in dataset.features if name not in used]
+    said = f"; columns that are not used: {some(unused)}" if unused else ""
+    return (
+        f"the images are the column {columns.image!r}, the labels the column {columns.label!r}"
+        f"{said}",
+    )
 
 
 def find_columns(dataset: HfDataset, spec: DataSpec, where: str) -> Columns:
@@ -261,6 +263,8 @@ class _Encoded:
     """The encoded images of one column, in chunks; can be iterated several times."""
 
     def __init__(self, dataset: HfDataset, column: str, where: str) -> None:
+        if len(dataset) == 0:
+            raise DataError(f"{where} is empty: expected at least one image")
         image = _library().Image(decode=False)
         try:
             self._rows = dataset.select_columns([column]).cast_column(column, image)
@@ -270,6 +274,15 @@ class _Encoded:
             ) from error
         self._column = column
         self.where = where
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def name(self, row: int) -> str:
+        """What messages call an image: its row, and its file if known."""
+        cell = self._rows.with_format("arrow")[row : row + 1][self._column].to_pylist()[0]
+        path = None if cell is None else cell["path"]
+        return f"{self.where}, row {row}" + (f" ({path})" if path else "")
 
     def chunks(self) -> Iterator[list[Encoded]]:
         for table in self._rows.with_format("arrow").iter(_CHUNK):

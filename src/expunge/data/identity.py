@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,11 +37,17 @@ def given_ids(values: Sequence[object], where: str) -> tuple[str, ...]:
     """The ids of a column, as text.
 
     Raises:
-        DataError: an id is missing, or given twice.
+        DataError: an id is missing, neither a text nor a whole number, or given twice.
     """
     missing = [row for row, value in enumerate(values) if value is None or str(value) == ""]
     if missing:
         raise DataError(f"{where}: rows without an id: {some(missing)}")
+    for row, value in enumerate(values):
+        if isinstance(value, bool) or not isinstance(value, str | int | np.integer):
+            raise DataError(
+                f"{where}, row {row}: an id must be a text or a whole number, got {value!r:.60} "
+                f"({type(value).__name__})"
+            )
     ids = tuple(str(value) for value in values)
     twice = [name for name, count in Counter(ids).items() if count > 1]
     if twice:

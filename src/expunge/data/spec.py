@@ -36,10 +36,17 @@ class DataSpec:
     """Column with the labels; by default found by its type or a usual name."""
     id_column: str | None = None
     """Column with a unique id per sample; by default ids are hashes of the inputs."""
+    class_names: tuple[str, ...] | None = None
+    """All classes by name, in the order of the network's outputs, separated by commas or, as
+    `@FILE`, one a line; by default the classes that occur, sorted."""
+    num_classes: int | None = None
+    """How many outputs the network has, if the labels are their numbers and some do not occur."""
     image_size: int | None = None
     """Height and width in pixels: the shorter side is resized, then the centre is cropped."""
     channels: Literal[1, 3] | None = None
     """1 for grey, 3 for RGB; by default RGB if any image has colour."""
+    raw_pixels: bool = False
+    """Whether images of floats outside 0-1 are what the network takes; otherwise refused."""
     train_split: str | None = None
     """Split to train on; by default `train`, or the only split."""
     test_split: str | None = None
@@ -66,7 +73,12 @@ class DataSpec:
             raise ConfigError("source must name a dataset, got an empty text")
         if self.channels not in (None, 1, 3):
             raise ConfigError(f"channels must be 1 or 3, got {self.channels!r}")
-        for setting in ("image_size", "train_limit", "test_limit"):
+        if self.class_names is not None:
+            _check_names(self.class_names)
+            object.__setattr__(self, "class_names", tuple(self.class_names))
+            if self.num_classes is not None:
+                raise ConfigError("give class_names or num_classes, not both")
+        for setting in ("num_classes", "image_size", "train_limit", "test_limit"):
             value = getattr(self, setting)
             if value is not None:
                 check_range(setting, value, 1, None)
@@ -87,6 +99,18 @@ class DataSpec:
             from expunge.data.edits.apply import edit_configs
 
             edit_configs(self.edits)
+
+
+def _check_names(names: Any) -> None:
+    if (
+        not isinstance(names, list | tuple)
+        or not names
+        or not all(isinstance(name, str) and name.strip() for name in names)
+    ):
+        raise ConfigError(f"class_names must be a list of names, none of them empty, got {names!r}")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"class_names has names twice: {', '.join(twice)}")
 
 
 def refuse(spec: DataSpec, *settings: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from expunge.data.classes import numbered, sorted_names
 from expunge.data.identity import content_ids, fingerprint
 from expunge.data.inputs.tokens import Tokens
 from expunge.data.sources.source import Role
@@ -35,6 +36,10 @@ class Table:
     """A unique id per sample; if empty, ids are hashes of the inputs."""
     features: tuple[str, ...] = ()
     """The names of the features of vectors, in order, if the source has them."""
+    ids_from: str = "given with the data"
+    """Where given ids come from."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about how it was read."""
 
     def __post_init__(self) -> None:
         count = len(self.inputs)
@@ -45,6 +50,7 @@ class Table:
             raise DataError(f"{there} but {len(self.labels)} labels")
         if not self.ids:
             object.__setattr__(self, "ids", content_ids(self.inputs))
+            object.__setattr__(self, "ids_from", "")
         if len(self.ids) != count:
             raise DataError(f"{there} but {len(self.ids)} ids")
 
@@ -82,10 +88,11 @@ def check_labels(values: object, where: str) -> Labels:
 def shared_classes(tables: Sequence[Table]) -> tuple[Labels, tuple[str, ...]]:
     """The labels of all classes in the order of their indices, and the names of the classes.
 
-    Named classes keep their numbers. Otherwise the classes are the sorted labels of all tables.
+    Named classes keep their numbers, and so do labels that are numbers: the classes are 0 to the
+    largest. The classes of texts are all texts of all tables, sorted.
 
     Raises:
-        DataError: the tables disagree about the classes.
+        DataError: the tables disagree about the classes, or a number is too large.
     """
     names = tables[0].class_names
     for table in tables[1:]:
@@ -101,8 +108,12 @@ def shared_classes(tables: Sequence[Table]) -> tuple[Labels, tuple[str, ...]]:
             )
     if names is not None:
         return np.arange(len(names)), names
-    classes = np.unique(np.concatenate([table.labels for table in tables]))
-    return classes, tuple(str(label) for label in classes.tolist())
+    if tables[0].labels.dtype.kind == "U":
+        names = sorted_names(name for table in tables for name in table.labels.tolist())
+        return np.asarray(names), names
+    highest = max(tables, key=lambda table: int(table.labels.max()))
+    names = numbered(int(highest.labels.max()), highest.where)
+    return np.arange(len(names)), names
 
 
 def to_samples(table: Table, classes: Labels, class_names: tuple[str, ...], name: str) -> Samples:
@@ -134,6 +145,8 @@ def to_samples(table: Table, classes: Labels, class_names: tuple[str, ...], name
         class_names=class_names,
         name=name,
         fingerprint=fingerprint(table.inputs, labels, table.ids, class_names),
+        ids_from=table.ids_from,
+        notes=table.notes,
     )
 
 

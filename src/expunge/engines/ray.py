@@ -13,7 +13,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from typing import Any
 
 from expunge.engines.remote import Outcome, Site, Task, make_nodes, open_site
@@ -147,13 +147,15 @@ def _cluster(workers: int | None) -> Iterator[Any]:
     ended = signal.getsignal(signal.SIGTERM)
     try:
         _knock(address)
-        ray.init(
-            address=address,
-            include_dashboard=False if own else None,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            **own,
-        )
+        # Ray makes the working directory the first place where workers look for modules.
+        with chdir("/"):
+            ray.init(
+                address=address,
+                include_dashboard=False if own else None,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **own,
+            )
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
             f"no Ray cluster at {address} ({_line(error)}): start one, or unset RAY_ADDRESS to "

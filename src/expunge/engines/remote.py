@@ -40,6 +40,8 @@ class Site:
     """The run's folder in `JOBS`. A worker that does not see it is on another file system."""
     host: str
     """The machine where the run was started."""
+    directory: Path
+    """The working directory where the run was started, which may not be on every machine."""
 
     @property
     def folder(self) -> Path:
@@ -56,7 +58,8 @@ def open_site(store: Store) -> Iterator[Site]:
     """
     host = os.uname().nodename
     root = store.root.absolute()
-    site = Site(root=root, mark=f"{host}-{os.getpid()}-{secrets.token_hex(8)}", host=host)
+    mark = f"{host}-{os.getpid()}-{secrets.token_hex(8)}"
+    site = Site(root=root, mark=mark, host=host, directory=Path.cwd())
     try:
         site.folder.mkdir(parents=True)
     except OSError as error:
@@ -102,6 +105,8 @@ _workplaces: dict[str, tuple[Store, Runtime]] = {}
 def _workplace(site: Site, place: Place) -> tuple[Store, Runtime]:
     if site.mark not in _workplaces:
         _check_site(site)
+        with suppress(OSError):
+            os.chdir(site.directory)
         _workplaces.clear()
         _workplaces[site.mark] = Store(site.root), Runtime(place)
     return _workplaces[site.mark]

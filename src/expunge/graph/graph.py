@@ -21,6 +21,8 @@ class Graph:
         self.store = store
         self.labels: dict[str, str] = {}
         """By id: the label of each added node, for people."""
+        self.notes: list[str] = []
+        """Lines for people: what was read, and what they should know before nodes are made."""
         self._added: dict[str, Node] = {}
         self._found: dict[str, Node] = {}
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from expunge.runs import checked, read_object, write_json
+from expunge.runs import checked_if_any, read_object, write_json
 
 if TYPE_CHECKING:
     from expunge.data.facts import Part
@@ -22,9 +22,8 @@ FORGOTTEN = "forgotten.json"
 
 def forgotten_by(model: Path) -> tuple[str, ...]:
     """The ids that a model and its ancestors have forgotten."""
-    if not (model / FORGOTTEN).exists():
-        return ()
-    return tuple(read_object(checked(model, FORGOTTEN))["ids"])
+    path = checked_if_any(model, FORGOTTEN)
+    return () if path is None else tuple(read_object(path)["ids"])
 
 
 def write_forgotten(folder: Path, ids: Iterable[str]) -> None:

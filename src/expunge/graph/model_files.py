@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from expunge.config import from_mapping, to_mapping
 from expunge.graph.outcome import check_diverged
-from expunge.runs import checked, read_object, write_json
+from expunge.runs import checked, checked_if_any, read_object, write_json
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,7 +40,7 @@ def load_model(folder: Path) -> tuple[nn.Module, ModelSpec, Mask | None]:
         CheckpointError: the weights do not fit the network.
     """
     check_diverged(folder)
-    return _load(checked(folder, MODEL), checked(folder, WEIGHTS), _mask_in(folder))
+    return _load(checked(folder, MODEL), checked(folder, WEIGHTS), checked_if_any(folder, MASK))
 
 
 def load_plain_model(folder: Path) -> tuple[nn.Module, ModelSpec, Mask | None]:
@@ -51,10 +51,6 @@ def load_plain_model(folder: Path) -> tuple[nn.Module, ModelSpec, Mask | None]:
     """
     mask = folder / MASK
     return _load(folder / MODEL, folder / WEIGHTS, mask if mask.exists() else None)
-
-
-def _mask_in(folder: Path) -> Path | None:
-    return checked(folder, MASK) if (folder / MASK).exists() else None
 
 
 def _load(

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from statistics import median
+from typing import Any
 
 from expunge.runs import Node, Store
+
+_log = logging.getLogger(__name__)
 
 _TIMES = "times.jsonl"
 _ENTRIES = ("method", "pruner", "metric", "population")
@@ -15,7 +20,8 @@ _ENTRIES = ("method", "pruner", "metric", "population")
 
 def note_time(store: Store, node: Node, seconds: float) -> None:
     """Append a node's seconds to the store's times; a store that cannot be written is ignored."""
-    line = json.dumps({"node": next(_keys(node)), "seconds": round(seconds, 4)}) + "\n"
+    said = {"node": next(_keys(node)), "seconds": round(seconds, 4)}
+    line = json.dumps({**said, "crc32": _check(said)}) + "\n"
     try:
         # A single short append, so that lines of several processes do not mix.
         descriptor = os.open(store.root / _TIMES, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
@@ -56,12 +62,28 @@ def _keys(node: Node) -> Iterator[str]:
 
 def _lines(store: Store) -> Iterator[tuple[str, float]]:
     try:
-        text = (store.root / _TIMES).read_text("utf-8")
+        text = (store.root / _TIMES).read_text("utf-8", errors="replace")
     except OSError:
         return
+    damaged = 0
     for line in text.splitlines():
         try:
             found = json.loads(line)
-            yield str(found["node"]), float(found["seconds"])
-        except (ValueError, KeyError, TypeError):
-            continue  # cut short when its process was killed
+            check = found.pop("crc32", None)
+            # Lines of earlier versions have no check.
+            if found.keys() == {"node", "seconds"} and check in (None, _check(found)):
+                yield str(found["node"]), float(found["seconds"])
+                continue
+        except (ValueError, KeyError, TypeError, AttributeError):
+            pass
+        damaged += 1
+    if damaged:
+        _log.warning(
+            "note: %d lines of %s are damaged, and left out of the estimates of times",
+            damaged,
+            store.root / _TIMES,
+        )
+
+
+def _check(line: Mapping[str, Any]) -> int:
+    return zlib.crc32(f"{line['node']} {line['seconds']}".encode())

@@ -65,9 +65,10 @@ def fisher_forgetting(
 
     from expunge.curvature.coordinates import Coordinates
     from expunge.curvature.head import head_parameters
+    from expunge.modes import mode
     from expunge.training.fit import check_finite
     from expunge.training.inputs import input_batches
-    from expunge.training.placement import mode, place_back
+    from expunge.training.placement import place_back
     from expunge.training.reproducibility import full_float32
 
     student = copy.deepcopy(model)

@@ -91,7 +91,8 @@ def influence_unlearning(
 
     from expunge.curvature.coordinates import Coordinates
     from expunge.curvature.separate import FEW
-    from expunge.training.placement import mode, place_back
+    from expunge.modes import mode
+    from expunge.training.placement import place_back
     from expunge.training.reproducibility import full_float32
 
     student = copy.deepcopy(model)

@@ -43,9 +43,9 @@ def retrain(model: nn.Module, split: Split, config: RetrainConfig, context: Cont
     if config.epochs is not None:
         training = replace(training, epochs=config.epochs)
     fresh = context.fresh_model().to(next(model.parameters()).device)
-    fresh.train(model.training)
     retain = Stream(split.train, split.retain)
     fit(fresh, retain, task_loss, training, context, label="retrain")
+    fresh.train(model.training)
     return fresh
 
 

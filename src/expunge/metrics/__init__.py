@@ -22,6 +22,7 @@ METRICS: tuple[Metric, ...] = (
     testing_accuracy.TA,
     testing_accuracy.TA_FORGOTTEN,
     membership_inference.MIA_PRIVACY,
+    membership_inference.MIA_EFFICACY_ONE_DRAW,
     distance.WEIGHT_DISTANCE,
     distance.DRIFT,
     attack_success.ASR,
@@ -33,7 +34,7 @@ METRICS: tuple[Metric, ...] = (
 
 DEFAULT_METRICS = (
     *("ua", "ra", "ta", "ta_forgotten", "mia_efficacy", "mia_privacy", "drift", "weight_distance"),
-    *("sparsity_at", "attacks", "confidence"),
+    *("mia_efficacy_one_draw", "sparsity_at", "attacks", "confidence"),
 )
 """The metrics of a grid whose recipe names none, whatever else is installed."""
 

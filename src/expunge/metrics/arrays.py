@@ -5,7 +5,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from expunge.errors import DataError
+from expunge.errors import DataError, TooFewSamplesError
 
 LogitArray: TypeAlias = npt.NDArray[np.float32]
 """Logits `(N, classes)`, float32."""
@@ -46,12 +46,15 @@ def check_confidences(name: str, values: FloatArray, least: int = 1) -> None:
     """Check for at least `least` probabilities in one dimension; `name` is for the message.
 
     Raises:
-        DataError: another shape, too few, or a value outside 0-1.
+        TooFewSamplesError: too few.
+        DataError: another shape, or a value outside 0-1.
     """
     if values.ndim != 1:
         raise DataError(f"{name} confidences must have shape (N,), got {values.shape}")
     if len(values) < least:
-        raise DataError(f"the attack needs at least {least} {name} samples, got {len(values)}")
+        raise TooFewSamplesError(
+            f"the attack needs at least {least} {name} samples, got {len(values)}"
+        )
     # This form refuses NaN, too.
     if not bool(((values >= 0) & (values <= 1)).all()):
         raise DataError(f"{name} confidences must be in 0..1, got {values.min()}..{values.max()}")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def attacks(evidence: Evidence) -> Measured:
-    """By attack, the result of `run_attacks`, in percent.
+    """By attack, the result of `run_attacks` in one draw, in percent.
 
     Members are the retained samples, non-members the test samples; the forget set is compared
     with test samples of the classes forgotten as a whole.
@@ -44,8 +44,9 @@ ATTACKS = Metric(
     needs=frozenset({"train", "test", "forget"}),
     unit="percent",
     detailed=True,
+    version=2,
     summary="What each of several membership attacks finds out about retained and about forgotten "
-    "samples: balanced accuracy, AUC and true-positive rates.",
+    "samples, in one draw of the attacker's sample: balanced accuracy, AUC, true-positive rates.",
     good="no higher than Retrain's; for the forgotten, near 50, or 1 and 0.1 for the rates.",
     cite="Song and Mittal, Systematic Evaluation of Privacy Risks of Machine Learning Models, "
     "USENIX Security 2021; Carlini et al., Membership Inference Attacks From First Principles, "

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from expunge.errors import DataError, ForgetError, some
+from expunge.errors import DataError, ForgetError, TooFewSamplesError, some
 from expunge.metrics.arrays import Flags, LabelArray, LogitArray, check_predictions
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class Evidence:
     forgotten them, do not count."""
     classes: Collection[int] = ()
     """The classes forgotten as a whole; empty in all other scenarios."""
+    ids: Sequence[str] | None = None
+    """Of the training samples, `(N,)`, by which attacks draw; None: by their places."""
     seed: int = 0
     """Seed of everything that attacks draw."""
     target: int | None = None
@@ -87,6 +89,8 @@ class Evidence:
         for name in _DIVIDED:
             if name in self.predictions:
                 self._check_lengths(name)
+        if self.ids is not None and self.retain is not None and len(self.ids) != len(self.retain):
+            raise DataError(f"expected {len(self.retain)} ids, got {len(self.ids)}")
         if self.forget is None or self.retain is None:
             return
         if both := int((self.forget & self.retain).sum()):
@@ -125,6 +129,15 @@ class Evidence:
         """
         return self.predictions_of(name).at(_given("retain", self.retain))
 
+    def retained_ids(self) -> list[str]:
+        """The ids of the retained training samples; their places where no ids are given.
+
+        Raises:
+            DataError: the flags of retained samples are missing.
+        """
+        rows = np.flatnonzero(_given("retain", self.retain)).tolist()
+        return [str(row) if self.ids is None else self.ids[row] for row in rows]
+
     def of_forgotten_classes(self, name: str = "test") -> Flags:
         """Flags `(N,)` of the samples of a population whose class is forgotten as a whole.
 
@@ -142,7 +155,7 @@ class Evidence:
         """
         gone = self.of_forgotten_classes(name)
         if gone.all():
-            raise DataError(
+            raise TooFewSamplesError(
                 f"every {name} sample is of a forgotten class: none is left to measure on"
             )
         return self.predictions_of(name).at(~gone)
@@ -166,6 +179,7 @@ class Evidence:
             weights={role: load for role, load in self.weights.items() if role in needs},
             forget=self.forget if divided and "forget" in needs else None,
             retain=self.retain if divided else None,
+            ids=self.ids if divided else None,
             mask=self.mask if "model" in needs else None,
         )
 

@@ -42,6 +42,7 @@ def example_evidence(seed: int = 0, classes: tuple[int, ...] = ()) -> Evidence:
         forget=forget & ~gone,
         retain=~forget & ~gone,
         classes=classes,
+        ids=[f"sample {row}" for row in number],
         seed=seed,
         target=0,
         weights={role: partial(weights.__getitem__, role) for role in WEIGHTS},

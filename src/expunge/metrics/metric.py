@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from expunge.data.populations import POPULATIONS
-from expunge.errors import ConfigError, unknown
+from expunge.errors import ConfigError, TooFewSamplesError, unknown
+from expunge.metrics.draws import Draws
 
 if TYPE_CHECKING:
     from expunge.metrics.evidence import Evidence
@@ -46,13 +47,16 @@ class Measured:
     """A metric's value, or why it has none.
 
     Raises:
-        ConfigError: both a value and a reason are given, or neither.
+        ConfigError: both a value and a reason are given, or neither; or the value is not the mean
+            of its draws.
     """
 
     value: Value
     """One number, an object of numbers, or None if there is nothing to measure."""
     reason: str | None = None
     """Why the value is None; else None."""
+    draws: Draws | None = None
+    """The draws that the value is the mean of; None for a metric that draws nothing, or once."""
 
     def __post_init__(self) -> None:
         if (self.value is None) != bool(self.reason):
@@ -60,6 +64,16 @@ class Measured:
                 "a measurement is a value, or None with a reason, "
                 f"got {self.value!r} and the reason {self.reason!r}"
             )
+        if self.draws is not None and self.value != self.draws.mean:
+            raise ConfigError(
+                f"the value of a measurement over draws is their mean, {self.draws.mean!r}, "
+                f"got {self.value!r}"
+            )
+
+    @classmethod
+    def over(cls, draws: Draws) -> Measured:
+        """The mean of draws, with the draws."""
+        return cls(draws.mean, draws=draws)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +101,8 @@ class Metric:
     """Whether its value is an object of numbers, which has no column in tables."""
     compared: bool = False
     """Whether the gap to Retrain includes it, if a recipe names it."""
+    drawn: bool = False
+    """Whether its value is a mean over draws, which it gives with it: see `over_draws`."""
     version: int = 1
     """Raise it when the numbers change; part of the id of every measurement."""
     summary: str
@@ -105,12 +121,15 @@ class Metric:
             raise ConfigError(f"metric {self.name}: the unit is empty: expected percent, norm, ...")
         if self.compared and self.detailed:
             raise ConfigError(f"metric {self.name}: the gap is over single numbers, not details")
+        if self.drawn and self.detailed:
+            raise ConfigError(f"metric {self.name}: draws are of single numbers, not of details")
 
 
 def measure(metric: Metric, evidence: Evidence) -> Measured:
     """Run `metric` on only the evidence that it needs.
 
-    If a need is in `evidence.missing`, the result is None with that reason.
+    If a need is in `evidence.missing`, or there are too few samples, the result is None with that
+    reason.
 
     Raises:
         DataError: something that it needs, or reads without declaring it, is missing.
@@ -120,7 +139,10 @@ def measure(metric: Metric, evidence: Evidence) -> Measured:
     for need in NEEDS:
         if need in metric.needs and need in evidence.missing:
             return Measured(None, evidence.missing[need])
-    found = metric.run(evidence.only(metric.needs))
+    try:
+        found = metric.run(evidence.only(metric.needs))
+    except TooFewSamplesError as error:
+        return Measured(None, str(error))
     _check(metric, found)
     return found
 
@@ -131,6 +153,11 @@ def _check(metric: Metric, found: Measured) -> None:
     if found.value is not None and isinstance(found.value, dict) != metric.detailed:
         kind = "an object" if metric.detailed else "one number"
         raise ConfigError(f"metric {metric.name} must give {kind}, got {found.value!r}")
+    if found.value is not None and (found.draws is not None) != metric.drawn:
+        raise ConfigError(
+            f"metric {metric.name} says drawn={metric.drawn}, and gave "
+            f"{'no draws' if found.draws is None else 'draws'}"
+        )
     low, high = RANGES.get(metric.unit, (-math.inf, math.inf))
     for number in _numbers(found.value):
         plain = isinstance(number, int | float) and not isinstance(number, bool)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from expunge.callables import find_callable, user_code
 from expunge.errors import ModelError
 from expunge.models.networks import ADAPTERS, MODELS, check_pairing, is_own
 from expunge.models.normalise import Normalise
@@ -91,29 +92,14 @@ def _check_sizes(spec: ModelSpec) -> None:
 
 def _build_own(spec: ModelSpec) -> nn.Module:
     _check_sizes(spec)
-    factory = _load(spec.name)
-    try:
+    factory = find_callable(spec.name, ModelError)
+    with user_code(f"{spec.name!r} raised", ModelError):
         network = factory(**_arguments(factory, spec))
-    except Exception as error:
-        raise ModelError(f"{spec.name!r} failed to build: {_line(error)}") from error
     if not isinstance(network, nn.Module):
         raise ModelError(
             f"{spec.name!r} must return a torch.nn.Module, got {type(network).__name__}"
         )
     return network if spec.mean is None else _normalised(spec, {"network": network})
-
-
-def _load(name: str) -> Callable[..., Any]:
-    module_name, _, attribute = name.partition(":")
-    try:
-        found = getattr(importlib.import_module(module_name), attribute)
-    except Exception as error:
-        raise ModelError(
-            f"expected package.module:callable, but {name!r} cannot be imported: {_line(error)}"
-        ) from error
-    if not callable(found):
-        raise ModelError(f"{name!r} must be callable, got {type(found).__name__}")
-    return found  # type: ignore[no-any-return]
 
 
 def _arguments(factory: Callable[..., Any], spec: ModelSpec) -> dict[str, int]:
@@ -132,7 +118,3 @@ def _arguments(factory: Callable[..., Any], spec: ModelSpec) -> dict[str, int]:
         if name in parameters and size is not None:
             arguments[name] = size
     return arguments
-
-
-def _line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())

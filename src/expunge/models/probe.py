@@ -1,4 +1,4 @@
-"""Run a network once on blank inputs, without side effects."""
+"""Run a network on made-up inputs, without side effects."""
 
 from __future__ import annotations
 
@@ -10,22 +10,8 @@ from torch import nn
 
 from expunge.batch import Batch
 from expunge.errors import ModelError
+from expunge.modes import mode
 from expunge.settings import InputKind
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; modes and global random state are restored on exit."""
-    modes = [(module, module.training) for module in model.modules()]
-    cuda = {each.device for each in model.parameters() if each.device.type == "cuda"}
-    try:
-        with torch.random.fork_rng(devices=list(cuda)), torch.no_grad():
-            model.eval()
-            yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
-
 
 _SHAPES = {
     "images": "(channels, height, width)",
@@ -34,25 +20,48 @@ _SHAPES = {
 }
 
 
-def probe(model: nn.Module, shape: tuple[int, ...], kind: InputKind = "images") -> object:
-    """The output of `model` for two blank inputs of `shape`, in evaluation mode.
+@contextmanager
+def aside(model: nn.Module, *, training: bool) -> Iterator[None]:
+    """Run `model` in a mode; its modes, its buffers and global random state are put back."""
+    cuda = {each.device for each in model.parameters() if each.device.type == "cuda"}
+    buffers = {buffer: buffer.clone() for buffer in model.buffers()}
+    with torch.random.fork_rng(devices=list(cuda)), mode(model, training=training):
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for buffer, value in buffers.items():
+                    if not torch.equal(buffer, value):
+                        buffer.copy_(value)
+
+
+def example_batch(model: nn.Module, shape: tuple[int, ...], kind: InputKind = "images") -> Batch:
+    """Two different inputs of `shape` in [0, 1], on the device of `model`; tokens are blank."""
+    device = next((each.device for each in model.parameters()), None)
+    if kind == "tokens":
+        ids = torch.zeros((2, *shape), device=device, dtype=torch.int64)
+        return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand((2, *shape), generator=generator).to(device)
+
+
+def probe(model: nn.Module, batch: Batch, kind: InputKind = "images") -> object:
+    """The outputs of `model` for a batch of `example_batch`, in evaluation mode.
 
     Raises:
         ModelError: the model does not take such inputs.
     """
-    first = next((each for each in model.parameters() if each.is_floating_point()), None)
-    device = None if first is None else first.device
-    dtype = None if first is None else first.dtype
-    blank: Batch = torch.zeros((2, *shape), device=device, dtype=dtype)
-    if kind == "tokens":
-        ids = torch.zeros((2, *shape), device=device, dtype=torch.int64)
-        blank = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-    with _evaluating(model):
+    with aside(model, training=False), torch.no_grad():
         try:
-            return model(blank)
+            return model(batch)
         except Exception as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            given = batch if isinstance(batch, torch.Tensor) else batch["input_ids"]
             raise ModelError(
-                f"the network does not take {kind} of shape {tuple(shape)} "
-                f"{_SHAPES[kind]}: {reason}"
+                f"the network does not take {kind} of shape {tuple(given.shape[1:])} "
+                f"{_SHAPES[kind]}: {line_of(error)}"
             ) from error
+
+
+def line_of(error: Exception) -> str:
+    """The type and message of an error, on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

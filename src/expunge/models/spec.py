@@ -8,6 +8,9 @@ from typing import Literal, Protocol, get_args
 from expunge.errors import ConfigError
 from expunge.settings import InputKind, check_choice, check_range
 
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Mean and standard deviation of ImageNet's red, green and blue, for images in [0, 1]."""
+
 Stem = Literal["cifar", "imagenet"]
 """The first layers: full resolution for small images, or immediate reduction for large ones."""
 
@@ -160,10 +163,32 @@ class NetworkSettings:
     """Multiplies the number of channels."""
     threads: int | None = None
     """CPU threads for training; default: from the network's registry entry."""
+    normalise: Literal["imagenet", "data", "off"] | None = None
+    """Normalisation before the first layer: that of ImageNet, that of the training data, or nothing
+    (`off`). Default: `data`; for a network of your own, `off`."""
+    mean: tuple[float, ...] | None = None
+    """Instead of `normalise`: subtracted from each channel of images in [0, 1], or each feature."""
+    std: tuple[float, ...] | None = None
+    """With `mean`: divides each channel or feature."""
 
     def __post_init__(self) -> None:
         if self.threads is not None:
             check_range("threads", self.threads, 1, None)
+        if self.normalise is not None:
+            check_choice("normalise", self.normalise, ("imagenet", "data", "off"))
+        if (self.mean is None) != (self.std is None):
+            raise ConfigError("mean and std must be given together, got one of them")
+        if self.mean is not None and self.normalise is not None:
+            raise ConfigError("give either mean and std, or normalise, not both")
+
+    @property
+    def normalisation(self) -> dict[str, list[float]] | Literal["data", "off"] | None:
+        """What `normalise`, `mean` and `std` ask for; None for the network's default."""
+        if self.normalise == "imagenet":
+            return {"mean": list(IMAGENET[0]), "std": list(IMAGENET[1])}
+        if self.mean is not None and self.std is not None:
+            return {"mean": list(self.mean), "std": list(self.std)}
+        return self.normalise
 
 
 def scaled(channels: int, width: float) -> int:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from expunge.atomic import replacing
 from expunge.errors import CheckpointError, some
-
-_WRAPPERS = ("module.", "_orig_mod.")
-"""Prefixes that data parallelism and torch.compile add to every key."""
+from expunge.models.checkpoint import read_checkpoint
+from expunge.models.matching import inner_names, matched
 
 
 def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
@@ -24,28 +24,56 @@ def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
     Raises:
         CheckpointError: the file cannot be written.
     """
-    path = Path(path)
+    _save(model.state_dict(), Path(path))
+
+
+def save_inner_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Like `save_weights`, with the names of the network inside its normalisation, without that.
+
+    Raises:
+        CheckpointError: the file cannot be written.
+    """
+    state = model.state_dict()
+    _save({inner: state[name] for inner, name in inner_names(model).items()}, Path(path))
+
+
+def _save(state: Mapping[str, Tensor], path: Path) -> None:
     # Copies: safetensors refuses tensors that share memory, such as tied weights.
-    state = {
+    copies = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for name, tensor in model.state_dict().items()
+        for name, tensor in state.items()
     }
     try:
         with replacing(path) as aside:
-            save_file(state, aside)
+            save_file(copies, aside)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"cannot write weights to {path}: {error}") from error
 
 
-def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Load the weights in a file that `read_tensors` supports into `model`.
+@dataclass(frozen=True)
+class Loaded:
+    """What was noticed in loading weights from elsewhere."""
 
-    The key prefixes of data parallelism and `torch.compile` are removed.
+    notes: tuple[str, ...] = ()
+    """What was chosen, changed or left out."""
+    mask: Mapping[str, Tensor] = field(default_factory=dict)
+    """The masks in the file, bool, by parameter name."""
+    inner: bool = False
+    """Whether the file has the names of the network inside its normalisation."""
+
+
+def load_weights(model: nn.Module, path: str | os.PathLike[str], key: str | None = None) -> Loaded:
+    """Load the weights in a file that `read_checkpoint` supports into `model`.
+
+    Names are matched as in `matched`. `key` chooses among several sets of weights.
 
     Raises:
         CheckpointError: the file cannot be read, or does not belong to this network.
     """
-    load_state(model, _unwrapped(read_tensors(path), model), str(path))
+    found = read_checkpoint(path, key)
+    fitting = matched(found.state, model)
+    load_state(model, fitting.state, str(path))
+    return Loaded((*found.notes, *fitting.notes), fitting.mask, fitting.inner)
 
 
 def load_state(model: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
@@ -84,75 +112,18 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], origin: str) -> No
 
 
 def read_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Named tensors on the CPU from a `.safetensors`, `.pt`, `.pth` or `.pth.tar` file.
-
-    A PyTorch file holds a state dict, alone or under `state_dict` or `model`, and is read without
-    running code from it.
+    """The named tensors of a file, on the CPU, as `read_checkpoint` finds them.
 
     Raises:
         CheckpointError: the file is missing, corrupt, or holds anything else.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"expected a weights file, but there is no file {path}")
-    if path.name.endswith(".safetensors"):
-        try:
-            return load_file(path)
-        except (SafetensorError, OSError, ValueError, KeyError) as error:
-            raise CheckpointError(f"{path} is not a whole safetensors file: {error}") from error
-    if path.name.endswith((".pt", ".pth", ".pth.tar")):
-        return _state_dict(_read_pytorch(path), path)
-    raise CheckpointError(f"expected a .safetensors, .pt, .pth or .pth.tar file, got {path}")
-
-
-def _read_pytorch(path: Path) -> object:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a corrupt pickle can fail in any way
-        raise CheckpointError(
-            f"{path} is refused: expected only tensors, but it is corrupt or holds other objects "
-            f"({type(error).__name__}); save a plain state dict, or safetensors"
-        ) from error
-
-
-def _state_dict(payload: object, path: Path) -> dict[str, Tensor]:
-    if isinstance(payload, Mapping):
-        for key in ("state_dict", "model"):
-            if isinstance(payload.get(key), Mapping):
-                payload = payload[key]
-                break
-    if not isinstance(payload, Mapping):
-        raise CheckpointError(f"{path} must hold a state dict, got {type(payload).__name__}")
-    strays = [
-        f"{name} ({type(value).__name__})"
-        for name, value in payload.items()
-        if not (isinstance(name, str) and isinstance(value, Tensor) and _is_plain(value))
-    ]
-    if strays:
-        raise CheckpointError(
-            f"{path} must hold only named, dense tensors, but also has {some(strays)}"
-        )
-    return dict(payload)
-
-
-def _unwrapped(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    wanted = model.state_dict().keys()
-    while state and not (state.keys() & wanted):
-        prefix = next((each for each in _WRAPPERS if all(n.startswith(each) for n in state)), None)
-        if prefix is None:
-            break
-        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
-    return state
+    return read_checkpoint(path).state
 
 
 def _fits(given: Tensor, expected: Tensor) -> bool:
     return (
         given.shape == expected.shape and given.is_floating_point() == expected.is_floating_point()
     )
-
-
-def _is_plain(tensor: Tensor) -> bool:
-    return tensor.layout == torch.strided and not tensor.is_meta and not tensor.is_quantized
 
 
 def _form(tensor: Tensor) -> str:

@@ -51,6 +51,8 @@ class Group:
     """By key of the measure; a measure that no seed has is left out."""
     reasons: Mapping[str, str]
     """By key of the measure: why a seed has no value, if the document gives a reason."""
+    draws: Mapping[str, Mapping[int, Mapping[str, Any]]]
+    """By key of the measure and seed: how the draws spread that the value is the mean of."""
     gap: Mapping[str, Summary]
     """To Retrain at the same level and seed; empty without a reference."""
     gap_dense: Mapping[str, Summary]
@@ -150,6 +152,7 @@ def _group(method: str, level: Level, cells: Sequence[Mapping[str, Any]]) -> Gro
         seeds=tuple(sorted(cell["seed"] for cell in cells)),
         metrics=_summaries([cell["metrics"] for cell in cells]),
         reasons=_reasons([cell.get("reasons") or {} for cell in cells]),
+        draws=_draws(cells),
         gap=_summaries([cell["gap"] or {} for cell in cells]),
         gap_dense=_summaries([cell.get("gap_dense") or {} for cell in cells]),
         gap_reason="; ".join(reasons),
@@ -173,6 +176,14 @@ def _reasons(cells: Sequence[Mapping[str, str]]) -> dict[str, str]:
         for key, reason in cell.items():
             found.setdefault(key, {})[reason] = None
     return {key: "; ".join(reasons) for key, reasons in found.items()}
+
+
+def _draws(cells: Sequence[Mapping[str, Any]]) -> dict[str, dict[int, Mapping[str, Any]]]:
+    found: dict[str, dict[int, Mapping[str, Any]]] = {}
+    for cell in sorted(cells, key=lambda cell: int(cell["seed"])):
+        for key, draws in (cell.get("draws") or {}).items():
+            found.setdefault(key, {})[cell["seed"]] = draws
+    return found
 
 
 def _attacks(

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from expunge.report.aggregate import Level, Scenario, aggregate
 from expunge.report.attacks import ATTACK_HEADER, ATTACK_MEASURES, attack_rows
 from expunge.report.drawing import Drawing, save
+from expunge.report.draws import DRAWS_HEADER, draw_rows
 from expunge.report.environments import environments, numbered
 from expunge.report.figures import draw
 from expunge.report.files import write_atomically
@@ -45,6 +46,7 @@ class _Section:
     table: Table
     further: Table | None
     attacks: list[list[tuple[str, float | None]]]
+    draws: list[list[tuple[str, float | None]]]
     drawings: tuple[Drawing, ...]
 
 
@@ -89,6 +91,7 @@ def _render(
             table=main_table(scenario),
             further=further_table(scenario),
             attacks=attack_rows(scenario),
+            draws=draw_rows(scenario),
             drawings=tuple(drawing for drawing in drawings if drawing.scenario == scenario.name),
         )
         for index, scenario in enumerate(scenarios, start=1)
@@ -117,6 +120,7 @@ def _render(
         settings=list(flat(results["settings"])),
         reproduce=results["reproduce"],
         attack_header=ATTACK_HEADER,
+        draws_header=DRAWS_HEADER,
         attack_measures=ATTACK_MEASURES,
         run_header=_run_header(measures, many=len(made_by) > 1),
         runs=[

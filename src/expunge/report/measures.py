@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +98,14 @@ def further(keys: frozenset[str], declared: Mapping[str, Mapping[str, Any]]) -> 
     described = [_of(metric) for metric in METRICS if metric.name in keys - core]
     known = core | {measure.key for measure in described}
     return (*described, *(_declared(key, declared.get(key, {})) for key in sorted(keys - known)))
+
+
+def measures_of(
+    keys: Sequence[str], declared: Mapping[str, Mapping[str, Any]]
+) -> tuple[Measure, ...]:
+    """The measures of the keys, in their order, known here or as a document declares them."""
+    known = {metric.name: _of(metric) for metric in METRICS}
+    return tuple(known.get(key) or _declared(key, declared.get(key, {})) for key in keys)
 
 
 def _declared(key: str, said: Mapping[str, Any]) -> Measure:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from expunge.digest import KEY, without_digest
 from expunge.errors import DataError, some
 
 SCHEMA = 2
@@ -47,6 +48,12 @@ _OPTIONAL = {
     "reasons": (dict, None),
     "failed": (str, None),
     "notes": (list, None),
+    "draws": (dict, None),
+}
+_DRAWS = {
+    "n": int,
+    **dict.fromkeys(("mean", "deviation", "standard_error", "median", "p5", "p95"), float),
+    "agree": bool,
 }
 _METRICS = ("ua", "ra", "ta", "mia_efficacy", "mia_privacy")
 """What documents of version 1 hold, which do not say what was measured."""
@@ -75,7 +82,7 @@ def load_results(path: Path | str) -> dict[str, Any]:
         raise DataError(f"cannot read results {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not JSON: {error}") from error
-    return check_results(results, str(path))
+    return check_results(_whole(results, str(path)), str(path))
 
 
 def check_results(results: object, source: str = "results") -> dict[str, Any]:
@@ -118,6 +125,21 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
             )
         seen[key] = index
     return results
+
+
+def _whole(results: object, source: str) -> object:
+    """The document without its digest.
+
+    Raises:
+        DataError: it has changed since it was measured.
+    """
+    try:
+        return without_digest(results) if isinstance(results, dict) else results
+    except ValueError:
+        raise DataError(
+            f"{source} has changed since it was measured: measure it again, or take out its "
+            f'"{KEY}" to report it as it is'
+        ) from None
 
 
 def zeros(cell: Mapping[str, Any]) -> float | None:
@@ -168,6 +190,10 @@ def _check_cell(cell: object, declared: dict[str, Any], place: str) -> None:
     _check_numbers(cell.get("sparsity_at") or {}, (), f"{place}: sparsity_at")
     reasons = cell.get("reasons") or {}
     _check_fields(reasons, dict.fromkeys(reasons, str), f"{place}: reasons")
+    draws = cell.get("draws") or {}
+    _check_fields(draws, dict.fromkeys(draws, dict), f"{place}: draws")
+    for name, found in draws.items():
+        _check_fields(found, _DRAWS, f"{place}: draws: {name}")
     attacks = cell.get("attacks") or {}
     _check_fields(attacks, dict.fromkeys(attacks, dict), f"{place}: attacks")
     for name, found in attacks.items():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from expunge.report.aggregate import Group, Level, Scenario, Summary, aggregate
+from expunge.report.draws import DISAGREE, DISAGREE_NOTE, disagreeing, one_draw_note
 from expunge.report.measures import (
     AVG_GAP,
     AVG_GAP_DENSE,
@@ -41,6 +42,8 @@ class Entry:
     """What is printed under it: the gap, or the share of Retrain's time."""
     sort: float | None = None
     """What sorting goes by: the gap where there is one, so that the closest comes first."""
+    mark: str = ""
+    """A sign that the legend under the table explains."""
     note: int | None = None
     """Number of the note that says why something is missing, from 1."""
     best: bool = False
@@ -68,6 +71,8 @@ class Table:
     notes: tuple[str, ...]
     made: str
     """Which rows were made by which environment; empty if there was only one."""
+    legend: tuple[str, ...]
+    """What marks mean, and what holds for whole columns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +151,16 @@ def _table(scenario: Scenario, measures: tuple[Measure, ...]) -> Table:
         rows=tuple(rows),
         notes=tuple(notes.texts),
         made=scenario.made,
+        legend=_legend(scenario, measures, rows),
     )
+
+
+def _legend(
+    scenario: Scenario, measures: Sequence[Measure], rows: Sequence[Row]
+) -> tuple[str, ...]:
+    marks = {mark for row in rows for entry in row.entries for mark in entry.mark}
+    notes = (DISAGREE_NOTE if DISAGREE in marks else "", one_draw_note(scenario, measures))
+    return tuple(note for note in notes if note)
 
 
 def _smallest_gap(scenario: Scenario, measure: Measure, level: Level) -> float | None:
@@ -190,12 +204,14 @@ def _value_entry(group: Group, measure: Measure, best: float | None, notes: _Not
         reason = group.reasons.get(measure.key, "there is no value for this row")
         return _missing(notes, f"{measure.short}: {_ended(reason)}")
     text = spread(value, measure.unit)
+    mark = DISAGREE if disagreeing(group, measure.key) else ""
     if group.method == RETRAIN:
-        return Entry(text=text, sort=0.0)
+        return Entry(text=text, mark=mark, sort=0.0)
     if gap is None:
-        return Entry(text=text, sort=value.mean)
+        return Entry(text=text, mark=mark, sort=value.mean)
     return Entry(
         text=text,
+        mark=mark,
         beside=points(gap.mean),
         sort=gap.mean,
         best=group.method != ORIGINAL and round(gap.mean, 2) == best,
@@ -323,6 +339,7 @@ def _as_text(scenario: Scenario, bold: str = "", escape: bool = False) -> TextTa
         else "One seed: no spread can be given. In brackets: gap to Retrain at the same sparsity; "
         "for times, the share of Retrain's."
     )
+    notes += table.legend
     if table.made:
         notes.append(table.made)
     return TextTable(
@@ -337,7 +354,7 @@ def _as_text(scenario: Scenario, bold: str = "", escape: bool = False) -> TextTa
 
 
 def _entry_text(entry: Entry, bold: str) -> str:
-    text = entry.text
+    text = entry.text + entry.mark
     if entry.note is not None:
         return f"{text} ({entry.note})"
     if entry.beside:

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from expunge.digest import without_digest
 from expunge.errors import DataError, some
 from expunge.report.drawing import MARKERS, PALETTE, Drawing, figure_of, save, slug, style, to_svg
 from expunge.report.tables import TextTable
@@ -32,6 +33,7 @@ def load_theory(path: Path) -> dict[str, Any]:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+        document = without_digest(document) if isinstance(document, dict) else document
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"cannot read {path}: {error}") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:

@@ -1,20 +1,20 @@
 """An artefact's folder: its files, and `artefact.json`, which describes them."""
 
-import hashlib
 import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from expunge.digest import file_digest, file_digest_once, with_digest, without_digest
 from expunge.errors import ConfigError, StoreError, some
 from expunge.runs.files import JSON, read_object, write_json
 from expunge.runs.node import Node
 
 RECORD = "artefact.json"
+_KEYS = {"node", "created", "files", "made"}
 
 
 class Content(NamedTuple):
@@ -68,7 +68,8 @@ class Artefact:
             raise StoreError(f"{self.id} has no file {name!r}: it has {some(self.files)}")
         path = self.folder / name
         try:
-            whole = _content(path) == self.contents[name]
+            found = Content(path.stat().st_size, file_digest_once(path))
+            whole = found == self.contents[name]
         except OSError:
             whole = False
         if not whole:
@@ -85,6 +86,16 @@ def checked(folder: Path, name: str) -> Path:
     return read_artefact(folder).file(name)
 
 
+def checked_if_any(folder: Path, name: str) -> Path | None:
+    """As `checked`, for a file that an artefact may lack; None if its record lists none.
+
+    Raises:
+        StoreError: as in `checked`; so a file that was deleted is not taken for none.
+    """
+    artefact = read_artefact(folder)
+    return artefact.file(name) if name in artefact.contents else None
+
+
 def seal(folder: Path, node: Node, made: Mapping[str, JSON]) -> None:
     """Write the record of a folder that is otherwise complete.
 
@@ -95,7 +106,7 @@ def seal(folder: Path, node: Node, made: Mapping[str, JSON]) -> None:
     if RECORD in files:
         raise StoreError(f"{RECORD} is the store's own: choose another name")
     contents: dict[str, JSON] = {
-        name: {"bytes": path.stat().st_size, "blake2b": _digest(path)}
+        name: {"bytes": path.stat().st_size, "blake2b": file_digest(path)}
         for name, path in files.items()
     }
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -105,7 +116,7 @@ def seal(folder: Path, node: Node, made: Mapping[str, JSON]) -> None:
         "files": contents,
         "made": made,
     }
-    write_json(folder / RECORD, record)
+    write_json(folder / RECORD, with_digest(record))
 
 
 def read_artefact(folder: Path) -> Artefact:
@@ -115,7 +126,7 @@ def read_artefact(folder: Path) -> Artefact:
         StoreError: its record cannot be read, or its id is not the folder's name.
     """
     try:
-        record = read_object(folder / RECORD)
+        record = _whole(read_object(folder / RECORD))
         node = Node.from_json(record.get("node"))
         created, files, made = (record.get(name) for name in ("created", "files", "made"))
         if not (isinstance(created, str) and isinstance(files, dict) and isinstance(made, dict)):
@@ -150,6 +161,21 @@ def files_in(folder: Path) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
+def _whole(record: dict[str, Any]) -> dict[str, Any]:
+    """A record without its digest, which early ones lack.
+
+    Raises:
+        StoreError: it has changed since it was written.
+    """
+    try:
+        whole = without_digest(record)
+    except ValueError as error:
+        raise StoreError(str(error)) from error
+    if whole.keys() != _KEYS:
+        raise StoreError("its keys are not those of a record")
+    return whole
+
+
 def _as_content(name: str, entry: object) -> Content:
     if name.startswith("/") or ".." in name.split("/"):
         raise StoreError(f"it names a file outside, {name}")
@@ -157,27 +183,6 @@ def _as_content(name: str, entry: object) -> Content:
         case {"bytes": int() as size, "blake2b": str() as digest, **rest} if not rest:
             return Content(size, digest)
     raise StoreError(f"it does not say what {name} holds")
-
-
-def _content(path: Path) -> Content:
-    state = path.stat()
-    digest = _digest_once(str(path), state.st_ino, state.st_size, state.st_mtime_ns)
-    return Content(state.st_size, digest)
-
-
-@lru_cache(maxsize=2**14)
-def _digest_once(path: str, inode: int, size: int, changed_ns: int) -> str:
-    """The digest of a file in the state that the arguments after the path tell."""
-    return _digest(Path(path))
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, _blake2b).hexdigest()
-
-
-def _blake2b() -> "hashlib.blake2b":
-    return hashlib.blake2b(digest_size=16)
 
 
 def _damaged(folder: Path, what: str) -> StoreError:

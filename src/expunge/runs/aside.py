@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from expunge.atomic import PREFIX, aside_name
+from expunge.atomic import PREFIX, SILENCE, aside_name, lives, this_host
 from expunge.errors import StoreError
 from expunge.runs.heartbeat import INTERVAL, heart
 from expunge.runs.locks import Locks, names_in
 
-SILENCE = 3600.0
-"""Seconds without a heartbeat after which a maker on another host counts as dead."""
 QUIET = 4 * INTERVAL
 """Seconds without a heartbeat after which no process waits for a maker."""
 
@@ -41,7 +39,7 @@ class Aside:
         Raises:
             StoreError: it cannot be made.
         """
-        name = aside_name(artefact_id, this_host(), str(os.getpid()))
+        name = aside_name(artefact_id)
         # Lock first, then make the folder: a folder with a free lock has lost its maker.
         with self._locks.hold(name):
             path = self.folder / name
@@ -103,7 +101,7 @@ class Aside:
                 ended = (self._silence(path) or 0.0) > SILENCE
             else:
                 # A maker without a lock had no locks to take.
-                ended = (locked and held) or not _lives(process)
+                ended = (locked and held) or not lives(process)
             if ended:
                 shutil.rmtree(path, ignore_errors=True)
 
@@ -115,18 +113,3 @@ class Aside:
             return self.folder.stat().st_mtime - path.stat().st_mtime
         except OSError:
             return None
-
-
-def this_host() -> str:
-    """The name of this host, as used in folder names."""
-    return re.sub(r"[^A-Za-z0-9.-]", "_", os.uname().nodename)[:64] or "_"
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # somebody else's
-    return True

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 from safetensors import SafetensorError
 
 from expunge.atomic import creating, replacing
+from expunge.digest import with_digest, without_digest
 from expunge.errors import StoreError
 
 if TYPE_CHECKING:
@@ -75,6 +76,28 @@ def read_object(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise StoreError(f"{path} must hold a JSON object, got {type(value).__name__}")
     return value
+
+
+def write_document(path: Path, value: Mapping[str, JSON]) -> None:
+    """Write an object as JSON, with its digest.
+
+    Raises:
+        StoreError: as in `write_json`.
+    """
+    _text(path, value)
+    write_json(path, with_digest(value))
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The object in a JSON file, without its digest; early files have none.
+
+    Raises:
+        StoreError: as in `read_object`, or it has changed since it was written.
+    """
+    try:
+        return without_digest(read_object(path))
+    except ValueError as error:
+        raise StoreError(f"{path} is damaged, {error}") from error
 
 
 def write_arrays(path: Path, arrays: Arrays) -> None:

@@ -37,6 +37,8 @@ class Summary:
     """Of its node; empty where it cannot be read."""
     parents: Mapping[str, str]
     """Of its node; empty where it cannot be read."""
+    where: Mapping[str, JSON]
+    """Of its node; empty where it cannot be read."""
     problem: str = ""
     """Why it cannot be read; empty if it can."""
 
@@ -59,7 +61,11 @@ class Store:
         self._locks = Locks(root / ".locks")
         self._aside = Aside(root / ".aside", self._locks)
         if os.access(root, os.W_OK):
-            self._aside.sweep()
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Delete what killed processes have left unfinished."""
+        self._aside.sweep()
 
     @property
     def locks(self) -> bool:
@@ -240,6 +246,7 @@ class Store:
                 label="",
                 params={},
                 parents={},
+                where={},
                 problem=str(error),
             )
         return Summary(
@@ -250,6 +257,7 @@ class Store:
             label=artefact.label,
             params=artefact.node.params,
             parents=artefact.node.parents,
+            where=artefact.node.where,
         )
 
     def _publish(self, aside: Path, node: Node, made: Mapping[str, JSON]) -> None:

@@ -5,6 +5,7 @@ from expunge.scenarios.base import Listed, Scenario
 from expunge.scenarios.by_class import ByClass, by_class
 from expunge.scenarios.by_edit import ByEdit, by_edit
 from expunge.scenarios.by_ids import ByIds, by_ids
+from expunge.scenarios.by_indices import ByIndices, by_indices
 from expunge.scenarios.parse import parse
 from expunge.scenarios.split import check_scenario, make_split
 
@@ -13,12 +14,14 @@ __all__ = [
     "ByClass",
     "ByEdit",
     "ByIds",
+    "ByIndices",
     "Listed",
     "Scenario",
     "at_random",
     "by_class",
     "by_edit",
     "by_ids",
+    "by_indices",
     "check_scenario",
     "make_split",
     "parse",

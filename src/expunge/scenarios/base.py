@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +31,7 @@ class Listed(Protocol):
         ...
 
 
+@runtime_checkable
 class Scenario(Protocol):
     """A rule that chooses the training samples to forget."""
 
@@ -59,3 +60,8 @@ class Scenario(Protocol):
 def touched_by(samples: Listed) -> Mapping[str, Sequence[str]]:
     """The ids that each edit of the data changed, if `samples` has any."""
     return getattr(samples, "touched", {})
+
+
+def plain(value: Any) -> Any:
+    """The plain value of a number from NumPy or PyTorch; anything else unchanged."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from expunge.errors import ForgetError, some
+from expunge.scenarios.base import plain
 from expunge.scenarios.id_file import read_ids
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class ByIds:
     """The samples with these ids.
 
     Raises:
-        ForgetError: no ids are given, or one is not a string.
+        ForgetError: no ids are given, or one is not a text.
     """
 
     ids: tuple[str, ...] = field(repr=False)
@@ -78,11 +79,11 @@ class ByIds:
         return ""
 
 
-def by_ids(ids: str | Path | Iterable[str]) -> ByIds:
+def by_ids(ids: str | Path | Iterable[str | int]) -> ByIds:
     """Forget the samples with these ids: a list of them, or the path of a file that lists them.
 
     A string is a path. The file is read now, so that later changes to it do not change the
-    scenario.
+    scenario. Whole numbers are ids as text.
 
     >>> by_ids(["img-1", "img-7"]).name
     'ids:2 given'
@@ -92,5 +93,11 @@ def by_ids(ids: str | Path | Iterable[str]) -> ByIds:
     """
     if isinstance(ids, str | Path):
         return ByIds(read_ids(Path(ids).expanduser()), str(ids))
-    given = tuple(ids)
+    given = tuple(map(as_id, ids))
     return ByIds(given, f"{len(given)} given")
+
+
+def as_id(value: Any) -> Any:
+    """The text of a whole number, also of NumPy or PyTorch; anything else unchanged."""
+    found = plain(value)
+    return str(found) if isinstance(found, int) and not isinstance(found, bool) else found

@@ -1,7 +1,9 @@
-"""Read ids from a file."""
+"""Read ids from a file, and write them to one."""
 
 import csv
+import io
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from expunge.errors import ForgetError
@@ -32,24 +34,43 @@ def read_ids(path: Path) -> tuple[str, ...]:
     if path.suffix.lower() != ".csv":
         lines = [line for line in lines if not line.startswith("#")]
     is_csv = path.suffix.lower() == ".csv" or _HEADER in _cells(lines[:1])
-    ids = _from_csv(lines, path) if is_csv else lines
+    ids = _from_csv(text, path) if is_csv else lines
     if not ids:
         raise ForgetError(f"{path} holds no ids: expected one id in a line, or CSV")
     return tuple(ids)
 
 
-def _from_csv(lines: list[str], path: Path) -> list[str]:
-    header = _cells(lines[:1])
+def csv_of_ids(ids: Iterable[str]) -> str:
+    """The text of a CSV file of these ids, which `read_ids` reads: one per line, headed `id`."""
+    rows = [[_HEADER], *([name] for name in ids)]
+    text = io.StringIO(newline="")
+    writer = csv.writer(
+        text,
+        lineterminator="\n",
+        # Only in quotes is a carriage return part of an id, and the writer does not know.
+        quoting=csv.QUOTE_ALL if any("\r" in name for (name,) in rows) else csv.QUOTE_MINIMAL,
+    )
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _from_csv(text: str, path: Path) -> list[str]:
+    try:
+        rows = [
+            [cell.strip() for cell in row]
+            for row in csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
+        ]
+    except csv.Error as error:
+        raise ForgetError(f"{path} is not valid CSV: {error}") from error
+    rows = [row for row in rows if any(row)]
+    header = [cell.lower() for cell in rows[0]] if rows else []
     named = _HEADER in header
     column = header.index(_HEADER) if named else 0
     ids = []
-    try:
-        for row in csv.reader(lines[1:] if named else lines, strict=True):
-            if len(row) <= column or not row[column].strip():
-                raise ForgetError(f"{path}: the row {','.join(row)!r} has no id")
-            ids.append(row[column].strip())
-    except csv.Error as error:
-        raise ForgetError(f"{path} is not valid CSV: {error}") from error
+    for row in rows[1:] if named else rows:
+        if len(row) <= column or not row[column]:
+            raise ForgetError(f"{path}: the row {','.join(row)!r} has no id")
+        ids.append(row[column])
     return ids
 
 

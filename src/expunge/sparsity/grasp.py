@@ -63,19 +63,21 @@ def gradient_flow_scores(
     import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
+    from expunge.modes import names_kept_in_evaluation
     from expunge.sparsity.working_copy import working_copy
 
     network, weights = working_copy(model, config.layers, context.mask, context.device)
+    kept = names_kept_in_evaluation(model)
     variables = list(weights.values())
     gradients = [torch.zeros_like(weight) for weight in variables]
-    for loss in mean_loss(network, samples, config, context, config.temperature):
+    for loss in mean_loss(network, samples, config, context, config.temperature, kept):
         terms = torch.autograd.grad(loss, variables, allow_unused=True, materialize_grads=True)
         torch._foreach_add_(gradients, terms)
     # The same draw again: H is the sum of the batch Hessians, and each multiplies the whole g.
     products = [torch.zeros_like(weight) for weight in variables]
     # Fused attention kernels have no second derivative.
     with sdpa_kernel(SDPBackend.MATH):
-        for loss in mean_loss(network, samples, config, context, config.temperature):
+        for loss in mean_loss(network, samples, config, context, config.temperature, kept):
             terms = torch.autograd.grad(
                 loss, variables, create_graph=True, allow_unused=True, materialize_grads=True
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,12 +63,14 @@ def mean_loss(
     config: SaliencyConfig,
     context: Context,
     temperature: float = 1.0,
+    kept: Collection[str] = (),
 ) -> Iterator[Tensor]:
     """The mean loss of the draw, as one term per batch.
 
     Outputs are divided by `temperature`. The same context draws the same samples. Batch norms use
     the statistics of the batch, as in training: the running statistics of a new network are not set
-    yet. Everything else is in evaluation mode, so dropout is off. These modes are not restored.
+    yet. Everything else is in evaluation mode, so dropout is off, and so are the modules whose
+    names are in `kept`. These modes are not restored.
     """
     import torch
     from torch.nn.modules.batchnorm import _BatchNorm
@@ -76,8 +78,8 @@ def mean_loss(
     from expunge.tasks.inputs import cast_inputs
 
     network.eval()
-    for module in network.modules():
-        if isinstance(module, _BatchNorm):
+    for name, module in network.named_modules():
+        if isinstance(module, _BatchNorm) and name not in kept:
             module.train()
     index = balanced_draw(samples, config.samples_per_class, context.generator("saliency"))
     batches = even_batches(index, config.batch_size)

@@ -39,11 +39,13 @@ def connection_sensitivity(
     """
     import torch
 
+    from expunge.modes import names_kept_in_evaluation
     from expunge.sparsity.working_copy import working_copy
 
     network, weights = working_copy(model, config.layers, context.mask, context.device)
+    kept = names_kept_in_evaluation(model)
     gradients = [torch.zeros_like(weight) for weight in weights.values()]
-    for loss in mean_loss(network, samples, config, context):
+    for loss in mean_loss(network, samples, config, context, kept=kept):
         terms = torch.autograd.grad(
             loss, list(weights.values()), allow_unused=True, materialize_grads=True
         )

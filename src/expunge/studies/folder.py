@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from expunge.config import to_mapping
 from expunge.errors import StoreError
 from expunge.graph.model_files import MODEL, WEIGHTS
 from expunge.metrics import get_metric
-from expunge.runs import Store, checked, create_json, read_object, write_json
+from expunge.runs import Store, checked, create_json, read_document, read_object, write_document
 from expunge.studies.grid import Cell, collect_cells
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
+
+_log = logging.getLogger(__name__)
 
 SCHEMA = 2
 SETTINGS = "experiment.json"
@@ -79,16 +82,20 @@ def plain(experiment: Experiment) -> dict[str, Any]:
 
 
 def keep(path: Path, results: dict[str, Any], measured: str) -> dict[str, Any]:
-    """Write results, unless those at `path` are the same under the key `measured`.
+    """Write results, unless those at `path` are whole, and the same under the key `measured`.
 
     Results that are the same keep their makers and dates. Returns the content of the file.
     """
     if path.exists():
-        there = read_object(path)
-        if there.get(measured) == results[measured]:
-            return there
-    write_json(path, results)
-    return read_object(path)
+        try:
+            there = read_document(path)
+        except StoreError as error:
+            _log.warning("note: %s: it is written again from the store", error)
+        else:
+            if there.get(measured) == results[measured]:
+                return there
+    write_document(path, results)
+    return read_document(path)
 
 
 def leave_original(source: Path, folder: Path) -> None:

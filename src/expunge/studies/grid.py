@@ -222,15 +222,20 @@ def failure(store: Store, measures: Mapping[str, str]) -> str | None:
 def read_measures(store: Store, measures: Mapping[str, str]) -> dict[str, Any]:
     """Measurements: numbers under `metrics`, objects under their names, `reasons` for nulls.
 
+    `draws` says of those that are means over draws how many there were and how they spread.
+
     Raises:
         StoreError: a measurement is missing or damaged.
     """
     metrics: dict[str, Any] = {}
     details: dict[str, Any] = {}
     reasons: dict[str, str] = {}
+    draws: dict[str, Any] = {}
     for name, node_id in measures.items():
         found = load_measured(store.path(node_id))
         (details if get_metric(name).detailed else metrics)[name] = found["value"]
         if found["reason"] is not None:
             reasons[name] = found["reason"]
-    return {"metrics": metrics, **details, "reasons": reasons}
+        if "draws" in found:
+            draws[name] = {key: value for key, value in found["draws"].items() if key != "values"}
+    return {"metrics": metrics, **details, "reasons": reasons, "draws": draws}

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from expunge.errors import DivergedError, MaskError
+from expunge.modes import mode
 from expunge.sparsity.mask import check_mask
 from expunge.tasks.inputs import cast_inputs
 from expunge.tasks.task import Task
 from expunge.theory.config import HessianConfig
-from expunge.training.placement import mode
 from expunge.training.reproducibility import full_float32
 from expunge.types import Context, Mask, Samples
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from expunge.modes import mode
 from expunge.tasks import classify
 from expunge.tasks.task import Task
-from expunge.training.placement import mode
 from expunge.types import Samples
 
 

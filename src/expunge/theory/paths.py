@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from expunge.batch import Batch
+from expunge.modes import mode
 from expunge.settings import Training
 from expunge.sparsity.mask import apply_mask
 from expunge.sparsity.masker import Masker
 from expunge.training.batches import shuffled_batches
 from expunge.training.fit import check_finite
-from expunge.training.placement import mode
 from expunge.training.reproducibility import full_float32
 from expunge.types import Context, Samples
 

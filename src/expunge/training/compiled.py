@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from expunge.tasks.outputs import first_output
 from expunge.types import Context
 
 
@@ -19,10 +20,10 @@ def compiled(model: nn.Module, inputs: Any, context: Context) -> nn.Module:
     """
     mode = "reduce-overhead" if context.device.type == "cuda" else "default"
     # Try one step on a copy: this batch must not change the model's running statistics.
-    probe = torch.compile(copy.deepcopy(model).train(), mode=mode, dynamic=False)
+    probe = torch.compile(copy.deepcopy(model), mode=mode, dynamic=False)
     try:
         with context.fabric.autocast():
-            probe(inputs).float().sum().backward()
+            torch.autograd.backward(first_output(probe(inputs)).float().sum())
     except torch.OutOfMemoryError:
         raise
     # Anything can fail here: devices have their own compilers.

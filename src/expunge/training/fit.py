@@ -18,6 +18,7 @@ from expunge.sparsity.l1 import add_l1_gradient, proximal_step
 from expunge.sparsity.mask import apply_mask
 from expunge.sparsity.masker import Masker
 from expunge.tasks.inputs import cast_inputs
+from expunge.tasks.outputs import first_output
 from expunge.tasks.task import Task
 from expunge.training.compiled import compiled, uncompiled
 from expunge.training.placement import at_work
@@ -192,8 +193,16 @@ def _set_up(
     def outputs(batch: Batch) -> Tensor:
         eager = uncompiled(bool(usual) and batch.size not in sizes)
         with eager, whole_batch(fabric, counts=batch.counts):
-            found: Tensor = network(batch.inputs)
-        return found
+            try:
+                return first_output(network(batch.inputs))
+            except ValueError as error:
+                if batch.size > 1 or "more than 1" not in str(error):
+                    raise
+                raise ConfigError(
+                    "the network cannot be trained on a batch of one sample, because it normalises "
+                    f"over the batch ({error}): expected two samples or more; raise batch_size, or "
+                    "freeze its batch normalisation with eval()"
+                ) from error
 
     return outputs, stepper
 
@@ -240,7 +249,10 @@ def check_finite(model: nn.Module, label: str) -> None:
         DivergedError: names the first such tensor.
     """
     for name, tensor in model.state_dict().items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+        # Extra state may be anything.
+        if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
+            continue
+        if not bool(torch.isfinite(tensor).all()):
             raise DivergedError(
                 f"{label}: {name} is no longer finite; lower the learning rate or the step"
             )

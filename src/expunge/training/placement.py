@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 import torch
 from torch import nn
+
+from expunge.modes import mode
 
 
 @contextmanager
@@ -22,7 +25,7 @@ def at_work(model: nn.Module, device: torch.device, *, training: bool) -> Iterat
         if p.ndim == 4
     )
     model.to(device)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    _lay_out(model, torch.channels_last)
     try:
         with mode(model, training=training):
             yield
@@ -36,16 +39,11 @@ def at_work(model: nn.Module, device: torch.device, *, training: bool) -> Iterat
 def place_back(model: nn.Module, device: torch.device) -> None:
     """Move `model` back to `device`, contiguous."""
     model.to(device)
-    model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    _lay_out(model, torch.contiguous_format)
 
 
-@contextmanager
-def mode(model: nn.Module, *, training: bool) -> Iterator[None]:
-    """Put `model` in training or evaluation mode; restore every module's mode on exit."""
-    before = [(module, module.training) for module in model.modules()]
-    model.train(training)
-    try:
-        yield
-    finally:
-        for module, was in before:
-            module.training = was
+def _lay_out(model: nn.Module, memory_format: torch.memory_format) -> None:
+    """Lay out the weights of two-dimensional convolutions; `Module.to` takes no others beside."""
+    for tensor in chain(model.parameters(), model.buffers()):
+        if tensor.ndim == 4:
+            tensor.data = tensor.data.to(memory_format=memory_format)

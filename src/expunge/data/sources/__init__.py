@@ -85,6 +85,8 @@ def read_parts(spec: DataSpec, cache_dir: Path | None = None) -> Mapping[Role, S
 
     Raises:
         DataError: the source is not there, cannot be read, or does not fit together.
-        ConfigError: a setting does not apply to this source.
+        ConfigError: a setting does not apply to this source, or gives other classes.
     """
-    return find_source(spec.source).load(spec, cache_dir or default_cache())
+    from expunge.data.classes import with_classes
+
+    return with_classes(find_source(spec.source).load(spec, cache_dir or default_cache()), spec)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from expunge.callables import find_callable, user_code
 from expunge.data.sources.source import Role, Source
 from expunge.data.spec import OF_COLUMNS, OF_IMAGES, OF_SPLITS, DataSpec, refuse
 from expunge.errors import DataError
@@ -29,19 +29,9 @@ def load_from_callable(spec: DataSpec, cache: Path) -> dict[Role, Samples]:
     from expunge.types import Dataset, Samples
 
     refuse(spec, *OF_COLUMNS, *OF_SPLITS, *OF_IMAGES)
-    module_name, _, attribute = spec.source.partition(":")
-    try:
-        make = importlib.import_module(module_name)
-        for part in attribute.split("."):
-            make = getattr(make, part)
-    except (ImportError, AttributeError) as error:
-        raise DataError(f"cannot import {spec.source!r}: {_line(error)}") from error
-    if not callable(make):
-        raise DataError(f"{spec.source!r} must be callable, got {type(make).__name__}")
-    try:
+    make = find_callable(spec.source, DataError)
+    with user_code(f"{spec.source!r} raised", DataError):
         made = make()
-    except Exception as error:
-        raise DataError(f"{spec.source!r} raised {type(error).__name__}: {_line(error)}") from error
     name = spec.name or spec.source
     if isinstance(made, Dataset):
         whole: dict[Role, Samples | None] = {
@@ -58,17 +48,14 @@ def load_from_callable(spec: DataSpec, cache: Path) -> dict[Role, Samples]:
     train, test = made
     if isinstance(train, Samples) and isinstance(test, Samples):
         return {"train": train, "test": test}
+    parts: dict[Role, Any] = {"train": train, "test": test}
     return join(
         {
-            "train": table_of(train, where=f"{spec.source}, train"),
-            "test": table_of(test, where=f"{spec.source}, test"),
+            role: table_of(part, where=f"{spec.source}, {role}", raw_pixels=spec.raw_pixels)
+            for role, part in parts.items()
         },
         name,
     )
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 SOURCE = Source(

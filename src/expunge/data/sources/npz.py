@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from expunge.data.places import files_digest
 from expunge.data.sources.source import Role, Source
 from expunge.data.spec import OF_COLUMNS, OF_IMAGES, OF_SPLITS, DataSpec, refuse
-from expunge.errors import DataError
+from expunge.errors import DataError, some
 
 if TYPE_CHECKING:
     import numpy as np
 
     from expunge.types import Inputs, Samples
 
-_BROKEN = (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error)
+_ROLES: tuple[Role, ...] = ("train", "test")
+# RuntimeError: the archive is encrypted, or compressed in a way that is not known.
+_BROKEN = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    KeyError,
+    RuntimeError,
+    SyntaxError,
+    OverflowError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+_LARGE = 2**30
+"""Arrays of more bytes than this"""
+_RATIO = 100
+"""must not be so many times larger than compressed: photographs are not even twice."""
 
 
 def load_npz(spec: DataSpec, cache: Path) -> dict[Role, Samples]:
@@ -31,43 +50,101 @@ def load_npz(spec: DataSpec, cache: Path) -> dict[Role, Samples]:
         ConfigError: a setting of columns or splits is given, or one of images for others.
         DataError: the file cannot be read, or an array is missing or not fit.
     """
+    from expunge.data.arrays import pixel_notes
     from expunge.data.identity import given_ids
     from expunge.data.tables import Table, check_labels, join
 
     refuse(spec, *OF_COLUMNS, *OF_SPLITS)
     path = Path(spec.source).expanduser()
-    arrays = _read(path)
+    arrays, left_out = _read(path)
     tables: dict[Role, Table] = {}
-    roles: tuple[Role, ...] = ("train", "test")
-    for role in roles:
+    for role in _ROLES:
         inputs, labels = _inputs_of(arrays, role), arrays.get(f"y_{role}")
         if not inputs and labels is None and role == "test":
             continue
         if not inputs or labels is None:
-            raise DataError(
-                f"{path} needs the arrays x_{role} and y_{role}, has {', '.join(sorted(arrays))}"
-            )
+            named = ", ".join(sorted({*arrays, *left_out}))
+            raise DataError(f"{path} needs the arrays x_{role} and y_{role}, has {named}")
         where = f"{path}, {role}"
         ids = arrays.get(f"ids_{role}")
+        found = _inputs(inputs, spec, where)
         tables[role] = Table(
-            _inputs(inputs, spec, where),
-            check_labels(labels, where),
+            found,
+            check_labels(labels, f"{where}, y_{role}"),
             where=where,
-            ids=() if ids is None else given_ids(ids.tolist(), where),
+            ids=() if ids is None else given_ids(ids.tolist(), f"{where}, ids_{role}"),
+            ids_from=f"array ids_{role}",
+            notes=pixel_notes(found),
         )
+    if left_out:
+        notes = (*tables["train"].notes, f"left out arrays of other names: {some(left_out)}")
+        tables["train"] = replace(tables["train"], notes=notes)
     return join(tables, spec.name or path.stem)
 
 
-def _read(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+def _read(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], list[str]]:
+    """The arrays with a known name, and the names of the others."""
     import numpy as np
+
+    from expunge.data.inputs.tokens import NAMES
 
     if not path.is_file():
         raise DataError(f"there is no file {path}: expected an .npz file with x_train and y_train")
+    known = {f"{name}_{role}" for name in ("x", "y", "ids", *NAMES) for role in _ROLES}
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return dict(file)
+        with path.open("rb") as stream:
+            _check_size(path, stream, known)
+            with np.load(stream, allow_pickle=False) as file:
+                names = file.files
+                return {name: file[name] for name in names if name in known}, [
+                    name for name in names if name not in known
+                ]
     except _BROKEN as error:
         raise DataError(f"cannot read {path} as an .npz file of plain arrays: {error}") from error
+
+
+def _check_size(path: Path, stream: IO[bytes], known: Collection[str]) -> None:
+    """Refuse arrays that are larger than memory, or than their file can honestly hold.
+
+    Raises:
+        DataError: they are; nothing has been inflated.
+    """
+    from expunge.data.memory import check_memory, gigabytes
+
+    with zipfile.ZipFile(stream) as archive:
+        sizes = 0
+        for member in archive.infolist():
+            name = member.filename.removesuffix(".npy")
+            if name not in known:
+                continue
+            with archive.open(member) as file:
+                declared = _declared_bytes(file)
+            if declared != member.file_size:
+                raise DataError(
+                    f"{path}: the array {name} is of {declared} bytes by its header, but the file "
+                    f"holds {member.file_size}"
+                )
+            sizes += declared
+            if declared > _LARGE and declared > _RATIO * member.compress_size:
+                raise DataError(
+                    f"{path}: the array {name} inflates from {member.compress_size} bytes to "
+                    f"{gigabytes(declared)}, more than {_RATIO} times: if it is meant to, save the "
+                    "file with numpy.savez, uncompressed"
+                )
+        check_memory(sizes, str(path))
+    stream.seek(0)
+
+
+def _declared_bytes(file: IO[bytes]) -> int:
+    """The size of an array's file by its own header."""
+    from numpy.lib import format as npy
+
+    version = npy.read_magic(file)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = read(file)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects, which need allow_pickle")
+    return file.tell() + math.prod(shape) * dtype.itemsize
 
 
 def _inputs_of(arrays: Mapping[str, np.ndarray[Any, Any]], role: str) -> dict[str, Any]:
@@ -90,7 +167,7 @@ def _inputs(arrays: Mapping[str, np.ndarray[Any, Any]], spec: DataSpec, where: s
     if arrays["x"].ndim == 2:
         refuse(spec, *OF_IMAGES)
         return as_inputs(arrays["x"], where)
-    return conform(as_images(arrays["x"], where), spec)
+    return conform(as_images(arrays["x"], where, raw_pixels=spec.raw_pixels), spec)
 
 
 SOURCE = Source(

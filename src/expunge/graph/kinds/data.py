@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from expunge.config import from_mapping, to_mapping
 from expunge.data.facts import Facts, facts_of
 from expunge.data.spec import DataSpec
+from expunge.data.summary import summary
 from expunge.errors import DataError
 from expunge.graph.kind import Inputs, Kind
 from expunge.runs import write_json
@@ -27,6 +28,7 @@ FACTS = "facts.json"
 
 def add_data(graph: Graph, spec: DataSpec, facts: Facts) -> str:
     """The data that `spec` names, whose content `facts` describes."""
+    graph.notes += [line for line in summary(facts) if line not in graph.notes]
     params: dict[str, Any] = {"fingerprint": facts.fingerprint}
     if spec.edits:
         from expunge.data.edits import get_edit

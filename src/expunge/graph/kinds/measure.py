@@ -74,7 +74,7 @@ def add_measure(
 
 
 def load_measured(folder: Path) -> dict[str, Any]:
-    """`value` of the measurement in this folder, or null and the `reason`.
+    """`value` of the measurement in this folder, or null and the `reason`; `draws`, if any.
 
     If the model has diverged, the reason also stands under `diverged`.
     """
@@ -91,7 +91,10 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
         write_json(out / MEASURED, {"value": None, "reason": reason, "diverged": reason})
         return
     found = measure(metric, _evidence(node, inputs, runtime, metric.needs))
-    write_json(out / MEASURED, {"value": found.value, "reason": found.reason})
+    document: dict[str, Any] = {"value": found.value, "reason": found.reason}
+    if found.draws is not None:
+        document["draws"] = {**found.draws.summary(), "values": list(found.draws.values)}
+    write_json(out / MEASURED, document)
 
 
 def _diverged(inputs: Inputs, role: str) -> str | None:
@@ -109,17 +112,19 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
     }
     missing: dict[str, str] = {}
     forget = retain = None
-    rows = _common_rows(arrays)
+    rows, there = _common_rows(arrays), None
     if rows is not None:
         ids = runtime.facts(inputs["data"]).train.ids
-        forget, retain = _flags([ids[row] for row in rows], chosen["ids"], inputs["model"])
+        there = [ids[row] for row in rows]
+        forget, retain = _flags(there, chosen["ids"], inputs["model"])
         if gone := len(chosen["ids"]) - int(forget.sum()):
             total = len(chosen["ids"])
             missing["forget"] = f"{gone} of {total} samples to forget are no longer in the data"
             forget = None
     if "reference" in needs:
-        there = "reference" in inputs
-        reason = divergence(inputs["reference"]) if there else "no retrained model to compare with"
+        reason: str | None = "no retrained model to compare with"
+        if "reference" in inputs:
+            reason = divergence(inputs["reference"])
         missing |= {} if reason is None else {"reference": reason}
     weights: dict[str, Callable[[], Mapping[str, Tensor]]] = {
         role: partial(read_tensors, checked(inputs[role], WEIGHTS))
@@ -143,6 +148,7 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
         forget=forget,
         retain=retain,
         classes=tuple(chosen["classes"]),
+        ids=there,
         seed=node.params["seed"],
         target=_target(inputs),
         weights=weights,

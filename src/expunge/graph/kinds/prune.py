@@ -14,7 +14,7 @@ from expunge.graph.kinds.train import RECORD, REWIND, Together, context_for
 from expunge.graph.lineage import forgotten_by, training_samples, write_forgotten
 from expunge.graph.model_files import load_model, save_model
 from expunge.graph.outcome import write_divergence
-from expunge.runs import JSON, checked, write_json
+from expunge.runs import JSON, checked_if_any, write_json
 from expunge.settings import derive_seed
 from expunge.sparsity import get_pruner
 
@@ -64,7 +64,8 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     source = inputs["model"]
     model, spec, mask = load_model(source)
     forgotten = forgotten_by(source)
-    rewind = read_tensors(checked(source, REWIND)) if (source / REWIND).exists() else None
+    early = checked_if_any(source, REWIND)
+    rewind = None if early is None else read_tensors(early)
     pruner = get_pruner(node.params["pruner"])
     config: Any = from_mapping(pruner.config, node.params["config"], pruner.name)
     seed = derive_seed(origin_seed(inputs), "prune")

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expunge.callables import working_directory_last
 from expunge.config import from_mapping, to_mapping
 from expunge.data.facts import Facts
-from expunge.errors import CheckpointError
+from expunge.errors import CheckpointError, ConfigError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.model_files import save_model
 from expunge.graph.runtime import Runtime, params_of, precision_on
 from expunge.models.networks import check_pairing, find_network, is_own
 from expunge.models.spec import ModelSpec, NetworkSettings, spec_for
 from expunge.runs import syntax_digest, write_json
-from expunge.settings import Training, check_augmentation
+from expunge.settings import Training, check_augmentation, check_range
 
 if TYPE_CHECKING:
     from torch import nn
 
     from expunge.graph.graph import Graph
     from expunge.runs import Node
-    from expunge.types import Context, Dataset
+    from expunge.types import Context, Dataset, Mask
 
 REWIND = "rewind.safetensors"
 RECORD = "record.json"
+ADOPTION = 1
+"""Increased when what is checked or recorded of adopted weights changes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +44,26 @@ class Origin:
     precision: str = "32-true"
     """One of Lightning Fabric's names, or `auto`: bf16 where the hardware supports it."""
     weights: str | None = None
-    """A file of weights to adopt instead of training."""
+    """A file of weights to adopt instead of training, or for `hf:` a folder of the library's."""
+    weights_key: str | None = None
+    """Which weights to take from a file that holds several sets of them."""
+    expect_accuracy: float | None = None
+    """The accuracy in percent that the adopted model should have; it is not adopted with less."""
+
+    def __post_init__(self) -> None:
+        for name in ("weights_key", "expect_accuracy"):
+            if self.weights is None and getattr(self, name) is not None:
+                raise ConfigError(f"{name} is for adopted weights, and there are no weights")
+        if self.weights is not None and Path(self.weights).is_dir():
+            if not self.network.name.startswith("hf:"):
+                raise CheckpointError(
+                    f"the weights {self.weights} are a folder, which is for --model hf:FOLDER: "
+                    "expected a file"
+                )
+            if self.weights_key is not None:
+                raise ConfigError(f"weights_key is for a file: {self.weights} is a folder")
+        if self.expect_accuracy is not None:
+            check_range("expect_accuracy", self.expect_accuracy, 0, 100)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +92,12 @@ def check_training(network: NetworkSettings, training: Training, facts: Facts) -
 
     Raises:
         ModelError: no network has this name, or it takes other inputs.
-        ConfigError: the training augments inputs that are not images.
+        ConfigError: the training augments inputs that are not images, or the normalisation does not
+            fit the inputs.
     """
     check_pairing(network.name, facts.kind)
     check_augmentation(training.augmentation, facts.kind)
+    model_spec(_sizes(network), facts)
 
 
 def add_train(
@@ -90,30 +115,51 @@ def add_train(
     """
     together = together or Together()
     params: dict[str, Any] = {
-        "network": network_params(origin.network),
+        "network": network_params(with_its_normalisation(origin)),
         "training": to_mapping(origin.training),
         "seed": origin.seed,
         "precision": origin.precision,
         "threads": threads_of(origin.network),
         **together.params(),
     }
-    where = {}
+    where: dict[str, Any] = {}
     verb = "train"
     if origin.weights is not None:
         params["weights"] = _digest(Path(origin.weights))
-        where["weights"] = origin.weights
+        if origin.weights_key is not None:
+            params["weights_key"] = origin.weights_key
+        params["adoption"] = ADOPTION
+        where = {"weights": origin.weights, "expect_accuracy": origin.expect_accuracy}
         verb = "adopt"
     label = f"{verb} {origin.network.name} on {data_name or 'data'}, seed {origin.seed}"
     return graph.add("train", params, {"data": data_id}, where=where, label=label)
 
 
+def with_its_normalisation(origin: Origin) -> NetworkSettings:
+    """The network of `origin`, with the normalisation of the image processor beside its weights.
+
+    Raises:
+        CheckpointError: the image processor's file cannot be read.
+    """
+    network = origin.network
+    if origin.weights is None or network.normalisation or not network.name.startswith("hf:"):
+        return network
+    from expunge.models.pretrained import normalisation_in
+
+    path = Path(origin.weights)
+    found = normalisation_in(path if path.is_dir() else path.parent)
+    if found is None or found == "off":
+        return replace(network, normalise=found)
+    return replace(network, mean=tuple(found["mean"]), std=tuple(found["std"]))
+
+
 def network_params(network: NetworkSettings) -> dict[str, Any]:
     """What determines a network: its name, sizes and version, and the content behind its name."""
     name = network.name
-    params = {**to_mapping(network), "version": find_network(name).version}
-    params.pop("threads", None)
+    params = {**_sizes(network), "version": find_network(name).version}
     if is_own(name):
-        params["code"] = syntax_digest(name)
+        with working_directory_last():
+            params["code"] = syntax_digest(name)
     elif name.startswith("hf:"):
         from expunge.models.huggingface import configuration_digest
 
@@ -123,22 +169,41 @@ def network_params(network: NetworkSettings) -> dict[str, Any]:
     return params
 
 
+def _sizes(network: NetworkSettings) -> dict[str, Any]:
+    """The settings that determine a network; its normalisation only if it is not the default."""
+    params = to_mapping(network)
+    for name in ("threads", "normalise", "mean", "std"):
+        params.pop(name, None)
+    if network.normalisation is not None:
+        params["normalisation"] = network.normalisation
+    return params
+
+
 def threads_of(network: NetworkSettings) -> int:
     """Threads to train a network with: those of its settings, else those of its entry."""
     return network.threads if network.threads is not None else find_network(network.name).threads
 
 
-def model_spec(network: dict[str, Any], facts: Facts) -> ModelSpec:
-    """A network that fits the data: its classes, inputs and normalisation."""
+def model_spec(network: Mapping[str, Any], facts: Facts) -> ModelSpec:
+    """A network that fits the data: its classes, inputs and normalisation.
+
+    Raises:
+        ConfigError: the normalisation does not fit the inputs.
+    """
     # A custom network gets raw inputs, and normalises them itself if it wants to.
-    own = is_own(network["name"])
+    asked = network.get("normalisation", "off" if is_own(network["name"]) else "data")
+    statistics = None
+    if asked == "data":
+        statistics = facts.statistics
+    elif asked != "off":
+        statistics = tuple(asked["mean"]), tuple(asked["std"])
     return spec_for(
         network["name"],
         facts,
         len(facts.class_names),
         stem=network["stem"],
         width=network["width"],
-        statistics=None if own else facts.statistics,
+        statistics=statistics,
     )
 
 
@@ -162,27 +227,74 @@ def context_for(runtime: Runtime, origin: Path | Node, spec: ModelSpec, seed: in
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     """Train a network from its initialisation, or adopt weights."""
-    from expunge.models.check import check_outputs
-    from expunge.models.weights import load_weights
+    from expunge.models.check import check_model, check_storable
 
     facts = runtime.facts(inputs["data"])
     dataset = runtime.dataset(inputs["data"])
     spec = model_spec(dict(node.params["network"]), facts)
     context = context_for(runtime, node, spec, node.params["seed"])
     model = context.fresh_model()
-    check_outputs(model, facts.shape, spec.num_classes, facts.kind)
+    check_storable(model)
+    about = check_model(model, facts.shape, spec.num_classes, facts.kind)
     record: dict[str, Any] = {}
+    mask: Mask | None = None
     if "weights" in node.params:
-        path = Path(str(runtime.where(node)["weights"]))
-        if _digest(path) != node.params["weights"]:
-            raise CheckpointError(
-                f"the weights {path} have changed since this was planned: run the command again"
-            )
-        load_weights(model, path)
+        record, mask = _adopt(node, runtime, facts, dataset, model, spec)
     else:
         record = _train(runtime, dataset, model, context, out)
-    save_model(out, model, spec, None)
+    if about:
+        record["notes"] = [*record.get("notes", ()), *about]
+    save_model(out, model, spec, mask)
     write_json(out / RECORD, record)
+
+
+def _adopt(
+    node: Node,
+    runtime: Runtime,
+    facts: Facts,
+    dataset: Dataset,
+    model: nn.Module,
+    spec: ModelSpec,
+) -> tuple[dict[str, Any], Mask | None]:
+    """Load weights from elsewhere into `model`, and refuse them if they do not fit the data.
+
+    Returns the record, and the mask of a sparse model.
+    """
+    from expunge.graph.adoption import check_adopted, measured
+    from expunge.models.weights import load_weights
+    from expunge.sparsity.zeros import mask_of_zeros
+
+    where = runtime.where(node)
+    path = Path(str(where["weights"]))
+    if _digest(path) != node.params["weights"]:
+        raise CheckpointError(
+            f"the weights {path} have changed since this was planned: run the command again"
+        )
+    if path.is_dir():
+        from expunge.models.pretrained import load_pretrained
+
+        loaded = load_pretrained(model, path, facts.class_names)
+    else:
+        loaded = load_weights(model, path, node.params.get("weights_key"))
+    notes = list(loaded.notes)
+    network = node.params["network"]
+    if loaded.inner and "normalisation" not in network and spec.mean is not None:
+        notes.append(
+            "no normalisation came with the weights: inputs are normalised by the mean and "
+            "standard deviation of the training data; --normalise or --mean and --std set others"
+        )
+    mask, about = mask_of_zeros(model, loaded.mask)
+    notes += about
+    found = measured(model, dataset, runtime.evaluator)
+    check_adopted(
+        found, where.get("expect_accuracy"), model, dataset, facts.statistics, runtime.evaluator
+    )
+    record = {
+        "accuracy": {part: each.to_json() for part, each in found.items()},
+        "notes": notes,
+        "inner": loaded.inner,
+    }
+    return record, mask
 
 
 def _train(
@@ -214,6 +326,12 @@ def _train(
 
 
 def _digest(path: Path) -> str:
+    """Hex digest of a file of weights, or of all in a folder."""
+    if path.is_dir():
+        from expunge.models.pretrained import weight_files
+
+        parts = [f"{each.name} {_digest(each)}" for each in weight_files(path)]
+        return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "blake2b").hexdigest()[:32]

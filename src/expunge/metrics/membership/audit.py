@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from expunge.errors import DataError
+from expunge.errors import DataError, TooFewSamplesError
 from expunge.metrics.arrays import Flags, FloatArray, LabelArray, LogitArray, check_predictions
 from expunge.metrics.membership.attacks import DEFAULT_ATTACKS, Attack
 from expunge.metrics.membership.classifiers import Score, Seen
@@ -134,7 +134,7 @@ def _divide(
         peers=order[(unseen & of_forgotten)[order]] if len(forgotten_classes) else None,
     )
     if min(len(division.members), len(division.others)) < 2:
-        raise DataError(
+        raise TooFewSamplesError(
             "the attack needs at least 2 members and 2 non-members to learn from, "
             f"got {len(division.members)} and {len(division.others)}"
         )

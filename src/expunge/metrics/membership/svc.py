@@ -31,6 +31,7 @@ _CELLS_BY_COUNT = 50
 _DIVISIONS = 8
 _TOLERANCE = 1e-3
 _DEGREE = 32
+_AT_ONCE = 1000
 _ROUNDING = 1e-9
 
 
@@ -130,9 +131,31 @@ def _fit(classes: list[_Pool]) -> Decision:
     labels = np.concatenate((np.ones(len(member_values)), np.zeros(len(other_values))))
     weights = np.concatenate((member_weights, other_weights))
     # Without a seed it would draw one from the global random state; nothing here is random.
-    machine = SVC(C=3, kernel="rbf", gamma="auto", tol=_TOLERANCE, random_state=0)
-    machine.fit(values.reshape(-1, 1), labels, sample_weight=weights)
-    return _interpolated(lambda x: machine.decision_function(x.reshape(-1, 1)))
+    machine = SVC(C=3, kernel="precomputed", tol=_TOLERANCE, random_state=0)
+    machine.fit(_kernel(values, values), labels, sample_weight=weights)
+    support, factors = values[machine.support_], machine.dual_coef_[0]
+    offset = float(machine.intercept_[0])
+
+    def decide(x: FloatArray) -> FloatArray:
+        # In parts, so that the kernel stays small.
+        parts = np.array_split(x, 1 + len(x) // _AT_ONCE)
+        return np.concatenate([_kernel(part, support) @ factors for part in parts]) + offset
+
+    return _interpolated(decide)
+
+
+def _kernel(one: FloatArray, other: FloatArray) -> FloatArray:
+    """The RBF kernel with gamma = 1, `(N, M)`; libsvm would take its exponentials one by one.
+
+    In place, because new memory costs more than the exponentials.
+    """
+    kernel: FloatArray = np.subtract.outer(one, other)
+    # The square of a distance beyond 1e154 is infinite, and its kernel 0.
+    with np.errstate(over="ignore"):
+        np.square(kernel, out=kernel)
+    np.negative(kernel, out=kernel)
+    np.exp(kernel, out=kernel)
+    return kernel
 
 
 def _interpolated(exact: Decision) -> Decision:

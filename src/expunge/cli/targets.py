@@ -1,0 +1,52 @@
+"""Where a command writes for its user: checked before the work, so that no work is lost."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from expunge.atomic import sweep
+from expunge.errors import StoreError
+
+
+def check_folder(path: Path, option: str = "--out") -> None:
+    """Refuse a folder that cannot be written or made; delete what killed processes left in it.
+
+    Raises:
+        StoreError: it is a file, or it or the folder to make it in may not be written.
+    """
+    if path.exists() and not path.is_dir():
+        raise StoreError(f"{option} {path} is a file, expected a folder: choose another {option}")
+    nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if not nearest.is_dir():
+        raise StoreError(
+            f"{option} {path}: {nearest} is a file, expected a folder: choose another {option}"
+        )
+    _check_writable(nearest, path, option)
+    sweep(path)
+
+
+def check_file(path: Path, option: str = "--out") -> None:
+    """Refuse a file that cannot be written; delete what killed processes left beside it.
+
+    Raises:
+        StoreError: it is a folder, or its folder does not exist or may not be written.
+    """
+    if path.is_dir():
+        raise StoreError(f"{option} {path} is a folder, expected a file: add a name")
+    folder = path.parent
+    if not folder.is_dir():
+        problem = "is a file" if folder.exists() else "does not exist"
+        raise StoreError(
+            f"{option} {path}: the folder {folder} {problem}: make it, or choose another {option}"
+        )
+    _check_writable(folder, path, option)
+    sweep(folder)
+
+
+def _check_writable(folder: Path, path: Path, option: str) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StoreError(
+            f"{option} {path}: {folder} may not be written: choose another {option}, or change "
+            "its permissions"
+        )

@@ -1,0 +1,77 @@
+"""Draws of the attacker's sample: how they spread, and where they disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from expunge.metrics import METRICS
+from expunge.report.aggregate import Group, Scenario
+from expunge.report.measures import Measure, measures_of
+from expunge.report.wording import listed, method_label, points
+
+DRAWN = frozenset(metric.name for metric in METRICS if metric.drawn)
+"""Measures that are means over draws, where a document says so, and else of one draw."""
+
+DISAGREE = "†"
+"""The mark of a value whose draws disagree."""
+
+DISAGREE_NOTE = (
+    f"{DISAGREE} The draws of the attacker’s sample disagree: their standard deviation exceeds 5 "
+    "points, and the value is the mean of 200. Read the median and the percentiles beside it."
+)
+
+DRAWS_HEADER = (
+    *("Sparsity", "Method", "Seed", "Measure", "Draws", "Mean", "Standard error", "Median"),
+    *("5th percentile", "95th percentile", "Agree"),
+)
+
+
+def draw_rows(scenario: Scenario) -> list[list[tuple[str, float | None]]]:
+    """A row for each value that is a mean over draws: texts, and what to sort them by.
+
+    None sorts by the text. Empty where the document has no draws.
+    """
+    rows = []
+    for level in scenario.levels:
+        for method in scenario.rows:
+            group = scenario.get(method, level)
+            for key, by_seed in group.draws.items() if group else ():
+                (measure,) = measures_of((key,), scenario.declared)
+                for seed, found in by_seed.items():
+                    numbers = [
+                        found[name] for name in ("mean", "standard_error", "median", "p5", "p95")
+                    ]
+                    rows.append(
+                        [
+                            (level.label, level.sparsity),
+                            (method_label(method), None),
+                            (str(seed), float(seed)),
+                            (measure.short, None),
+                            (str(found["n"]), float(found["n"])),
+                            *((points(number), number) for number in numbers),
+                            ("yes" if found["agree"] else f"no {DISAGREE}", None),
+                        ]
+                    )
+    return rows
+
+
+def disagreeing(group: Group, key: str) -> bool:
+    """Whether the draws of a measure disagree in any seed."""
+    return any(not found["agree"] for found in group.draws.get(key, {}).values())
+
+
+def one_draw_note(scenario: Scenario, measures: Iterable[Measure]) -> str:
+    """Which measures are of one draw, in documents from before there were more; else empty."""
+    groups = scenario.groups.values()
+    names = [
+        measure.short
+        for measure in measures
+        if measure.key in DRAWN
+        and any(measure.key in group.metrics and measure.key not in group.draws for group in groups)
+    ]
+    if not names:
+        return ""
+    return (
+        f"{listed(names)} {'is' if len(names) == 1 else 'are'} of one draw of the attacker’s "
+        "sample: another draw may give other values."
+    )

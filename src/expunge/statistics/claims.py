@@ -1,0 +1,96 @@
+"""Claims that are named before anything is measured, and their verdicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from expunge.errors import ConfigError
+from expunge.statistics.intervals import Interval, difference
+
+Verdict = Literal["holds", "does not hold", "not settled"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """A method at a level of sparsity."""
+
+    method: str
+    """A method of the recipe, or `original`."""
+    pruner: str = "none"
+    sparsity: float = 0.0
+    """0-1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One contrast: in a scenario, the first side has a lower or higher measure than the second.
+
+    Raises:
+        ConfigError: the name is empty, the effect is not positive, or both sides are the same.
+    """
+
+    name: str
+    """The claim in words."""
+    scenario: str
+    first: Side
+    second: Side
+    direction: Literal["lower", "higher"]
+    """Whether the first side is to be lower or higher than the second."""
+    effect: float
+    """The smallest difference worth a claim, in the measure's unit."""
+    measure: str = "gap"
+    """`gap` (the mean gap), `gap_dense`, `rte_s`, `gap.ua` and the like, or a metric."""
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise ConfigError("a claim needs a name")
+        if not (math.isfinite(self.effect) and self.effect > 0):
+            raise ConfigError(
+                f"claim {self.name!r}: effect must be a number above 0, got {self.effect!r}"
+            )
+        if self.first == self.second:
+            raise ConfigError(f"claim {self.name!r}: both sides are the same")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim, and what the seeds say of it."""
+
+    claim: Claim
+    verdict: Verdict
+    interval: Interval | None
+    """Of the first side minus the second; None if there are too few seeds."""
+
+
+def judge(claim: Claim, first: Mapping[int, float], second: Mapping[int, float]) -> Judged:
+    """The verdict on a claim, from its measure by seed on both sides.
+
+    *Holds*: the interval of the difference lies beyond zero in the stated direction, and does not
+    exclude the stated effect. *Does not hold*: the interval excludes the stated effect, even where
+    a smaller difference is there. *Not settled*: neither, or there are too few seeds.
+    """
+    found = difference(first, second)
+    if found is None:
+        return Judged(claim, "not settled", None)
+    sign = -1 if claim.direction == "lower" else 1
+    low, high = sorted((sign * found.low, sign * found.high))
+    if high < claim.effect:
+        return Judged(claim, "does not hold", found)
+    beyond = low > 0 and not found.holds_zero
+    return Judged(claim, "holds" if beyond else "not settled", found)
+
+
+def claim_from(document: Mapping[str, Any]) -> Claim:
+    """A claim as a results document keeps it.
+
+    Raises:
+        ConfigError: it is not a claim.
+    """
+    try:
+        sides = {name: Side(**document[name]) for name in ("first", "second")}
+        return Claim(**{**document, **sides})
+    except (TypeError, KeyError, ValueError) as error:
+        raise ConfigError(f"expected a claim, got {dict(document)!r}: {error}") from None

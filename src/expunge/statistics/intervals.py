@@ -1,0 +1,126 @@
+"""Confidence intervals, 95 %: of differences over seeds, and of a proportion of samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from expunge.errors import DataError
+
+CONFIDENCE = 0.95
+
+_ROUNDING = 1e-9
+"""Differences of equal numbers that were added up in other orders are smaller."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate, the bounds of its interval, and what it rests on."""
+
+    estimate: float
+    low: float
+    high: float
+    n: int
+    """Seeds, pairs of seeds or samples."""
+
+    @property
+    def holds_zero(self) -> bool:
+        """Whether no difference is among the values that it does not exclude."""
+        return self.low <= _ROUNDING and self.high >= -_ROUNDING
+
+
+def half_width(n: int) -> float:
+    """Half the width of a t-interval over n values, in standard deviations of one value.
+
+    Args:
+        n: two or more.
+
+    >>> [round(half_width(n), 2) for n in (2, 3, 5)]
+    [8.98, 2.48, 1.24]
+    """
+    from scipy.special import stdtrit
+
+    return float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) / math.sqrt(n)
+
+
+def smallest_rank_p(n: int) -> float:
+    """The smallest two-sided p-value that a signed-rank test of n pairs can give.
+
+    >>> smallest_rank_p(3)
+    0.25
+    """
+    return min(1.0, 2.0 ** (1 - n))
+
+
+def paired_t(differences: Sequence[float]) -> Interval:
+    """The t-interval of the mean of paired differences.
+
+    Raises:
+        DataError: fewer than two differences.
+    """
+    n = len(differences)
+    if n < 2:
+        raise DataError(f"an interval needs at least 2 pairs, got {n}")
+    mean = math.fsum(differences) / n
+    reach = half_width(n) * _deviation(differences)
+    return Interval(mean, mean - reach, mean + reach, n)
+
+
+def welch(one: Sequence[float], other: Sequence[float]) -> Interval:
+    """The interval of the difference of two means, `one` minus `other`, of unpaired values.
+
+    Source: Welch, The generalization of Student's problem, Biometrika 1947.
+
+    Raises:
+        DataError: fewer than two values on a side.
+    """
+    from scipy.special import stdtrit
+
+    sizes = len(one), len(other)
+    if min(sizes) < 2:
+        raise DataError(f"an interval needs at least 2 values on each side, got {sizes}")
+    difference = math.fsum(one) / len(one) - math.fsum(other) / len(other)
+    parts = [_deviation(values) ** 2 / len(values) for values in (one, other)]
+    total = sum(parts)
+    if total == 0:
+        return Interval(difference, difference, difference, min(sizes))
+    freedom = total**2 / sum(part**2 / (size - 1) for part, size in zip(parts, sizes, strict=True))
+    reach = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * math.sqrt(total)
+    return Interval(difference, difference - reach, difference + reach, min(sizes))
+
+
+def difference(one: Mapping[int, float], other: Mapping[int, float]) -> Interval | None:
+    """The interval of `one` minus `other`, values by seed; None if there are too few seeds.
+
+    Paired over the seeds that both have; unpaired if these are fewer than two.
+    """
+    common = sorted(one.keys() & other.keys())
+    if len(common) >= 2:
+        return paired_t([one[seed] - other[seed] for seed in common])
+    if min(len(one), len(other)) >= 2:
+        return welch([*one.values()], [*other.values()])
+    return None
+
+
+def wilson(successes: int, total: int) -> Interval:
+    """The score interval of a proportion, in percent.
+
+    It is for samples drawn from a population, as test samples are: not for a fixed list.
+
+    Source: Wilson, Probable Inference, JASA 1927.
+
+    Raises:
+        DataError: there are no samples, or not 0 to `total` successes.
+    """
+    if not (total >= 1 and 0 <= successes <= total):
+        raise DataError(f"expected 0 to {total} successes of 1 or more, got {successes}")
+    from scipy.stats import binomtest
+
+    found = binomtest(successes, total).proportion_ci(CONFIDENCE, method="wilson")
+    return Interval(100 * successes / total, 100 * found.low, 100 * found.high, total)
+
+
+def _deviation(values: Sequence[float]) -> float:
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))

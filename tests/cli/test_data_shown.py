@@ -1,0 +1,93 @@
+"""What a command says about its data before it starts, and that bad data leave nothing behind."""
+
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from expunge.cli import main
+
+RECIPE = """
+title = "photos"
+scenarios = ["class:cat"]
+[data]
+source = "{source}"
+class_names = ["dog", "cat", "emu"]
+[network]
+name = "resnet8"
+[training]
+epochs = 1
+[methods.ft]
+"""
+
+
+@pytest.fixture
+def photos(tmp_path):
+    rng = np.random.default_rng(0)
+    for path in [f"{c}/test-{n}.png" for c in ("cat", "dog") for n in range(5)]:
+        file = tmp_path / "photos" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8)).save(file)
+    (tmp_path / "photos" / "Thumbs.db").write_bytes(b"x")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, tmp_path):
+    """A function: the exit code and standard error of a command."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["expunge", *map(str, words)])
+        monkeypatch.setenv("EXPUNGE_CACHE", str(tmp_path / "cache"))
+        with pytest.raises(SystemExit) as caught:
+            main()
+        return caught.value.code or 0, capsys.readouterr().err
+
+    return run
+
+
+def test_a_plan_shows_what_was_read(command, photos, tmp_path):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(RECIPE.format(source=photos))
+    for _ in range(2):  # the second time the facts are from the cache
+        code, err = command("bench", recipe, "--dry-run", "--out", tmp_path / "out")
+        assert code == 0
+        assert err.splitlines() == [
+            "photos: 10 images of 1x8x8, 3 classes, no split",
+            "  train: 8 (dog: 4, cat: 4)",
+            "  test: 2 (dog: 1, cat: 1), taken from the training data",
+            "  ids: hashes of the images",
+            "note: left out (1) files that are not images: Thumbs.db",
+            "note: no training sample in 1 of 3 classes: emu",
+        ]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("what", ["damaged", "missing", "empty"])
+def test_data_that_cannot_be_read_leave_nothing_behind(command, photos, tmp_path, what):
+    recipe = tmp_path / "recipe.toml"
+    source = {"damaged": photos, "missing": tmp_path / "absent.csv", "empty": tmp_path / "none"}
+    (tmp_path / "none").mkdir()
+    (photos / "cat" / "test-0.png").write_bytes(b"no image")
+    recipe.write_text(RECIPE.format(source=source[what]))
+    code, err = command("bench", recipe, "--out", tmp_path / "out")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert err.startswith("error: ")
+    assert not (tmp_path / "out").exists()
+    code, err = command(
+        "train", "--data", source[what], "--model", "resnet8", "--store", tmp_path / "store"
+    )
+    assert (code, err.count("\n")) == (2, 1)
+    assert not (tmp_path / "store").exists()
+
+
+def test_names_of_classes_come_from_a_file(command, photos, tmp_path):
+    (tmp_path / "names.txt").write_text("dog\n")
+    code, err = command(
+        *("train", "--data", photos, "--model", "resnet8", "--store", tmp_path / "store"),
+        *("--class-names", f"@{tmp_path / 'names.txt'}"),
+    )
+    assert code == 2
+    assert "the data have the classes cat, which are not among the 1 given: dog" in err

@@ -1,0 +1,76 @@
+"""Verdicts on claims."""
+
+import pytest
+
+from expunge.config import to_mapping
+from expunge.errors import ConfigError
+from expunge.statistics.claims import Claim, Side, claim_from, judge
+
+SPARSE = Side(method="ft", pruner="omp", sparsity=0.95)
+
+
+def claim(**changes):
+    fields = {
+        "name": "sparsity brings FT closer",
+        "scenario": "class:3",
+        "first": SPARSE,
+        "second": Side(method="ft"),
+        "direction": "lower",
+        "effect": 1.0,
+    }
+    return Claim(**(fields | changes))
+
+
+def by_seed(*values):
+    return dict(enumerate(values))
+
+
+@pytest.mark.parametrize(
+    ("first", "direction", "verdict"),
+    [
+        ((2.0, 2.1, 1.9), "lower", "holds"),
+        ((18.0, 18.1, 17.9), "higher", "holds"),
+        # Beyond zero, and smaller than the effect that was stated.
+        ((9.6, 9.5, 9.55), "lower", "does not hold"),
+        # The other way.
+        ((18.0, 18.1, 17.9), "lower", "does not hold"),
+        ((10.0, 10.1, 9.9), "lower", "does not hold"),
+        # The interval holds zero and the effect.
+        ((4.0, 12.0, 7.0), "lower", "not settled"),
+        ((9.0, 9.0, 9.0), "lower", "holds"),
+        ((2.0,), "lower", "not settled"),
+        ((), "lower", "not settled"),
+    ],
+)
+def test_there_are_three_verdicts(first, direction, verdict):
+    found = judge(claim(direction=direction), by_seed(*first), by_seed(10.0, 10.0, 10.0))
+    assert found.verdict == verdict
+    assert (found.interval is None) == (len(first) < 2)
+
+
+def test_only_paired_seeds_count():
+    """Between seeds the values vary far more than the difference does."""
+    found = judge(claim(), by_seed(5.0, 50.0, 90.0), by_seed(8.0, 53.2, 92.9))
+    assert found.verdict == "holds"
+    assert found.interval.estimate == pytest.approx(-3.0333, abs=1e-4)
+
+
+def test_a_claim_goes_through_a_document():
+    assert claim_from(to_mapping(claim())) == claim()
+    for broken in ({}, {"first": {}}, to_mapping(claim()) | {"effect": "much"}):
+        with pytest.raises(ConfigError):
+            claim_from(broken)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": " "}, "needs a name"),
+        ({"effect": 0.0}, "effect must be a number above 0, got 0.0"),
+        ({"effect": float("nan")}, "effect must be a number above 0"),
+        ({"second": SPARSE}, "both sides are the same"),
+    ],
+)
+def test_a_claim_that_says_nothing_is_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        claim(**changes)
