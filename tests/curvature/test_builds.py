@@ -1,4 +1,4 @@
-"""Per-sample gradients of networks of many builds: those of a loop, or refused by the layer's name."""
+"""Per-sample gradients of networks of many builds: those of a loop, or refused by name."""
 
 import pytest
 import torch
