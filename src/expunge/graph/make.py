@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from expunge.errors import DivergedError, StoreError
+from expunge.errors import StoreError
 from expunge.graph.graph import check_kind
 from expunge.graph.kinds import KINDS
 from expunge.graph.runtime import Runtime
@@ -48,12 +48,7 @@ def _make(store: Store, node: Node, runtime: Runtime, folder: Path) -> float:
         _compute_with(int(node.params.get("threads", 1)))
     _reset_peak()
     start = time.perf_counter()
-    try:
-        kind.run(node, inputs, folder, runtime)
-    except DivergedError as error:
-        if any(name in str(error) for name in (node.id, *node.parents.values())):
-            raise
-        raise DivergedError(f"{node.id}: {error}") from error
+    kind.run(node, inputs, folder, runtime)
     return time.perf_counter() - start
 
 
