@@ -76,3 +76,16 @@ def test_what_lies_before_a_head_is_not_of_it():
     assert set(head_parameters(model, IMAGES)) == {"3.weight", "3.bias"}
     model = nn.Sequential(nn.Flatten(), nn.Linear(192, 4), nn.Linear(4, 4))
     assert set(head_parameters(model, IMAGES)) == {"2.weight", "2.bias"}
+
+
+def test_parameters_that_are_no_floats_are_passed_over():
+    class Chosen(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.channels = nn.Parameter(torch.tensor([2, 0, 1]), requires_grad=False)
+            self.last = nn.Linear(192, 4)
+
+        def forward(self, x):
+            return self.last(x[:, self.channels].flatten(1))
+
+    assert set(head_parameters(Chosen(), IMAGES)) == {"last.weight", "last.bias"}

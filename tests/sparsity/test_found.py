@@ -227,3 +227,8 @@ def test_a_norm_in_its_old_form_can_be_copied_after_training():
     assert mask is None
     assert plain.state_dict().keys() == model.state_dict().keys()
     copy.deepcopy(plain)
+
+
+def test_a_lazy_model_is_left_to_the_check_of_networks():
+    model = nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(2))
+    assert from_elsewhere(model) == (model, None)

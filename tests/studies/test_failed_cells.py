@@ -1,6 +1,7 @@
 """Cells whose model diverges or collapses hold no numbers and a reason; the rest goes on."""
 
 import json
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -110,11 +111,18 @@ def test_commands_on_such_models_name_the_reason(folder, cells):
     assert set(json.loads(found.stdout)["reasons"].values()) == {cells[0.0, "ft"]["failed"]}
 
 
-def test_an_original_that_diverges_stops_the_grid_and_is_named(tmp_path):
-    recipe = RECIPE.replace("rewind_epoch", "lr = 1e30\nrewind_epoch")
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        # One step: the loss before it is finite, and the outputs after it are not.
+        ("lr = 1e30\n", "diverged: train-.*lower the learning rate of the training"),
+        ("lr = 1e30\nbatch_size = 16\n", r"diverged: train-.*learning rate \(lr=1e\+30\)"),
+    ],
+)
+def test_an_original_that_diverges_stops_the_grid_and_is_named(settings, message, tmp_path):
+    recipe = RECIPE.replace("rewind_epoch", f"{settings}rewind_epoch")
     (tmp_path / "recipe.toml").write_text(recipe)
     found = bench(tmp_path)
     assert found.exit_code == 1
-    assert "train-" in str(found.exception)
-    assert "lower the learning rate of the training" in str(found.exception)
+    assert re.search(message, str(found.exception))
     assert not (tmp_path / "out/results.json").exists()

@@ -23,7 +23,11 @@ def head_parameters(model: nn.Module, batch: Batch) -> tuple[str, ...]:
         ModelError: no such weight exists.
     """
     # Detached leaves that require gradients, so that frozen parameters are in the graph too.
-    leaves = {name: p.detach().requires_grad_() for name, p in model.named_parameters()}
+    leaves = {
+        name: p.detach().requires_grad_()
+        for name, p in model.named_parameters()
+        if p.is_floating_point()
+    }
     with torch.enable_grad():
         logits = call_with(model, leaves, batch)
     names = {id(leaf): name for name, leaf in leaves.items()}

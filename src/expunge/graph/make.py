@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from expunge.errors import ConfigError, DivergedError, StoreError, out_of_memory, shown
+from expunge.errors import ConfigError, StoreError, out_of_memory, shown
 from expunge.graph.graph import check_kind
 from expunge.graph.kinds import KINDS
 from expunge.graph.runtime import Runtime
@@ -50,10 +50,6 @@ def _make(store: Store, node: Node, runtime: Runtime, folder: Path) -> float:
     start = time.perf_counter()
     try:
         kind.run(node, inputs, folder, runtime)
-    except DivergedError as error:
-        if any(name in str(error) for name in (node.id, *node.parents.values())):
-            raise
-        raise DivergedError(f"{node.id}: {error}") from error
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils import prune
 from torch.nn.utils.prune import BasePruningMethod
 
@@ -18,13 +19,15 @@ SHARE = 0.01
 def from_elsewhere(model: nn.Module) -> tuple[nn.Module, Mask | None]:
     """A model to work on, and the mask of its zeros; None if it is dense.
 
-    These are the zeros of `torch.nn.utils.prune`, in biases too, and those of `mask_of_zeros`. The
-    model is not changed.
+    These are the zeros of `torch.nn.utils.prune`, in biases too, and those of `mask_of_zeros`. A
+    lazy layer has no zeros yet. The model is not changed.
 
     Raises:
         MaskError: a sparse weight is computed in a way that need not keep its zeros; names the
             layer.
     """
+    if any(isinstance(each, UninitializedParameter) for each in model.parameters()):
+        return model, None
     model, hooked = without_hooks(model)
     hooked = {name: kept for name, kept in hooked.items() if not bool(kept.all())}
     found = mask_of_zeros(model, share=0 if hooked else SHARE) or {}

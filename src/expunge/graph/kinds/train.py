@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from expunge.callables import working_directory_last
 from expunge.config import from_mapping, to_mapping
 from expunge.data.facts import Facts
-from expunge.errors import CheckpointError, ConfigError
+from expunge.errors import CheckpointError, ConfigError, DivergedError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.model_files import save_model
 from expunge.graph.runtime import Runtime, params_of, precision_on
@@ -241,7 +241,10 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     if "weights" in node.params:
         record, mask = _adopt(node, runtime, facts, dataset, model, spec)
     else:
-        record = _train(runtime, dataset, model, context, out)
+        try:
+            record = _train(runtime, dataset, model, context, out)
+        except DivergedError as error:
+            raise DivergedError(f"diverged: {node.id} ({error})") from error
     if about:
         record["notes"] = [*record.get("notes", ()), *about]
     save_model(out, model, spec, mask)
