@@ -75,9 +75,9 @@ def places(value: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 @st.composite
 def changed(draw: Any, whole: dict[str, Any]) -> dict[str, Any]:
-    """A document with something in it replaced, removed or added, once to three times."""
+    """A document with something replaced, removed or added; mostly once, as faults hide others."""
     document = copy.deepcopy(whole)
-    for _ in range(draw(st.integers(1, 3))):
+    for _ in range(draw(st.sampled_from((1, 1, 1, 2)))):
         place = draw(st.sampled_from(list(places(document)) or [("title",)]))
         inside: Any = document
         for key in place[:-1]:
