@@ -21,9 +21,19 @@ it and exits with code 2.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_BEGINNING, _END = 1500, 300
+"""How much of a very long message is shown: names and values in it may have any length."""
+
 
 class ExpungeError(Exception):
     """The base of all errors that expunge raises itself."""
+
+    def __str__(self) -> str:
+        """The message, in one line whatever the names in it hold."""
+        line = " ".join(super().__str__().splitlines())
+        if len(line) <= _BEGINNING + _END:
+            return line
+        return f"{line[:_BEGINNING]} ... {line[-_END:]}"
 
 
 class ConfigError(ExpungeError):

@@ -85,7 +85,10 @@ def load_results(path: Path | str) -> dict[str, Any]:
         raise DataError(f"cannot read results {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not JSON: {error}") from error
-    return check_results(_whole(results, str(path)), str(path))
+    try:
+        return check_results(_whole(results, str(path)), str(path))
+    except RecursionError:
+        raise DataError(f"{path}: its values are nested too deeply") from None
 
 
 def check_results(results: object, source: str = "results") -> dict[str, Any]:

@@ -106,7 +106,12 @@ class Node:
                 **rest,
             } if not rest:
                 named = {role: str(parent) for role, parent in parents.items()}
-                return cls(kind=kind, version=version, params=params, parents=named, where=where)
+                try:
+                    return cls(
+                        kind=kind, version=version, params=params, parents=named, where=where
+                    )
+                except RecursionError:
+                    raise ConfigError("not a node: its values are nested too deeply") from None
         raise ConfigError("not a node: expected kind, version, params, parents and where")
 
 
