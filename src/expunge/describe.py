@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
 _MOST_CLASSES = 20
 """Up to so many classes are counted one by one."""
 _EXAMPLES = 3
-_PROBED = 8
 
 
 def describe_samples(samples: Samples) -> str:
     """What the samples are, how many there are of each class, and their ids."""
-    return "\n".join((_title(samples), _line("samples", samples), _ids(samples)))
+    return "\n".join(
+        (_title(samples), _line("samples", samples), _ids(samples), *_notes(samples.notes))
+    )
 
 
 def describe_dataset(dataset: Dataset) -> str:
@@ -31,7 +33,7 @@ def describe_dataset(dataset: Dataset) -> str:
         if part is not None:
             held_out = ", taken from the training data" if role in dataset.held_out else ""
             lines.append(_line(f"{role}{held_out}", part))
-    return "\n".join((*lines, _ids(dataset.train)))
+    return "\n".join((*lines, _ids(dataset.train), *_notes(dataset.notes)))
 
 
 def describe_split(split: Split) -> str:
@@ -67,16 +69,12 @@ def _line(what: str, samples: Samples, index: Tensor | None = None) -> str:
 
 def _ids(samples: Samples) -> str:
     """Where the ids come from, and a few of them."""
-    from expunge.data.identity import content_ids
-
-    # Of several samples, because an edit may have changed some, and their ids stay.
-    hashes = content_ids(samples.inputs.take(torch.arange(min(_PROBED, len(samples)))))
-    own = any(
-        name.partition("-")[0] == each.partition("-")[0]
-        for name, each in zip(samples.ids, hashes, strict=False)
-    )
-    source = f"hashes of the {samples.inputs.kind}" if own else "given with the data"
+    source = _flat(samples.ids_from) or f"hashes of the {samples.inputs.kind}"
     return f"  ids, {source}: {some(map(_flat, samples.ids), _EXAMPLES)}"
+
+
+def _notes(notes: Iterable[str]) -> list[str]:
+    return [f"  note: {_flat(note)}" for note in notes]
 
 
 def _flat(text: str) -> str:
