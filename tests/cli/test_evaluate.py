@@ -32,6 +32,12 @@ def test_a_mean_over_draws_has_its_error_and_its_median(printed):
     assert "disagree" not in shown
 
 
+def test_the_longest_name_is_whole_in_a_narrow_terminal(printed, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    values = {"mia_efficacy": 62.5, "mia_efficacy_one_draw": 2.74}
+    assert "mia_efficacy_one_draw" in printed(metrics=values, draws={"mia_efficacy": draws(62.5)})
+
+
 def test_draws_that_disagree_are_told(printed):
     shown = printed(draws={"mia_efficacy": draws(62.5, 32.0) | {"median": 97.0}})
     assert "97.00" in shown

@@ -63,11 +63,11 @@ def _print(found: dict[str, Any]) -> None:
     draws = found["draws"]
     say(f"{found['run']} on {found['scenario']}")
     table = Table(header_style="bold")
-    table.add_column("metric")
+    table.add_column("metric", no_wrap=True)
     table.add_column("value", justify="right")
-    table.add_column("gap to Retrain", justify="right")
+    table.add_column("gap to\nRetrain", justify="right")
     # Of the mean over draws of the attacker's sample, not over models.
-    for name in ("draws", "standard error", "median") if draws else ():
+    for name in ("draws", "standard\nerror", "median") if draws else ():
         table.add_column(name, justify="right")
     for name, value in found["metrics"].items():
         if value is not None:
@@ -106,14 +106,11 @@ def _print_samples(found: dict[str, Any]) -> None:
     for name, what in (("ua", "forgotten samples wrong"), ("ra", "retained samples right")):
         if name in counts:
             typer.echo(f"{name.upper()}: {counts[name]['count']} of {counts[name]['n']} {what}.")
-    for name, what in (
-        ("ta", "test samples"),
-        ("ta_forgotten", "test samples of forgotten classes"),
-    ):
+    for name, label in (("ta", "TA"), ("ta_forgotten", "TA, forgotten classes")):
         if name in counts:
             each = counts[name]
             typer.echo(
-                f"{name.upper()}: {each['count']} of {each['n']} {what} right, 95 % interval "
+                f"{label}: {each['count']} of {each['n']} test samples right, 95 % interval "
                 f"{each['low']:.2f} to {each['high']:.2f} (Wilson)."
             )
     if "against_reference" in found:
