@@ -188,7 +188,6 @@ def test_bad_input_is_one_line_and_exit_code_2(command, words, message, tmp_path
         (["--forget", "class:0,1,2,3,4,5,6,7,8,9"], "nothing is left"),
         (["--forget", "class:3", "--method", "erase"], "unknown method 'erase'"),
         (["--forget", "class:3", "--gamma", "1"], "unknown setting 'gamma'"),
-        (["--forget", "class:3", "--lr", "1e30"], "finite"),
     ],
 )
 def test_impossible_unlearning_is_refused(command, store, original, words, message):
@@ -197,6 +196,17 @@ def test_impossible_unlearning_is_refused(command, store, original, words, messa
     assert (code, out) == (2, "")
     assert message in err
     assert before == ok(command("runs", "list", "--json", "--store", store))
+
+
+def test_unlearning_that_diverges_is_told_again_without_being_done_again(command, store, original):
+    words = ("unlearn", original, "--forget", "class:3", "--lr", "1e30", "--store", store)
+    code, out, err = command(*words)
+    assert (code, out) == (2, "")
+    assert "expected a finite number; lower the learning rate (lr=1e+30)" in err
+    again = command(*words)
+    assert again[:2] == (2, "")
+    assert again[2].splitlines()[-1] == err.splitlines()[-1]
+    assert "in the store" in again[2]
 
 
 def test_methods_are_listed_with_citation_and_settings(command):
