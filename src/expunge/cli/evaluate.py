@@ -105,17 +105,17 @@ def _print_samples(found: dict[str, Any]) -> None:
     counts = found.get("samples", {})
     for name, what in (("ua", "forgotten samples wrong"), ("ra", "retained samples right")):
         if name in counts:
-            typer.echo(f"{name.upper()}: {counts[name]['count']} of {counts[name]['n']} {what}.")
+            say(f"{name.upper()}: {counts[name]['count']} of {counts[name]['n']} {what}.")
     for name, label in (("ta", "TA"), ("ta_forgotten", "TA, forgotten classes")):
         if name in counts:
             each = counts[name]
-            typer.echo(
+            say(
                 f"{label}: {each['count']} of {each['n']} test samples right, 95 % interval "
                 f"{each['low']:.2f} to {each['high']:.2f} (Wilson)."
             )
     if "against_reference" in found:
         pair = found["against_reference"]
-        typer.echo(
+        say(
             f"TA against the reference: {pair['only_model']} test samples only this model gets "
             f"right, {pair['only_reference']} only the reference: p = {pair['p']:.2g} (McNemar, "
             f"exact); difference {pair['difference']:+.2f} points, 95 % interval "
