@@ -12,6 +12,7 @@ from expunge.cli.app import app
 from expunge.cli.interruption import LINE
 from expunge.cli.runs import app as runs_app
 from expunge.metrics import get_metric
+from expunge.runs import read_document
 
 QUICK = ["--epochs", "2", "--batch_size", "64", "--schedule", "one_cycle", "--rewind_epoch", "1"]
 TRAIN = ["train", "--data", "digits", "--model", "resnet8", "--width", "0.25", *QUICK]
@@ -272,7 +273,7 @@ def test_a_grid_is_run_once_and_reported(command, grid, tmp_path):
     made = [line for line in err.splitlines() if line.strip()]
     assert made
     assert all("found" in line for line in made)
-    assert json.loads((out / "results.json").read_text()) == first
+    assert read_document(out / "results.json") == first
     before = (out / "results.json").read_bytes()
     code, _, err = command("bench", grid, "--out", out, "--seeds", "2")
     assert code == 2
