@@ -38,7 +38,9 @@ class Started(subprocess.Popen):
 
     def end(self):
         """Kill it and whatever it has started, those whose parent has ended too."""
-        kill(self.pid)
+        # One that is just being started shows no mark yet, but has a parent.
+        for pid in (self.pid, *descendants(self.pid)):
+            kill(pid)
         self.wait()
         end_marked(self.mark)
         for stream in (self.stdin, self.stdout, self.stderr):

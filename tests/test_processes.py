@@ -23,7 +23,7 @@ def test_a_session_apart_is_ended_too_also_as_an_orphan(whose):
         process.wait()
     assert processes.alive(apart)
     process.end()
-    assert not processes.alive(apart)
+    wait_for(lambda: not processes.alive(apart))
     assert not processes.alive(process.pid)
 
 

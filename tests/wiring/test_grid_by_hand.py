@@ -29,6 +29,7 @@ from expunge.metrics.membership.protocol import mia_efficacy
 from expunge.models.build import build
 from expunge.models.spec import ModelSpec
 from expunge.models.weights import read_tensors
+from expunge.runs import read_document
 from expunge.scenarios import at_random, by_class, make_split
 from expunge.settings import Training, derive_seed
 from expunge.sparsity.mask import prunable
@@ -372,7 +373,7 @@ def test_every_cell_is_what_the_library_computes_by_hand(tmp_path, expected):
     (tmp_path / "recipe.toml").write_text(RECIPE)
     words = ("--out", tmp_path / "out", "--workers", 1, "--device", "cpu", "--json")
     printed = json.loads(in_new_process("expunge", "bench", tmp_path / "recipe.toml", *words))
-    assert printed == json.loads((tmp_path / "out" / "results.json").read_text())
+    assert printed == read_document(tmp_path / "out" / "results.json")
     found = named(printed["cells"])
     assert list(found) == list(expected)
     for where, cell in expected.items():
