@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from expunge.runs.store import Summary
 
 _LONGEST_ID = len("unlearn-0123456789abcdef")
+_MODELS = ("train", "prune", "unlearn")
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -19,9 +20,10 @@ def describe_runs(
 ) -> Iterator[tuple[Summary, dict[str, Any]]]:
     """Each run with what it is; what it has none of, or is not known, is None."""
     by_id = {run.id: run for run in runs}
-    accuracies = dict(_accuracies(store, by_id))
+    accuracies = {**dict(_adopted(store, runs)), **dict(_accuracies(store, by_id))}
     for run in runs:
-        yield run, _described(run, by_id) | {"ta": accuracies.get(run.id)}
+        outcome = {"ta": accuracies.get(run.id), "diverged": _diverged(store, run)}
+        yield run, _described(run, by_id) | outcome
 
 
 def line(run: Summary, about: Mapping[str, Any], width: int) -> str:
@@ -93,9 +95,37 @@ def _accuracies(store: Store, by_id: Mapping[str, Summary]) -> Iterator[tuple[st
             yield model.id, value
 
 
+def _adopted(store: Store, runs: Sequence[Summary]) -> Iterator[tuple[str, float]]:
+    """By model from elsewhere, the accuracy on all test samples that it had when it was adopted."""
+    from expunge.errors import StoreError
+    from expunge.graph.kinds.train import RECORD
+    from expunge.runs import checked, read_object
+
+    for run in runs:
+        if "adoption" in run.params:
+            try:
+                record = read_object(checked(store.path(run.id), RECORD))
+                yield run.id, record["accuracy"]["test"]["accuracy"]
+            except (StoreError, KeyError, TypeError):
+                continue
+
+
+def _diverged(store: Store, run: Summary) -> bool:
+    """Whether a model was lost: its run holds the reason instead."""
+    from expunge.errors import StoreError
+    from expunge.graph.outcome import divergence
+
+    if run.problem or run.kind not in _MODELS:
+        return False
+    try:
+        return divergence(store.path(run.id)) is not None
+    except StoreError:
+        return False
+
+
 def _words(run: Summary, about: Mapping[str, Any]) -> str:
     """What a model is, in words; of anything else, its label."""
-    if about["network"] is None or run.kind not in ("train", "prune", "unlearn"):
+    if about["network"] is None or run.kind not in _MODELS:
         return run.label
     words = [f"{about['network']} on {about['data']}"]
     if about["pruner"] is not None:
@@ -103,6 +133,8 @@ def _words(run: Summary, about: Mapping[str, Any]) -> str:
     if about["method"] is not None:
         words.append(f"{about['scenario']} by {about['method']}")
     words.append(f"seed {about['seed']}")
+    if about["diverged"]:
+        words.append("diverged")
     if about["ta"] is not None:
         words.append(f"TA {about['ta']:.2f}")
     return ", ".join(words)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from expunge.errors import DivergedError
-from expunge.runs import checked, read_object, write_json
+from expunge.runs import checked_if_any, read_object, write_json
 
 DIVERGED = "diverged.json"
 
@@ -25,9 +25,8 @@ def divergence(folder: Path) -> str | None:
     Raises:
         StoreError: the file is damaged.
     """
-    if not (folder / DIVERGED).exists():
-        return None
-    return str(read_object(checked(folder, DIVERGED))["reason"])
+    path = checked_if_any(folder, DIVERGED)
+    return None if path is None else str(read_object(path)["reason"])
 
 
 def check_diverged(folder: Path) -> None:
