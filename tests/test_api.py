@@ -118,7 +118,7 @@ def test_a_summary_of_many_classes_and_long_names_stays_short():
     labels = np.arange(90) % 30
     images = np.zeros((90, 1, 2, 2), np.uint8)
     many = expunge.split((images, labels), forget=range(40))
-    assert "  forget: 40 (1 to 2 of each of 30 classes)" in str(many)
+    assert "  forget: 40 (1 to 2 in each of 30 classes)" in str(many)
     odd = expunge.split((images[:2], np.array(["a\nb", "c"])), forget=[0])
     assert "  forget: 1 (a b: 1)" in str(odd)
 

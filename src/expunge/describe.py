@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from expunge.data.summary import by_class, one_line, source_of_ids
 from expunge.errors import some
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from expunge.types import Dataset, Samples, Split
 
-_MOST_CLASSES = 20
-"""Up to so many classes are counted one by one."""
 _EXAMPLES = 3
 
 
@@ -39,7 +37,7 @@ def describe_dataset(dataset: Dataset) -> str:
 def describe_split(split: Split) -> str:
     """How many samples there are to forget and to retain, in all and of each class."""
     lines = [
-        f"{_flat(split.scenario)}: {len(split.forget)} of {len(split.train)} samples to forget",
+        f"{one_line(split.scenario)}: {len(split.forget)} of {len(split.train)} samples to forget",
         _line("forget", split.train, split.forget),
         _line("retain", split.train, split.retain),
     ]
@@ -52,31 +50,22 @@ def _title(samples: Samples) -> str:
     inputs = samples.inputs
     shape = " x ".join(map(str, inputs.shape))
     dtype = str(inputs.dtype).removeprefix("torch.")
-    return f"{_flat(samples.name)}: {inputs.kind}, {shape}, {dtype}, {samples.num_classes} classes"
+    return (
+        f"{one_line(samples.name)}: {inputs.kind}, {shape}, {dtype}, {samples.num_classes} classes"
+    )
 
 
 def _line(what: str, samples: Samples, index: Tensor | None = None) -> str:
     """How many samples there are in all and of each class; `index` chooses some of them."""
     labels = samples.labels if index is None else samples.labels[index]
-    counts = torch.bincount(labels, minlength=samples.num_classes).tolist()
-    names = map(_flat, samples.class_names)
-    there = {name: count for name, count in zip(names, counts, strict=True) if count}
-    by_class = ", ".join(f"{name}: {count}" for name, count in there.items())
-    if len(there) > _MOST_CLASSES:
-        by_class = f"{min(there.values())} to {max(there.values())} of each of {len(there)} classes"
-    return f"  {what}: {len(labels)} ({by_class})"
+    return f"  {what}: {by_class(labels.tolist(), samples.class_names)}"
 
 
 def _ids(samples: Samples) -> str:
     """Where the ids come from, and a few of them."""
-    source = _flat(samples.ids_from) or f"hashes of the {samples.inputs.kind}"
-    return f"  ids, {source}: {some(map(_flat, samples.ids), _EXAMPLES)}"
+    source = source_of_ids(samples.ids_from, samples.inputs.kind)
+    return f"  ids, {source}: {some(map(one_line, samples.ids), _EXAMPLES)}"
 
 
 def _notes(notes: Iterable[str]) -> list[str]:
-    return [f"  note: {_flat(note)}" for note in notes]
-
-
-def _flat(text: str) -> str:
-    """The text in one line."""
-    return " ".join(text.split())
+    return [f"  note: {one_line(note)}" for note in notes]

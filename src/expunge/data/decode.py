@@ -15,10 +15,10 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from PIL import Image, ImageOps
 
-from expunge.data.memory import gigabytes
 from expunge.data.sources.source import Role
 from expunge.data.spec import DataSpec
 from expunge.errors import DataError, some
+from expunge.memory import byte_count
 
 Encoded = bytes | Path | None
 """A file's bytes or its path; None if a row has no image."""
@@ -108,8 +108,8 @@ def _check_disk(wanted: Format, count: int, spec: DataSpec, folder: Path) -> Non
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise DataError(
-            f"{spec.source}: the decoded images need {gigabytes(needed)} and {folder.parent} has "
-            f"{gigabytes(free)} left: set image_size, or EXPUNGE_CACHE to another folder"
+            f"{spec.source}: the decoded images need {byte_count(needed)} and {folder.parent} has "
+            f"{byte_count(free)} left: set image_size, or EXPUNGE_CACHE to another folder"
         )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from expunge.data.facts import Facts, Part
+from expunge.data.facts import Facts
+from expunge.settings import InputKind
 
 _MOST_CLASSES = 20
 """Up to this many classes are counted one by one."""
@@ -16,13 +17,14 @@ def summary(facts: Facts) -> tuple[str, ...]:
     count = sum(len(part.ids) for part in facts.parts.values())
     classes = _counted(len(facts.class_names), "class", "classes")
     split = ", no split" if "test" in facts.held_out else ""
-    title = f"{_flat(facts.name)}: {count} {_inputs(facts)}, {classes}{split}"
+    title = f"{one_line(facts.name)}: {count} {_inputs(facts)}, {classes}{split}"
     parts = [
-        f"  {role}: {_by_class(part)}{_taken(role, facts)}" for role, part in facts.parts.items()
+        f"  {role}: {by_class(part.labels, part.class_names)}{_taken(role, facts)}"
+        for role, part in facts.parts.items()
     ]
-    ids = f"  ids: {facts.ids_from or f'hashes of the {facts.kind}'}"
+    ids = f"  ids: {source_of_ids(facts.ids_from, facts.kind)}"
     notes = (*facts.notes, *_copies(facts))
-    return (title, *parts, ids, *(f"note: {_flat(note)}" for note in notes))
+    return (title, *parts, ids, *(f"note: {one_line(note)}" for note in notes))
 
 
 def _inputs(facts: Facts) -> str:
@@ -39,14 +41,14 @@ def _taken(role: str, facts: Facts) -> str:
     return ", taken from the training data" if role in facts.held_out else ""
 
 
-def _by_class(part: Part) -> str:
+def by_class(labels: Iterable[int], class_names: Sequence[str]) -> str:
     """The number of samples, in all and in each class that has some."""
-    counts = Counter(part.labels)
+    counts = Counter(labels)
     if len(counts) > _MOST_CLASSES:
         least, most = min(counts.values()), max(counts.values())
-        return f"{len(part.labels)} ({least} to {most} in each of {len(counts)} classes)"
-    listed = ", ".join(f"{_flat(part.class_names[at])}: {counts[at]}" for at in sorted(counts))
-    return f"{len(part.labels)} ({listed})"
+        return f"{counts.total()} ({least} to {most} in each of {len(counts)} classes)"
+    listed = ", ".join(f"{one_line(class_names[at])}: {counts[at]}" for at in sorted(counts))
+    return f"{counts.total()} ({listed})"
 
 
 def _copies(facts: Facts) -> Iterator[str]:
@@ -63,11 +65,16 @@ def _copies(facts: Facts) -> Iterator[str]:
             yield f"{copies} of a training sample"
 
 
+def source_of_ids(ids_from: str, kind: InputKind) -> str:
+    """Where ids come from; they are hashes if `ids_from` is empty."""
+    return one_line(ids_from) or f"hashes of the {kind}"
+
+
 def _counted(count: int, one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}"
 
 
-def _flat(text: str) -> str:
+def one_line(text: str) -> str:
     """The text in one line, without control characters."""
     line = " ".join(text.split())
     return "".join(char if char.isprintable() else "?" for char in line)

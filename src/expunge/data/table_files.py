@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expunge.data.memory import check_memory
 from expunge.errors import DataError
+from expunge.memory import over_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,10 +34,15 @@ def read_columns(path: Path) -> Mapping[str, Any]:
             return _read_parquet(path)
 
 
+def _check_memory(needed: int, path: Path) -> None:
+    if over := over_memory(needed):
+        raise DataError(f"{path} needs memory of about {over}: use fewer or smaller samples")
+
+
 def _read_csv(path: Path) -> dict[str, list[str]]:
     """Cells as text, by column: `00001` is a name, not a number."""
     try:
-        check_memory(path.stat().st_size * _CSV_GROWTH, str(path))
+        _check_memory(path.stat().st_size * _CSV_GROWTH, path)
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.reader(file, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -87,7 +92,7 @@ def _read_parquet(path: Path) -> dict[str, Any]:
         size = sum(file.metadata.row_group(group).total_byte_size for group in groups)
         # A run of equal values takes hardly any bytes in the file.
         cells = file.metadata.num_rows * file.metadata.num_columns
-        check_memory(max(size, cells * _CELL_BYTES), str(path))
+        _check_memory(max(size, cells * _CELL_BYTES), path)
         table = file.read()
     except DataError:
         raise

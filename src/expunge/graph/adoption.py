@@ -256,11 +256,11 @@ def _reordered(
 
 
 def _is_better(other: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> bool:
-    """Whether `other` is right more often than `right` on the same samples (McNemar 1947)."""
-    from scipy.stats import binom
+    """Whether `other` is right more often than `right` on the same samples, one-sided."""
+    from expunge.statistics.same_samples import mcnemar
 
-    gained, lost = int((other & ~right).sum()), int((right & ~other).sum())
-    return bool(binom.sf(gained - 1, gained + lost, 0.5) <= LEVEL)
+    test = mcnemar(other, right)
+    return test.only_one > test.only_other and test.p / 2 <= LEVEL
 
 
 def _answers(model: nn.Module, samples: Samples, fabric: Fabric) -> np.ndarray[Any, Any]:

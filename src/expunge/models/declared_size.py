@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,20 +10,12 @@ import torch
 from torch import nn
 
 from expunge.errors import CheckpointError, ModelError, out_of_memory
+from expunge.memory import byte_count, over_memory
 
 _INFLATED = 20
 """How many times its own size a file of weights may declare. PyTorch does not compress."""
 _SMALL = 2**26
 """A file may always declare this many bytes."""
-
-
-def memory_bytes() -> int:
-    """The memory of this machine, or the part of it that this process may use."""
-    whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    try:
-        return min(whole, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
-    except (OSError, ValueError):  # no control groups, or no limit
-        return whole
 
 
 def check_network(name: str, make: Callable[[], nn.Module]) -> None:
@@ -33,7 +24,6 @@ def check_network(name: str, make: Callable[[], nn.Module]) -> None:
     Raises:
         ModelError: they do not fit.
     """
-    there = memory_bytes()
     try:
         with torch.device("meta"):
             network = make()
@@ -43,11 +33,8 @@ def check_network(name: str, make: Callable[[], nn.Module]) -> None:
         if not (out_of_memory(error) or isinstance(error, TypeError | OverflowError)):
             raise
         raise ModelError(f"{name} is too large to count its weights: make it smaller") from None
-    if needed > there:
-        raise ModelError(
-            f"the weights of {name} take {_words(needed)}, and this machine has {_words(there)}: "
-            "make it smaller"
-        )
+    if over := over_memory(needed):
+        raise ModelError(f"the weights of {name} take {over}: make it smaller")
 
 
 def check_file(path: Path) -> None:
@@ -64,18 +51,10 @@ def check_file(path: Path) -> None:
             declared = sum(entry.file_size for entry in file.infolist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         return  # reading it says what is wrong
-    there = memory_bytes()
-    if declared > there:
-        raise CheckpointError(
-            f"{path} is refused: its tensors take {_words(declared)}, and this machine has "
-            f"{_words(there)}"
-        )
+    if over := over_memory(declared):
+        raise CheckpointError(f"{path} is refused: its tensors take {over}")
     if declared > max(_SMALL, _INFLATED * size):
         raise CheckpointError(
-            f"{path} is refused: {_words(size)} that would inflate to {_words(declared)}; save it "
-            "again with torch.save, which does not compress"
+            f"{path} is refused: {byte_count(size)} that would inflate to {byte_count(declared)}; "
+            "save it again with torch.save, which does not compress"
         )
-
-
-def _words(size: int) -> str:
-    return f"{size / 2**30:.3g} GiB" if size >= 2**30 else f"{size / 2**20:.3g} MiB"

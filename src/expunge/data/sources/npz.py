@@ -14,6 +14,7 @@ from expunge.data.places import files_digest
 from expunge.data.sources.source import Role, Source
 from expunge.data.spec import OF_COLUMNS, OF_IMAGES, OF_SPLITS, DataSpec, refuse
 from expunge.errors import DataError, some
+from expunge.memory import byte_count, over_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,8 +110,6 @@ def _check_size(path: Path, stream: IO[bytes], known: Collection[str]) -> None:
     Raises:
         DataError: they are; nothing has been inflated.
     """
-    from expunge.data.memory import check_memory, gigabytes
-
     with zipfile.ZipFile(stream) as archive:
         sizes = 0
         for member in archive.infolist():
@@ -128,10 +127,11 @@ def _check_size(path: Path, stream: IO[bytes], known: Collection[str]) -> None:
             if declared > _LARGE and declared > _RATIO * member.compress_size:
                 raise DataError(
                     f"{path}: the array {name} inflates from {member.compress_size} bytes to "
-                    f"{gigabytes(declared)}, more than {_RATIO} times: if it is meant to, save the "
-                    "file with numpy.savez, uncompressed"
+                    f"{byte_count(declared)}, more than {_RATIO} times: if it is meant to, save "
+                    "the file with numpy.savez, uncompressed"
                 )
-        check_memory(sizes, str(path))
+        if over := over_memory(sizes):
+            raise DataError(f"{path} needs memory of about {over}: use fewer or smaller samples")
     stream.seek(0)
 
 
