@@ -7,7 +7,7 @@ import torch
 import expunge
 from expunge.data.arrays import as_samples
 from expunge.data.splits import subset
-from expunge.errors import DataError
+from expunge.errors import ConfigError, DataError
 from tests.conftest import small_network
 
 
@@ -162,3 +162,10 @@ def test_what_was_forgotten_before_is_not_retained(samples):
 def test_a_result_says_which_samples_it_has_forgotten():
     split = expunge.split((IMAGES, LABELS), forget=NAMED, ids=list("abcdef"))
     assert expunge.unlearn(small_network(), split, config={"epochs": 1}).forgotten_ids == ("b", "f")
+
+
+def test_an_unknown_precision_is_refused_and_auto_is_known():
+    split = expunge.split((IMAGES, LABELS), forget=NAMED, ids=list("abcdef"))
+    with pytest.raises(ConfigError, match="precision must be one of auto"):
+        expunge.unlearn(small_network(), split, precision="64-false")
+    expunge.unlearn(small_network(), split, config={"epochs": 1}, precision="auto")

@@ -12,7 +12,7 @@ from expunge.data.arrays import as_samples
 from expunge.data.sources import load as load_dataset
 from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, DataError, some
-from expunge.graph.runtime import device_kind
+from expunge.graph.runtime import FLOAT32, device_kind, precision_on
 from expunge.methods import get_method
 from expunge.methods.outcome import look_at
 from expunge.methods.run import run_method
@@ -25,7 +25,15 @@ from expunge.metrics.metric import Measured, measure
 from expunge.models.check import check_model, check_outputs, check_weights
 from expunge.scenarios import Scenario, by_indices, make_split, parse
 from expunge.scenarios.by_ids import as_id
-from expunge.settings import Augmentation, Progress, Training, derive_seed, silent
+from expunge.settings import (
+    PRECISIONS,
+    Augmentation,
+    Progress,
+    Training,
+    check_choice,
+    derive_seed,
+    silent,
+)
 from expunge.sparsity import get_pruner
 from expunge.sparsity.found import from_elsewhere, without_hooks
 from expunge.sparsity.mask import mask_sparsity
@@ -175,7 +183,7 @@ def train(
     """
     samples = _samples(data, "train")
     check_model(model, samples.inputs.shape, samples.num_classes, samples.inputs.kind)
-    context = _context(model, seed, device, training=training)
+    context = _context(seed, device, training=training)
     fit(model, Stream(samples, torch.arange(len(samples))), task_loss, training, context)
     return model
 
@@ -224,9 +232,7 @@ def prune(
     config = from_mapping(pruner.config, settings, f"pruner {method}")
     model, mask, notes = _as_found(model, dense)
     notes += _check_fit(model, split)
-    context = _context(
-        model, seed, device, training=training, precision=precision, progress=progress
-    )
+    context = _context(seed, device, training=training, precision=precision, progress=progress)
     context = replace(context, mask=mask, rebuild=rebuild)
     return Sparse(*sparsify(model, split.train, pruner, config, context, rewind), notes)
 
@@ -266,9 +272,7 @@ def unlearn(
         config = from_mapping(chosen.config, config or {}, f"method {method}")
     model, mask, notes = _as_found(model, dense)
     notes += _check_fit(model, split)
-    context = _context(
-        model, seed, device, training=training, precision=precision, progress=progress
-    )
+    context = _context(seed, device, training=training, precision=precision, progress=progress)
     context = replace(context, mask=mask, rebuild=rebuild)
     unlearned, seconds = run_method(chosen, model, split, config, context)
     notes += look_at(chosen, model, unlearned, split, config, context)
@@ -408,7 +412,7 @@ def _measured(
     """The metrics that are numbers."""
     inputs = split.train.inputs
     check_outputs(model, inputs.shape, split.train.num_classes, inputs.kind)
-    fabric = _fabric(device, "32-true")
+    fabric = _fabric(device, FLOAT32)
     evidence = Evidence(
         predictions={
             name: Predictions(predict(model, each, fabric).numpy(), each.labels.numpy())
@@ -436,11 +440,13 @@ def _check_fit(model: nn.Module, split: Split) -> tuple[str, ...]:
 def _fabric(device: str, precision: str) -> "Fabric":
     from lightning_fabric import Fabric
 
-    return Fabric(accelerator=device_kind(device), devices=1, precision=precision)  # type: ignore[arg-type]
+    check_choice("precision", precision, PRECISIONS)
+    kind = device_kind(device)
+    used = precision_on(kind, precision)
+    return Fabric(accelerator=kind, devices=1, precision=used)  # type: ignore[arg-type]
 
 
 def _context(
-    model: nn.Module,
     seed: int,
     device: str,
     *,

@@ -116,6 +116,25 @@ def check_augmentation(augmentation: Augmentation, kind: InputKind) -> None:
         )
 
 
+PRECISIONS = (
+    "auto",
+    "32-true",
+    "bf16-mixed",
+    "16-mixed",
+    "bf16-true",
+    "16-true",
+    "64-true",
+    "transformer-engine",
+    "transformer-engine-float16",
+    "bf16",
+    "16",
+    "32",
+    "64",
+)
+"""Precisions of training: `auto`, which is bf16 where the hardware supports it, and Lightning
+Fabric's names and short names."""
+
+
 def derive_seed(seed: int, purpose: str) -> int:
     """A 63-bit seed that depends only on `seed` and `purpose`.
 

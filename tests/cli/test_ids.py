@@ -15,7 +15,13 @@ def place(tmp_path_factory):
     images = np.random.default_rng(0).integers(0, 256, (12, 8, 8), dtype=np.uint8)
     labels = np.arange(12) % 3
     np.savez(
-        folder / "few.npz", x_train=images, y_train=labels, x_test=images[:1], y_test=labels[:1]
+        folder / "few.npz",
+        x_train=images,
+        y_train=labels,
+        ids_train=[f"train-{row}" for row in range(12)],
+        x_test=images[:1],
+        y_test=labels[:1],
+        ids_test=["test-0"],
     )
     return folder
 
@@ -65,6 +71,22 @@ def test_a_model_that_unlearned_nothing_has_no_ids(command, place, original):
     code, out, err = command("runs", "ids", original, "--store", place / "runs")
     assert (code, out) == (2, "")
     assert "has unlearned nothing" in err
+
+
+def test_ids_of_test_samples_are_said_to_be_such(command, place, original, tmp_path):
+    (tmp_path / "few.txt").write_text("test-0\ntrain-1\nstranger\n")
+    words = ["unlearn", original, "--forget", f"ids:{tmp_path / 'few.txt'}"]
+    code, out, err = command(*words, "--store", place / "runs")
+    assert (code, out) == (2, "")
+    assert "1 of the 3 ids in" in err
+    assert err.endswith("are test samples (test-0): leave them out\n")
+
+
+def test_an_unknown_precision_is_refused_before_the_data_are_read(command, tmp_path):
+    words = ["--data", tmp_path / "missing.npz", *SMALL, "--precision", "64-false"]
+    code, out, err = command("train", *words, "--store", tmp_path / "runs")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: precision must be one of auto, 32-true, bf16-mixed")
 
 
 def test_one_retained_and_one_test_sample_are_measured_as_far_as_they_go(command, place, original):

@@ -1,11 +1,14 @@
 """Where nodes run: devices and precisions that are had, and those that are not."""
 
+from typing import get_args
+
 import pytest
 import torch
 
 from expunge.cli.options import session
 from expunge.errors import ConfigError
 from expunge.graph.runtime import Place, Runtime, device_kind, precision_on
+from expunge.settings import PRECISIONS
 
 
 @pytest.mark.parametrize(
@@ -33,6 +36,16 @@ def test_a_device_that_is_not_here_is_refused():
 def test_a_precision_that_there_is_not_is_refused():
     with pytest.raises(ConfigError, match="64-false"):
         Runtime(Place(device="cpu")).fabric("64-false")
+
+
+def test_the_precisions_are_those_of_fabric():
+    from lightning_fabric.plugins.precision import precision
+
+    names = {
+        *get_args(precision._PRECISION_INPUT_STR),
+        *get_args(precision._PRECISION_INPUT_STR_ALIAS),
+    }
+    assert set(PRECISIONS) == {"auto", *names}
 
 
 def test_compiled_training_is_of_one_device(tmp_path):

@@ -53,6 +53,11 @@ epochs = 1
         ("seeds = [0]", "metrics = []", "metrics is empty"),
         ("seeds = [0]", "metrics = [[]]", r"metrics must be of type str, got \[\]"),
         ("seeds = [0]", "precision = 3", "precision must be of type str, got 3"),
+        (
+            "seeds = [0]",
+            'precision = "64-false"',
+            "precision must be one of auto, 32-true, .*false",
+        ),
         ('title = "T"', "", "title is missing: expected a value of type str"),
     ],
 )

@@ -14,7 +14,7 @@ from expunge.metrics import DEFAULT_METRICS, get_metric
 from expunge.models.spec import NetworkSettings
 from expunge.models.trainings import training_for
 from expunge.scenarios import parse
-from expunge.settings import Training, check_range
+from expunge.settings import PRECISIONS, Training, check_choice, check_range
 from expunge.sparsity import get_pruner
 from expunge.statistics.claims import Claim
 from expunge.studies.claims import check_claims, parse_claims
@@ -64,6 +64,7 @@ class Experiment:
                 raise ConfigError(f"{name} holds one entry twice: {list(values)}")
         for seed in self.seeds:
             check_range("a seed", seed, 0, None)
+        check_choice("precision", self.precision, PRECISIONS)
         if not self.methods:
             raise ConfigError("methods is empty: expected at least one")
         for scenario in self.scenarios:

@@ -49,7 +49,7 @@ def add_forget(
             forgotten = forgotten_by(graph.store.path(last))
     if isinstance(chosen, ByEdit):
         _check_edit(chosen, facts.train, graph.node(parents["data"]).params.get("edits", {}))
-    _check(chosen, facts.train, forgotten)
+    _check(chosen, facts, forgotten)
     params: dict[str, Any] = {"scenario": scenario}
     if isinstance(chosen, ByIds):
         params = {"scenario": "ids", "ids": _digest(chosen.ids)}
@@ -76,7 +76,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
             "again"
         )
     part = remaining(facts.train, forgotten)
-    _check(chosen, facts.train, forgotten)
+    _check(chosen, facts, forgotten)
     rows, classes = chosen.select(part)
     write_json(
         out / CHOSEN,
@@ -88,16 +88,28 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     )
 
 
-def _check(scenario: Scenario, train: Part, forgotten: Collection[str]) -> None:
+def _check(scenario: Scenario, facts: Facts, forgotten: Collection[str]) -> None:
     """Refuse a scenario that does not fit the samples that are left."""
-    if isinstance(scenario, ByIds) and (again := set(scenario.ids) & set(forgotten)):
-        raise ForgetError(
-            f"{len(again)} of the {len(scenario.ids)} ids in {scenario.source!r} were already "
-            f"forgotten ({some(sorted(again))}): leave them out"
-        )
-    if isinstance(scenario, ByEdit) and not train.touched:
+    if isinstance(scenario, ByIds):
+        _check_ids(scenario, facts, forgotten)
+    if isinstance(scenario, ByEdit) and not facts.train.touched:
         return  # which samples an edit changes is known once the data node is made
-    check_scenario(scenario, remaining(train, forgotten))
+    check_scenario(scenario, remaining(facts.train, forgotten))
+
+
+def _check_ids(scenario: ByIds, facts: Facts, forgotten: Collection[str]) -> None:
+    """Say of ids that were forgotten before, or were never trained on, that they are such."""
+    asked = set(scenario.ids)
+    known = {"were already forgotten": asked & set(forgotten)}
+    for role, part in facts.parts.items():
+        if role != "train":
+            known[f"are {role} samples"] = asked & set(part.ids) - set(facts.train.ids)
+    for what, ids in known.items():
+        if ids:
+            raise ForgetError(
+                f"{len(ids)} of the {len(scenario.ids)} ids in {scenario.source!r} {what} "
+                f"({some(sorted(ids))}): leave them out"
+            )
 
 
 def _check_edit(scenario: ByEdit, train: Part, edits: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from expunge.graph.runtime import Runtime, params_of, precision_on
 from expunge.models.networks import check_pairing, find_network, is_own
 from expunge.models.spec import ModelSpec, NetworkSettings, spec_for
 from expunge.runs import syntax_digest, write_json
-from expunge.settings import Training, check_augmentation, check_range
+from expunge.settings import PRECISIONS, Training, check_augmentation, check_choice, check_range
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,7 +42,7 @@ class Origin:
     training: Training
     seed: int = 0
     precision: str = "32-true"
-    """One of Lightning Fabric's names, or `auto`: bf16 where the hardware supports it."""
+    """One of `PRECISIONS`."""
     weights: str | None = None
     """A file of weights to adopt instead of training, or for `hf:` a folder of the library's."""
     weights_key: str | None = None
@@ -51,6 +51,7 @@ class Origin:
     """The accuracy in percent that the adopted model should have; it is not adopted with less."""
 
     def __post_init__(self) -> None:
+        check_choice("precision", self.precision, PRECISIONS)
         for name in ("weights_key", "expect_accuracy"):
             if self.weights is None and getattr(self, name) is not None:
                 raise ConfigError(f"{name} is for adopted weights, and there are no weights")
