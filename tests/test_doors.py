@@ -21,7 +21,7 @@ NOT_OF_THE_STORE = {
     ("cli/session.py", "__post_init__"): "the null device, to write to",
     ("engines/worker.py", "_bug"): "an error, to see whether it can be sent",
     ("graph/kinds/data.py", "run"): "the data's source",
-    ("graph/kinds/train.py", "run"): "a user's file of weights, whose digest is in the node",
+    ("graph/kinds/train.py", "_adopt"): "a user's file of weights, whose digest is in the node",
     ("graph/kinds/train.py", "_digest"): "a user's file of weights, whose digest it returns",
     ("graph/make.py", "_peak_mib"): "the system's",
     ("graph/model_files.py", "_load"): "what its two callers give it",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
-from expunge.errors import ExpungeError
+from expunge.errors import ExpungeError, line_of
 from expunge.search_path import working_directory
 
 
@@ -41,8 +41,7 @@ def user_code(what: str, refusal: type[ExpungeError]) -> Iterator[None]:
         ours = type(error).__module__.partition(".")[0] == "expunge"
         if isinstance(error, KeyboardInterrupt) or (ours and not isinstance(error, Exception)):
             raise
-        reason = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
-        raise refusal(f"{what} {reason}") from error
+        raise refusal(f"{what} {line_of(error)}") from error
 
 
 def find_callable(name: str, refusal: type[ExpungeError]) -> Callable[..., Any]:

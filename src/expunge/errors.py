@@ -101,6 +101,15 @@ def shown(value: object, limit: int = 80) -> str:
     return text if len(text) <= limit else f"{text[:limit]}..."
 
 
+def line_of(error: BaseException) -> str:
+    """The type and message of an error that is not of expunge, on one line.
+
+    >>> line_of(KeyError("a"))
+    "KeyError: 'a'"
+    """
+    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Whether memory did not suffice, or a size was too large to count."""
     words = ("allocate memory", "not enough memory", "out of memory", "overflow")

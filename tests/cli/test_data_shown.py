@@ -60,6 +60,7 @@ def test_a_plan_shows_what_was_read(command, photos, tmp_path):
             "  ids: hashes of the images",
             "note: left out (1) files that are not images: Thumbs.db",
             "note: no training sample in 1 of 3 classes: emu",
+            "class:cat: 4 of 8 training samples to forget",
         ]
     assert not (tmp_path / "out").exists()
 

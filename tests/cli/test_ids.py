@@ -74,12 +74,15 @@ def test_a_model_that_unlearned_nothing_has_no_ids(command, place, original):
 
 
 def test_ids_of_test_samples_are_said_to_be_such(command, place, original, tmp_path):
-    (tmp_path / "few.txt").write_text("test-0\ntrain-1\nstranger\n")
+    (tmp_path / "few.txt").write_text("test-0\ntrain-1\nstranger\ntrain-1\n")
     words = ["unlearn", original, "--forget", f"ids:{tmp_path / 'few.txt'}"]
     code, out, err = command(*words, "--store", place / "runs")
     assert (code, out) == (2, "")
-    assert "1 of the 3 ids in" in err
-    assert err.endswith("are test samples (test-0): leave them out\n")
+    assert "of the 4 ids in" in err
+    assert (
+        "1 are test samples (test-0) and 1 are not in the training data (stranger) and 1 are given "
+        "more than once (train-1): expected ids of training samples, each once" in err
+    )
 
 
 def test_an_unknown_precision_is_refused_before_the_data_are_read(command, tmp_path):

@@ -249,10 +249,12 @@ def test_who_draws_at_random_draws_from_what_is_left(line):
 def test_what_was_forgotten_cannot_be_forgotten_again(line):
     Path("again.csv").write_text(f"id\n{A[0]}\n{B[0]}\n")
     with pytest.raises(
-        ForgetError, match=rf"^1 of the 2 ids in 'again.csv' .*already forgotten \({A[0]}\)"
+        ForgetError, match=rf"^of the 2 ids in 'again.csv', 1 were already forgotten \({A[0]}\): "
     ):
         line.unlearn(line.first, "ids:again.csv")
-    with pytest.raises(ForgetError, match=r"^2 of the 2 ids in 'again.csv' were already forgotten"):
+    with pytest.raises(
+        ForgetError, match=r"^of the 2 ids in 'again.csv', 2 were already forgotten"
+    ):
         line.unlearn(line.prune(line.second), "ids:again.csv")
     line.unlearn(line.first_model, "ids:again.csv", epochs=1)
 
@@ -521,7 +523,7 @@ def test_two_requests_by_the_command_line(line):
     assert [each for each in err.splitlines() if each.startswith("error: ")] == [
         err.strip().splitlines()[-1]
     ]
-    assert "12 of the 12 ids in 'a.csv' were already forgotten" in err
+    assert "of the 12 ids in 'a.csv', 12 were already forgotten" in err
     write_data(without=A)
     code, out, err = expunge("unlearn", line.first, "--forget", "ids:b.csv", "--method", "ga")
     assert code == 0, err

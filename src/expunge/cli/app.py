@@ -6,7 +6,7 @@ import sys
 import typer
 
 from expunge import __version__
-from expunge.cli import bench, evaluate, listing, models, report, runs, theory, tune
+from expunge.cli import bench, evaluate, listing, prune, report, runs, theory, train, tune, unlearn
 from expunge.cli.output import keep_printing, say, tell
 from expunge.cli.settings import command_with
 from expunge.errors import ExpungeError
@@ -26,21 +26,21 @@ _SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command("demo", epilog="Example: expunge demo --out demo --seeds 2")(bench.demo)
 app.command(
     "train",
-    cls=command_with(models.train_settings),
+    cls=command_with(train.train_settings),
     context_settings=_SETTINGS,
     epilog="Example: expunge train --data digits --model resnet8 --epochs 20 --schedule one_cycle",
-)(models.train)
+)(train.train)
 app.command(
     "prune",
     context_settings=_SETTINGS,
     epilog="Example: expunge prune train-1a2b --method omp --sparsity 0.95",
-)(models.prune)
+)(prune.prune)
 app.command(
     "unlearn",
     context_settings=_SETTINGS,
     epilog="Example: expunge unlearn train-1a2b --forget ids:delete.csv --method l1_sparse "
     "--gamma 0.001",
-)(models.unlearn)
+)(unlearn.unlearn)
 app.command(
     "tune",
     context_settings=_SETTINGS,

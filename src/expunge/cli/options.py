@@ -21,6 +21,10 @@ Store = Annotated[
         metavar="DIR",
     ),
 ]
+Model = Annotated[str, typer.Argument(help="The id of a model in the store, or the start of it.")]
+Sparsity = Annotated[
+    float | None, typer.Option(help="Share of prunable weights to remove; default: 0.95.")
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 Devices = Annotated[int, typer.Option("--devices", help="How many devices train together.", min=1)]
 Strategy = Annotated[

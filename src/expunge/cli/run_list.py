@@ -98,13 +98,12 @@ def _accuracies(store: Store, by_id: Mapping[str, Summary]) -> Iterator[tuple[st
 def _adopted(store: Store, runs: Sequence[Summary]) -> Iterator[tuple[str, float]]:
     """By model from elsewhere, the accuracy on all test samples that it had when it was adopted."""
     from expunge.errors import StoreError
-    from expunge.graph.kinds.train import RECORD
-    from expunge.runs import checked, read_object
+    from expunge.graph.record import load_record
 
     for run in runs:
         if "adoption" in run.params:
             try:
-                record = read_object(checked(store.path(run.id), RECORD))
+                record = load_record(store.path(run.id))
                 yield run.id, record["accuracy"]["test"]["accuracy"]
             except (StoreError, KeyError, TypeError):
                 continue

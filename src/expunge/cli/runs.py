@@ -7,6 +7,8 @@ import typer
 from expunge.cli.options import DEFAULT_STORE, AsJson, Store, show_json
 from expunge.cli.output import console, say, tell, write
 
+Run = Annotated[str, typer.Argument(help="A run's id, or the start of it.")]
+
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 
@@ -57,7 +59,7 @@ def list_runs(
 
 @app.command("show", epilog="Example: expunge runs show train-1a2b")
 def show_run(
-    run: Annotated[str, typer.Argument(help="A run's id, or the start of it.")],
+    run: Run,
     store: Store = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
@@ -91,7 +93,7 @@ def show_run(
 
 @app.command("ids", epilog="Example: expunge runs ids unlearn-1a2b > forgotten.csv")
 def show_ids(
-    run: Annotated[str, typer.Argument(help="A run's id, or the start of it.")],
+    run: Run,
     store: Store = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
@@ -115,7 +117,7 @@ def show_ids(
 
 @app.command("remove", epilog="Example: expunge runs remove train-1a2b --dependants")
 def remove_run(
-    run: Annotated[str, typer.Argument(help="A run's id, or the start of it.")],
+    run: Run,
     store: Store = DEFAULT_STORE,
     dependants: Annotated[
         bool, typer.Option("--dependants", help="Also remove what was made from it.")

@@ -11,6 +11,7 @@ from expunge.cli.options import (
     Device,
     DryRun,
     Engine,
+    Model,
     Picture,
     Shard,
     Slurm,
@@ -93,7 +94,7 @@ def theory(
 
 def theory_run(
     context: typer.Context,
-    run: Annotated[str, typer.Argument(help="The id of a model in the store, or the start of it.")],
+    run: Model,
     store: Store = DEFAULT_STORE,
     engine: Engine = None,
     workers: Workers = None,

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from expunge.batch import Batch, map_batch
-from expunge.errors import ModelError, some
-from expunge.models.probe import aside, example_batch, line_of, probe
+from expunge.errors import ModelError, line_of, some
+from expunge.models.probe import aside, example_batch, probe
+from expunge.models.tensors import oddity
 from expunge.settings import InputKind
 from expunge.tasks.outputs import first_output
 
@@ -94,9 +95,7 @@ def check_weights(model: nn.Module) -> None:
             f"{some(lazy)} have no shape yet: build the layers with their sizes, or run the "
             "network once on a batch before it is used here"
         )
-    if unfit := [
-        f"{name} ({_form(each)})" for name, each in every.items() if each.is_meta or _odd(each)
-    ]:
+    if unfit := [f"{name} ({odd})" for name, each in every.items() if (odd := oddity(each))]:
         raise ModelError(f"expected dense tensors with values, got {some(unfit)}")
     others = [
         f"{name} ({str(each.dtype).removeprefix('torch.')})"
@@ -109,16 +108,6 @@ def check_weights(model: nn.Module) -> None:
             "model.float(), or hold complex numbers as two real parameters; "
             "precision='bf16-mixed' trains float32 weights in bfloat16"
         )
-
-
-def _odd(tensor: Tensor) -> bool:
-    return tensor.layout != torch.strided or tensor.is_quantized
-
-
-def _form(tensor: Tensor) -> str:
-    if tensor.is_meta:
-        return "on the meta device"
-    return "quantised" if tensor.is_quantized else str(tensor.layout)
 
 
 def _check_logits(logits: object, num_classes: int, kind: InputKind, when: str = "") -> None:

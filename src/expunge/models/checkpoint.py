@@ -16,6 +16,7 @@ from torch import Tensor
 
 from expunge.errors import CheckpointError, some
 from expunge.models.declared_size import check_file
+from expunge.models.tensors import oddity
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".pth.tar", ".ckpt", ".bin")
 """Of the files that can be read; all but the first are PyTorch's."""
@@ -162,32 +163,13 @@ def _plain(payload: Mapping[object, object], path: Path) -> dict[str, Tensor]:
     state: dict[str, Tensor] = {}
     strays = []
     for name, value in payload.items():
-        if isinstance(name, str) and isinstance(value, Tensor) and _is_plain(value):
+        odd = oddity(value) if isinstance(value, Tensor) else type(value).__name__
+        if isinstance(name, str) and isinstance(value, Tensor) and odd is None:
             state[name] = value
         else:
-            strays.append(f"{name} ({_form(value)})")
+            strays.append(f"{name} ({odd or 'not a name'})")
     if strays:
         raise CheckpointError(
             f"{path} must hold only named, dense tensors, but also has {some(strays)}"
         )
     return state
-
-
-def _is_plain(tensor: Tensor) -> bool:
-    return (
-        tensor.layout == torch.strided
-        and not tensor.is_meta
-        and not tensor.is_quantized
-        and not torch.nn.parameter.is_lazy(tensor)
-    )
-
-
-def _form(value: object) -> str:
-    """What a value is, where it is not a plain tensor."""
-    if not isinstance(value, Tensor):
-        return type(value).__name__
-    if torch.nn.parameter.is_lazy(value):
-        return "a parameter without a shape yet"
-    if value.is_quantized:
-        return f"quantised, {value.dtype}"
-    return "without values, on the meta device" if value.is_meta else f"{value.layout}"

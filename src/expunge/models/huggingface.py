@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from expunge.errors import ModelError
+from expunge.errors import ModelError, line_of
 from expunge.models.spec import ModelSpec
 
 
@@ -44,7 +44,7 @@ def layers(source: str, spec: ModelSpec) -> dict[str, nn.Module]:
     except Exception as error:
         raise ModelError(
             f"'hf:{source}' describes no image classifier for {spec.num_classes} classes "
-            f"(its model type is {config.model_type!r}): {reason(error)}"
+            f"(its model type is {config.model_type!r}): {line_of(error)}"
         ) from error
     return {"network": network, "logits": Logits()}
 
@@ -95,7 +95,7 @@ def token_classifier(source: str, spec: ModelSpec) -> TokenClassifier:
     except Exception as error:
         raise ModelError(
             f"'hf:{source}' describes no classifier of tokens for {spec.num_classes} classes "
-            f"(its model type is {config.model_type!r}): {reason(error)}"
+            f"(its model type is {config.model_type!r}): {line_of(error)}"
         ) from error
     return TokenClassifier(network)
 
@@ -130,12 +130,6 @@ def transformers(name: str) -> ModuleType:
     return library  # type: ignore[no-any-return]
 
 
-def reason(error: Exception) -> str:
-    """The type and message of an error, on one line of limited length."""
-    line = " ".join(f"{type(error).__name__}: {error}".split())
-    return line if len(line) <= 300 else f"{line[:300]}..."
-
-
 def _read_config(library: ModuleType, source: str) -> Any:
     def read(*, from_hub: bool) -> Any:
         # Never run code from the repository.
@@ -154,7 +148,7 @@ def _read_config(library: ModuleType, source: str) -> Any:
     except Exception as error:
         raise ModelError(
             f"cannot read 'hf:{source}': expected a folder with a config.json, or the id of a "
-            f"model on the hub: {reason(error)}"
+            f"model on the hub: {line_of(error)}"
         ) from error
 
 

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from expunge.errors import CheckpointError, some
-from expunge.models.huggingface import reason, transformers
+from expunge.errors import CheckpointError, line_of, some
+from expunge.models.huggingface import transformers
 from expunge.models.spec import ModelSpec
 from expunge.models.weights import Loaded, load_state
 
@@ -98,7 +98,7 @@ def load_pretrained(
                 attn_implementation="eager",
             )
     except Exception as error:
-        raise CheckpointError(f"cannot read the weights in {folder}: {reason(error)}") from error
+        raise CheckpointError(f"cannot read the weights in {folder}: {line_of(error)}") from error
     faults = []
     if missing := sorted(found["missing_keys"]):
         faults.append(f"missing {some(missing)}")

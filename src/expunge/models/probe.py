@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from expunge.batch import Batch
-from expunge.errors import ModelError
+from expunge.errors import ModelError, line_of
 from expunge.modes import mode
 from expunge.settings import InputKind
 
@@ -60,8 +60,3 @@ def probe(model: nn.Module, batch: Batch, kind: InputKind = "images") -> object:
                 f"the network does not take {kind} of shape {tuple(given.shape[1:])} "
                 f"{_SHAPES[kind]}: {line_of(error)}"
             ) from error
-
-
-def line_of(error: Exception) -> str:
-    """The type and message of an error, on one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -6,8 +6,7 @@ from types import ModuleType
 
 from torch import nn
 
-from expunge.errors import ModelError
-from expunge.models.huggingface import reason
+from expunge.errors import ModelError, line_of
 from expunge.models.spec import ModelSpec
 
 
@@ -23,7 +22,7 @@ def layers(source: str, spec: ModelSpec) -> dict[str, nn.Module]:
             source, pretrained=False, num_classes=spec.num_classes, in_chans=spec.in_channels
         )
     except Exception as error:
-        raise ModelError(f"timm cannot build {source!r}: {reason(error)}") from error
+        raise ModelError(f"timm cannot build {source!r}: {line_of(error)}") from error
     if not isinstance(network, nn.Module):
         raise ModelError(f"timm built no torch.nn.Module for {source!r}, but {type(network)}")
     return {"network": network}
@@ -34,6 +33,6 @@ def _library(name: str) -> ModuleType:
         import timm
     except ImportError as error:
         raise ModelError(
-            f"{name} needs the library `timm`: pip install 'expunge[timm]' ({reason(error)})"
+            f"{name} needs the library `timm`: pip install 'expunge[timm]' ({line_of(error)})"
         ) from error
     return timm  # type: ignore[no-any-return]

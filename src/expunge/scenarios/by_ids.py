@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,21 +55,31 @@ class ByIds:
         """The number of ids; each must belong to a sample."""
         return len(self._rows(samples))
 
-    def _rows(self, samples: Listed) -> list[int]:
-        row = {name: index for index, name in enumerate(samples.ids)}
-        counts = Counter(self.ids)
-        problems = []
-        strange = [name for name in counts if name not in row]
-        if strange:
-            problems.append(f"{len(strange)} are not in the training data ({some(strange)})")
-        twice = [name for name, count in counts.items() if count > 1]
-        if twice:
-            problems.append(f"{len(twice)} are given more than once ({some(twice)})")
+    def check(self, samples: Listed, others: Mapping[str, Collection[str]]) -> None:
+        """Refuse ids that are not those of samples, each once.
+
+        `others` are ids of which more is known, by what is said of them: `are test samples`.
+
+        Raises:
+            ForgetError: names all such ids.
+        """
+        there, counts = set(samples.ids), Counter(self.ids)
+        absent = [name for name in counts if name not in there]
+        faults = {what: [*filter(set(ids).__contains__, absent)] for what, ids in others.items()}
+        known = {name for names in faults.values() for name in names}
+        strange = [name for name in absent if name not in known]
+        faults["are not in the training data"] = strange
+        faults["are given more than once"] = [name for name, count in counts.items() if count > 1]
+        problems = [f"{len(ids)} {what} ({some(ids)})" for what, ids in faults.items() if ids]
         if problems:
             raise ForgetError(
                 f"of the {len(self.ids)} ids in {self.source!r}, {' and '.join(problems)}: "
                 f"expected ids of training samples, each once{self._hint(strange)}"
             )
+
+    def _rows(self, samples: Listed) -> list[int]:
+        self.check(samples, {})
+        row = {name: index for index, name in enumerate(samples.ids)}
         return sorted(row[name] for name in self.ids)
 
     def _hint(self, strange: list[str]) -> str:

@@ -27,8 +27,8 @@ def make_split(train: Samples, scenario: Scenario) -> Split:
     )
 
 
-def check_scenario(scenario: Scenario, samples: Listed) -> None:
-    """Refuse a scenario that does not match the samples, before anything is loaded or drawn.
+def check_scenario(scenario: Scenario, samples: Listed) -> int:
+    """How many samples a scenario chooses, before anything is loaded or drawn.
 
     Raises:
         ForgetError: it does not match, or leaves nothing to forget or to retain.
@@ -42,3 +42,4 @@ def check_scenario(scenario: Scenario, samples: Listed) -> None:
         raise ForgetError(
             f"{scenario.name!r} forgets all {there} training samples: nothing is left to retain"
         )
+    return chosen

@@ -15,11 +15,12 @@ from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.forget import add_forget
 from expunge.graph.kinds.measure import add_measure, load_measured
 from expunge.graph.kinds.prune import add_prune
-from expunge.graph.kinds.train import RECORD, Origin, Together, add_train, check_training
+from expunge.graph.kinds.train import Origin, Together, add_train, check_training
 from expunge.graph.kinds.unlearn import add_unlearn
+from expunge.graph.record import load_record
 from expunge.metrics import all_metrics, get_metric
 from expunge.metrics.gap import gap
-from expunge.runs import Store, checked, read_object
+from expunge.runs import Store
 from expunge.studies.counts import counts_of
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
@@ -218,7 +219,7 @@ def gap_to(
 
 def _row(store: Store, cell: Cell, makers: Makers) -> dict[str, Any]:
     folder = store.path(cell.model_id)
-    record = read_object(checked(folder, RECORD))
+    record = load_record(folder)
     return {
         "scenario": cell.scenario,
         "pruner": cell.base.pruner,

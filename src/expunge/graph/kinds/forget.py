@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expunge.errors import ForgetError, some
+from expunge.errors import ForgetError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.lineage import forgotten_by, remaining
 from expunge.runs import checked, read_object, write_json
@@ -43,13 +43,16 @@ def add_forget(
     parents = {"data": graph.data_of(model_id)}
     last = graph.last_forgetting(model_id) if anew else None
     forgotten: tuple[str, ...] = ()
+    known = last is None or graph.store.has(last)
     if last is not None:
         parents["model"] = last
-        if graph.store.has(last):
+        if known:
             forgotten = forgotten_by(graph.store.path(last))
     if isinstance(chosen, ByEdit):
         _check_edit(chosen, facts.train, graph.node(parents["data"]).params.get("edits", {}))
-    _check(chosen, facts, forgotten)
+    said = _check(chosen, facts, forgotten)
+    if known and said is not None and said not in graph.notes:
+        graph.notes.append(said)
     params: dict[str, Any] = {"scenario": scenario}
     if isinstance(chosen, ByIds):
         params = {"scenario": "ids", "ids": _digest(chosen.ids)}
@@ -88,28 +91,18 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     )
 
 
-def _check(scenario: Scenario, facts: Facts, forgotten: Collection[str]) -> None:
-    """Refuse a scenario that does not fit the samples that are left."""
+def _check(scenario: Scenario, facts: Facts, forgotten: Collection[str]) -> str | None:
+    """Refuse a scenario that does not fit the samples that are left; how many it chooses."""
+    left = remaining(facts.train, forgotten)
     if isinstance(scenario, ByIds):
-        _check_ids(scenario, facts, forgotten)
+        others = {"are test samples": facts.parts["test"].ids, "were already forgotten": forgotten}
+        if "validation" in facts.parts:
+            others["are validation samples"] = facts.parts["validation"].ids
+        scenario.check(left, others)
     if isinstance(scenario, ByEdit) and not facts.train.touched:
-        return  # which samples an edit changes is known once the data node is made
-    check_scenario(scenario, remaining(facts.train, forgotten))
-
-
-def _check_ids(scenario: ByIds, facts: Facts, forgotten: Collection[str]) -> None:
-    """Say of ids that were forgotten before, or were never trained on, that they are such."""
-    asked = set(scenario.ids)
-    known = {"were already forgotten": asked & set(forgotten)}
-    for role, part in facts.parts.items():
-        if role != "train":
-            known[f"are {role} samples"] = asked & set(part.ids) - set(facts.train.ids)
-    for what, ids in known.items():
-        if ids:
-            raise ForgetError(
-                f"{len(ids)} of the {len(scenario.ids)} ids in {scenario.source!r} {what} "
-                f"({some(sorted(ids))}): leave them out"
-            )
+        return None  # which samples an edit changes is known once the data node is made
+    count = check_scenario(scenario, left)
+    return f"{scenario.name}: {count} of {len(left.ids)} training samples to forget"
 
 
 def _check_edit(scenario: ByEdit, train: Part, edits: Mapping[str, Any]) -> None:

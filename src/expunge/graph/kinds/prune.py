@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from expunge.config import from_mapping, to_mapping
 from expunge.errors import CollapseError, DivergedError
 from expunge.graph.kind import Inputs, Kind
-from expunge.graph.kinds.train import RECORD, REWIND, Together, context_for
+from expunge.graph.kinds.train import REWIND, Together, context_for
 from expunge.graph.lineage import forgotten_by, training_samples, write_forgotten
 from expunge.graph.model_files import load_model, save_model
 from expunge.graph.outcome import write_divergence
-from expunge.runs import JSON, checked_if_any, write_json
+from expunge.graph.record import write_record
+from expunge.runs import JSON, checked_if_any
 from expunge.settings import derive_seed
 from expunge.sparsity import get_pruner
 
@@ -78,7 +79,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
         sparse, mask = sparsify(model, samples, pruner, config, context, rewind)
     except (DivergedError, CollapseError) as error:
         write_divergence(out, f"no sparse model: {node.id} ({error})")
-        write_json(out / RECORD, {"seconds": None})
+        write_record(out, {"seconds": None})
         return
     seconds = time.perf_counter() - start
     save_model(out, sparse, spec, mask)
@@ -86,8 +87,8 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
         {"name": layer.name, "kept": layer.kept, "total": layer.total, "sparsity": layer.sparsity}
         for layer in layer_report(mask)
     ]
-    write_json(
-        out / RECORD,
+    write_record(
+        out,
         {"seconds": seconds, "sparsity_measured": mask_sparsity(mask), "layers": layers},
     )
 

@@ -15,10 +15,11 @@ from expunge.data.facts import Facts
 from expunge.errors import CheckpointError, ConfigError, DivergedError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.model_files import save_model
+from expunge.graph.record import write_record
 from expunge.graph.runtime import Runtime, params_of, precision_on
 from expunge.models.networks import check_pairing, find_network, is_own
 from expunge.models.spec import ModelSpec, NetworkSettings, spec_for
-from expunge.runs import syntax_digest, write_json
+from expunge.runs import syntax_digest
 from expunge.settings import PRECISIONS, Training, check_augmentation, check_choice, check_range
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from expunge.types import Context, Dataset, Mask
 
 REWIND = "rewind.safetensors"
-RECORD = "record.json"
 ADOPTION = 1
 """Increased when what is checked or recorded of adopted weights changes."""
 
@@ -249,7 +249,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     if about:
         record["notes"] = [*record.get("notes", ()), *about]
     save_model(out, model, spec, mask)
-    write_json(out / RECORD, record)
+    write_record(out, record)
 
 
 def _adopt(

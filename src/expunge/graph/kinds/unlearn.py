@@ -11,12 +11,12 @@ from expunge.errors import DivergedError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.forget import load_forget
 from expunge.graph.kinds.prune import origin_seed
-from expunge.graph.kinds.train import RECORD, Together, context_for
+from expunge.graph.kinds.train import Together, context_for
 from expunge.graph.lineage import forgotten_by, training_split, write_forgotten
 from expunge.graph.model_files import load_model, save_model
 from expunge.graph.outcome import divergence, write_divergence
+from expunge.graph.record import write_record
 from expunge.methods import get_method
-from expunge.runs import write_json
 from expunge.settings import derive_seed
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     reason = divergence(inputs["model"])
     if reason is not None:
         write_divergence(out, reason)
-        write_json(out / RECORD, {"seconds": None})
+        write_record(out, {"seconds": None})
         return
     model, spec, mask = load_model(inputs["model"])
     dataset = runtime.dataset(inputs["data"], forgotten)
@@ -100,10 +100,10 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
         notes = look_at(method, model, unlearned, split, config, context)
     except DivergedError as error:
         write_divergence(out, f"diverged: {node.id} ({error})")
-        write_json(out / RECORD, {"seconds": None})
+        write_record(out, {"seconds": None})
         return
     save_model(out, unlearned, spec, mask)
-    write_json(out / RECORD, {"seconds": seconds, **({"notes": list(notes)} if notes else {})})
+    write_record(out, {"seconds": seconds, **({"notes": list(notes)} if notes else {})})
 
 
 KIND = Kind(name="unlearn", version=1, run=run, is_model=True)

@@ -9,10 +9,9 @@ from typing import Any
 
 from expunge.config import to_mapping
 from expunge.errors import ConfigError, DivergedError, unknown
-from expunge.graph.kinds.train import RECORD
 from expunge.graph.kinds.unlearn import add_unlearn
 from expunge.graph.outcome import check_diverged
-from expunge.runs import checked, read_object
+from expunge.graph.record import load_record
 from expunge.settings import check_range
 from expunge.studies.tuning.objectives import (
     OBJECTIVES,
@@ -111,7 +110,7 @@ def _outcome(
     bench.run(graph)
     check_diverged(bench.store.path(model_id))
     score = objective.score(model_id)
-    record = read_object(checked(bench.store.path(model_id), RECORD))
+    record = load_record(bench.store.path(model_id))
     return {
         "state": COMPLETE,
         "value": score.value,
