@@ -32,14 +32,13 @@ NOT_OF_THE_STORE = {
     ("studies/recipe.py", "read_experiment"): "a user's recipe",
     ("studies/tuning/tune.py", "_check_out"): "settings, compared with those asked for",
 }
-ROOMS = ("graph", "studies", "engines", "cli", "api.py")
+ROOMS = ("graph", "studies", "engines", "cli", "api")
 
 
 def calls():
     """Every call of a reader in rooms that know the store: file, function, call, local names."""
     for room in ROOMS:
-        place = SOURCE / room
-        for path in [place] if place.suffix else sorted(place.rglob("*.py")):
+        for path in sorted((SOURCE / room).rglob("*.py")):
             for function in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if isinstance(function, ast.FunctionDef):
                     for node in ast.walk(function):

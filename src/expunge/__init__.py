@@ -9,16 +9,16 @@ TYPE_CHECKING = False
 
 # Names are imported on first use: `import expunge` and `expunge --help` do not load PyTorch.
 _HOME = {
-    "Evaluation": "expunge.api",
-    "Sparse": "expunge.api",
-    "Unlearned": "expunge.api",
-    "evaluate": "expunge.api",
-    "load": "expunge.api",
-    "load_model": "expunge.api",
-    "prune": "expunge.api",
-    "split": "expunge.api",
-    "train": "expunge.api",
-    "unlearn": "expunge.api",
+    "Evaluation": "expunge.api.results",
+    "Sparse": "expunge.api.results",
+    "Unlearned": "expunge.api.results",
+    "evaluate": "expunge.api.evaluate",
+    "load": "expunge.api.work",
+    "load_model": "expunge.api.work",
+    "prune": "expunge.api.work",
+    "split": "expunge.api.work",
+    "train": "expunge.api.work",
+    "unlearn": "expunge.api.work",
     "ExpungeError": "expunge.errors",
     "Method": "expunge.methods.method",
     "METHODS": "expunge.methods",
@@ -40,18 +40,9 @@ _HOME = {
 }
 
 if TYPE_CHECKING:
-    from expunge.api import (
-        Evaluation,
-        Sparse,
-        Unlearned,
-        evaluate,
-        load,
-        load_model,
-        prune,
-        split,
-        train,
-        unlearn,
-    )
+    from expunge.api.evaluate import evaluate
+    from expunge.api.results import Evaluation, Sparse, Unlearned
+    from expunge.api.work import load, load_model, prune, split, train, unlearn
     from expunge.data.edits import EDITS
     from expunge.data.edits.edit import Edit
     from expunge.errors import ExpungeError

@@ -12,6 +12,7 @@ import pytest
 
 from expunge.cli.output import visible
 from expunge.cli.run_list import line
+from expunge.runs import read_document, write_document
 from expunge.runs.store import Summary
 
 CLI = Path(__file__).parent.parent.parent / "src" / "expunge" / "cli"
@@ -126,11 +127,11 @@ chosen_by = "[/i] hand"
 def test_benchmarks_and_reports_show_names_as_they_are(terminal, place):
     (place / "[/b].toml").write_text(RECIPE)
     assert "Report: [/b] out/report.html" in ok(terminal("bench", "[/b].toml", "--out", "[/b] out"))
-    results = json.loads((place / "[/b] out" / "results.json").read_text())
+    results = read_document(place / "[/b] out" / "results.json")
     for cell in results["cells"]:
         cell["scenario"] = "ids:[/b] [red]list.txt"
         cell["gap_reason"] = "[/b] :smile: missing"
-    (place / "[/b] results.json").write_text(json.dumps(results))
+    write_document(place / "[/b] results.json", results)
     shown = ok(terminal("report", "[/b] results.json", "--out", "[/b] again"))
     assert "ids:[/b] [red]list.txt" in shown
     assert "[/b] :smile: missing" in shown

@@ -81,7 +81,8 @@ def unlearn(
     if out is not None and out.suffix not in ("", ".safetensors"):
         raise ConfigError(f"--out {out}: expected a name that ends in .safetensors")
     for path in () if out is None else (out, ids_beside(out)):
-        if path.exists():
+        # A folder in the place of a file is refused as such, below.
+        if path.exists() and not (path.suffix and path.is_dir()):
             raise StoreError(f"{path} already exists: expected a new name; choose another --out")
         check_file(path)
     space = session(
