@@ -110,7 +110,6 @@ epochs = 1
         (["--prune", "omp", "--sparsity", "1.5"], "sparsity must be"),
         (["--prune", "omp", "--prune.layer", "conv"], "did you mean 'layers'"),
         (["--prune", "snip", "--prune.rewind", "true"], "unknown setting 'rewind'"),
-        (["--prune", "synflow", "--sparsity", "0.9999"], "layer collapse"),
         (["--prune", "omp", "--forget", "class:99"], "99"),
     ],
 )
@@ -121,3 +120,13 @@ def test_what_cannot_be_is_one_line(command, store, original, answer, words, mes
     assert message in err
     assert len([line for line in err.splitlines() if line.startswith("error: ")]) == 1
     assert answer("runs", "list") == before
+
+
+def test_a_pruning_that_empties_a_layer_is_one_line_each_time(command, store, original):
+    words = ["--forget", "class:3", "--prune", "synflow", "--sparsity", "0.9999"]
+    for _ in range(2):  # the second time it is not pruned again
+        code, out, err = command("unlearn", original, *words, "--store", store)
+        assert (code, out) == (2, "")
+        (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
+        assert "layer collapse" in line
+    assert "found  3 in the store" in err

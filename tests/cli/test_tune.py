@@ -61,7 +61,9 @@ def test_a_search_shows_its_trials_and_ends_with_a_recipes_table(search, tmp_pat
     )
     assert json.loads(out)["trials"] == document["trials"]
     # Nothing was made again.
-    assert all(line.split()[0] in ("found", "trial") for line in err.splitlines())
+    first, *lines = err.splitlines()
+    assert first.endswith("training samples to forget")
+    assert all(line.split()[0] in ("found", "trial") for line in lines)
     code, _, err = search("ga", "--objective", "oracle")
     assert code == 2
     assert "holds another search" in err

@@ -42,6 +42,7 @@ class Session:
     strategy: str = "auto"
     compiled: bool = False
     store: Store = field(init=False)
+    _told: set[str] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         if self.compiled and self.devices > 1:
@@ -95,8 +96,10 @@ class Session:
             typer.Exit: other shards still have nodes to make, so results are incomplete.
         """
         if self.leads:
-            for line in graph.notes:
+            # A search plans the same data for every trial.
+            for line in (each for each in graph.notes if each not in self._told):
                 tell(line)
+            self._told.update(graph.notes)
         watch = Watch(self._progress, self._announce)
         try:
             left = run(graph, self.engine, self.place, watch, self.runtime)
