@@ -19,3 +19,10 @@ def command(monkeypatch, capsys):
         return caught.value.code or 0, out, err
 
     return run
+
+
+def ok(result):
+    """The standard output of a command, which has to succeed."""
+    code, out, err = result
+    assert code == 0, err
+    return out

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from tests.cli.conftest import ok
 from tests.deadlines import wait_for
 
 from expunge.cli.app import app
@@ -22,12 +23,6 @@ TRAIN = ["train", "--data", "digits", "--model", "resnet8", "--width", "0.25", *
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     return str(tmp_path_factory.mktemp("store") / "runs")
-
-
-def ok(result):
-    code, out, err = result
-    assert code == 0, err
-    return out
 
 
 @pytest.fixture

@@ -1,12 +1,8 @@
 """What a command says about its data before it starts, and that bad data leave nothing behind."""
 
-import sys
-
 import numpy as np
 import pytest
 from PIL import Image
-
-from expunge.cli import main
 
 RECIPE = """
 title = "photos"
@@ -33,25 +29,16 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
-@pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
-    """A function: the exit code and standard error of a command."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["expunge", *map(str, words)])
-        monkeypatch.setenv("EXPUNGE_CACHE", str(tmp_path / "cache"))
-        with pytest.raises(SystemExit) as caught:
-            main()
-        return caught.value.code or 0, capsys.readouterr().err
-
-    return run
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("EXPUNGE_CACHE", str(tmp_path / "cache"))
 
 
 def test_a_plan_shows_what_was_read(command, photos, tmp_path):
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE.format(source=photos))
     for _ in range(2):  # the second time the facts are from the cache
-        code, err = command("bench", recipe, "--dry-run", "--out", tmp_path / "out")
+        code, _, err = command("bench", recipe, "--dry-run", "--out", tmp_path / "out")
         assert code == 0
         assert err.splitlines() == [
             "photos: 10 images of 1x8x8, 3 classes, no split",
@@ -72,12 +59,12 @@ def test_data_that_cannot_be_read_leave_nothing_behind(command, photos, tmp_path
     (tmp_path / "none").mkdir()
     (photos / "cat" / "test-0.png").write_bytes(b"no image")
     recipe.write_text(RECIPE.format(source=source[what]))
-    code, err = command("bench", recipe, "--out", tmp_path / "out")
+    code, _, err = command("bench", recipe, "--out", tmp_path / "out")
     assert code == 2
     assert err.count("\n") == 1
     assert err.startswith("error: ")
     assert not (tmp_path / "out").exists()
-    code, err = command(
+    code, _, err = command(
         "train", "--data", source[what], "--model", "resnet8", "--store", tmp_path / "store"
     )
     assert (code, err.count("\n")) == (2, 1)
@@ -86,7 +73,7 @@ def test_data_that_cannot_be_read_leave_nothing_behind(command, photos, tmp_path
 
 def test_names_of_classes_come_from_a_file(command, photos, tmp_path):
     (tmp_path / "names.txt").write_text("dog\n")
-    code, err = command(
+    code, _, err = command(
         *("train", "--data", photos, "--model", "resnet8", "--store", tmp_path / "store"),
         *("--class-names", f"@{tmp_path / 'names.txt'}"),
     )

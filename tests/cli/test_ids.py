@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from tests.cli.conftest import ok
 
 SMALL = ["--model", "resnet8", "--width", "0.25", "--epochs", "1", "--rewind-epoch", "0"]
 
@@ -24,12 +25,6 @@ def place(tmp_path_factory):
         ids_test=["test-0"],
     )
     return folder
-
-
-def ok(result):
-    code, out, err = result
-    assert code == 0, err
-    return out
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.cli.conftest import ok
 
 from expunge.cli.output import visible
 from expunge.cli.run_list import line
@@ -19,12 +20,6 @@ CLI = Path(__file__).parent.parent.parent / "src" / "expunge" / "cli"
 COMMAND = str(Path(sys.executable).with_name("expunge"))
 SMALL = ["--width", "0.25", "--epochs", "1", "--rewind-epoch", "0"]
 NAMES = ["list [final].txt", "[/b].txt", ":smile: [red]x.csv", "[link=a]b.txt"]
-
-
-def ok(result):
-    code, out, err = result
-    assert code == 0, err
-    return out
 
 
 def few(path):
