@@ -13,7 +13,8 @@ from torch import Tensor
 
 from expunge.data.classes import class_notes
 from expunge.data.decode import convert, has_colour, pixels
-from expunge.data.huggingface import is_dataset, table_of_dataset
+from expunge.data.hf_library import is_dataset
+from expunge.data.huggingface import table_of_dataset
 from expunge.data.identity import given_ids
 from expunge.data.inputs.images import ResidentImages, StreamedImages
 from expunge.data.inputs.tokens import Tokens

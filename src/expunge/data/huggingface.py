@@ -1,11 +1,8 @@
-"""Datasets read by the Hugging Face library: from the Hub or from parquet files."""
+"""Samples of the splits of Hugging Face datasets: images, numbers or tokens, by their columns."""
 
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,18 +10,15 @@ import torch
 
 from expunge.data.columns import LABEL_NAMES, stripped, table_of_columns
 from expunge.data.decode import Encoded, Seen, decode_into, decode_parts, find_format
+from expunge.data.hf_library import HfDataset, library
 from expunge.data.identity import given_ids
 from expunge.data.inputs.images import ResidentImages, StreamedImages
 from expunge.data.roles import choose_splits
-from expunge.data.sources import forms
 from expunge.data.sources.source import Role
 from expunge.data.spec import OF_IMAGES, DataSpec, refuse
 from expunge.data.tables import Labels, Table, check_labels, join
 from expunge.errors import DataError, some, unknown
 from expunge.types import Samples
-
-HfDataset = Any
-"""`datasets.Dataset`: the library is optional, so this module does not import it."""
 
 _IMAGE_NAMES = ("image", "img", "images", "pixel_values", "jpg", "png")
 _CHUNK = 256
@@ -37,54 +31,6 @@ class Columns:
     image: str
     label: str
     id: str | None = None
-
-
-def is_dataset(data: object) -> bool:
-    """Whether `data` is one split of a Hugging Face dataset."""
-    datasets = sys.modules.get("datasets")
-    return datasets is not None and isinstance(data, datasets.Dataset)
-
-
-def open_folder(
-    folder: Path, config: str | None, scratch: Path
-) -> tuple[dict[str, HfDataset], list[str]]:
-    """The splits of a folder of parquet files, and the files in use; `scratch` is for its own.
-
-    Raises:
-        DataError: the folder holds no dataset, or a file in it is damaged.
-    """
-    datasets = _library()
-    with _quiet(datasets):
-        try:
-            builder = datasets.load_dataset_builder(str(folder), config, cache_dir=str(scratch))
-            builder.download_and_prepare()
-            found = builder.as_dataset()
-        except Exception as error:
-            raise DataError(
-                f"cannot read {folder} as a folder of parquet files: {_reason(error)}"
-            ) from error
-    files = builder.config.data_files or {}
-    return dict(found), [str(file) for split in files.values() for file in split]
-
-
-def open_hub(name: str, config: str | None) -> dict[str, HfDataset]:
-    """The splits of a dataset on the Hub, or of its copy in the library's cache.
-
-    Raises:
-        DataError: the dataset does not exist, or cannot be reached or read.
-    """
-    datasets = _library()
-    with _quiet(datasets), _offline_where_unreachable(datasets, name):
-        try:
-            found = datasets.load_dataset(name, config)
-        except OSError as error:
-            raise DataError(
-                f"unknown dataset {name!r}: expected {forms()}; there is no such path, and the hub "
-                f"says: {_reason(error)}"
-            ) from error
-        except Exception as error:
-            raise DataError(f"cannot load {name!r} from the hub: {_reason(error)}") from error
-    return dict(found)
 
 
 def read_splits(
@@ -265,7 +211,7 @@ class _Encoded:
     def __init__(self, dataset: HfDataset, column: str, where: str) -> None:
         if len(dataset) == 0:
             raise DataError(f"{where} is empty: expected at least one image")
-        image = _library().Image(decode=False)
+        image = library().Image(decode=False)
         try:
             self._rows = dataset.select_columns([column]).cast_column(column, image)
         except Exception as error:
@@ -311,52 +257,3 @@ def _values(dataset: HfDataset, column: str) -> list[object]:
     table = dataset.select_columns([column]).with_format("arrow")[:]
     values: list[object] = table[column].to_pylist()
     return values
-
-
-def _library() -> ModuleType:
-    try:
-        import datasets
-    except ImportError as error:
-        raise DataError(
-            'this dataset needs the Hugging Face library `datasets`: pip install "expunge[hub]"'
-        ) from error
-    return datasets  # type: ignore[no-any-return]
-
-
-@contextmanager
-def _quiet(datasets: ModuleType) -> Iterator[None]:
-    """Silence the library's progress bars and log for the block, then restore its settings."""
-    bars = not datasets.are_progress_bars_disabled()
-    level = datasets.logging.get_verbosity()
-    datasets.disable_progress_bars()
-    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
-    try:
-        yield
-    finally:
-        datasets.logging.set_verbosity(level)
-        if bars:
-            datasets.enable_progress_bars()
-
-
-@contextmanager
-def _offline_where_unreachable(datasets: ModuleType, name: str) -> Iterator[None]:
-    """Use only the library's cache if the Hub does not respond, instead of long retries."""
-    from huggingface_hub import HfApi
-
-    before = datasets.config.HF_HUB_OFFLINE
-    try:
-        HfApi().dataset_info(name, timeout=10)
-    except Exception as error:
-        # A response means the Hub was reached; load_dataset then has the better message.
-        if getattr(error, "response", None) is None:
-            datasets.config.HF_HUB_OFFLINE = True
-    try:
-        yield
-    finally:
-        datasets.config.HF_HUB_OFFLINE = before
-
-
-def _reason(error: BaseException) -> str:
-    cause = error.__cause__ if type(error).__name__ == "DatasetGenerationError" else None
-    line = " ".join(str(cause or error).split())
-    return line if len(line) <= 300 else f"{line[:300]}..."

@@ -23,7 +23,8 @@ def load_folder(spec: DataSpec, cache: Path) -> dict[Role, Samples]:
         DataError: the folder holds no data, or a file or column is not fit.
     """
     from expunge.data.cache import cached, decoding
-    from expunge.data.huggingface import open_folder, read_splits
+    from expunge.data.hf_library import open_folder
+    from expunge.data.huggingface import read_splits
     from expunge.data.image_folder import images_in, read_images
 
     folder = Path(spec.source).expanduser()

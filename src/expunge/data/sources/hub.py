@@ -22,7 +22,8 @@ def load_from_hub(spec: DataSpec, cache: Path) -> dict[Role, Samples]:
         DataError: there is no such dataset, it cannot be reached, or it is not fit.
     """
     from expunge.data.cache import cached, decoding
-    from expunge.data.huggingface import open_hub, read_splits
+    from expunge.data.hf_library import open_hub
+    from expunge.data.huggingface import read_splits
 
     name = spec.name or " ".join(filter(None, (spec.source, spec.config)))
     splits = open_hub(spec.source, spec.config)
