@@ -109,6 +109,12 @@ def test_commands_on_such_models_name_the_reason(folder, cells):
     found = expunge("evaluate", cells[0.0, "ft"]["run"], "--json", *store)
     assert found.exit_code == 0, found.exception
     assert set(json.loads(found.stdout)["reasons"].values()) == {cells[0.0, "ft"]["failed"]}
+    retrained = cells[0.0, "retrain"]["run"]
+    found = expunge("evaluate", cells[0.0, "ft"]["run"], "--reference", retrained, "--json", *store)
+    assert found.exit_code == 0, found.exception
+    compared = json.loads(found.stdout)
+    assert (compared["gap"], compared["samples"]) == (None, {})
+    assert "against_reference" not in compared
 
 
 @pytest.mark.parametrize(

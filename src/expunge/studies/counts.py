@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.graph.kinds.forget import load_forget
-from expunge.graph.kinds.measure import divided
+from expunge.graph.kinds.measure import divided, load_measured
 from expunge.graph.kinds.predict import load_predictions
 from expunge.graph.runtime import read_facts
 from expunge.runs import Store
@@ -34,6 +34,11 @@ def counts_of(store: Store, measures: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         StoreError: an artefact is missing or damaged.
     """
+    measures = {
+        name: node
+        for name, node in measures.items()
+        if load_measured(store.path(node))["value"] is not None
+    }
     found: dict[str, Any] = {}
     for name in ("ua", "ra"):
         listed = _of_training(store, measures[name], name) if name in measures else None
