@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from expunge.cli.app import app
+from expunge.studies.grid import gap_to
 
 RECIPE = """
 title = "cells that fail"
@@ -115,6 +116,14 @@ def test_commands_on_such_models_name_the_reason(folder, cells):
     compared = json.loads(found.stdout)
     assert (compared["gap"], compared["samples"]) == (None, {})
     assert "against_reference" not in compared
+
+
+def test_a_gap_that_lacks_says_whose_number_is_not_there():
+    there, not_there = (
+        {"metrics": {"ua": value}, "reasons": {"ua": "diverged: x"}} for value in (1.0, None)
+    )
+    assert gap_to(not_there, there) == (None, "the reference has no ua to compare: diverged: x")
+    assert gap_to(there, not_there) == (None, "there is no ua to compare: diverged: x")
 
 
 @pytest.mark.parametrize(

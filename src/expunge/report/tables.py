@@ -8,6 +8,7 @@ from typing import Any
 
 from expunge.report.aggregate import Group, Level, Scenario, Summary, aggregate
 from expunge.report.draws import DISAGREE, DISAGREE_NOTE, disagreeing, one_draw_note
+from expunge.report.lacking import lacking_notes
 from expunge.report.measures import (
     AVG_GAP,
     AVG_GAP_DENSE,
@@ -179,6 +180,7 @@ def _legend(
         DISAGREE_NOTE if DISAGREE in marks else "",
         NOT_CONVERGED_NOTE if NOT_CONVERGED in marks else "",
         one_draw_note(scenario, measures),
+        *lacking_notes(scenario),
         *dict.fromkeys(
             _sentence(note) for group in scenario.groups.values() for note in group.gap_notes
         ),
@@ -277,8 +279,12 @@ def _sparsity_entry(group: Group, notes: _Notes) -> Entry:
 
 def _time_entry(scenario: Scenario, group: Group, notes: _Notes) -> Entry:
     if group.rte_s is None:
-        original = group.method == ORIGINAL
-        reason = "Nothing was unlearned." if original else "The run was not timed."
+        reason = "The run was not timed."
+        if group.method == ORIGINAL:
+            reason = "Nothing was unlearned."
+        elif not group.measured:
+            # As where its other numbers would stand.
+            reason = _sentence("; ".join(dict.fromkeys(group.failed.values())))
         return _missing(notes, reason)
     share = time_share(scenario, group)
     return Entry(
