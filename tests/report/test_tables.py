@@ -336,6 +336,9 @@ def test_what_lacks_in_some_seeds_is_said_under_the_table(results, find):
         "has no ua)." in notes
     )
     assert not any("of 3 seeds (" in note for note in to_text(results)[3].notes)
+    # Retrain has no distance from itself in any seed: its failure is not the reason for that.
+    further = further_table(aggregate(results)[0])
+    assert "Diverged: unlearn-2 (retrain: lower lr)." not in further.notes
 
 
 def test_a_method_that_failed_has_one_note_for_all_dashes(results, find):

@@ -231,9 +231,8 @@ def _value_entry(
     scenario: Scenario, group: Group, measure: Measure, low: frozenset[str], notes: _Notes
 ) -> Entry:
     value, gap = group.metrics.get(measure.key), group.gap.get(measure.key)
-    if value is None and len(group.reasons) > 1 and len(set(group.reasons.values())) == 1:
-        # One reason for everything, such as a model that diverged, is one note.
-        return _missing(notes, _sentence(next(iter(group.reasons.values()))))
+    if not group.measured:
+        return _missing(notes, _failure(group))
     if value is None:
         reason = group.reasons.get(measure.key, "there is no value for this row")
         return _missing(notes, f"{measure.short}: {_ended(reason)}")
@@ -283,8 +282,7 @@ def _time_entry(scenario: Scenario, group: Group, notes: _Notes) -> Entry:
         if group.method == ORIGINAL:
             reason = "Nothing was unlearned."
         elif not group.measured:
-            # As where its other numbers would stand.
-            reason = _sentence("; ".join(dict.fromkeys(group.failed.values())))
+            reason = _failure(group)
         return _missing(notes, reason)
     share = time_share(scenario, group)
     return Entry(
@@ -292,6 +290,11 @@ def _time_entry(scenario: Scenario, group: Group, notes: _Notes) -> Entry:
         beside="" if share is None or group.method == RETRAIN else percent(share),
         sort=group.rte_s.mean,
     )
+
+
+def _failure(group: Group) -> str:
+    """One note for everything that a method lacks which failed in every seed."""
+    return _sentence("; ".join(dict.fromkeys(group.failed.values())))
 
 
 def time_share(scenario: Scenario, group: Group) -> float | None:
