@@ -341,11 +341,13 @@ def test_what_lacks_in_some_seeds_is_said_under_the_table(results, find):
     assert "Diverged: unlearn-2 (retrain: lower lr)." not in further.notes
 
 
-def test_a_method_that_failed_has_one_note_for_all_dashes(results, find):
+@pytest.mark.parametrize("method", ["ft", "retrain"])
+def test_a_method_that_failed_has_one_note_for_all_dashes(results, find, method):
     for seed in range(3):
-        fail(find("ft", seed=seed), "diverged: unlearn-1 (ft: lower lr)")
+        fail(find(method, seed=seed), "diverged: unlearn-1 (ft: lower lr)")
     table = main_table(aggregate(results)[0])
-    row = next(row for row in table.rows if row.method == "ft")
+    row = next(row for row in table.rows if row.method == method)
+    assert {entry.text for entry in row.entries[::2]} == {"—"}
     assert {entry.note for entry in row.entries[::2]} == {table.notes.index(
         "Diverged: unlearn-1 (ft: lower lr)."
     ) + 1}  # fmt: skip

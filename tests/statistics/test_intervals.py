@@ -135,3 +135,15 @@ def test_too_little_is_refused():
     for successes, total in ((0, 0), (3, 2), (-1, 2)):
         with pytest.raises(DataError, match="successes"):
             wilson(successes, total)
+
+
+@pytest.mark.parametrize(("methods", "alarms"), [(2, 0.05), (5, 0.25)])
+def test_how_often_equal_methods_are_told_from_the_lowest(methods, alarms):
+    """The lowest is chosen by the same values, so that this is no test at 5 %."""
+    values = np.random.default_rng(methods).normal(size=(3000, methods, 3))
+    told = 0
+    for grid in values:
+        least = grid[grid.mean(1).argmin()]
+        differences = [(each - least).tolist() for each in grid if each is not least]
+        told += any(not paired_t(each).holds_zero for each in differences if any(each))
+    assert told / len(values) == pytest.approx(alarms, abs=0.03)

@@ -253,15 +253,16 @@ def _failed(scenario: Scenario) -> str:
     if not scenario.failed:
         return ""
     cells = [
-        f"{method_label(group.method)} ({group.level.label}, seed {seed})"
+        f"{method_label(group.method)} ({group.level.label}, seed{'s' * (len(group.failed) > 1)} "
+        f"{listed([str(seed) for seed in sorted(group.failed)])})"
         for group in scenario.failed
-        for seed in sorted(group.failed)
     ]
-    return (
-        f"Caution, {len(cells)} of {sum(len(group.seeds) for group in scenario.groups.values())} "
-        f"cells failed and hold no numbers: {listed(cells)}. A mean over the other seeds leaves "
-        "out what went wrong."
-    )
+    count = sum(len(group.failed) for group in scenario.failed)
+    total = sum(len(group.seeds) for group in scenario.groups.values())
+    text = f"Caution, {count} of {total} cells failed and hold no numbers: {listed(cells)}."
+    if any(group.measured for group in scenario.failed):
+        text += " A mean over the other seeds leaves out what went wrong."
+    return text
 
 
 def _seeds(scenario: Scenario) -> str:
@@ -285,7 +286,8 @@ def _seeds(scenario: Scenario) -> str:
     return (
         f"{text} Intervals are at 95 %, paired by seed: at n = {n} they reach "
         f"{half_width(n):.2f} standard deviations of the differences to each side, and no rank "
-        f"test can go below p = {smallest_rank_p(n):.2g}. They are not corrected for their number: "
+        f"test can go below p = {smallest_rank_p(n):.2g}. They are not corrected for their "
+        "number, nor for choosing the lowest by the same seeds: "
         f"{'all but the claims' if scenario.claims else 'with no claim named beforehand, all this'}"
         " is descriptive."
     )

@@ -254,6 +254,8 @@ def _value_entry(
 
 
 def _mean_gap_entry(group: Group, measure: Measure, low: frozenset[str], notes: _Notes) -> Entry:
+    if not group.measured:
+        return _missing(notes, _failure(group))
     if measure is AVG_GAP and group.method == RETRAIN:
         return Entry(text="0", sort=0.0)
     gap = (group.gap if measure is AVG_GAP else group.gap_dense).get("avg")
