@@ -59,7 +59,8 @@ def against(store: Store, measure: str, reference: str) -> dict[str, Any]:
     """How two models' testing accuracies differ, from their measurements of TA.
 
     Test samples that `only_model` and `only_reference` gets right, `p` of the exact McNemar test,
-    and the `difference` in points with the bounds of a paired bootstrap, `low` and `high`.
+    and the `difference` in points with the bounds of a paired bootstrap, `low` and `high`; None
+    where there are none, as when the models get the same samples right.
 
     Raises:
         StoreError: an artefact is missing or damaged.
@@ -73,8 +74,8 @@ def against(store: Store, measure: str, reference: str) -> dict[str, Any]:
         "only_reference": test.only_other,
         "p": test.p,
         "difference": interval.estimate,
-        "low": interval.low,
-        "high": interval.high,
+        "low": interval.low if interval.bounded else None,
+        "high": interval.high if interval.bounded else None,
         "n": interval.n,
     }
 
