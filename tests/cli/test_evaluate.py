@@ -70,3 +70,9 @@ def test_two_models_are_compared_by_their_samples(printed):
     assert "12 test samples only this model gets right, 5 only the reference: p = 0.14" in shown
     assert "difference +0.70 points, 95 % interval -0.20 to +1.60" in shown
     assert "says nothing about other seeds" in shown
+
+
+def test_two_models_that_agree_on_every_sample_have_no_interval(printed):
+    pair = {"only_model": 0, "only_reference": 0, "p": 1.0, "difference": 0.0, "n": 3}
+    shown = printed(against_reference=pair | {"low": None, "high": None})
+    assert "difference +0.00 points, without an interval, as resampling changes nothing." in shown

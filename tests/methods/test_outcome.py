@@ -49,7 +49,8 @@ def test_a_result_that_is_far_worse_has_its_numbers(learnt, split, context):
     accuracy = 100 * float((logits.argmax(1) == labels).float().mean())
     assert accuracy > 60
     assert note.startswith(
-        f"iu damaged the model: accuracy on retained samples fell from {accuracy:.1f} to 0.0 % and "
+        "the result of iu is far worse on retained samples than the model before: accuracy fell "
+        f"from {accuracy:.1f} to 0.0 % and "
     )
     assert note.endswith(
         "(n = 40 of 40); raise damping or relative_damping, or lower alpha (damping=0.03, "

@@ -86,6 +86,14 @@ def without_draws(results):
     return results
 
 
+def test_single_cells_without_draws_are_named(results, find):
+    find("ga", seed=2)["draws"] = {}
+    assert (
+        "MIA-efficacy of GA (dense, seed 2) is of one draw of the attacker’s sample: another draw "
+        "may give other values." in to_text(results)[1].notes
+    )
+
+
 def test_documents_with_draws_are_not(results):
     assert ONE_DRAW not in to_markdown(results)
 

@@ -1,5 +1,5 @@
 import pytest
-from tests.report.test_summary import claim
+from tests.report.test_summary import claim, fail
 
 from expunge.errors import DataError
 from expunge.report import to_markdown, to_text
@@ -314,3 +314,40 @@ def test_rows_of_another_environment_are_told(made_elsewhere, find):
         in main_table(first).made
     )
     assert main_table(second).made == ""
+
+
+def test_what_lacks_in_some_seeds_is_said_under_the_table(results, find):
+    fail(find("ft", seed=1), "diverged: unlearn-1 (ft: lower lr)")
+    results["cells"].remove(find("l1_sparse", seed=2))
+    fail(find("retrain", pruner="omp"), "diverged: unlearn-2 (retrain: lower lr)")
+    for method in ("original", "ft", "ga"):
+        find(method, pruner="omp").update(gap=None, gap_reason="the reference has no ua")
+    notes = to_text(results)[1].notes
+    assert (
+        "FT (dense): numbers of 2 of 3 seeds (seed 1: diverged: unlearn-1 (ft: lower lr))." in notes
+    )
+    assert "ℓ1-sparse (dense): numbers of 2 of 3 seeds (seed 2: not run)." in notes
+    assert (
+        "Retrain (95 % OMP): numbers of 2 of 3 seeds (seed 0: diverged: unlearn-2 (retrain: lower "
+        "lr))." in notes
+    )
+    assert (
+        "Original (95 % OMP), FT (95 % OMP) and GA (95 % OMP): gaps of 2 of 3 seeds (the reference "
+        "has no ua)." in notes
+    )
+    assert not any("of 3 seeds (" in note for note in to_text(results)[3].notes)
+    # Retrain has no distance from itself in any seed: its failure is not the reason for that.
+    further = further_table(aggregate(results)[0])
+    assert "Diverged: unlearn-2 (retrain: lower lr)." not in further.notes
+
+
+@pytest.mark.parametrize("method", ["ft", "retrain"])
+def test_a_method_that_failed_has_one_note_for_all_dashes(results, find, method):
+    for seed in range(3):
+        fail(find(method, seed=seed), "diverged: unlearn-1 (ft: lower lr)")
+    table = main_table(aggregate(results)[0])
+    row = next(row for row in table.rows if row.method == method)
+    assert {entry.text for entry in row.entries[::2]} == {"—"}
+    assert {entry.note for entry in row.entries[::2]} == {table.notes.index(
+        "Diverged: unlearn-1 (ft: lower lr)."
+    ) + 1}  # fmt: skip

@@ -38,6 +38,9 @@ def by_seed(*values):
         # The interval holds zero and the effect.
         ((4.0, 12.0, 7.0), "lower", "not settled"),
         ((9.0, 9.0, 9.0), "lower", "holds"),
+        # Two equal differences have no interval, whatever their size.
+        ((1.0, 1.0), "lower", "not settled"),
+        ((10.0, 10.0), "lower", "not settled"),
         ((2.0,), "lower", "not settled"),
         ((), "lower", "not settled"),
     ],
@@ -46,6 +49,13 @@ def test_there_are_three_verdicts(first, direction, verdict):
     found = judge(claim(direction=direction), by_seed(*first), by_seed(10.0, 10.0, 10.0))
     assert found.verdict == verdict
     assert (found.interval is None) == (len(first) < 2)
+
+
+def test_a_difference_of_exactly_the_effect_is_not_excluded_by_rounding():
+    effect = 0.3
+    first, second = by_seed(2.3, 1.3, 3.3), by_seed(2.0, 1.0, 3.0)
+    assert max(first[seed] - second[seed] for seed in first) < effect + 1e-12
+    assert judge(claim(effect=effect, direction="higher"), first, second).verdict == "holds"
 
 
 def test_only_paired_seeds_count():

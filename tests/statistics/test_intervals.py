@@ -30,8 +30,11 @@ def test_the_paired_interval_is_scipys(values):
     if len(set(values)) > 1:
         expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
         assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-7)
-    else:
+    elif len(values) > 2:
         assert found.low == found.high == found.estimate
+        assert found.flat
+    else:
+        assert not found.bounded
 
 
 @given(VALUES, VALUES)
@@ -41,7 +44,8 @@ def test_welchs_interval_is_scipys(one, other):
         expected = stats.ttest_ind(one, other, equal_var=False).confidence_interval(0.95)
         assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-7)
     elif len(set(one)) == len(set(other)) == 1:
-        assert found.low == found.high == found.estimate == one[0] - other[0]
+        assert found.estimate == one[0] - other[0]
+        assert (found.flat, found.bounded) == ((min(len(one), len(other)) > 2,) * 2)
     else:
         # All freedom is that of the side that varies.
         values = other if len(set(one)) == 1 else one
@@ -84,6 +88,29 @@ def test_equal_values_added_in_other_orders_do_not_differ():
     assert not paired_t([0.1, 0.1, 0.1]).holds_zero
 
 
+@pytest.mark.parametrize("size", [0.0, 2.5, 100.0])
+def test_two_equal_differences_tell_nothing(size):
+    """Of counts of few samples they are common: here in over a third of pairs without a cause."""
+    found = paired_t([size, size])
+    assert found.holds_zero
+    assert (found.low, found.high) == (-math.inf, math.inf)
+    assert welch([size] * 2, [0.0] * 3).holds_zero
+    # As differences are computed: 0.3 and 0.3 up to rounding.
+    assert not paired_t([0.1 + 0.2, 0.3]).bounded
+    rng = np.random.default_rng(0)
+    one, other = rng.binomial(40, 0.99, size=(2, 4000, 2))
+    alarms = [not paired_t(each).holds_zero for each in (one - other).tolist()]
+    assert np.mean(alarms) < 0.05
+
+
+def test_welchs_interval_of_tiny_values_does_not_vanish_in_its_squares():
+    one, other = [1e-6, 3e-6, 2e-6], [4e-6, 4.5e-6, 6e-6]
+    expected = stats.ttest_ind(one, other, equal_var=False).confidence_interval(0.95)
+    found = welch(one, other)
+    assert (found.low, found.high) == pytest.approx(tuple(expected), rel=1e-6)
+    assert welch([1e-90, 2e-90], [3e-90, 5e-90]).holds_zero
+
+
 FORMER = {2: 0.33, 3: 0.21}
 """How often a difference above the larger deviation calls equal means different."""
 
@@ -108,3 +135,15 @@ def test_too_little_is_refused():
     for successes, total in ((0, 0), (3, 2), (-1, 2)):
         with pytest.raises(DataError, match="successes"):
             wilson(successes, total)
+
+
+@pytest.mark.parametrize(("methods", "alarms"), [(2, 0.05), (5, 0.25)])
+def test_how_often_equal_methods_are_told_from_the_lowest(methods, alarms):
+    """The lowest is chosen by the same values, so that this is no test at 5 %."""
+    values = np.random.default_rng(methods).normal(size=(3000, methods, 3))
+    told = 0
+    for grid in values:
+        least = grid[grid.mean(1).argmin()]
+        differences = [(each - least).tolist() for each in grid if each is not least]
+        told += any(not paired_t(each).holds_zero for each in differences if any(each))
+    assert told / len(values) == pytest.approx(alarms, abs=0.03)

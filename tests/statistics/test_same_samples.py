@@ -29,8 +29,16 @@ def test_mcnemar_is_a_fair_coin_on_the_samples_that_differ(seed):
 def test_models_that_answer_alike_do_not_differ():
     one, _ = flags(0)
     assert mcnemar(one, one) == (0, 0, 1.0)
-    found = bootstrap(one, one, 0)
-    assert (found.estimate, found.low, found.high) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("n", [1, 3, 200])
+def test_where_resampling_changes_nothing_there_is_no_interval(n):
+    """Three samples that both get right do not show that the models never differ."""
+    one = np.ones(n, dtype=bool)
+    for other, estimate in ((one, 0), (~one, 100)):
+        found = bootstrap(one, other, 0)
+        assert (found.estimate, found.n) == (estimate, n)
+        assert not found.bounded
 
 
 def test_the_bootstrap_draws_samples_with_both_models_answers():

@@ -62,6 +62,24 @@ def test_a_claim_that_the_grid_cannot_judge_is_refused(old, new, message):
         parse_experiment(TINY + CLAIM.replace(old, new), "recipe")
 
 
+@pytest.mark.parametrize(
+    ("removed", "claimed", "message"),
+    [
+        ("[methods.retrain]\n", 'measure = "gap.ua"', "no gap without the method retrain"),
+        ("[methods.retrain]\n", "", "no gap without the method retrain"),
+        ('"ua", "ra", "ta", ', "", "none of the metrics that a gap is over is in the recipe"),
+        ("", 'measure = "rte_s"', "the original unlearns nothing, so it has no rte_s"),
+    ],
+)
+def test_a_claim_about_what_no_cell_will_hold_is_refused(removed, claimed, message):
+    assert removed in TINY
+    text = TINY.replace(removed, "") + CLAIM.replace('measure = "ua"', claimed)
+    if "rte_s" in claimed:
+        text = text.replace('second = { method = "l1_sparse" }', 'second = { method = "original" }')
+    with pytest.raises(ConfigError, match=message):
+        parse_experiment(text, "recipe")
+
+
 def test_claims_are_tables_with_names_of_their_own():
     with pytest.raises(ConfigError, match="recipe: claims must be tables"):
         parse_experiment("claims = 3\n" + TINY, "recipe")
@@ -86,7 +104,7 @@ def test_retrain_again_needs_retrain():
     text = TINY.replace("[methods.retrain]\n", "")
     for recipe, message in (
         ("retrain_again = true\n" + text, "retrain_again needs Retrain itself"),
-        ('retrain_again = "yes"\n' + TINY, "retrain_again must be true or false"),
+        ('retrain_again = "yes"\n' + TINY, "retrain_again must be of type bool"),
     ):
         with pytest.raises(ConfigError, match=message):
             parse_experiment(recipe, "recipe")

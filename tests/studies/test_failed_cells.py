@@ -7,6 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from expunge.cli.app import app
+from expunge.errors import ModelError
+from expunge.studies.grid import gap_to
 
 RECIPE = """
 title = "cells that fail"
@@ -109,6 +111,20 @@ def test_commands_on_such_models_name_the_reason(folder, cells):
     found = expunge("evaluate", cells[0.0, "ft"]["run"], "--json", *store)
     assert found.exit_code == 0, found.exception
     assert set(json.loads(found.stdout)["reasons"].values()) == {cells[0.0, "ft"]["failed"]}
+    retrained = cells[0.0, "retrain"]["run"]
+    found = expunge("evaluate", cells[0.0, "ft"]["run"], "--reference", retrained, "--json", *store)
+    assert found.exit_code == 0, found.exception
+    compared = json.loads(found.stdout)
+    assert (compared["gap"], compared["samples"]) == (None, {})
+    assert "against_reference" not in compared
+
+
+def test_a_gap_that_lacks_says_whose_number_is_not_there():
+    there, not_there = (
+        {"metrics": {"ua": value}, "reasons": {"ua": "diverged: x"}} for value in (1.0, None)
+    )
+    assert gap_to(not_there, there) == (None, "the reference has no ua to compare: diverged: x")
+    assert gap_to(there, not_there) == (None, "there is no ua to compare: diverged: x")
 
 
 @pytest.mark.parametrize(
@@ -126,3 +142,48 @@ def test_an_original_that_diverges_stops_the_grid_and_is_named(settings, message
     assert found.exit_code == 1
     assert re.search(message, str(found.exception))
     assert not (tmp_path / "out/results.json").exists()
+
+
+REFUSING = """
+title = "a network that a method refuses"
+scenarios = ["class:3"]
+metrics = ["ua", "ra", "ta"]
+[data]
+source = "digits"
+train_limit = 60
+test_limit = 40
+[network]
+name = "tests.studies.mixing:mixing"
+[training]
+epochs = 1
+[methods.retrain]
+[methods.ft]
+epochs = 1
+[methods.iu]
+"""
+
+
+def test_a_network_that_one_method_refuses_is_a_failed_cell(tmp_path):
+    (tmp_path / "recipe.toml").write_text(REFUSING)
+    found = bench(tmp_path)
+    assert found.exit_code == 1, found.exception
+    assert "1 of 4 cells hold no numbers" in found.output
+    cells = json.loads((tmp_path / "out/results.json").read_text())["cells"]
+    by_method = {cell["method"]: cell for cell in cells}
+    refused = by_method["iu"]
+    assert refused["failed"] == refused["gap_reason"]
+    assert re.match(
+        r"refused: unlearn-\w+ \(iu: layer 1 \(BatchNorm2d\) mixes the samples", refused["failed"]
+    )
+    assert by_method["ft"]["gap"] is not None
+    store = ("--store", tmp_path / "out/runs")
+    listed = expunge("runs", "list", *store, "--json")
+    failed = {run["id"]: run["failed"] for run in json.loads(listed.stdout)}
+    assert failed[refused["run"]] == refused["failed"]
+    assert failed[by_method["ft"]["run"]] is None
+    again = expunge(
+        "unlearn", by_method["original"]["run"], "--forget", "class:3", "--method", "iu", *store,
+        "--device", "cpu",
+    )  # fmt: skip
+    assert isinstance(again.exception, ModelError)
+    assert str(again.exception) == refused["failed"]

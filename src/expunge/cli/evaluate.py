@@ -115,12 +115,17 @@ def _print_samples(found: dict[str, Any]) -> None:
             )
     if "against_reference" in found:
         pair = found["against_reference"]
+        interval = (
+            "without an interval, as resampling changes nothing"
+            if pair["low"] is None
+            else f"95 % interval {pair['low']:+.2f} to {pair['high']:+.2f} (paired bootstrap over "
+            "test samples)"
+        )
         say(
             f"TA against the reference: {pair['only_model']} test samples only this model gets "
             f"right, {pair['only_reference']} only the reference: p = {pair['p']:.2g} (McNemar, "
-            f"exact); difference {pair['difference']:+.2f} points, 95 % interval "
-            f"{pair['low']:+.2f} to {pair['high']:+.2f} (paired bootstrap over test samples). This "
-            "is about these two models, and says nothing about other seeds."
+            f"exact); difference {pair['difference']:+.2f} points, {interval}. This is about these "
+            "two models, and says nothing about other seeds."
         )
 
 

@@ -22,7 +22,7 @@ def describe_runs(
     by_id = {run.id: run for run in runs}
     accuracies = {**dict(_adopted(store, runs)), **dict(_accuracies(store, by_id))}
     for run in runs:
-        outcome = {"ta": accuracies.get(run.id), "diverged": _diverged(store, run)}
+        outcome = {"ta": accuracies.get(run.id), "failed": _failed(store, run)}
         yield run, _described(run, by_id) | outcome
 
 
@@ -109,17 +109,17 @@ def _adopted(store: Store, runs: Sequence[Summary]) -> Iterator[tuple[str, float
                 continue
 
 
-def _diverged(store: Store, run: Summary) -> bool:
-    """Whether a model was lost: its run holds the reason instead."""
+def _failed(store: Store, run: Summary) -> str | None:
+    """Why a run holds no model; None if it holds one."""
     from expunge.errors import StoreError
     from expunge.graph.outcome import divergence
 
     if run.problem or run.kind not in _MODELS:
-        return False
+        return None
     try:
-        return divergence(store.path(run.id)) is not None
+        return divergence(store.path(run.id))
     except StoreError:
-        return False
+        return None
 
 
 def _words(run: Summary, about: Mapping[str, Any]) -> str:
@@ -132,8 +132,9 @@ def _words(run: Summary, about: Mapping[str, Any]) -> str:
     if about["method"] is not None:
         words.append(f"{about['scenario']} by {about['method']}")
     words.append(f"seed {about['seed']}")
-    if about["diverged"]:
-        words.append("diverged")
+    if about["failed"] is not None:
+        # Diverged, refused, or no sparse model.
+        words.append(about["failed"].partition(":")[0])
     if about["ta"] is not None:
         words.append(f"TA {about['ta']:.2f}")
     return ", ".join(words)

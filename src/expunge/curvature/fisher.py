@@ -97,8 +97,9 @@ def batch_mean_fisher(
 ) -> dict[str, Tensor]:
     """The published variant: the mean over batches of Σ_y p̄_y (∇ mean_i ℓ(x_i, y))².
 
-    p̄_y is the mean probability of class y in the batch. This squares batch means, so it is not the
-    Fisher information: gradients of different samples cancel before they are squared.
+    p̄_y is the mean probability of class y in the batch. It is not the Fisher information: gradients
+    of different samples cancel before they are squared, and labels count with their mean
+    probability, also for samples that all but exclude them.
     """
     parameters = list(coordinates.parameters.values())
     total = [torch.zeros_like(p) for p in parameters]

@@ -1,17 +1,20 @@
 """A model that diverged is an outcome: its node holds the reason in place of a model.
 
-So the rest of a grid goes on, and the node is not made again. Nodes that need the model hold the
-same reason.
+So is a network that a method or a pruner refuses, such as one whose layers mix samples. The rest of
+a grid goes on, and the node is not made again. Nodes that need the model hold the same reason.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from expunge.errors import DivergedError
+from expunge.errors import DivergedError, ModelError
 from expunge.runs import checked_if_any, read_object, write_json
 
 DIVERGED = "diverged.json"
+
+REFUSED = "refused: "
+"""What the reason begins with where a network was refused."""
 
 
 def write_divergence(folder: Path, reason: str) -> None:
@@ -34,7 +37,8 @@ def check_diverged(folder: Path) -> None:
 
     Raises:
         DivergedError: with the reason.
+        ModelError: the same, where the network was refused.
     """
     reason = divergence(folder)
     if reason is not None:
-        raise DivergedError(reason)
+        raise (ModelError if reason.startswith(REFUSED) else DivergedError)(reason)

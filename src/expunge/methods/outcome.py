@@ -51,8 +51,8 @@ def look_at(
     if right_before - right <= FAR:
         return ()
     return (
-        f"{method.name} damaged the model: accuracy on retained samples fell from "
-        f"{right_before:.1f} to {right:.1f} % and the mean loss went from "
+        f"the result of {method.name} is far worse on retained samples than the model before: "
+        f"accuracy fell from {right_before:.1f} to {right:.1f} % and the mean loss went from "
         f"{float(losses_before.mean()):.3g} to {float(losses.mean()):.3g} (n = {count} of "
         f"{len(split.retain)}); {_advice(method, config)}",
     )

@@ -65,6 +65,8 @@ class Group:
     """What to know of the gap of a seed: how its reference was trained otherwise."""
     gap_reason: str
     """Why a seed has no gap; empty if all have one."""
+    failed: Mapping[int, str]
+    """By seed: why the cell holds no numbers, where it holds none."""
     rte_s: Summary | None
     """Seconds."""
     sparsity_measured: Summary | None
@@ -78,6 +80,11 @@ class Group:
         """The mean over seeds of a measure that there is."""
         values = self.by_seed[measure].values()
         return math.fsum(values) / len(values)
+
+    @property
+    def measured(self) -> frozenset[int]:
+        """The seeds that have any number."""
+        return frozenset(seed for seed in self.seeds if seed not in self.failed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +113,12 @@ class Scenario:
     def seeds(self) -> tuple[int, ...]:
         """Every seed of any cell, ascending."""
         return tuple(sorted({seed for group in self.groups.values() for seed in group.seeds}))
+
+    @property
+    def failed(self) -> tuple[Group, ...]:
+        """The groups of which a seed holds no numbers, level by level."""
+        there = (self.get(method, level) for level in self.levels for method in self.rows)
+        return tuple(group for group in there if group is not None and group.failed)
 
     def get(self, method: str, level: Level) -> Group | None:
         """The seeds of a method at a level, or None where it was not run."""
@@ -175,6 +188,7 @@ def _group(method: str, level: Level, cells: Sequence[Mapping[str, Any]]) -> Gro
             dict.fromkeys(note for cell in cells if (note := cell.get("gap_note")) is not None)
         ),
         gap_reason="; ".join(reasons),
+        failed={cell["seed"]: cell["failed"] for cell in cells if cell.get("failed")},
         rte_s=summarise(cell["rte_s"] for cell in cells),
         sparsity_measured=summarise(zeros(cell) for cell in cells),
         attacks=_attacks([cell.get("attacks") or {} for cell in cells]),

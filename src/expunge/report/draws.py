@@ -61,17 +61,28 @@ def disagreeing(group: Group, key: str) -> bool:
 
 
 def one_draw_note(scenario: Scenario, measures: Iterable[Measure]) -> str:
-    """Which measures are of one draw, in documents from before there were more; else empty."""
-    groups = scenario.groups.values()
-    names = [
-        measure.short
-        for measure in measures
-        if measure.key in DRAWN
-        and any(measure.key in group.metrics and measure.key not in group.draws for group in groups)
-    ]
-    if not names:
+    """Which measures are of one draw, in documents from before there were more; else empty.
+
+    Where only some cells have no draws, these are named.
+    """
+    sentences = []
+    for measure in measures:
+        if measure.key in DRAWN and (cells := _without_draws(scenario, measure.key)):
+            there = sum(len(g.by_seed.get(measure.key, ())) for g in scenario.groups.values())
+            whose = "" if len(cells) == there else f" of {listed(cells)}"
+            sentences.append(f"{measure.short}{whose}")
+    if not sentences:
         return ""
     return (
-        f"{listed(names)} {'is' if len(names) == 1 else 'are'} of one draw of the attacker’s "
-        "sample: another draw may give other values."
+        f"{listed(sentences)} {'is' if len(sentences) == 1 else 'are'} of one draw of the "
+        "attacker’s sample: another draw may give other values."
     )
+
+
+def _without_draws(scenario: Scenario, key: str) -> list[str]:
+    """The cells with a value of a measure and no draws of it."""
+    return [
+        f"{method_label(group.method)} ({group.level.label}, seed {seed})"
+        for group in scenario.groups.values()
+        for seed in sorted(group.by_seed.get(key, {}).keys() - group.draws.get(key, {}).keys())
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from expunge.metrics.gap import CONVERGED
@@ -43,7 +44,8 @@ def findings(scenario: Scenario) -> Findings:
     if base.sparsity == 0:
         for level in sparse:
             rest += [_sparsity(scenario, base, level), _reference(scenario, base, level)]
-    rest += [_not_converged(scenario), _original(scenario), _floor(scenario), _seeds(scenario)]
+    rest += [_not_converged(scenario), _original(scenario), _floor(scenario)]
+    rest += [_failed(scenario), _seeds(scenario)]
     claims = tuple(_claim(scenario, claim) for claim in scenario.claims)
     return Findings(lead, claims, tuple(sentence for sentence in rest if sentence))
 
@@ -65,9 +67,12 @@ def lowest(groups: list[Group], measure: str) -> tuple[Group, list[tuple[Group, 
 def not_converged(scenario: Scenario, level: Level) -> bool:
     """Whether Retrain's RA is more than a point below the original's at the same sparsity."""
     retrain, original = scenario.get(RETRAIN, level), scenario.get(ORIGINAL, level)
-    if not (retrain and original and "ra" in retrain.metrics and "ra" in original.metrics):
+    if not (retrain and original):
         return False
-    return original.metrics["ra"].mean - retrain.metrics["ra"].mean > CONVERGED
+    after, before = retrain.by_seed.get("ra", {}), original.by_seed.get("ra", {})
+    common = after.keys() & before.keys()
+    lost = math.fsum(before[seed] - after[seed] for seed in common)
+    return bool(common) and lost / len(common) > CONVERGED
 
 
 def _with_gap(scenario: Scenario, level: Level) -> list[Group]:
@@ -96,7 +101,9 @@ def _level(scenario: Scenario, level: Level) -> str:
         )
     out = {id(group) for group, _ in told}
     names = listed([method_label(group.method) for group in groups if id(group) not in out])
-    apart = listed([f"{method_label(group.method)} {_apart(found)}" for group, found in told])
+    apart = listed(
+        [f"{method_label(group.method)} {_apart(found, scenario)}" for group, found in told]
+    )
     if len(told) == len(groups) - 1:
         return (
             f"{start}: {names} has the lowest mean gap to Retrain, {gap}; all others can be told "
@@ -128,7 +135,7 @@ def _sparsity(scenario: Scenario, dense: Level, sparse: Level) -> str:
             what = unclear
         else:
             what = "lower for" if found.estimate < 0 else "higher for"
-        apart = "" if found is None else f", {_apart(found)}"
+        apart = "" if found is None else f", {_apart(found, scenario)}"
         parts[what].append(f"{_change(before, after)}{apart}")
     clauses = "; ".join(f"{what} {listed(names)}" for what, names in parts.items() if names)
     return f"Change in mean gap from dense to {sparse.label}: {clauses}."
@@ -142,8 +149,8 @@ def _reference(scenario: Scenario, dense: Level, sparse: Level) -> str:
     found = difference(after.by_seed["ta"], before.by_seed["ta"])
     return (
         f"Retrain’s own TA is {points(before.mean('ta'))} dense and {points(after.mean('ta'))} at "
-        f"{sparse.label}{'' if found is None else f': {_apart(found)}'}. Gaps there are to the "
-        "sparse one."
+        f"{sparse.label}{'' if found is None else f': {_apart(found, scenario)}'}. Gaps there are "
+        "to the sparse one."
     )
 
 
@@ -227,7 +234,9 @@ def _claim(scenario: Scenario, claim: Claim) -> str:
     sides = f"{_side(claim.first)} minus {_side(claim.second)}, {unit}"
     if judged.interval is None:
         return f"{what} {sides}: fewer than two seeds have both; {stated}."
-    return f"{what} {sides}: {_apart(judged.interval)}, n = {judged.interval.n}; {stated}."
+    total = len(scenario.seeds)
+    n = f"n = {judged.interval.n}{f' of {total} seeds' * (judged.interval.n < total)}"
+    return f"{what} {sides}: {_bounds(judged.interval)}, {n}; {stated}."
 
 
 def _of(scenario: Scenario, side: Side, claim: Claim) -> dict[int, float]:
@@ -239,6 +248,23 @@ def _side(side: Side) -> str:
     return f"{method_label(side.method)} {Level(side.sparsity, side.pruner).label}"
 
 
+def _failed(scenario: Scenario) -> str:
+    """Which cells hold no numbers: a mean over the other seeds leaves out what went wrong."""
+    if not scenario.failed:
+        return ""
+    cells = [
+        f"{method_label(group.method)} ({group.level.label}, seed{'s' * (len(group.failed) > 1)} "
+        f"{listed([str(seed) for seed in sorted(group.failed)])})"
+        for group in scenario.failed
+    ]
+    count = sum(len(group.failed) for group in scenario.failed)
+    total = sum(len(group.seeds) for group in scenario.groups.values())
+    text = f"Caution, {count} of {total} cells failed and hold no numbers: {listed(cells)}."
+    if any(group.measured for group in scenario.failed):
+        text += " A mean over the other seeds leaves out what went wrong."
+    return text
+
+
 def _seeds(scenario: Scenario) -> str:
     n = len(scenario.seeds)
     if n == 1:
@@ -246,14 +272,22 @@ def _seeds(scenario: Scenario) -> str:
             "Caution, n = 1: one seed. No difference can be told from chance, neither between "
             "methods nor between levels of sparsity; these are only values."
         )
-    counts = {len(group.seeds) for group in scenario.groups.values()}
+    groups = scenario.groups.values()
+    counts = {len(group.measured) for group in groups}
+    counts |= {len(group.by_seed.get("gap", {})) for group in groups}
+    counts -= {0}
     text = f"Every number is the mean of n = {n} seeds."
-    if len(counts) > 1:
-        text = f"Seeds: {min(counts)} to {n}, not the same number for every method."
+    if counts - {n}:
+        text = (
+            f"Seeds: {min(counts)} to {n}, not the same number for every method; a mean is over "
+            "those that there are, a difference over those that both have (over all, unpaired, "
+            "where fewer than two pair)."
+        )
     return (
         f"{text} Intervals are at 95 %, paired by seed: at n = {n} they reach "
         f"{half_width(n):.2f} standard deviations of the differences to each side, and no rank "
-        f"test can go below p = {smallest_rank_p(n):.2g}. They are not corrected for their number: "
+        f"test can go below p = {smallest_rank_p(n):.2g}. They are not corrected for their "
+        "number, nor for choosing the lowest by the same seeds: "
         f"{'all but the claims' if scenario.claims else 'with no claim named beforehand, all this'}"
         " is descriptive."
     )
@@ -269,8 +303,19 @@ def _change(before: Group, after: Group) -> str:
     )
 
 
-def _apart(found: Interval) -> str:
-    return f"{signed(found.estimate)} ({signed(found.low)} to {signed(found.high)})"
+def _apart(found: Interval, scenario: Scenario) -> str:
+    """A difference and its interval, with n where it rests on fewer seeds than there are."""
+    return _bounds(found, f", n = {found.n}" * (found.n < len(scenario.seeds)))
+
+
+def _bounds(found: Interval, n: str = "") -> str:
+    if not found.bounded:
+        spread = "the same in both seeds, which gives no interval"
+    elif found.flat:
+        spread = f"the same in all {found.n} seeds"
+    else:
+        spread = f"{signed(found.low)} to {signed(found.high)}{n}"
+    return f"{signed(found.estimate)} ({spread})"
 
 
 def _start(level: Level) -> str:

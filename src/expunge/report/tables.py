@@ -8,6 +8,7 @@ from typing import Any
 
 from expunge.report.aggregate import Group, Level, Scenario, Summary, aggregate
 from expunge.report.draws import DISAGREE, DISAGREE_NOTE, disagreeing, one_draw_note
+from expunge.report.lacking import lacking_notes
 from expunge.report.measures import (
     AVG_GAP,
     AVG_GAP_DENSE,
@@ -179,6 +180,7 @@ def _legend(
         DISAGREE_NOTE if DISAGREE in marks else "",
         NOT_CONVERGED_NOTE if NOT_CONVERGED in marks else "",
         one_draw_note(scenario, measures),
+        *lacking_notes(scenario),
         *dict.fromkeys(
             _sentence(note) for group in scenario.groups.values() for note in group.gap_notes
         ),
@@ -229,9 +231,8 @@ def _value_entry(
     scenario: Scenario, group: Group, measure: Measure, low: frozenset[str], notes: _Notes
 ) -> Entry:
     value, gap = group.metrics.get(measure.key), group.gap.get(measure.key)
-    if value is None and len(group.reasons) > 1 and len(set(group.reasons.values())) == 1:
-        # One reason for everything, such as a model that diverged, is one note.
-        return _missing(notes, _sentence(next(iter(group.reasons.values()))))
+    if not group.measured:
+        return _missing(notes, _failure(group))
     if value is None:
         reason = group.reasons.get(measure.key, "there is no value for this row")
         return _missing(notes, f"{measure.short}: {_ended(reason)}")
@@ -253,6 +254,8 @@ def _value_entry(
 
 
 def _mean_gap_entry(group: Group, measure: Measure, low: frozenset[str], notes: _Notes) -> Entry:
+    if not group.measured:
+        return _missing(notes, _failure(group))
     if measure is AVG_GAP and group.method == RETRAIN:
         return Entry(text="0", sort=0.0)
     gap = (group.gap if measure is AVG_GAP else group.gap_dense).get("avg")
@@ -277,8 +280,11 @@ def _sparsity_entry(group: Group, notes: _Notes) -> Entry:
 
 def _time_entry(scenario: Scenario, group: Group, notes: _Notes) -> Entry:
     if group.rte_s is None:
-        original = group.method == ORIGINAL
-        reason = "Nothing was unlearned." if original else "The run was not timed."
+        reason = "The run was not timed."
+        if group.method == ORIGINAL:
+            reason = "Nothing was unlearned."
+        elif not group.measured:
+            reason = _failure(group)
         return _missing(notes, reason)
     share = time_share(scenario, group)
     return Entry(
@@ -286,6 +292,11 @@ def _time_entry(scenario: Scenario, group: Group, notes: _Notes) -> Entry:
         beside="" if share is None or group.method == RETRAIN else percent(share),
         sort=group.rte_s.mean,
     )
+
+
+def _failure(group: Group) -> str:
+    """One note for everything that a method lacks which failed in every seed."""
+    return _sentence("; ".join(dict.fromkeys(group.failed.values())))
 
 
 def time_share(scenario: Scenario, group: Group) -> float | None:

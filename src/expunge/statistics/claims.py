@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from expunge.errors import ConfigError
-from expunge.statistics.intervals import Interval, difference
+from expunge.statistics.intervals import ROUNDING, Interval, difference
 
 Verdict = Literal["holds", "does not hold", "not settled"]
 
@@ -70,14 +70,14 @@ def judge(claim: Claim, first: Mapping[int, float], second: Mapping[int, float])
 
     *Holds*: the interval of the difference lies beyond zero in the stated direction, and does not
     exclude the stated effect. *Does not hold*: the interval excludes the stated effect, even where
-    a smaller difference is there. *Not settled*: neither, or there are too few seeds.
+    a smaller difference is there. *Not settled*: neither, or there are too few seeds, or no bounds.
     """
     found = difference(first, second)
     if found is None:
         return Judged(claim, "not settled", None)
     sign = -1 if claim.direction == "lower" else 1
     low, high = sorted((sign * found.low, sign * found.high))
-    if high < claim.effect:
+    if high < claim.effect - ROUNDING:
         return Judged(claim, "does not hold", found)
     beyond = low > 0 and not found.holds_zero
     return Judged(claim, "holds" if beyond else "not settled", found)

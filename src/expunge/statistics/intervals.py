@@ -10,13 +10,16 @@ from expunge.errors import DataError
 
 CONFIDENCE = 0.95
 
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 """Differences of equal numbers that were added up in other orders are smaller."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate, the bounds of its interval, and what it rests on."""
+    """An estimate, the bounds of its interval, and what it rests on.
+
+    Bounds are infinite where the values cannot give any.
+    """
 
     estimate: float
     low: float
@@ -27,7 +30,17 @@ class Interval:
     @property
     def holds_zero(self) -> bool:
         """Whether no difference is among the values that it does not exclude."""
-        return self.low <= _ROUNDING and self.high >= -_ROUNDING
+        return self.low <= ROUNDING and self.high >= -ROUNDING
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it has bounds at all."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+    @property
+    def flat(self) -> bool:
+        """Whether all values that it rests on are the same, so that it has no width."""
+        return self.high - self.low <= ROUNDING
 
 
 def half_width(n: int) -> float:
@@ -56,6 +69,9 @@ def smallest_rank_p(n: int) -> float:
 def paired_t(differences: Sequence[float]) -> Interval:
     """The t-interval of the mean of paired differences.
 
+    Two differences that are equal have no bounds: measures are counts of few samples, so equal ones
+    are common, and say nothing of how differences spread.
+
     Raises:
         DataError: fewer than two differences.
     """
@@ -63,12 +79,15 @@ def paired_t(differences: Sequence[float]) -> Interval:
     if n < 2:
         raise DataError(f"an interval needs at least 2 pairs, got {n}")
     mean = math.fsum(differences) / n
-    reach = half_width(n) * _deviation(differences)
+    deviation = _deviation(differences)
+    reach = math.inf if n == 2 and deviation <= ROUNDING else half_width(n) * deviation
     return Interval(mean, mean - reach, mean + reach, n)
 
 
 def welch(one: Sequence[float], other: Sequence[float]) -> Interval:
     """The interval of the difference of two means, `one` minus `other`, of unpaired values.
+
+    It has no bounds where all values of each side are equal, and one side has two of them.
 
     Source: Welch, The generalization of Student's problem, Biometrika 1947.
 
@@ -83,10 +102,12 @@ def welch(one: Sequence[float], other: Sequence[float]) -> Interval:
     difference = math.fsum(one) / len(one) - math.fsum(other) / len(other)
     parts = [_deviation(values) ** 2 / len(values) for values in (one, other)]
     total = sum(parts)
-    if total == 0:
-        return Interval(difference, difference, difference, min(sizes))
-    freedom = total**2 / sum(part**2 / (size - 1) for part, size in zip(parts, sizes, strict=True))
-    reach = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * math.sqrt(total)
+    if math.sqrt(total) <= ROUNDING:
+        reach = math.inf if min(sizes) == 2 else 0.0
+        return Interval(difference, difference - reach, difference + reach, min(sizes))
+    # Shares of the total: squares of small parts would vanish.
+    shares = [(part / total) ** 2 / (size - 1) for part, size in zip(parts, sizes, strict=True)]
+    reach = float(stdtrit(1 / sum(shares), (1 + CONFIDENCE) / 2)) * math.sqrt(total)
     return Interval(difference, difference - reach, difference + reach, min(sizes))
 
 

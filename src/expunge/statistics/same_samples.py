@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -48,7 +49,8 @@ def mcnemar(one: Right, other: Right) -> McNemar:
 def bootstrap(one: Right, other: Right, seed: int, resamples: int = RESAMPLES) -> Interval:
     """The difference of two models' accuracies, `one` minus `other`, in points: paired bootstrap.
 
-    Samples are drawn with replacement, both models' answers together; bounds are percentiles.
+    Samples are drawn with replacement, both models' answers together; bounds are percentiles. There
+    are none where all samples are of one kind, such as right by both models: no draw differs then.
 
     Source: Efron, Bootstrap Methods: Another Look at the Jackknife, Annals of Statistics 1979.
 
@@ -59,7 +61,10 @@ def bootstrap(one: Right, other: Right, seed: int, resamples: int = RESAMPLES) -
     n = len(one)
     only_one, only_other = int((one & ~other).sum()), int((other & ~one).sum())
     # Of a sample of samples only the numbers of each kind matter.
-    shares = np.array([only_one, only_other, n - only_one - only_other]) / n
+    kinds = np.array([only_one, only_other, n - only_one - only_other])
+    if n in kinds:
+        return Interval(100 * (only_one - only_other) / n, -math.inf, math.inf, n)
+    shares = kinds / n
     drawn = np.random.default_rng(seed).multinomial(n, shares, size=resamples)
     found = 100 * (drawn[:, 0] - drawn[:, 1]) / n
     tail = 50 * (1 - CONFIDENCE)

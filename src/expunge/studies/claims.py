@@ -46,6 +46,8 @@ def check_claims(experiment: Experiment) -> None:
         for side in (claim.first, claim.second):
             _check_side(experiment, side, where)
         _check_measure(experiment, claim.measure, where)
+        if claim.measure == "rte_s" and "original" in (claim.first.method, claim.second.method):
+            raise ConfigError(f"{where}: the original unlearns nothing, so it has no rte_s")
 
 
 def _claim(table: Mapping[str, Any], where: str) -> Claim:
@@ -76,9 +78,13 @@ def _check_side(experiment: Experiment, side: Side, where: str) -> None:
 
 
 def _check_measure(experiment: Experiment, measure: str, where: str) -> None:
+    kind, dot, name = measure.partition(".")
+    if kind in _GAPS and "retrain" not in experiment.methods:
+        raise ConfigError(f"{where}: there is no gap without the method retrain")
+    if measure in _GAPS and not any(get_metric(each).compared for each in experiment.metrics):
+        raise ConfigError(f"{where}: none of the metrics that a gap is over is in the recipe")
     if measure in (*_GAPS, "rte_s"):
         return
-    kind, dot, name = measure.partition(".")
     name = name if dot and kind in _GAPS else measure
     there = [each for each in experiment.metrics if not get_metric(each).detailed]
     if name not in there:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.graph.kinds.forget import load_forget
-from expunge.graph.kinds.measure import divided
+from expunge.graph.kinds.measure import divided, load_measured
 from expunge.graph.kinds.predict import load_predictions
 from expunge.graph.runtime import read_facts
 from expunge.runs import Store
@@ -34,6 +34,11 @@ def counts_of(store: Store, measures: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         StoreError: an artefact is missing or damaged.
     """
+    measures = {
+        name: node
+        for name, node in measures.items()
+        if load_measured(store.path(node))["value"] is not None
+    }
     found: dict[str, Any] = {}
     for name in ("ua", "ra"):
         listed = _of_training(store, measures[name], name) if name in measures else None
@@ -54,7 +59,8 @@ def against(store: Store, measure: str, reference: str) -> dict[str, Any]:
     """How two models' testing accuracies differ, from their measurements of TA.
 
     Test samples that `only_model` and `only_reference` gets right, `p` of the exact McNemar test,
-    and the `difference` in points with the bounds of a paired bootstrap, `low` and `high`.
+    and the `difference` in points with the bounds of a paired bootstrap, `low` and `high`; None
+    where there are none, as when the models get the same samples right.
 
     Raises:
         StoreError: an artefact is missing or damaged.
@@ -68,8 +74,8 @@ def against(store: Store, measure: str, reference: str) -> dict[str, Any]:
         "only_reference": test.only_other,
         "p": test.p,
         "difference": interval.estimate,
-        "low": interval.low,
-        "high": interval.high,
+        "low": interval.low if interval.bounded else None,
+        "high": interval.high if interval.bounded else None,
         "n": interval.n,
     }
 

@@ -213,7 +213,8 @@ def gap_to(
     for each in (found, reference):
         for name in compared:
             if each["metrics"][name] is None:
-                return None, f"there is no {name} to compare: {each['reasons'][name]}"
+                whose = "the reference has" if each is reference else "there is"
+                return None, f"{whose} no {name} to compare: {each['reasons'][name]}"
     return gap(found["metrics"], reference["metrics"], compared), None
 
 

@@ -127,7 +127,7 @@ def collect_verdict(store: Store, verdict: Verdict) -> dict[str, Any]:
     if verdict.reference is not None:
         reference = read_measures(store, verdict.reference)
         result["gap"], result["gap_reason"] = gap_to(reference, found)
-        if "ta" in verdict.measures:
+        if None not in (found["metrics"].get("ta"), reference["metrics"].get("ta")):
             pair = verdict.measures["ta"], verdict.reference["ta"]
             result["against_reference"] = against(store, *pair)
         if notes := _notes(store, verdict, reference["metrics"].get("ra")):

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.config import from_mapping, to_mapping
-from expunge.errors import CollapseError, DivergedError
+from expunge.errors import CollapseError, DivergedError, ModelError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.train import REWIND, Together, context_for
 from expunge.graph.lineage import forgotten_by, training_samples, write_forgotten
 from expunge.graph.model_files import load_model, save_model
-from expunge.graph.outcome import write_divergence
+from expunge.graph.outcome import REFUSED, write_divergence
 from expunge.graph.record import write_record
 from expunge.runs import JSON, checked_if_any
 from expunge.settings import derive_seed
@@ -55,8 +55,8 @@ def add_prune(
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     """Choose a mask, and train under it on what the model and its ancestors have not forgotten.
 
-    If a layer would lose all its weights, or the training diverges, the reason stands in place of
-    the model.
+    If a layer would lose all its weights, the training diverges, or the pruner refuses the network,
+    the reason stands in place of the model.
     """
     from expunge.models.weights import read_tensors
     from expunge.sparsity.mask import layer_report, mask_sparsity
@@ -77,8 +77,9 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     write_forgotten(out, forgotten)
     try:
         sparse, mask = sparsify(model, samples, pruner, config, context, rewind)
-    except (DivergedError, CollapseError) as error:
-        write_divergence(out, f"no sparse model: {node.id} ({error})")
+    except (DivergedError, CollapseError, ModelError) as error:
+        head = REFUSED if isinstance(error, ModelError) else "no sparse model: "
+        write_divergence(out, f"{head}{node.id} ({error})")
         write_record(out, {"seconds": None})
         return
     seconds = time.perf_counter() - start

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.config import from_mapping, to_mapping
-from expunge.errors import DivergedError
+from expunge.errors import DivergedError, ModelError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.forget import load_forget
 from expunge.graph.kinds.prune import origin_seed
 from expunge.graph.kinds.train import Together, context_for
 from expunge.graph.lineage import forgotten_by, training_split, write_forgotten
 from expunge.graph.model_files import load_model, save_model
-from expunge.graph.outcome import divergence, write_divergence
+from expunge.graph.outcome import REFUSED, divergence, write_divergence
 from expunge.graph.record import write_record
 from expunge.methods import get_method
 from expunge.settings import derive_seed
@@ -71,7 +71,8 @@ def add_unlearn(
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     """Run the method on a copy of the model, without what was forgotten earlier.
 
-    If the method or the model before has diverged, the reason stands in place of the model.
+    If the method refuses the network, or it or the model before has diverged, the reason stands in
+    place of the model.
     """
     from expunge.methods.outcome import look_at
     from expunge.methods.run import run_method
@@ -98,8 +99,11 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     try:
         unlearned, seconds = run_method(method, model, split, config, context)
         notes = look_at(method, model, unlearned, split, config, context)
-    except DivergedError as error:
-        write_divergence(out, f"diverged: {node.id} ({error})")
+    except (DivergedError, ModelError) as error:
+        why = f"{REFUSED}{node.id} ({method.name}: {error})"
+        if isinstance(error, DivergedError):
+            why = f"diverged: {node.id} ({error})"
+        write_divergence(out, why)
         write_record(out, {"seconds": None})
         return
     save_model(out, unlearned, spec, mask)
