@@ -116,6 +116,9 @@ def check_augmentation(augmentation: Augmentation, kind: InputKind) -> None:
         )
 
 
+IMAGES_ON_DEVICE_BYTES = 4 * 2**30
+"""Images up to this size live on the compute device; larger sets are streamed to it."""
+
 PRECISIONS = (
     "auto",
     "32-true",

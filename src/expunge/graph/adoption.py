@@ -14,14 +14,13 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import nn
 
+    from expunge.data.statistics import Statistics
     from expunge.types import Dataset, Samples
 
 LEVEL = 0.001
 """How unlikely an accuracy must be by chance alone before anything is concluded from it."""
 TRIED = 500
 """At most so many samples are used to look for the reason of a low accuracy."""
-
-Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 @dataclass(frozen=True)

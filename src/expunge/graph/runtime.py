@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from expunge.errors import ConfigError, DataError
 from expunge.runs import Node, checked, read_artefact, read_object
-from expunge.settings import Progress, silent
+from expunge.settings import IMAGES_ON_DEVICE_BYTES, Progress, silent
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +25,6 @@ _log = logging.getLogger(__name__)
 FLOAT32 = "32-true"
 FACTS = "facts.json"
 """The file of a data node."""
-DEFAULT_BUDGET_BYTES = 4 * 2**30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +39,7 @@ class Place:
     """How they train together: one of Lightning Fabric's names."""
     cache_dir: Path | None = None
     """For decoded data; None: `EXPUNGE_CACHE`, or the user's cache folder."""
-    budget_bytes: int = DEFAULT_BUDGET_BYTES
+    budget_bytes: int = IMAGES_ON_DEVICE_BYTES
     """Inputs up to this size are kept on the device."""
     where: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By node: the places of what its params name; they may differ from when it was made."""

@@ -7,16 +7,14 @@ import numpy as np
 import torch
 
 from expunge.data.inputs.images import ResidentImages, StreamedImages
+from expunge.settings import IMAGES_ON_DEVICE_BYTES
 from expunge.types import Dataset, Inputs, Samples
-
-DEFAULT_BUDGET_BYTES = 4 * 2**30
-"""Images up to this size live on the device; larger sets are streamed to it."""
 
 
 def place(
     inputs: Inputs | np.ndarray[Any, Any],
     device: torch.device,
-    budget_bytes: int = DEFAULT_BUDGET_BYTES,
+    budget_bytes: int = IMAGES_ON_DEVICE_BYTES,
 ) -> Inputs:
     """Inputs with batches on `device`: images that exceed the budget are streamed.
 
@@ -35,7 +33,7 @@ def place(
 
 
 def place_dataset(
-    dataset: Dataset, device: torch.device, budget_bytes: int = DEFAULT_BUDGET_BYTES
+    dataset: Dataset, device: torch.device, budget_bytes: int = IMAGES_ON_DEVICE_BYTES
 ) -> Dataset:
     """The dataset with batches on `device`; its images share one budget, training images first."""
     left = budget_bytes

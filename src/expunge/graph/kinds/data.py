@@ -16,14 +16,13 @@ from expunge.data.spec import DataSpec
 from expunge.data.summary import summary
 from expunge.errors import DataError
 from expunge.graph.kind import Inputs, Kind
+from expunge.graph.runtime import FACTS
 from expunge.runs import write_json
 
 if TYPE_CHECKING:
     from expunge.graph.graph import Graph
     from expunge.graph.runtime import Runtime
     from expunge.runs import Node
-
-FACTS = "facts.json"
 
 
 def add_data(graph: Graph, spec: DataSpec, facts: Facts) -> str:
