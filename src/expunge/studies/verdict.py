@@ -71,7 +71,7 @@ def plan_verdict(
         other_base = graph.node(reference_id).parents["model"]
 
     # The data may lack what this model has forgotten, though the base model has not forgotten it.
-    gone = forgotten_by(graph.store.path(run_id))
+    gone = _forgotten(graph, run_id)
 
     def measured(model_id: str) -> dict[str, str]:
         return {
