@@ -19,7 +19,6 @@ from expunge.graph.runtime import read_facts
 from expunge.runs import Store
 from expunge.settings import derive_seed
 from expunge.statistics.intervals import wilson
-from expunge.statistics.same_samples import bootstrap, mcnemar
 
 if TYPE_CHECKING:
     from expunge.statistics.same_samples import Right
@@ -65,6 +64,8 @@ def against(store: Store, measure: str, reference: str) -> dict[str, Any]:
     Raises:
         StoreError: an artefact is missing or damaged.
     """
+    from expunge.statistics.same_samples import bootstrap, mcnemar
+
     one, other = (_of_test(store, node, "ta") for node in (measure, reference))
     test = mcnemar(one, other)
     seed = derive_seed(int(store.node(measure).params["seed"]), "bootstrap")
