@@ -171,21 +171,36 @@ def weights_of(model):
 
 
 def pairs(config, setting):
-    """Configurations that differ in `setting` alone: from the default, and from its variants.
+    """Configurations that differ in `setting` alone, from the default and from its variants."""
+    hint = get_type_hints(config)[setting]
+    for base in variants(config, setting):
+        for value in others(hint, getattr(base, setting)):
+            try:
+                yield base, replace(base, **{setting: value})
+            except ConfigError:
+                continue  # the two do not go together
 
-    A setting may matter only under one choice of another, as a solver's under the solver's name.
+
+def variants(config, setting):
+    """The default and every choice of a name; then the same with another number at 0.
+
+    A setting may matter only under one choice of another, as a solver's under the solver's name,
+    or only where another is 0, as the smaller of two floors.
     """
-    hints = get_type_hints(config)
-    for name, hint in hints.items():
-        for choice in get_args(hint) if get_origin(hint) is Literal else ():
-            base = config(**{name: choice})
-            for value in others(hints[setting], getattr(base, setting)):
+    named = [
+        config(**{name: choice})
+        for name, hint in get_type_hints(config).items()
+        for choice in (get_args(hint) if get_origin(hint) is Literal else ())
+    ]
+    plain = [*named, config()]
+    yield from plain
+    for base in plain:
+        for field in fields(base):
+            if field.name != setting and isinstance(getattr(base, field.name), float):
                 try:
-                    yield base, replace(base, **{setting: value})
+                    yield replace(base, **{field.name: 0.0})
                 except ConfigError:
-                    continue  # the two do not go together
-    for value in others(hints[setting], getattr(config(), setting)):
-        yield config(), replace(config(), **{setting: value})
+                    continue  # it cannot be 0
 
 
 def others(hint, value):
