@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from statistics import median
 from typing import Literal
@@ -16,7 +17,7 @@ from benchmarks import floors, per_image
 from benchmarks.timing import Figure, Side, figure, in_turn, over, rates
 from benchmarks.training_loop import worker_counts
 from benchmarks.workload import Workload
-from expunge.data.decode import Encoded, decode_into, find_format
+from expunge.data.decode import Encoded, Seen, decode_into, find_format
 from expunge.runs import available_cores
 from expunge.settings import Augmentation
 from expunge.tasks.classify import TASK
@@ -93,10 +94,26 @@ def _exhaust(loader: DataLoader[tuple[Tensor, int]]) -> None:
         pass
 
 
+@dataclass(frozen=True)
+class _Made:
+    """Pictures in memory."""
+
+    files: list[bytes]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def name(self, row: int) -> str:
+        return f"picture {row}"
+
+    def chunks(self) -> Iterator[list[Encoded]]:
+        yield [*self.files]
+
+
 def _decoded(kind: Literal["PNG", "JPEG"], count: int, size: int, rounds: int) -> Figure:
     pictures = [encoded(kind, size, seed) for seed in range(count)]
-    files: list[Encoded] = [*pictures]
-    wanted = find_format(lambda: [files], None, None, "benchmark")
+    files = _Made(pictures)
+    wanted = find_format(files, None, None)
     out = np.empty((count, wanted.channels, size, size), np.uint8)
 
     def alone() -> None:
@@ -105,7 +122,7 @@ def _decoded(kind: Literal["PNG", "JPEG"], count: int, size: int, rounds: int) -
                 image.load()
 
     times = in_turn(
-        {"ours": lambda: decode_into(out, [files], wanted, "benchmark"), "alone": alone}, rounds
+        {"ours": lambda: decode_into(out, files, wanted, Seen()), "alone": alone}, rounds
     )
     return figure(
         f"decoding, {kind}: {size}x{size}",

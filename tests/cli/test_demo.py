@@ -57,7 +57,7 @@ def test_the_demo(folder, monkeypatch, capsys):
     assert len(list((folder / "figures").glob("*.svg"))) >= 6
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     out, err = demo(folder, monkeypatch, capsys)
-    assert "digits: 1797 images of 1x8x8, 10 classes, no split" in err
+    assert "digits: 959 images of 1x8x8, 10 classes, no split" in err
     assert "found" in err
     assert not re.findall(r"^ *[\d.]+s ", err, re.MULTILINE)
     assert "Forget class 3, dense" in out
