@@ -78,7 +78,8 @@ def _handled(signals: _Signals) -> Iterator[None]:
             unraisable(found)
 
     sys.unraisablehook = lost
-    threading.Thread(target=_insist, args=(reading,), name="signals", daemon=True).start()
+    arguments = reading, PATIENCE
+    threading.Thread(target=_insist, args=arguments, name="signals", daemon=True).start()
     try:
         yield
     finally:
@@ -94,11 +95,11 @@ def _handled(signals: _Signals) -> Iterator[None]:
             os.close(writing)
 
 
-def _insist(reading: int) -> None:
-    """End the process some seconds after a signal: the main thread may be in a long call."""
+def _insist(reading: int, patience: float) -> None:
+    """End the process `patience` seconds after a signal: the main thread may be in a long call."""
     while received := os.read(reading, 1):
         if received[0] in _ENDING:
-            time.sleep(PATIENCE)
+            time.sleep(patience)
             os.write(2, f"{LINE}\n".encode())
             os._exit(128 + received[0])
     os.close(reading)
