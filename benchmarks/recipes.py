@@ -13,9 +13,9 @@ from benchmarks.timing import Figure, figure
 from expunge.cli.options import session
 from expunge.cli.session import Session
 from expunge.graph.kinds.predict import add_predict, load_predictions
-from expunge.graph.kinds.train import RECORD
+from expunge.graph.record import load_record
 from expunge.metrics.accuracy import accuracy
-from expunge.runs import checked, environment, read_object, write_json
+from expunge.runs import environment, write_json
 from expunge.studies.grid import plan_bases, plan_data
 from expunge.studies.recipe import Experiment, read_experiment, with_overrides
 
@@ -83,7 +83,7 @@ def _trained(space: Session, experiment: Experiment, seeds: int) -> tuple[list[f
     predictions = [add_predict(graph, model, "test", space.together) for model in models]
     space.run(graph)
     found = [load_predictions(space.store.path(each)) for each in predictions]
-    records = [read_object(checked(space.store.path(model), RECORD)) for model in models]
+    records = [load_record(space.store.path(model)) for model in models]
     accuracies = [accuracy(each["logits"], each["labels"]) for each in found]
     return accuracies, [record["seconds"] for record in records]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.cli.conftest import ok
+from tests.deadlines import stretched
 
 from expunge.cli.output import visible
 from expunge.cli.run_list import line
@@ -238,7 +239,7 @@ def in_a_shell(script, **environment):
     return subprocess.run(
         ["bash", "-c", script],
         capture_output=True,
-        timeout=120,
+        timeout=stretched(120),
         env={**os.environ, "EXPUNGE": COMMAND, **environment},
         check=False,
     )

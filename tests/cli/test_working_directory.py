@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.deadlines import stretched
 
 from expunge import callables, search_path
 from expunge.errors import ModelError
@@ -60,7 +61,7 @@ def run(folder, *words, **environment):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=stretched(300),
         env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
         check=False,
     )

@@ -69,8 +69,9 @@ class InfluenceConfig:
         check_range("memory_gib", self.memory_gib, 0, None)
 
     def damping_for(self, scale: float) -> float:
-        """λ for a curvature whose largest eigenvalue is `scale`."""
-        return max(self.damping, self.relative_damping * scale)
+        """λ for a curvature whose largest eigenvalue is `scale`, of which ten digits count."""
+        # The last digits of an eigenvalue depend on where its matrix lies in memory.
+        return max(self.damping, self.relative_damping * float(f"{scale:.10g}"))
 
 
 def influence_unlearning(
