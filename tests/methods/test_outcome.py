@@ -49,13 +49,24 @@ def test_a_result_that_is_far_worse_has_its_numbers(learnt, split, context):
     accuracy = 100 * float((logits.argmax(1) == labels).float().mean())
     assert accuracy > 60
     assert note.startswith(
-        "the result of iu is far worse on retained samples than the model before: accuracy fell "
+        "the result of iu is far worse on retained samples than the model before: accuracy went "
         f"from {accuracy:.1f} to 0.0 % and "
     )
     assert note.endswith(
         "(n = 40 of 40); raise damping or relative_damping, or lower alpha (damping=0.03, "
         "relative_damping=0.3, alpha=1.0)"
     )
+
+
+def test_a_model_without_accuracy_to_lose_is_told_of_by_its_loss(split, context):
+    """From always the forgotten class to the same with huge outputs: the accuracy is 0 in both."""
+    method = get_method("iu")
+    blank = changed(small_network(1), 5.0)
+    (note,) = look_at(method, blank, changed(blank, 1e6), split, method.config(), context)
+    assert "accuracy went from 0.0 to 0.0 % and the mean loss from " in note
+    assert "to 1e+06 (n = 40 of 40)" in note
+    # Twice a guess among three classes is 2.2: a loss of less is none to tell of.
+    assert look_at(method, blank, changed(blank, 0.0), split, method.config(), context) == ()
 
 
 def test_outputs_that_are_not_finite_are_a_divergence(learnt, split, context):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -19,6 +20,11 @@ SAMPLES = 256
 """Retained samples that are looked at, evenly spaced."""
 FAR = 10.0
 """Points of accuracy on retained samples whose loss is told of."""
+WORSE = 2.0
+"""Times the mean loss of before, and of a guess among all classes, from which on a loss is told of.
+
+A model that was near chance has no accuracy to lose.
+"""
 
 
 def look_at(
@@ -48,13 +54,15 @@ def look_at(
     right, right_before = (
         100 * float((each.argmax(1) == labels).float().mean()) for each in (found, first)
     )
-    if right_before - right <= FAR:
+    loss, loss_before = float(losses.mean()), float(losses_before.mean())
+    guess = math.log(found.shape[1])
+    if right_before - right <= FAR and loss <= WORSE * max(loss_before, guess):
         return ()
     return (
         f"the result of {method.name} is far worse on retained samples than the model before: "
-        f"accuracy fell from {right_before:.1f} to {right:.1f} % and the mean loss went from "
-        f"{float(losses_before.mean()):.3g} to {float(losses.mean()):.3g} (n = {count} of "
-        f"{len(split.retain)}); {_advice(method, config)}",
+        f"accuracy went from {right_before:.1f} to {right:.1f} % and the mean loss from "
+        f"{loss_before:.3g} to {loss:.3g} (n = {count} of {len(split.retain)}); "
+        f"{_advice(method, config)}",
     )
 
 
