@@ -123,6 +123,7 @@ def test_links_in_circles_and_to_nothing_are_named(put, read, folder):
         (["train/{}.png", "car/{}.png"], {"train": 5, "car": 5}),
         (["train/old/{}.png", "car/{}.png", "bus/{}.png"], {"train": 5, "car": 5, "bus": 5}),
         (["test/{}.png", "car/old/{}.png"], {"test": 5, "car": 5}),
+        (["test/a/{}.png", "val/a/{}.png", "car/{}.png"], {"test": 5, "val": 5, "car": 5}),
     ],
 )
 def test_classes_may_be_called_train_or_test(put, read, paths, expected):
