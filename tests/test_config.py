@@ -18,6 +18,7 @@ class Sample:
     name: str | None = None
     sizes: tuple[int, ...] = (1, 2)
     limit: int | None = None
+    channels: Literal[1, 3] | None = None
 
 
 samples = st.builds(
@@ -60,6 +61,8 @@ def test_flags_are_words_too():
         ({"count": "1"}, "count must be of type int, got '1'"),
         ({"flag": 1}, "flag must be of type bool, got 1"),
         ({"kind": "c"}, "kind must be one of a, b, got 'c'"),
+        ({"channels": True}, "channels must be one of 1, 3, got True"),
+        ({"channels": 3.0}, "channels must be one of 1, 3, got 3.0"),
         ({"sizes": 3}, "sizes must be a list, got 3"),
         ({"sizes": ["x"]}, "sizes must be of type int, got 'x'"),
         ({"limit": "x"}, "limit must be of type int, got 'x'"),

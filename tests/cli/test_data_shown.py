@@ -1,5 +1,7 @@
 """What a command says about its data before it starts, and that bad data leave nothing behind."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -50,6 +52,32 @@ def test_a_plan_shows_what_was_read(command, photos, tmp_path):
             "class:cat: 4 of 8 training samples to forget",
         ]
     assert not (tmp_path / "out").exists()
+
+
+def test_edits_are_shown_and_what_they_change_is_counted_afterwards(command, photos, tmp_path):
+    """A class is of the labels that are trained on, so before the edit its size is not known."""
+    recipe = tmp_path / "recipe.toml"
+    text = RECIPE.format(source=photos).replace(
+        '["class:cat"]', '["class:cat", "random:0.5", "edited:relabel"]\nmetrics = ["ta"]'
+    )
+    recipe.write_text(f"{text}epochs = 1\n[data.edits.relabel]\nshare = 0.1\n")
+    _, _, planned = command("bench", recipe, "--dry-run", "--out", tmp_path / "out")
+    assert "  then edited: relabel (share 0.1)" in planned.splitlines()
+    assert "samples to forget" not in planned
+    for _ in range(2):  # the second time nothing is made
+        code, _, err = command("bench", recipe, "--out", tmp_path / "out")
+        assert code == 0, err
+        chosen = {
+            each["scenario"]: len(each["ids"])
+            for path in (tmp_path / "out" / "runs").rglob("forget.json")
+            for each in [json.loads(path.read_text())]
+        }
+        assert chosen["class:cat"] != 4
+        assert chosen["edited:relabel"] == 1
+        assert sorted(line for line in err.splitlines() if "samples to forget" in line) == sorted(
+            f"{scenario}: {count} of 8 training samples to forget"
+            for scenario, count in chosen.items()
+        )
 
 
 @pytest.mark.parametrize("what", ["damaged", "missing", "empty"])

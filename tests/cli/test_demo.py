@@ -58,6 +58,8 @@ def test_the_demo(folder, monkeypatch, capsys):
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     out, err = demo(folder, monkeypatch, capsys)
     assert "digits: 959 images of 1x8x8, 10 classes, no split" in err
+    assert "  then edited: relabel (share 0.1)" in err
+    assert "edited:relabel: 60 of 600 training samples to forget" in err
     assert "found" in err
     assert not re.findall(r"^ *[\d.]+s ", err, re.MULTILINE)
     assert "Forget class 3, dense" in out

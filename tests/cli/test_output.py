@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from tests.cli.conftest import ok
 from tests.deadlines import stretched
 
 from expunge.cli.output import visible
-from expunge.cli.run_list import line
+from expunge.cli.run_list import describe_runs, line
 from expunge.runs import read_document, write_document
 from expunge.runs.store import Summary
 
@@ -218,6 +219,37 @@ def test_a_list_of_runs_says_what_they_are(terminal, original, unlearned):
     pruned = ok(terminal(*sparse, "--rewind", "false")).strip().splitlines()[-1]
     assert f"{pruned} " in ok(terminal("runs", "list"))
     assert "resnet8 on [/b] few.npz, 50% by random, seed 0" in ok(terminal("runs", "list"))
+
+
+def test_the_accuracy_in_a_list_is_of_what_the_model_unlearned(monkeypatch, tmp_path):
+    """A model may be measured in other scenarios, too; an original leaves no class out of TA."""
+
+    def run(name, params=None, where=None, **parents):
+        return Summary(
+            id=name, kind=name.partition("-")[0], created="", size_bytes=1, label="",
+            params=params or {}, parents=parents, where=where or {},
+        )  # fmt: skip
+
+    models = {"train-1": {}, "unlearn-1": {"forget": "forget-c"}}
+    chosen = {"forget-c": "class:3", "forget-r": "random:0.1"}
+    runs = [run(name, **parents) for name, parents in models.items()]
+    runs += [run(name, where={"scenario": text}) for name, text in chosen.items()]
+    values = {}
+    for model in models:
+        for forget in chosen:
+            name = f"measure-{len(values)}"
+            values[name] = (model, forget)
+            runs.append(run(name, {"metric": "ta"}, model=model, forget=forget))
+    ta = {("train-1", "forget-r"): 90.0, ("unlearn-1", "forget-c"): 80.0}
+    monkeypatch.setattr(
+        "expunge.graph.kinds.measure.load_measured",
+        lambda folder: {"value": ta.get(values[folder.name], 1.0)},
+    )
+    monkeypatch.setattr("expunge.graph.outcome.divergence", lambda folder: None)
+    store = SimpleNamespace(path=tmp_path.joinpath)
+    for order in (runs, runs[::-1]):
+        found = {run.id: about["ta"] for run, about in describe_runs(store, order)}
+        assert {name: found[name] for name in models} == {"train-1": 90.0, "unlearn-1": 80.0}
 
 
 def test_a_line_breaks_between_words_only():

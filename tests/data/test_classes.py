@@ -113,6 +113,7 @@ def test_given_names_name_the_outputs_of_integer_labels(write_npz):
         ([0, 2], {"num_classes": 2}, "the classes 2, which are not among the 2 given: 0, 1"),
         (["0", "5"], {"num_classes": 5}, "have the classes 5, which"),
         (["-1", "1"], {"num_classes": 5}, "have the classes -1, which"),
+        (["1", "01", "2"], {"num_classes": 3}, "the classes 01, 1 are the same number"),
         (["a", "b"], {"num_classes": 3}, "num_classes is 3, but there are 2 named classes: a, b"),
     ],
 )
@@ -143,6 +144,15 @@ def test_identifiers_in_the_place_of_outputs_are_asked_about(write_npz):
     with pytest.raises(DataError, match="labels go up to 4711 but only 2 occur: number the"):
         load(DataSpec(source=source))
     assert load(DataSpec(source=source, num_classes=4712)).train.num_classes == 4712
+
+
+def test_a_small_test_set_may_lack_most_classes(tmp_path, noise):
+    path = tmp_path / "set.npz"
+    count, few = 1200, 10
+    train = {"x_train": noise(count, (4, 4)), "y_train": np.arange(count)}
+    np.savez(path, **train, x_test=noise(few, (4, 4)), y_test=np.arange(few))
+    dataset = load(DataSpec(source=str(path)))
+    assert (dataset.train.num_classes, len(dataset.test)) == (count, few)
 
 
 def test_names_may_be_in_a_file(tmp_path):

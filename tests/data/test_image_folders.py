@@ -123,6 +123,7 @@ def test_links_in_circles_and_to_nothing_are_named(put, read, folder):
         (["train/{}.png", "car/{}.png"], {"train": 5, "car": 5}),
         (["train/old/{}.png", "car/{}.png", "bus/{}.png"], {"train": 5, "car": 5, "bus": 5}),
         (["test/{}.png", "car/old/{}.png"], {"test": 5, "car": 5}),
+        (["test/a/{}.png", "val/a/{}.png", "car/{}.png"], {"test": 5, "val": 5, "car": 5}),
     ],
 )
 def test_classes_may_be_called_train_or_test(put, read, paths, expected):
@@ -371,6 +372,24 @@ def test_images_that_the_file_lacks_are_named(put, read, folder):
     with pytest.raises(DataError, match=lost.format("id")):
         read(id_column="name")
     assert "2 images are not in metadata.csv: cat/4.png, dog/4.png" in read().notes
+
+
+def test_only_test_samples_may_lack_the_ids_that_are_asked_for(put, read, folder):
+    put("train/cat/{}.png", "train/dog/{}.png", "test/cat/{}.png", "test/dog/{}.png")
+    names = [f"{c}/{n}.png" for c in ("cat", "dog") for n in range(5)]
+    write_csv(folder / "metadata.csv", "file_name,key", *(f"train/{n},{n}" for n in names))
+    dataset = read(id_column="key")
+    assert dataset.train.ids == tuple(names)
+    assert any(
+        note.startswith("10 images are not in metadata.csv: test/cat/0.png")
+        for note in dataset.notes
+    )
+    for other in ("test", "img"):  # a path that is wrong everywhere is no reason to make up ids
+        write_csv(folder / "metadata.csv", "file_name,key", *(f"{other}/{n},{n}" for n in names))
+        with pytest.raises(
+            DataError, match=r"10 images are not in metadata\.csv and so have no id"
+        ):
+            read(id_column="key")
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ def test_arrays_of_other_names_are_named(path, read, noise):
         ({"y_train": np.zeros((10, 2), int)}, r"y_train: labels must be .* shape \(10, 2\)"),
         ({"y_train": np.full(10, b"a")}, r"y_train: labels must be one integer or text"),
         ({"ids_train": np.zeros(10)}, "ids_train, row 0: an id must be a text or a whole number"),
+        ({"ids_train": np.array(7)}, "train has 10 images but 1 ids"),
         ({"ids_train": np.zeros(10, int)}, "ids_train: 1 ids are given more than once: 0"),
     ],
 )

@@ -15,9 +15,7 @@ from expunge.metrics.evidence import Evidence, Predictions, flags_of
 from expunge.metrics.gap import gap
 from expunge.metrics.metric import Measured, measure
 from expunge.models.check import check_outputs
-from expunge.settings import (
-    derive_seed,
-)
+from expunge.settings import derive_seed
 from expunge.statistics.intervals import Interval, wilson
 from expunge.training.predict import predict
 from expunge.types import Samples, Split

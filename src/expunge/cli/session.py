@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from expunge.engines.watch import Watch
 from expunge.errors import ConfigError
 from expunge.graph.graph import Graph
 from expunge.graph.kinds import KINDS
+from expunge.graph.kinds.forget import count_line
 from expunge.graph.runtime import Place, Runtime
 from expunge.runs import Store
 
@@ -97,10 +99,14 @@ class Session:
         """
         if self.leads:
             # A search plans the same data for every trial.
-            for line in (each for each in graph.notes if each not in self._told):
-                tell(line)
-            self._told.update(graph.notes)
-        watch = Watch(self._progress, self._announce)
+            self._tell(graph.notes)
+
+        def announce(node_id: str, label: str, seconds: float | None) -> None:
+            self._announce(node_id, label, seconds)
+            if self.leads and node_id in graph.uncounted:
+                self._tell([count_line(graph, node_id)])
+
+        watch = Watch(self._progress, announce)
         try:
             left = run(graph, self.engine, self.place, watch, self.runtime)
         finally:
@@ -113,6 +119,13 @@ class Session:
                 "missing: the last shard to end writes the results"
             )
             raise typer.Exit
+
+    def _tell(self, lines: Iterable[str]) -> None:
+        """Show the lines that were not shown before."""
+        for line in lines:
+            if line not in self._told:
+                tell(line)
+                self._told.add(line)
 
     def _progress(self, task: str, done: int, total: int, images: int) -> None:
         self.terminal.progress(task, done, total, images)

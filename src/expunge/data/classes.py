@@ -6,6 +6,7 @@ name of a class; classes are in sorted order, as numbers if all names are whole 
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -52,8 +53,7 @@ def with_classes(parts: Mapping[Role, Samples], spec: DataSpec) -> Mapping[Role,
         DataError: labels are numbers with large gaps, and `spec` gives no classes.
     """
     if spec.class_names is None and spec.num_classes is None:
-        for samples in parts.values():
-            _check_gaps(samples, spec.source)
+        _check_gaps(parts, spec.source)
         return parts
     return {role: _renumbered(samples, spec) for role, samples in parts.items()}
 
@@ -103,7 +103,13 @@ def _renumbered(samples: Samples, spec: DataSpec) -> Samples:
             )
         return samples
     if spec.class_names is None:
-        by_name = {name: int(name) for name in used}
+        by_name = {name: int(name) for name in own}
+        times = Counter(by_name.values())
+        if twins := [name for name in own if times[by_name[name]] > 1]:
+            raise ConfigError(
+                f"{spec.source}: the classes {some(twins)} are the same number: rename them, or "
+                "give class_names"
+            )
     elif set(used) <= set(wanted) or not _is_numbered(own):
         by_name = {name: at for at, name in enumerate(wanted)}
     else:
@@ -123,11 +129,13 @@ def _renumbered(samples: Samples, spec: DataSpec) -> Samples:
     return replace(samples, labels=labels, class_names=wanted, fingerprint=digest.hexdigest())
 
 
-def _check_gaps(samples: Samples, source: str) -> None:
-    present = len(set(samples.labels.tolist()))
-    if _is_numbered(samples.class_names) and samples.num_classes - present > _MOST_EMPTY:
+def _check_gaps(parts: Mapping[Role, Samples], source: str) -> None:
+    # In all parts together: a small test set lacks many classes.
+    present = len({label for samples in parts.values() for label in samples.labels.tolist()})
+    names = parts["train"].class_names
+    if _is_numbered(names) and len(names) - present > _MOST_EMPTY:
         raise DataError(
-            f"{source}: labels go up to {samples.num_classes - 1} but only {present} occur: number "
+            f"{source}: labels go up to {len(names) - 1} but only {present} occur: number "
             "the classes from 0, store the labels as text, or set num_classes to as many as the "
             "network has outputs"
         )

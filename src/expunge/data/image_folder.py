@@ -50,7 +50,7 @@ def read_images(
     encoded = {role: _Files(folder, paths) for role, paths in layout.parts.items()}
     read = {}
     for role, paths in layout.parts.items():
-        ids, ids_from = _ids(paths, metadata, spec, folder)
+        ids, ids_from = _ids(role, paths, metadata, spec, folder)
         read[role] = _labels(paths, layout, metadata, column, folder), ids, ids_from
     arrays, decoding = decode_parts(encoded, spec, aside)
     notes = (*_left_out(tree, images), *layout.notes)
@@ -129,9 +129,12 @@ def _labels(
 
 
 def _ids(
-    paths: Sequence[str], metadata: Metadata | None, spec: DataSpec, folder: Path
+    role: Role, paths: Sequence[str], metadata: Metadata | None, spec: DataSpec, folder: Path
 ) -> tuple[tuple[str, ...], str]:
-    """The ids of a part, and where they come from; none if they are to be hashes."""
+    """The ids of a part, and where they come from; none if they are to be hashes.
+
+    Only training samples need the ids that are asked for: they are what is forgotten.
+    """
     column = spec.id_column
     if column is None:
         return (), ""
@@ -141,7 +144,8 @@ def _ids(
     if metadata is None or not any(path in metadata.rows for path in paths):
         if column == FILE_NAME:
             return tuple(paths), f"paths below {folder}"
-        return (), ""
+        if role != "train" or metadata is None:
+            return (), ""
     values = _column(paths, metadata, column, folder, "id")
     return given_ids(
         values, f"{folder}, column {column!r}"
@@ -214,7 +218,7 @@ def _metadata_notes(
         )
     if column is None:
         lost = [path for path in images if path not in metadata.rows]
-        if lost and spec.id_column is None:
+        if lost:
             notes.append(f"{len(lost)} images are not in {metadata.name}: {some(lost, 5)}")
         return tuple(notes)
     other = [

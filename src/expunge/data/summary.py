@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from expunge.data.facts import Facts
 from expunge.settings import InputKind
@@ -12,8 +13,11 @@ _MOST_CLASSES = 20
 """Up to this many classes are counted one by one."""
 
 
-def summary(facts: Facts) -> tuple[str, ...]:
-    """How many samples there are, in which parts and classes, where ids come from, and notes."""
+def summary(facts: Facts, edits: Mapping[str, Mapping[str, Any]] | None = None) -> tuple[str, ...]:
+    """How many samples there are, in which parts and classes, where ids come from, and notes.
+
+    `edits` are the settings of the edits that come next, by name.
+    """
     count = sum(len(part.ids) for part in facts.parts.values())
     classes = _counted(len(facts.class_names), "class", "classes")
     split = ", no split" if "test" in facts.held_out else ""
@@ -23,8 +27,9 @@ def summary(facts: Facts) -> tuple[str, ...]:
         for role, part in facts.parts.items()
     ]
     ids = f"  ids: {source_of_ids(facts.ids_from, facts.kind)}"
+    edited = [f"  then edited: {name}{_settings(edit)}" for name, edit in (edits or {}).items()]
     notes = (*facts.notes, *_copies(facts))
-    return (title, *parts, ids, *(f"note: {one_line(note)}" for note in notes))
+    return (title, *parts, *edited, ids, *(f"note: {one_line(note)}" for note in notes))
 
 
 def _inputs(facts: Facts) -> str:
@@ -39,6 +44,11 @@ def _inputs(facts: Facts) -> str:
 
 def _taken(role: str, facts: Facts) -> str:
     return ", taken from the training data" if role in facts.held_out else ""
+
+
+def _settings(edit: Mapping[str, Any]) -> str:
+    listed = ", ".join(f"{setting} {value}" for setting, value in edit.items())
+    return f" ({one_line(listed)})" if listed else ""
 
 
 def by_class(labels: Iterable[int], class_names: Sequence[str]) -> str:

@@ -23,6 +23,8 @@ class Graph:
         """By id: the label of each added node, for people."""
         self.notes: list[str] = []
         """Lines for people: what was read, and what they should know before nodes are made."""
+        self.uncounted: set[str] = set()
+        """Forget sets whose number of samples is known once they are made."""
         self._added: dict[str, Node] = {}
         self._found: dict[str, Node] = {}
 

@@ -51,6 +51,8 @@ def load_npz(spec: DataSpec, cache: Path) -> dict[Role, Samples]:
         ConfigError: a setting of columns or splits is given, or one of images for others.
         DataError: the file cannot be read, or an array is missing or not fit.
     """
+    import numpy as np
+
     from expunge.data.arrays import pixel_notes
     from expunge.data.identity import given_ids
     from expunge.data.tables import Table, check_labels, join
@@ -73,7 +75,9 @@ def load_npz(spec: DataSpec, cache: Path) -> dict[Role, Samples]:
             found,
             check_labels(labels, f"{where}, y_{role}"),
             where=where,
-            ids=() if ids is None else given_ids(ids.tolist(), f"{where}, ids_{role}"),
+            ids=()
+            if ids is None
+            else given_ids(np.atleast_1d(ids).tolist(), f"{where}, ids_{role}"),
             ids_from=f"array ids_{role}",
             notes=pixel_notes(found),
         )

@@ -27,17 +27,19 @@ if TYPE_CHECKING:
 
 def add_data(graph: Graph, spec: DataSpec, facts: Facts) -> str:
     """The data that `spec` names, whose content `facts` describes."""
-    graph.notes += [line for line in summary(facts) if line not in graph.notes]
     params: dict[str, Any] = {"fingerprint": facts.fingerprint}
+    edits: dict[str, Any] = {}
     if spec.edits:
         from expunge.data.edits import get_edit
         from expunge.data.edits.apply import edit_configs
 
+        edits = {name: to_mapping(config) for name, config in edit_configs(spec.edits).items()}
         params["edits"] = {
-            name: {"version": get_edit(name).version, "config": to_mapping(config)}
-            for name, config in edit_configs(spec.edits).items()
+            name: {"version": get_edit(name).version, "config": config}
+            for name, config in edits.items()
         }
         params["seed"] = spec.seed
+    graph.notes += [line for line in summary(facts, edits) if line not in graph.notes]
     return graph.add("data", params, where=to_mapping(spec), label=f"data {facts.name}")
 
 

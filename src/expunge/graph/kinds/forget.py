@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from expunge.errors import ForgetError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.lineage import forgotten_by, remaining
+from expunge.graph.runtime import read_facts
 from expunge.runs import checked, read_object, write_json
 from expunge.scenarios import ByEdit, ByIds, Scenario, check_scenario, parse
 from expunge.settings import derive_seed
@@ -48,23 +49,36 @@ def add_forget(
         parents["model"] = last
         if known:
             forgotten = forgotten_by(graph.store.path(last))
+    edits = graph.node(parents["data"]).params.get("edits", {})
     if isinstance(chosen, ByEdit):
-        _check_edit(chosen, facts.train, graph.node(parents["data"]).params.get("edits", {}))
-    said = _check(chosen, facts, forgotten)
-    if known and said is not None and said not in graph.notes:
-        graph.notes.append(said)
+        _check_edit(chosen, facts.train, edits)
+    count = _check(chosen, facts, forgotten)
     params: dict[str, Any] = {"scenario": scenario}
     if isinstance(chosen, ByIds):
         params = {"scenario": "ids", "ids": _digest(chosen.ids)}
     elif scenario.startswith("random:"):
         params["seed"] = seed
     where = {"scenario": scenario}
-    return graph.add("forget", params, parents, where=where, label=f"choose {scenario}")
+    added = graph.add("forget", params, parents, where=where, label=f"choose {scenario}")
+    if not known or count is None or edits.keys() - facts.train.touched.keys():
+        graph.uncounted.add(added)  # edits change labels, too, and so which samples a class has
+    elif (said := _said(scenario, count, facts, forgotten)) not in graph.notes:
+        graph.notes.append(said)
+    return added
 
 
 def load_forget(folder: Path) -> dict[str, Any]:
     """`ids`, `classes` and `scenario` of the forget set in this folder."""
     return read_object(checked(folder, CHOSEN))
+
+
+def count_line(graph: Graph, forget_id: str) -> str:
+    """How many samples are in a forget set that was made, for people."""
+    node, path = graph.node(forget_id), graph.store.path
+    facts = read_facts(path(node.parents["data"]))
+    forgotten = forgotten_by(path(node.parents["model"])) if "model" in node.parents else ()
+    count = len(load_forget(path(forget_id))["ids"])
+    return _said(str(node.where["scenario"]), count, facts, forgotten)
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
@@ -91,8 +105,11 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     )
 
 
-def _check(scenario: Scenario, facts: Facts, forgotten: Collection[str]) -> str | None:
-    """Refuse a scenario that does not fit the samples that are left; how many it chooses."""
+def _check(scenario: Scenario, facts: Facts, forgotten: Collection[str]) -> int | None:
+    """Refuse a scenario that does not fit the samples that are left; how many it chooses.
+
+    None if only edits that are still to be made decide that.
+    """
     left = remaining(facts.train, forgotten)
     if isinstance(scenario, ByIds):
         others = {"are test samples": facts.parts["test"].ids, "were already forgotten": forgotten}
@@ -100,9 +117,13 @@ def _check(scenario: Scenario, facts: Facts, forgotten: Collection[str]) -> str 
             others["are validation samples"] = facts.parts["validation"].ids
         scenario.check(left, others)
     if isinstance(scenario, ByEdit) and not facts.train.touched:
-        return None  # which samples an edit changes is known once the data node is made
-    count = check_scenario(scenario, left)
-    return f"{scenario.name}: {count} of {len(left.ids)} training samples to forget"
+        return None
+    return check_scenario(scenario, left)
+
+
+def _said(scenario: str, count: int, facts: Facts, forgotten: Collection[str]) -> str:
+    left = len(remaining(facts.train, forgotten).ids)
+    return f"{scenario}: {count} of {left} training samples to forget"
 
 
 def _check_edit(scenario: ByEdit, train: Part, edits: Mapping[str, Any]) -> None:
