@@ -24,7 +24,7 @@ def split_of(samples):
 
 def after(model, samples, how, rebuild=None):
     """The model that unlearning or pruning makes."""
-    if how in ("omp", "snip"):
+    if how in ("omp", "snip", "grasp"):
         return expunge.prune(
             model, split_of(samples), method=how, sparsity=0.3, training=TRAINING, rebuild=rebuild
         ).model
@@ -48,6 +48,21 @@ def test_frozen_batch_normalisation_stays_as_it_is(how, whole):
     modes = [module.training for module in made.modules()]
     if how not in ("retrain", "snip"):  # they make a new network
         assert modes == [module.training for module in model.modules()]
+
+
+@pytest.mark.parametrize("how", ["snip", "grasp"])
+def test_scores_are_of_frozen_batch_normalisation_as_it_is(how):
+    seen = []
+
+    def rebuild(seed):
+        made, _ = build("frozen_batch_norm")
+        made[1].register_forward_hook(lambda module, *_: seen.append(module.training))
+        return made
+
+    model, samples = build("frozen_batch_norm")
+    after(model, samples, how, rebuild)
+    assert seen
+    assert not any(seen)
 
 
 def test_the_statistics_of_other_batch_normalisation_move():

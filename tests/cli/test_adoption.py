@@ -78,6 +78,27 @@ def test_a_network_whose_normalisation_is_outside_is_refused_with_what_to_do(ado
     assert not models_in(tmp_path / "store")
 
 
+def test_a_better_normalisation_is_tried_in_place_of_the_networks_own(adopt):
+    better = [
+        adopt(*words)[2].partition("with --normalise data it would be ")[2]
+        for words in ((), ("--mean", 0.9, "--std", 0.2))
+    ]
+    assert better[0].startswith(("8", "9", "100"))
+    assert better[1][:6] == better[0][:6]
+
+
+def test_a_result_that_is_far_worse_is_said_and_recorded(adopt, command, tmp_path):
+    run = adopt("--normalise", "data")[1].strip()
+    words = "--forget", "class:1", "--method", "ga", "--epochs", 3, "--lr", 0.5
+    code, out, err = command("unlearn", run, *words, "--store", tmp_path / "store")
+    assert code == 0, err
+    said = "note: the result of ga is far worse on retained samples than the model before: "
+    assert said in " ".join(err.split())
+    (record,) = (tmp_path / "store").glob("unlearn-*/record.json")
+    (note,) = json.loads(record.read_text())["notes"]
+    assert note.startswith(said.removeprefix("note: "))
+
+
 def test_with_its_normalisation_it_is_as_good_as_in_the_users_own_code(
     adopt, command, files, tmp_path
 ):

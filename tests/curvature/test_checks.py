@@ -68,6 +68,19 @@ class Following(nn.Module):
         return x - self.mean
 
 
+class Watching(nn.Module):
+    """Keeps a running mean, in another tensor each time, that its outputs do not use."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(4, 1, 1))
+        self.scale = nn.Parameter(torch.full((4, 1, 1), 0.7))
+
+    def forward(self, x):
+        self.mean = 0.9 * self.mean + 0.1 * x.detach().mean((0, 2, 3))[:, None, None]
+        return self.scale * x
+
+
 class WrongUnderVmap(nn.Module):
     """Scales by its parameter, except that a batch of one hides the scale from its gradient."""
 
@@ -137,6 +150,7 @@ RIGHT = {
     "PReLU by channel": lambda: with_middle(nn.PReLU(4)),
     "one PReLU twice": lambda: with_middle(*twice(nn.PReLU())),
     "a buffer updated in place": lambda: with_middle(Counting()),
+    "a buffer replaced": lambda: with_middle(Watching()),
     "a function of one's own": lambda: with_middle(
         nn.InstanceNorm2d(4, affine=True), Do(Square.apply)
     ),
@@ -248,6 +262,16 @@ def test_networks_that_pass_are_not_changed(data):
 def test_products_that_would_be_wrong_are_refused(function, data, batches):
     model = with_middle(Do(function.apply))
     with pytest.raises(ModelError, match=r"need second derivatives, and .*such as woodbury"):
+        check_products(model, Coordinates(model), data[0])
+
+
+def test_too_little_memory_is_not_the_networks_fault(data, monkeypatch):
+    def push_forward(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    model = with_middle()
+    monkeypatch.setattr("expunge.curvature.products.push_forward", push_forward)
+    with pytest.raises(torch.OutOfMemoryError):
         check_products(model, Coordinates(model), data[0])
 
 

@@ -153,10 +153,15 @@ def test_random_and_changing_outputs_in_evaluation_mode_are_noticed():
         model.calls += 1
         return logits * model.calls
 
+    def count_in_another_tensor(model, logits):
+        model.calls = model.calls + 1
+        return logits * model.calls
+
     for change in (
         lambda model, logits: nn.functional.dropout(logits, 0.5),
         lambda model, logits: logits + torch.randn_like(logits),
         count,
+        count_in_another_tensor,
     ):
         model = Changed(change)
         (note,) = check_model(model, SHAPE, 4)

@@ -126,3 +126,10 @@ def test_a_parameter_without_a_shape_is_refused(saved):
     path = saved(nn.Sequential(nn.LazyLinear(3)).state_dict())
     with pytest.raises(CheckpointError, match=r"UninitializedParameter|without a shape yet"):
         read_checkpoint(path)
+
+
+def test_a_dict_that_holds_itself_is_refused(saved, state):
+    payload = {"epoch": 1}
+    payload["model"] = payload
+    with pytest.raises(CheckpointError, match=r"weights\.pt is refused: a dict in it holds itself"):
+        read_checkpoint(saved(payload))

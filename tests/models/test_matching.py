@@ -117,6 +117,15 @@ def test_masks_of_pytorchs_pruning_are_applied_and_returned():
     assert loaded(make("pruned_by_torch"), make("pruned_by_torch", 1).state_dict()).mask == {}
 
 
+def test_masks_beside_the_network_are_left_out():
+    state = {f"net.{name}": tensor for name, tensor in make("batch_norm", 1).state_dict().items()}
+    beside = prune.random_unstructured(nn.Linear(3, 3), "weight", amount=0.5)
+    state |= {f"criterion.{name}": tensor for name, tensor in beside.state_dict().items()}
+    found = loaded(make("batch_norm"), state)
+    assert found.mask == {}
+    assert not any("masks" in note for note in found.notes)
+
+
 def test_old_names_of_weight_norm():
     old, new = make("weight_norm_by_hook", 1), make("weight_norm_by_hook")
     nn.utils.remove_weight_norm(new[0])

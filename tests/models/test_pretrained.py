@@ -167,6 +167,11 @@ def test_classes_in_another_order_are_refused_by_their_names(vit):
         ({**PROCESSOR, "rescale_factor": 1 / 127.5}, None),
         ({**PROCESSOR, "do_rescale": False}, None),
         ({**PROCESSOR, "rescale_factor": 0.00392157}, {"mean": [0.5] * 3, "std": [0.25] * 3}),
+        ({**PROCESSOR, "do_normalize": None}, {"mean": [0.5] * 3, "std": [0.25] * 3}),
+        ({**PROCESSOR, "do_rescale": None, "rescale_factor": None},
+         {"mean": [0.5] * 3, "std": [0.25] * 3}),
+        ({"do_normalize": False, "do_rescale": False}, None),
+        ({**PROCESSOR, "image_mean": 0.5}, None),
     ],
 )  # fmt: skip
 def test_the_normalisation_of_an_image_processor(tmp_path, processor, expected):
@@ -175,6 +180,15 @@ def test_the_normalisation_of_an_image_processor(tmp_path, processor, expected):
     assert normalisation_in(tmp_path) == expected
     (tmp_path / "preprocessor_config.json").write_text("{")
     with pytest.raises(CheckpointError, match="cannot read"):
+        normalisation_in(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"rescale_factor": "x"}, {"image_std": ["a"]}, {"image_mean": [{}]}]
+)
+def test_an_image_processor_without_numbers_is_refused(tmp_path, wrong):
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({**PROCESSOR, **wrong}))
+    with pytest.raises(CheckpointError, match=r"cannot read .*: expected numbers: "):
         normalisation_in(tmp_path)
 
 

@@ -13,12 +13,14 @@ from expunge.batch import Batch
 def call_with(model: nn.Module, parameters: Mapping[str, Tensor], batch: Batch) -> Tensor:
     """The outputs of `model` for `batch` with `parameters` by name; the model is left as it was.
 
-    `functional_call` alone leaves another tensor in a module that the network holds twice.
+    `functional_call` alone leaves another tensor in a module that the network holds twice, and in a
+    buffer that the network replaces, which may be a tensor of `vmap`.
     """
-    own = [(module, dict(module._parameters)) for module in model.modules()]
+    own = [(module, dict(module._parameters), dict(module._buffers)) for module in model.modules()]
     try:
         outputs: Tensor = functional_call(model, dict(parameters), (batch,))
     finally:
-        for module, held in own:
+        for module, held, buffers in own:
             module._parameters.update(held)
+            module._buffers.update(buffers)
     return outputs

@@ -18,7 +18,7 @@ from expunge.curvature.batches import Batches, Combine, alone
 from expunge.curvature.coordinates import Coordinates
 from expunge.curvature.per_sample import one_by_one, wrong
 from expunge.curvature.separate import FEW, check_separate
-from expunge.errors import ModelError
+from expunge.errors import ModelError, out_of_memory
 from expunge.tasks.task import Task
 
 
@@ -70,6 +70,8 @@ def check_products(model: nn.Module, coordinates: Coordinates, batch: Batch) -> 
         right = bool((difference <= wrong(found.dtype) * expected.abs().sum(0)).all())
         reason = "they are not those of its gradients"
     except RuntimeError as error:
+        if out_of_memory(error):
+            raise
         right, reason = False, " ".join(str(error).split())
     if not right:
         raise ModelError(

@@ -70,7 +70,10 @@ def read_checkpoint(path: str | os.PathLike[str], key: str | None = None) -> Che
         return found if key is None else _part(found, key, path)
     if path.name.endswith(SUFFIXES):
         check_file(path)
-        return _weights_in(_read_pytorch(path), path, key)
+        try:
+            return _weights_in(_read_pytorch(path), path, key)
+        except RecursionError:
+            raise CheckpointError(f"{path} is refused: a dict in it holds itself") from None
     raise CheckpointError(
         f"expected a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file, got {path}"
     )

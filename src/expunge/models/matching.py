@@ -83,6 +83,7 @@ def matched(state: Mapping[str, Tensor], model: nn.Module) -> Matched:
     kept = {
         space.get(name.removeprefix(prefix), name.removeprefix(prefix)): mask
         for name, mask in masks.items()
+        if name.startswith(prefix)
     }
     if kept:
         notes.append(f"the masks in the file were applied to {some(kept, 5)}")

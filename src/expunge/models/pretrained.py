@@ -59,14 +59,20 @@ def normalisation_in(folder: Path) -> dict[str, list[float]] | Literal["off"] | 
     path = folder / PREPROCESSOR
     if not path.is_file():
         return None
-    found = _read(path)
-    if not found.get("do_normalize", "image_mean" in found):
-        return "off"
-    scaled = found.get("do_rescale", True) and abs(found.get("rescale_factor", 1 / 255) * 255 - 1)
-    mean, std = found.get("image_mean"), found.get("image_std")
-    if scaled is False or scaled > 1e-3 or not (isinstance(mean, list) and isinstance(std, list)):
-        return None
-    return {"mean": [float(value) for value in mean], "std": [float(value) for value in std]}
+    # The library writes null for what is left to its default.
+    found = {name: value for name, value in _read(path).items() if value is not None}
+    try:
+        factor = float(found.get("rescale_factor", 1 / 255)) if found.get("do_rescale", True) else 1
+        if abs(factor * 255 - 1) > 1e-3:
+            return None
+        if not found.get("do_normalize", "image_mean" in found):
+            return "off"
+        mean, std = found.get("image_mean"), found.get("image_std")
+        if not (isinstance(mean, list) and isinstance(std, list)):
+            return None
+        return {"mean": [float(value) for value in mean], "std": [float(value) for value in std]}
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"cannot read {path}: expected numbers: {error}") from error
 
 
 def load_pretrained(

@@ -24,11 +24,15 @@ _SHAPES = {
 def aside(model: nn.Module, *, training: bool) -> Iterator[None]:
     """Run `model` in a mode; its modes, its buffers and global random state are put back."""
     cuda = {each.device for each in model.parameters() if each.device.type == "cuda"}
+    held = [(module, dict(module._buffers)) for module in model.modules()]
     buffers = {buffer: buffer.clone() for buffer in model.buffers()}
     with torch.random.fork_rng(devices=list(cuda)), mode(model, training=training):
         try:
             yield
         finally:
+            # The network may have put other tensors in their place.
+            for module, own in held:
+                module._buffers.update(own)
             with torch.no_grad():
                 for buffer, value in buffers.items():
                     if not torch.equal(buffer, value):
