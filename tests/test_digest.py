@@ -43,3 +43,8 @@ def test_every_bit_of_a_document_is_checked():
 
 def test_a_document_of_an_early_version_has_none():
     assert without_digest({"title": "T"}) == {"title": "T"}
+
+
+def test_a_text_that_looks_like_a_digest_is_only_text():
+    document = {"title": digest(b"a title of 32 hexadecimal digits")}
+    assert without_digest(with_digest(document)) == document
