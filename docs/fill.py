@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from expunge.report import load_results
-from expunge.report.tables import to_markdown
+from expunge.report.text import to_markdown
 
 ROOT = Path(__file__).parent.parent
 PLACE = re.compile(r"(<!-- (results/[\w./-]+\.json) -->\n).*?(<!-- end -->)", re.DOTALL)

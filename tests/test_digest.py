@@ -2,10 +2,20 @@
 
 import hashlib
 import json
+import os
 
 import pytest
 
-from expunge.digest import digest, file_digest, sealed, unsealed, with_digest, without_digest
+from expunge.digest import (
+    digest,
+    file_digest,
+    file_digest_once,
+    sealed,
+    unsealed,
+    with_digest,
+    without_digest,
+)
+from tests.deadlines import wait_for
 
 DOCUMENT = {"title": "T", "cells": [{"ua": 1.5, 3: None}], "n": 2**60, "tuple": (0.1, -0.0)}
 
@@ -22,6 +32,22 @@ def test_a_digest_is_128_bits_of_blake2b(tmp_path):
     expected = hashlib.blake2b(b"abc", digest_size=16).hexdigest()
     (tmp_path / "x").write_bytes(b"abc")
     assert digest(b"abc") == file_digest(tmp_path / "x") == expected
+
+
+def test_a_change_that_keeps_size_and_time_is_seen(tmp_path):
+    """As by a copy that keeps times, in place of the file."""
+    path = tmp_path / "x"
+    path.write_bytes(b"abc")
+    before = path.stat()
+    assert file_digest_once(path) == digest(b"abc")
+
+    def changed():
+        path.write_bytes(b"abd")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        return path.stat().st_ctime_ns != before.st_ctime_ns  # the clock of files is coarse
+
+    wait_for(changed)
+    assert file_digest_once(path) == digest(b"abd")
 
 
 @pytest.mark.parametrize("content", [b"", b"abc", b"two\nlines\n"])
@@ -43,3 +69,8 @@ def test_every_bit_of_a_document_is_checked():
 
 def test_a_document_of_an_early_version_has_none():
     assert without_digest({"title": "T"}) == {"title": "T"}
+
+
+def test_a_text_that_looks_like_a_digest_is_only_text():
+    document = {"title": digest(b"a title of 32 hexadecimal digits")}
+    assert without_digest(with_digest(document)) == document

@@ -62,7 +62,7 @@ def passes_a_door(node, function):
         if isinstance(each, ast.Assign)
         and any(isinstance(target, ast.Name) and target.id in names for target in each.targets)
     ]
-    return any(
+    return bool(bound) and all(
         isinstance(each.value, ast.Call) and name_of(each.value.func) in DOORS for each in bound
     )
 
@@ -84,6 +84,7 @@ def test_nothing_of_the_store_is_read_past_the_door():
         ("def f(folder): return read_object(checked(folder, 'a.json'))", True),
         ("def f(folder):\n path = checked(folder, 'a')\n return path.read_text()", True),
         ("def f(folder):\n path = folder / 'a'\n return path.read_text()", False),
+        ("def f(a):\n path = checked(a, 'b')\n path = a / 'b'\n return path.read_text()", False),
     ],
 )
 def test_a_door_is_recognised(code, passes):

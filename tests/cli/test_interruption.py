@@ -75,6 +75,25 @@ def test_a_signal_that_a_library_swallows_ends_the_command_all_the_same(capsys, 
     assert capsys.readouterr().err == f"{LINE}\n"
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_signal_just_before_or_after_the_command_is_one_line(capsys, monkeypatch, when):
+    set_wakeup_fd = signal.set_wakeup_fd
+    calls = []
+
+    def interrupted(*words, **settings):
+        calls.append(words)
+        if len(calls) == (1 if when == "before" else 2):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return set_wakeup_fd(*words, **settings)
+
+    monkeypatch.setattr(signal, "set_wakeup_fd", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        interruptible(lambda: None)
+    set_wakeup_fd(-1)
+    assert ended.value.code == 143
+    assert capsys.readouterr().err == f"{LINE}\n"
+
+
 def test_without_a_signal_errors_and_handlers_are_as_they_were():
     before = signal.getsignal(signal.SIGTERM)
 

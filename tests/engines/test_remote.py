@@ -50,6 +50,21 @@ def test_a_store_is_found_from_another_folder(tmp_path, monkeypatch):
     assert len(Store(tmp_path / "runs").ids()) == 1
 
 
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_worker_works_where_the_run_was_started_if_it_sees_that_folder(
+    store, tmp_path, monkeypatch, seen
+):
+    for name in ("started", "elsewhere"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "started")
+    with open_site(store) as site:
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        there = site if seen else replace(site, directory=tmp_path / "not there")
+        make_nodes(task(store, [1]), there, PLACE)
+    assert Path.cwd().name == ("started" if seen else "elsewhere")
+    assert len(store.ids()) == 1
+
+
 @pytest.mark.parametrize("there", ["nothing", "another store"])
 def test_a_worker_without_the_stores_file_system_is_one_line(store, tmp_path, there):
     """The same path, and something else behind it."""

@@ -6,7 +6,7 @@ from tests.report.conftest import draws
 from expunge.errors import DataError
 from expunge.report import check_results, render_html, to_markdown, to_text
 from expunge.report.aggregate import aggregate
-from expunge.report.draws import DISAGREE, DISAGREE_NOTE, DRAWS_HEADER, draw_rows
+from expunge.report.draws import DISAGREE, DISAGREE_NOTE, DRAWS_HEADER, DRAWS_NOTE, draw_rows
 from expunge.report.tables import further_table, main_table
 
 ONE_DRAW = "of one draw of the attacker’s sample"
@@ -72,6 +72,7 @@ def test_the_page_marks_them_too(one_seed):
     page = render_html(one_seed)
     assert page.count(f'<sup class="mark">{DISAGREE}</sup>') == 1
     assert page.count(DISAGREE_NOTE) == 1
+    assert page.count(DRAWS_NOTE) == 1
     assert "MIA-efficacy is of one draw" not in page
     assert "<summary>Draws of the attacker’s sample</summary>" in page
 

@@ -2,13 +2,18 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
+from tests.studies.small import made, tiny
 from typer.testing import CliRunner
 
 from expunge.cli.app import app
-from expunge.errors import ModelError
-from expunge.studies.grid import gap_to
+from expunge.errors import DivergedError, ModelError
+from expunge.graph.kinds import unlearn
+from expunge.methods import get_method
+from expunge.studies.grid import collect_cells, gap_to
+from expunge.studies.made import Makers
 
 RECIPE = """
 title = "cells that fail"
@@ -117,6 +122,26 @@ def test_commands_on_such_models_name_the_reason(folder, cells):
     compared = json.loads(found.stdout)
     assert (compared["gap"], compared["samples"]) == (None, {})
     assert "against_reference" not in compared
+
+
+def test_a_reference_that_diverges_fails_alone(tmp_path, monkeypatch):
+    """What the others have without a reference is measured."""
+
+    def diverge(*_):
+        raise DivergedError("the loss is not finite")
+
+    def found(name):
+        return replace(get_method(name), **({"run": diverge} if name == "retrain" else {}))
+
+    monkeypatch.setattr(unlearn, "get_method", found)
+    only = {"scenarios": ("class:3",), "pruners": {}, "metrics": ("ua", "weight_distance")}
+    graph, cells = made(tmp_path, tiny(**only))
+    rows = {row["method"]: row for row in collect_cells(graph.store, cells, Makers())}
+    assert {name for name, row in rows.items() if row["failed"]} == {"retrain"}
+    for name in rows.keys() - {"retrain"}:
+        assert rows[name]["metrics"]["ua"] is not None
+        assert rows[name]["reasons"] == {"weight_distance": rows["retrain"]["failed"]}
+        assert rows[name]["gap_reason"].startswith("the reference has no ua to compare: diverged")
 
 
 def test_a_gap_that_lacks_says_whose_number_is_not_there():

@@ -330,6 +330,7 @@ def test_the_model_is_measured_though_its_base_was_never(line):
     found = Line().evaluate(line.first)
     assert found["metrics"]["ua"] is None
     assert found["reasons"]["ua"] == found["reasons"]["confidence"] == GONE
+    assert set(found["samples"]) == {"ra", "ta"}
     assert found["metrics"]["ra"] > 25
     assert found["metrics"]["ta"] > 25
 

@@ -48,13 +48,14 @@ def interruptible(command: Callable[[], None]) -> None:
         SystemExit: with 128 plus the signal's number.
     """
     signals = _Signals()
-    with _handled(signals):
-        try:
+    try:
+        # A signal may come before the block, and after it.
+        with _handled(signals):
             command()
-        except BaseException:
-            # Libraries turn an interruption into errors of their own, such as a failed import.
-            if not signals.number:
-                raise
+    except BaseException:
+        # Libraries turn an interruption into errors of their own, such as a failed import.
+        if not signals.number:
+            raise
     if signals.number:
         sys.stderr.write(f"{LINE}\n")
         sys.exit(128 + signals.number)

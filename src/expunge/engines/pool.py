@@ -75,8 +75,7 @@ class Pool:
         Raises:
             ConfigError: a worker was killed.
         """
-        for channel in wait([self._server, *self._channels]):
-            assert isinstance(channel, Connection)
+        for channel in _ready([self._server, *self._channels]):
             try:
                 found: Step | Done | Bug = channel.recv()
             except (EOFError, OSError):
@@ -97,8 +96,7 @@ class Pool:
         late = time.monotonic() + _SECONDS_TO_END
         waiting = list(self._channels)
         while waiting and time.monotonic() < late:
-            for channel in wait(waiting, timeout=0.1):
-                assert isinstance(channel, Connection)
+            for channel in _ready(waiting, timeout=0.1):
                 try:
                     channel.recv()
                 except (EOFError, OSError):
@@ -117,6 +115,12 @@ class Pool:
             f"one of {self.count} worker processes was killed, as the system does when memory runs "
             "out: run the same command to continue, with fewer --workers if it happens again"
         )
+
+
+def _ready(channels: list[_Channel], timeout: float | None = None) -> list[_Channel]:
+    """Wait for channels that have news or have closed, at most `timeout` seconds."""
+    ready = wait(channels, timeout)
+    return [channel for channel in channels if channel in ready]
 
 
 @contextmanager

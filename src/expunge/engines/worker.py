@@ -120,13 +120,20 @@ def _work(number: int, channel: Connection[Any, Any]) -> None:
     try:
         begin: Begin = channel.recv()
         store, runtime = _workplace(begin, number, channel)
-        while True:
-            channel.send(Done(_outcome(store, runtime, *channel.recv())))
-    except (EOFError, ConnectionError):
-        return
+        while (told := _told(channel)) is not None:
+            channel.send(Done(_outcome(store, runtime, *told)))
     except BaseException as error:
         with suppress(OSError):
             channel.send(_bug(error))
+
+
+def _told(channel: Connection[Any, Any]) -> tuple[dict[str, Any], str] | None:
+    """A node and its label; None once the driver has closed the channel."""
+    try:
+        told: tuple[dict[str, Any], str] = channel.recv()
+    except (EOFError, ConnectionError):
+        return None
+    return told
 
 
 def _workplace(begin: Begin, number: int, channel: Connection[Any, Any]) -> tuple[Store, Runtime]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from expunge.report.results import check_results, load_results
 from expunge.report.summary import Findings, findings
-from expunge.report.tables import TextTable, to_markdown, to_text
+from expunge.report.text import TextTable, to_markdown, to_text
 
 if TYPE_CHECKING:
     from expunge.report.figures import write_figures

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from expunge.metrics import METRICS
+from expunge.metrics.draws import AGREE, FEW, MANY
 from expunge.report.aggregate import Group, Scenario
 from expunge.report.measures import Measure, measures_of
 from expunge.report.wording import listed, method_label, points
@@ -16,8 +17,16 @@ DISAGREE = "†"
 """The mark of a value whose draws disagree."""
 
 DISAGREE_NOTE = (
-    f"{DISAGREE} The draws of the attacker’s sample disagree: their standard deviation exceeds 5 "
-    "points, and the value is the mean of 200. Read the median and the percentiles beside it."
+    f"{DISAGREE} The draws of the attacker’s sample disagree: their standard deviation exceeds "
+    f"{AGREE:g} points, and the value is the mean of {MANY}. Read the median and the percentiles "
+    "beside it."
+)
+
+DRAWS_NOTE = (
+    "The attacker of MIA-efficacy and MIA-privacy learns from a sample that is drawn at random. "
+    f"Each value is the mean over {FEW} draws, or over {MANY} where the standard deviation of the "
+    f"{FEW} exceeds {AGREE:g} points. Draw k has the same samples for every model of a scenario "
+    "and seed. The standard error is of that mean; it says nothing about other seeds."
 )
 
 DRAWS_HEADER = (

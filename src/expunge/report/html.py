@@ -16,7 +16,7 @@ from markupsafe import Markup
 from expunge.report.aggregate import Level, Scenario, aggregate
 from expunge.report.attacks import ATTACK_HEADER, ATTACK_MEASURES, attack_rows
 from expunge.report.drawing import Drawing, save
-from expunge.report.draws import DRAWS_HEADER, draw_rows
+from expunge.report.draws import DRAWS_HEADER, DRAWS_NOTE, draw_rows
 from expunge.report.environments import environments, numbered
 from expunge.report.figures import draw
 from expunge.report.files import write_atomically
@@ -121,6 +121,7 @@ def _render(
         reproduce=results["reproduce"],
         attack_header=ATTACK_HEADER,
         draws_header=DRAWS_HEADER,
+        draws_note=DRAWS_NOTE,
         low_note=LOW_NOTE,
         attack_measures=ATTACK_MEASURES,
         run_header=_run_header(measures, many=len(made_by) > 1),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from expunge.report.aggregate import Group, Level, Scenario, Summary, aggregate
+from expunge.report.aggregate import Group, Level, Scenario, Summary
 from expunge.report.draws import DISAGREE, DISAGREE_NOTE, disagreeing, one_draw_note
 from expunge.report.lacking import lacking_notes
 from expunge.report.measures import (
@@ -19,8 +18,7 @@ from expunge.report.measures import (
     Measure,
     further,
 )
-from expunge.report.results import check_results
-from expunge.report.summary import findings, lowest, not_converged
+from expunge.report.summary import lowest, not_converged
 from expunge.report.wording import (
     MISSING,
     ORIGINAL,
@@ -30,7 +28,6 @@ from expunge.report.wording import (
     number,
     percent,
     points,
-    scenario_label,
     seconds,
 )
 
@@ -90,16 +87,6 @@ class Table:
     """Which rows were made by which environment; empty if there was only one."""
     legend: tuple[str, ...]
     """What marks mean, and what holds for whole columns."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextTable:
-    """A table as plain strings."""
-
-    title: str
-    header: list[str]
-    rows: list[list[str]]
-    notes: list[str]
 
 
 class _Notes:
@@ -315,125 +302,6 @@ def spread(summary: Summary, unit: str = "percent") -> str:
     """
     mean = number(summary.mean, unit)
     return mean if summary.std is None else f"{mean}±{number(summary.std, unit)}"
-
-
-def to_text(results: Mapping[str, Any]) -> list[TextTable]:
-    """The main table of every scenario as plain strings, a table for each sparsity.
-
-    Side by side, as in the paper, they are wider than a terminal.
-
-    Raises:
-        DataError: the document does not fit the schema.
-    """
-    return [
-        table
-        for scenario in aggregate(check_results(results))
-        for table in _by_level(_as_text(scenario), scenario.levels)
-    ]
-
-
-def _by_level(table: TextTable, levels: Sequence[Level]) -> list[TextTable]:
-    """A table with dense beside sparse, as one table for each level; the notes under the last."""
-    if len(levels) == 1:
-        return [table]
-    return [
-        TextTable(
-            title=f"{table.title}, {level.label}",
-            header=[table.header[0], *_without(level, table.header[1 + place :: len(levels)])],
-            rows=[[row[0], *row[1 + place :: len(levels)]] for row in table.rows],
-            notes=table.notes if level is levels[-1] else [],
-        )
-        for place, level in enumerate(levels)
-    ]
-
-
-def _without(level: Level, header: Sequence[str]) -> list[str]:
-    return [name.removesuffix(f" {level.label}") for name in header]
-
-
-def to_markdown(results: Mapping[str, Any]) -> str:
-    """The main table of every scenario in Markdown; the lowest gaps are bold.
-
-    Raises:
-        DataError: the document does not fit the schema.
-    """
-    return "\n".join(
-        _as_markdown(_as_text(scenario, bold="**", escape=True))
-        for scenario in aggregate(check_results(results))
-    )
-
-
-def _as_text(scenario: Scenario, bold: str = "", escape: bool = False) -> TextTable:
-    def safe(text: str) -> str:
-        return _escape(text) if escape else text
-
-    table = main_table(scenario)
-    many = len(scenario.levels) > 1
-    header = [
-        f"{measure.short} {level.label}" if many else measure.short
-        for measure in table.measures
-        for level in table.levels
-    ]
-    n = len(scenario.seeds)
-    notes = [f"({number}) {note}" for number, note in enumerate(table.notes, start=1)]
-    notes.append(
-        f"{n} seeds: mean±standard deviation (gap to Retrain at the same sparsity); "
-        "times with their share of Retrain's."
-        if n > 1
-        else "One seed: no spread can be given. In brackets: gap to Retrain at the same sparsity; "
-        "for times, the share of Retrain's."
-    )
-    if bold and any(entry.low for row in table.rows for entry in row.entries):
-        notes.append(LOW_NOTE.replace("Highlighted", "Bold"))
-    notes += table.legend
-    notes += findings(scenario).claims
-    if table.made:
-        notes.append(table.made)
-    return TextTable(
-        title=safe(scenario_label(scenario.name)),
-        header=["Method", *map(safe, header)],
-        rows=[
-            [safe(row.label), *(_entry_text(entry, bold) for entry in row.entries)]
-            for row in table.rows
-        ],
-        notes=[safe(note) for note in notes],
-    )
-
-
-def _entry_text(entry: Entry, bold: str) -> str:
-    text = entry.text + entry.mark
-    if entry.note is not None:
-        return f"{text} ({entry.note})"
-    if entry.beside:
-        text += f" ({entry.beside})"
-    return f"{bold}{text}{bold}" if entry.low else text
-
-
-def _as_markdown(table: TextTable) -> str:
-    lines = [
-        f"### {table.title}",
-        "",
-        _markdown_row(table.header),
-        _markdown_row(["---", *["---:"] * (len(table.header) - 1)]),
-        *map(_markdown_row, table.rows),
-        "",
-        *(f"{note}  " for note in table.notes[:-1]),
-        table.notes[-1],
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _markdown_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _escape(text: str) -> str:
-    """Keep names from being read as HTML or Markdown."""
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    for char in "\\`*_[]|":
-        text = text.replace(char, f"&#{ord(char)};")
-    return " ".join(text.split())
 
 
 def _sentence(text: str) -> str:

@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from expunge.digest import without_digest
 from expunge.errors import DataError, some
 from expunge.report.drawing import MARKERS, PALETTE, Drawing, figure_of, save, slug, style, to_svg
-from expunge.report.tables import TextTable
+from expunge.report.text import TextTable
 from expunge.report.wording import MISSING, level_label, method_label, scenario_label
 
 SCHEMA = 1

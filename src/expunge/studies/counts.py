@@ -40,8 +40,8 @@ def counts_of(store: Store, measures: Mapping[str, str]) -> dict[str, Any]:
     }
     found: dict[str, Any] = {}
     for name in ("ua", "ra"):
-        listed = _of_training(store, measures[name], name) if name in measures else None
-        if listed is not None:
+        if name in measures:
+            listed = _of_training(store, measures[name], name)
             count = int((~listed if name == "ua" else listed).sum())
             found[name] = {"count": count, "n": len(listed)}
     for name in ("ta", "ta_forgotten"):
@@ -81,18 +81,13 @@ def against(store: Store, measure: str, reference: str) -> dict[str, Any]:
     }
 
 
-def _of_training(store: Store, measure: str, name: str) -> Right | None:
-    """Which samples of the forget set (UA) or of the retained ones (RA) a model gets right.
-
-    None where some samples to forget are gone.
-    """
+def _of_training(store: Store, measure: str, name: str) -> Right:
+    """Which samples of the forget set (UA) or of the retained ones (RA) a model gets right."""
     parents = {role: store.path(parent) for role, parent in store.node(measure).parents.items()}
     predictions, chosen = load_predictions(parents["train"]), load_forget(parents["forget"])
     ids = _training_ids(parents["data"])
     there = [ids[row] for row in predictions["rows"].tolist()]
     forget, retain = divided(there, chosen["ids"], parents["model"])
-    if name == "ua" and int(forget.sum()) < len(chosen["ids"]):
-        return None
     right = predictions["logits"].argmax(axis=1) == predictions["labels"]
     found: Right = right[forget if name == "ua" else retain]
     return found
