@@ -90,7 +90,7 @@ def test_a_better_normalisation_is_tried_in_place_of_the_networks_own(adopt):
 def test_a_result_that_is_far_worse_is_said_and_recorded(adopt, command, tmp_path):
     run = adopt("--normalise", "data")[1].strip()
     words = "--forget", "class:1", "--method", "ga", "--epochs", 3, "--lr", 0.5
-    code, out, err = command("unlearn", run, *words, "--store", tmp_path / "store")
+    code, _, err = command("unlearn", run, *words, "--store", tmp_path / "store")
     assert code == 0, err
     said = "note: the result of ga is far worse on retained samples than the model before: "
     assert said in " ".join(err.split())
