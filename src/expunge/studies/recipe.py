@@ -35,10 +35,11 @@ class Experiment:
     training: Training
     """How."""
     scenarios: tuple[str, ...]
-    """What to forget: `class:3`, `random:0.1`, `ids:FILE`, `edited:EDIT`."""
+    """What to forget: `class:3`, `random:0.1`, `draw:0.5:17`, `ids:FILE`, `edited:EDIT`."""
     methods: Mapping[str, Mapping[str, Any]]
-    """Methods by name, each with its settings; a table `class`, `random`, `ids` or `edited` among
-    them holds those for one kind of scenario. `chosen_by` among them says how they were chosen."""
+    """Methods by name, each with its settings; a table `class`, `random`, `draw`, `ids` or
+    `edited` among them holds those for one kind of scenario. `chosen_by` among them says how they
+    were chosen."""
     pruners: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Pruners by name, each with its settings; the dense network is always included."""
     seeds: tuple[int, ...] = (0,)
@@ -115,7 +116,7 @@ class Experiment:
         self, name: str, scenario: str
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """A method's settings for all scenarios, and for those of the kind of `scenario`."""
-        kinds = ("class", "random", "ids", "edited")
+        kinds = ("class", "random", "draw", "ids", "edited")
         given = self.methods[name]
         for key, value in given.items():
             if key in kinds and not isinstance(value, Mapping):
