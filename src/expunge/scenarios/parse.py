@@ -88,3 +88,6 @@ _FORMS: dict[str, tuple[tuple[str, ...], Callable[[str, int], Scenario]]] = {
     "suspected": (("suspected:DETECTOR",), _suspected),
 }
 """By the text before the colon: forms for messages, and a parser of the text after it."""
+
+SCENARIO_KINDS = tuple(_FORMS)
+"""What stands before the colon of a scenario's text."""
