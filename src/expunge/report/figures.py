@@ -15,6 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from numpy.typing import NDArray
 
 from expunge.report.aggregate import Group, Level, Scenario, Shares, aggregate
+from expunge.report.bias import draw_bias
 from expunge.report.drawing import (
     INK,
     MARKERS,
@@ -80,6 +81,7 @@ def draw(scenarios: Iterable[Scenario]) -> list[Drawing]:
                         svg=to_svg(_gap_vs_time(scenario), f"{stem}-gap-vs-time", what),
                     )
                 )
+            drawings += draw_bias(scenario, stem)
             for index, level in enumerate(scenario.levels):
                 groups = _with_confidence(scenario, level)
                 if not groups:

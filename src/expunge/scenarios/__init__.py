@@ -5,6 +5,7 @@ from expunge.scenarios.base import Listed, Scenario
 from expunge.scenarios.by_class import ByClass, by_class
 from expunge.scenarios.by_draw import ByDraw, by_draw
 from expunge.scenarios.by_edit import ByEdit, by_edit
+from expunge.scenarios.by_fold import ByFold, by_fold
 from expunge.scenarios.by_ids import ByIds, by_ids
 from expunge.scenarios.by_indices import ByIndices, by_indices
 from expunge.scenarios.by_suspicion import BySuspicion, by_suspicion
@@ -16,6 +17,7 @@ __all__ = [
     "ByClass",
     "ByDraw",
     "ByEdit",
+    "ByFold",
     "ByIds",
     "ByIndices",
     "BySuspicion",
@@ -25,6 +27,7 @@ __all__ = [
     "by_class",
     "by_draw",
     "by_edit",
+    "by_fold",
     "by_ids",
     "by_indices",
     "by_suspicion",

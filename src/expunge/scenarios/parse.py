@@ -8,6 +8,7 @@ from expunge.scenarios.base import Scenario
 from expunge.scenarios.by_class import by_class
 from expunge.scenarios.by_draw import by_draw
 from expunge.scenarios.by_edit import ByEdit, by_edit
+from expunge.scenarios.by_fold import by_fold
 from expunge.scenarios.by_ids import by_ids
 from expunge.scenarios.by_suspicion import by_suspicion
 
@@ -74,6 +75,14 @@ def _draw(value: str, seed: int) -> Scenario:
         ) from None
 
 
+def _fold(value: str, seed: int) -> Scenario:
+    """`FOLD/FOLDS`."""
+    fold, _, folds = value.partition("/")
+    if not (fold.isdecimal() and folds.isdecimal() and len(value) < 20):
+        raise ConfigError(f"'fold:{value}' must give a fold and how many there are, as fold:1/5")
+    return by_fold(int(fold), int(folds))
+
+
 def _expected() -> str:
     *most, last = [form for forms, _ in _FORMS.values() for form in forms]
     return f"{', '.join(most)} or {last}"
@@ -83,6 +92,7 @@ _FORMS: dict[str, tuple[tuple[str, ...], Callable[[str, int], Scenario]]] = {
     "class": (("class:3", "class:cat", "class:3,5"), _classes),
     "random": (("random:0.1",), _random),
     "draw": (("draw:0.5:17",), _draw),
+    "fold": (("fold:1/5",), _fold),
     "ids": (("ids:FILE",), _ids),
     "edited": (("edited:EDIT", "edited:EDIT:0.5"), _edited),
     "suspected": (("suspected:DETECTOR",), _suspected),

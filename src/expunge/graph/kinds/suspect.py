@@ -20,6 +20,7 @@ from expunge.runs import JSON, checked, read_arrays, read_object, write_arrays, 
 from expunge.settings import derive_seed
 
 if TYPE_CHECKING:
+    from expunge.detectors.evidence import Floats
     from expunge.graph.graph import Graph
     from expunge.graph.runtime import Runtime
     from expunge.runs import Node
@@ -64,6 +65,11 @@ def add_suspect(
     }
     params.pop("compiled", None)
     parents = {"model": model_id, "data": graph.data_of(model_id)}
+    if "out_of_fold" in entry.needs:
+        # Here, because unlearning imports forgetting, which imports this.
+        from expunge.graph.kinds.folds import add_folds
+
+        parents |= add_folds(graph, model_id, params["config"]["folds"], together)
     where = {"clean": listed} if listed else {}
     label = f"look for suspects by {detector}, {model_id}"
     return graph.add("suspect", params, parents, where=where, label=label)
@@ -100,6 +106,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     from expunge.detectors.detector import score
     from expunge.detectors.observe import observe
     from expunge.detectors.threshold import threshold
+    from expunge.graph.kinds.folds import out_of_fold
 
     detector = get_detector(node.params["detector"])
     config: Any = from_mapping(detector.config, node.params["config"], detector.name)
@@ -112,6 +119,16 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     clean = subset(clean, torch.cat([trusted, torch.from_numpy(others)]))
     samples = training_samples(dataset.train, (*forgotten, *clean.ids))
     model, _, _ = load_model(inputs["model"])
+    unseen: Floats | None = None
+    if "out_of_fold" in detector.needs:
+        folds = int(node.params["config"]["folds"])
+        known = set(dataset.train.ids)
+        unseen = np.concatenate(
+            [
+                out_of_fold(part, known, inputs, folds, runtime).numpy().astype(np.float64)
+                for part in (samples, clean)
+            ]
+        )
     evidence = observe(
         model,
         samples,
@@ -119,6 +136,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
         len(trusted),
         detector.needs,
         runtime.evaluator,
+        out_of_fold=unseen,
         progress=runtime.progress,
     )
     scores = score(detector, evidence, config)
