@@ -37,7 +37,7 @@ def of_kind(kind):
 
 
 @fuzz(300)
-@given(st.sampled_from(("class", "random", "ids", "edited")).flatmap(of_kind) | texts)
+@given(st.sampled_from(("class", "random", "ids", "edited", "suspected")).flatmap(of_kind) | texts)
 def test_texts(folder, text):
     outcome(lambda: choose(parse(text)))
 
