@@ -7,12 +7,14 @@ import expunge
 
 def test_public_names_are_these():
     assert expunge.__all__ == [
+        "DETECTORS",
         "EDITS",
         "METHODS",
         "METRICS",
         "PRUNERS",
         "Context",
         "Dataset",
+        "Detector",
         "Edit",
         "Evaluation",
         "ExpungeError",
@@ -22,6 +24,7 @@ def test_public_names_are_these():
         "Samples",
         "Sparse",
         "Split",
+        "Suspects",
         "Training",
         "Unlearned",
         "__version__",
@@ -30,6 +33,7 @@ def test_public_names_are_these():
         "by_class",
         "by_ids",
         "evaluate",
+        "find_suspects",
         "load",
         "load_model",
         "prune",

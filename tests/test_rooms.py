@@ -45,7 +45,7 @@ ROOMS = {
     "statistics": {"errors"},
     "tasks": {"batch", "errors", "settings"},
     "training": BASE | {"sparsity", "data", "tasks"},
-    "detectors": BASE | {"curvature", "tasks", "training"},
+    "detectors": BASE | {"curvature", "data", "metrics", "tasks", "training"},
     "scenarios": BASE | {"data", "detectors"},
     "methods": BASE | {"training", "sparsity", "curvature", "tasks"},
     "theory": BASE | {"training", "sparsity", "tasks"},

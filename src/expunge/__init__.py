@@ -16,9 +16,13 @@ _HOME = {
     "load": "expunge.api.work",
     "load_model": "expunge.api.work",
     "prune": "expunge.api.work",
+    "find_suspects": "expunge.api.suspects",
     "split": "expunge.api.work",
     "train": "expunge.api.work",
     "unlearn": "expunge.api.work",
+    "Detector": "expunge.detectors.detector",
+    "DETECTORS": "expunge.detectors",
+    "Suspects": "expunge.detectors.find",
     "ExpungeError": "expunge.errors",
     "Method": "expunge.methods.method",
     "METHODS": "expunge.methods",
@@ -42,9 +46,13 @@ _HOME = {
 if TYPE_CHECKING:
     from expunge.api.evaluate import evaluate
     from expunge.api.results import Evaluation, Sparse, Unlearned
+    from expunge.api.suspects import find_suspects
     from expunge.api.work import load, load_model, prune, split, train, unlearn
     from expunge.data.edits import EDITS
     from expunge.data.edits.edit import Edit
+    from expunge.detectors import DETECTORS
+    from expunge.detectors.detector import Detector
+    from expunge.detectors.find import Suspects
     from expunge.errors import ExpungeError
     from expunge.methods import METHODS
     from expunge.methods.method import Method
@@ -57,12 +65,14 @@ if TYPE_CHECKING:
     from expunge.types import Context, Dataset, Mask, Samples, Split
 
 __all__ = [
+    "DETECTORS",
     "EDITS",
     "METHODS",
     "METRICS",
     "PRUNERS",
     "Context",
     "Dataset",
+    "Detector",
     "Edit",
     "Evaluation",
     "ExpungeError",
@@ -72,6 +82,7 @@ __all__ = [
     "Samples",
     "Sparse",
     "Split",
+    "Suspects",
     "Training",
     "Unlearned",
     "__version__",
@@ -80,6 +91,7 @@ __all__ = [
     "by_class",
     "by_ids",
     "evaluate",
+    "find_suspects",
     "load",
     "load_model",
     "prune",
