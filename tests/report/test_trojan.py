@@ -56,12 +56,17 @@ def test_without_attack_success_there_is_nothing(results):
 
 
 def test_a_verdict_says_what_the_seeds_tell_apart(poisoned):
-    dense, _ = of(poisoned).verdicts
+    found = of(poisoned)
+    dense = found.verdicts[0]
+    for number, method in enumerate(("FT", "GA", "ℓ1-sparse"), start=1):
+        change = row(found, "dense", method)["change of SA"]
+        assert change.endswith(")")
+        dense = dense.replace(f"SA {change}", f"SA {number}")
     assert dense == (
         "Dense: ASR of the original 99.67. "
-        "FT 99.17, −0.50 (−1.74 to +0.74), not told from no change; "
-        "GA 51.00, −48.67 (−50.10 to −47.23), told from Retrain’s 0.60; "
-        "ℓ1-sparse 0.60, −99.07 (−100.19 to −97.95), not told from Retrain’s 0.60."
+        "FT: ASR 99.17, −0.50 (−1.74 to +0.74), not told from no change; SA 1. "
+        "GA: ASR 51.00, −48.67 (−50.10 to −47.23), told from Retrain’s 0.60; SA 2. "
+        "ℓ1-sparse: ASR 0.60, −99.07 (−100.19 to −97.95), not told from Retrain’s 0.60; SA 3."
     )
 
 
@@ -87,7 +92,9 @@ def test_where_there_was_hardly_a_trojan_there_is_no_verdict(poisoned):
         if cell["pruner"] == "omp" and cell["method"] == "original":
             cell["metrics"]["asr"] = 90.0
     _, sparse = of(poisoned).verdicts
-    assert sparse == "95 % OMP: ASR of the original 90.00. FT 11.00, −79.00 (−81.48 to −76.52)."
+    assert sparse.startswith(
+        "95 % OMP: ASR of the original 90.00. FT: ASR 11.00, −79.00 (−81.48 to −76.52); SA "
+    )
 
 
 def test_without_the_original_there_is_no_verdict(poisoned):
@@ -97,10 +104,18 @@ def test_without_the_original_there_is_no_verdict(poisoned):
     assert row(found, "dense", "FT")["change of ASR"] == "—"
 
 
+def test_seeds_that_agree_are_said_to(poisoned):
+    for cell in poisoned["cells"]:
+        cell["metrics"]["asr"] = 0.0 if cell["method"] == "ga" else 100.0
+    assert "GA: ASR 0.00, −100.00 (the same in all 3 seeds)" in of(poisoned).verdicts[0]
+    poisoned["cells"] = [cell for cell in poisoned["cells"] if cell["seed"] < 2]
+    assert "−100.00 (the same in both seeds, which gives no int" in of(poisoned).verdicts[0]
+
+
 def test_one_seed_has_no_intervals(poisoned):
     poisoned["cells"] = [cell for cell in poisoned["cells"] if cell["seed"] == 0]
     found = of(poisoned)
-    assert "GA 50.00 (one seed: no interval)" in found.verdicts[0]
+    assert "GA: ASR 50.00 (one seed: no interval); SA −" in found.verdicts[0]
     assert row(found, "dense", "GA")["ASR"] == "50.00"
     assert row(found, "dense", "GA")["change of ASR"] == "−49.00"
 
@@ -163,9 +178,10 @@ def test_curves_are_drawn_over_sparsity(poisoned):
 def test_the_table_is_in_every_form(poisoned):
     page = render_html(poisoned)
     assert "<h3>Trojan cleanse</h3>" in page
-    assert "GA 51.00, −48.67 (−50.10 to −47.23), told from Retrain’s 0.60" in page
+    assert "GA: ASR 51.00, −48.67 (−50.10 to −47.23), told from Retrain’s 0.60" in page
     tables = to_text(poisoned)
     assert tables[-1].title == "Forget class 3: Trojan cleanse"
+    assert tables[-1].rows[3][:5] == ["dense", "GA", "51.00", "55.90", "86.54"]
     assert len(tables[-1].rows) == 7
     assert "### Forget class 3: Trojan cleanse" in to_markdown(poisoned)
 

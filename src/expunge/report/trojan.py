@@ -79,11 +79,13 @@ def trojan_table(scenario: Scenario, settings: Mapping[str, Any]) -> TextTable |
     found = trojan_of(scenario, settings)
     if found is None:
         return None
+    # A terminal is narrow: intervals are in the sentences, and in the report.
+    narrow = [place for place, name in enumerate(found.header) if name != HEADER[3]]
     return TextTable(
         title=f"{scenario_label(scenario.name)}: Trojan cleanse",
-        header=[*found.header],
-        rows=[[*row] for row in found.rows],
-        notes=[INTRODUCTION, *found.verdicts, *found.notes],
+        header=[found.header[place] for place in narrow],
+        rows=[[row[place].partition(" (")[0] for place in narrow] for row in found.rows],
+        notes=[*found.verdicts, *found.notes, INTRODUCTION],
     )
 
 
@@ -106,27 +108,33 @@ def _verdict(scenario: Scenario, level: Level) -> str:
         and (group := scenario.get(method, level)) is not None
         and ASR in group.by_seed
     ]
-    parts = [_effect(group, original, scenario.get(RETRAIN, level)) for group in groups]
-    text = f"{start}: ASR of the original {points(before)}"
-    return f"{text}. {'; '.join(parts)}." if parts else f"{text}; no method was run."
+    effects = [_effect(group, original, scenario.get(RETRAIN, level)) for group in groups]
+    return " ".join((f"{start}: ASR of the original {points(before)}.", *effects))
 
 
 def _effect(group: Group, original: Group, retrain: Group | None) -> str:
     """What one method did, with its interval, and whether Retrain can be told from it."""
-    after = f"{method_label(group.method)} {points(group.mean(ASR))}"
+    text = f"{method_label(group.method)}: ASR {points(group.mean(ASR))}"
     change = _difference(group, original, ASR)
     if change is None:
-        return f"{after} (one seed: no interval)"
-    text = f"{after}, {signed(change.estimate)} {_bounds(change)}"
+        text += " (one seed: no interval)"
+    else:
+        text += f", {signed(change.estimate)} {_bounds(change)}{_told(group, change, retrain)}"
+    accuracy = _change(group, original, SA)
+    return f"{text}." if accuracy == MISSING else f"{text}; SA {accuracy}."
+
+
+def _told(group: Group, change: Interval, retrain: Group | None) -> str:
+    """Whether an ASR can be told from the original's, and from Retrain's."""
     if change.holds_zero:
-        return f"{text}, not told from no change"
+        return ", not told from no change"
     if retrain is None or ASR not in retrain.by_seed:
-        return text
+        return ""
     apart = _difference(group, retrain, ASR)
     if apart is None:
-        return text
+        return ""
     told = "not told from" if apart.holds_zero else "told from"
-    return f"{text}, {told} Retrain’s {points(retrain.mean(ASR))}"
+    return f", {told} Retrain’s {points(retrain.mean(ASR))}"
 
 
 def _row(scenario: Scenario, group: Group, *, beside: bool) -> tuple[str, ...]:
@@ -170,7 +178,9 @@ def _difference(group: Group, other: Group, measure: str) -> Interval | None:
 
 def _bounds(found: Interval, *, share: bool = False) -> str:
     if not found.bounded:
-        return "(no bounds)"
+        return "(the same in both seeds, which gives no interval)"
+    if found.flat:
+        return f"(the same in all {found.n} seeds)"
     if share:
         return f"({points(max(0.0, found.low))} to {points(min(100.0, found.high))})"
     return f"({signed(found.low)} to {signed(found.high)})"
