@@ -21,7 +21,7 @@ BASE = {
     "settings",
     "types",
 }
-WORK = {"data", "models", "sparsity", "metrics", "scenarios", "methods", "theory"}
+WORK = {"data", "detectors", "models", "sparsity", "metrics", "scenarios", "methods", "theory"}
 ROOMS = {
     "atomic": set(),
     "digest": set(),
@@ -45,7 +45,8 @@ ROOMS = {
     "statistics": {"errors"},
     "tasks": {"batch", "errors", "settings"},
     "training": BASE | {"sparsity", "data", "tasks"},
-    "scenarios": BASE | {"data"},
+    "detectors": BASE | {"curvature", "tasks", "training"},
+    "scenarios": BASE | {"data", "detectors"},
     "methods": BASE | {"training", "sparsity", "curvature", "tasks"},
     "theory": BASE | {"training", "sparsity", "tasks"},
     "graph": BASE | WORK | {"training", "tasks", "runs", "statistics"},

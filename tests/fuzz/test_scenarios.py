@@ -33,11 +33,12 @@ def choose(scenario):
 
 def of_kind(kind):
     numbers = st.integers(-3, 12).map(str) | st.floats().map(str) | st.sampled_from(IDS)
-    return st.lists(texts | numbers, min_size=1, max_size=3).map(lambda x: f"{kind}:{','.join(x)}")
+    parts = st.lists(texts | numbers, min_size=1, max_size=3)
+    return st.tuples(parts, st.sampled_from(",:")).map(lambda x: f"{kind}:{x[1].join(x[0])}")
 
 
 @fuzz(300)
-@given(st.sampled_from(("class", "random", "ids", "edited")).flatmap(of_kind) | texts)
+@given(st.sampled_from(("class", "random", "draw", "ids", "edited")).flatmap(of_kind) | texts)
 def test_texts(folder, text):
     outcome(lambda: choose(parse(text)))
 

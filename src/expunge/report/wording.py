@@ -48,9 +48,11 @@ def scenario_label(scenario: str) -> str:
         return f"Forget class {value}" if "," not in value else f"Forget classes {value}"
     if kind == "edited" and value:
         return f"Forget what {value} changed"
-    if kind == "random":
+    if kind in ("random", "draw"):
+        share, _, number = value.partition(":")
         try:
-            return f"Forget {100 * float(value):g} % at random"
+            words = f"Forget {100 * float(share):g} % at random"
+            return words if kind == "random" else f"{words}, draw {number}"
         except ValueError:
             pass
     return f"Forget {printable(scenario)}"

@@ -13,7 +13,7 @@ from expunge.methods import get_method
 from expunge.metrics import DEFAULT_METRICS, get_metric
 from expunge.models.spec import NetworkSettings
 from expunge.models.trainings import training_for
-from expunge.scenarios import parse
+from expunge.scenarios.parse import SCENARIO_KINDS, parse
 from expunge.settings import PRECISIONS, Training, check_choice, check_range
 from expunge.sparsity import get_pruner
 from expunge.statistics.claims import Claim
@@ -36,10 +36,10 @@ class Experiment:
     training: Training
     """How."""
     scenarios: tuple[str, ...]
-    """What to forget: `class:3`, `random:0.1`, `ids:FILE`, `edited:EDIT`."""
+    """What to forget: `class:3`, `random:0.1`, `draw:0.5:17`, `ids:FILE`, `edited:EDIT`."""
     methods: Mapping[str, Mapping[str, Any]]
-    """Methods by name, each with its settings; a table `class`, `random`, `ids` or `edited` among
-    them holds those for one kind of scenario. `chosen_by` among them says how they were chosen, and
+    """Methods by name, each with its settings; a table `class`, `random` or the like among them
+    holds those for one kind of scenario. `chosen_by` among them says how they were chosen, and
     `sparsities` at which of the grid's the method is run, if not at all."""
     pruners: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Pruners by name, each with its settings; the dense network is always included."""
@@ -146,7 +146,7 @@ class Experiment:
         self, name: str, scenario: str
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """A method's settings for all scenarios, and for those of the kind of `scenario`."""
-        kinds = ("class", "random", "ids", "edited")
+        kinds = SCENARIO_KINDS
         given = self.methods[name]
         for key, value in given.items():
             if key in kinds and not isinstance(value, Mapping):
