@@ -9,6 +9,7 @@ from typing import Any
 
 from expunge.config import to_mapping
 from expunge.data.facts import Facts, resolve
+from expunge.data.groups import check_groups, read_groups
 from expunge.data.places import default_cache
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.data import add_data
@@ -71,7 +72,21 @@ def plan_data(graph: Graph, experiment: Experiment, cache: Path | None) -> tuple
     """
     facts = resolve(experiment.data, cache or default_cache())
     check_training(experiment.network, experiment.training, facts)
+    note_groups(graph, experiment.data.groups, facts)
     return add_data(graph, experiment.data, facts), facts
+
+
+def note_groups(graph: Graph, file: str | None, facts: Facts) -> None:
+    """Refuse a file of groups that does not fit the test samples, and note what it covers.
+
+    Raises:
+        DataError: it cannot be read, or does not fit.
+    """
+    if file is None:
+        return
+    said = check_groups(read_groups(file), facts.parts["test"].ids, file)
+    if said not in graph.notes:
+        graph.notes.append(said)
 
 
 def plan_bases(
