@@ -21,7 +21,16 @@ BASE = {
     "settings",
     "types",
 }
-WORK = {"data", "models", "sparsity", "metrics", "scenarios", "methods", "theory"}
+WORK = {
+    "attribution",
+    "data",
+    "models",
+    "sparsity",
+    "metrics",
+    "scenarios",
+    "methods",
+    "theory",
+}
 ROOMS = {
     "atomic": set(),
     "digest": set(),
@@ -48,6 +57,7 @@ ROOMS = {
     "scenarios": BASE | {"data"},
     "methods": BASE | {"training", "sparsity", "curvature", "tasks"},
     "theory": BASE | {"training", "sparsity", "tasks"},
+    "attribution": BASE | {"curvature", "sparsity", "tasks", "training"},
     "graph": BASE | WORK | {"training", "tasks", "runs", "statistics"},
     "engines": {"errors", "settings", "graph", "runs"},
     "studies": BASE | WORK | {"graph", "runs", "statistics"},
@@ -122,6 +132,7 @@ def imported_by(statement):
     "module",
     [
         "expunge",
+        "expunge.attribution",
         "expunge.cli.app",
         "expunge.cli.bench",
         "expunge.data.sources",

@@ -7,6 +7,7 @@ from expunge.scenarios.by_draw import ByDraw, by_draw
 from expunge.scenarios.by_edit import ByEdit, by_edit
 from expunge.scenarios.by_ids import ByIds, by_ids
 from expunge.scenarios.by_indices import ByIndices, by_indices
+from expunge.scenarios.by_memorisation import ByMemorisation, by_memorisation
 from expunge.scenarios.parse import parse
 from expunge.scenarios.split import check_scenario, make_split
 
@@ -17,6 +18,7 @@ __all__ = [
     "ByEdit",
     "ByIds",
     "ByIndices",
+    "ByMemorisation",
     "Listed",
     "Scenario",
     "at_random",
@@ -25,6 +27,7 @@ __all__ = [
     "by_edit",
     "by_ids",
     "by_indices",
+    "by_memorisation",
     "check_scenario",
     "make_split",
     "parse",

@@ -7,8 +7,11 @@ from expunge.scenarios.by_class import by_class
 from expunge.scenarios.by_draw import by_draw
 from expunge.scenarios.by_edit import by_edit
 from expunge.scenarios.by_ids import by_ids
+from expunge.scenarios.by_memorisation import by_memorisation
 
-_EXPECTED = "class:3, class:cat, class:3,5, random:0.1, draw:0.5:17, ids:FILE or edited:EDIT"
+_EXPECTED = (
+    "class:3, class:cat, class:3,5, random:0.1, draw:0.5:17, memorised:0.1, ids:FILE or edited:EDIT"
+)
 
 
 def parse(text: str, seed: int = 0) -> Scenario:
@@ -36,6 +39,8 @@ def parse(text: str, seed: int = 0) -> Scenario:
         return at_random(fraction, seed)
     if kind == "draw" and value:
         return _draw(text, value)
+    if kind == "memorised" and value:
+        return _memorised(text, value)
     if kind == "ids" and value:
         return by_ids(value)
     if kind == "edited" and value:
@@ -53,4 +58,18 @@ def _draw(text: str, value: str) -> Scenario:
     except ValueError:
         raise ConfigError(
             f"{text!r} must give a share and the number of a draw, as draw:0.5:17 does"
+        ) from None
+
+
+def _memorised(text: str, value: str) -> Scenario:
+    """The most memorised that `SHARE` or `SHARE:MODELS` names."""
+    share, colon, models = value.partition(":")
+    try:
+        if colon and not models.isdecimal():
+            raise ValueError
+        return by_memorisation(float(share), *([int(models)] if colon else []))
+    except ValueError:
+        raise ConfigError(
+            f"{text!r} must give a share, and perhaps a number of subset models, as memorised:0.1 "
+            "and memorised:0.1:100 do"
         ) from None

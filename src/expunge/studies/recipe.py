@@ -20,6 +20,8 @@ from expunge.statistics.claims import Claim
 from expunge.studies.claims import check_claims, parse_claims
 
 CHOSEN_BY = "chosen_by"
+OF_STUDIES = ("attribution",)
+"""Tables that a study of its own reads; a grid has no use for them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +37,12 @@ class Experiment:
     training: Training
     """How."""
     scenarios: tuple[str, ...]
-    """What to forget: `class:3`, `random:0.1`, `draw:0.5:17`, `ids:FILE`, `edited:EDIT`."""
+    """What to forget: `class:3`, `random:0.1`, `draw:0.5:17`, `memorised:0.1`, `ids:FILE`,
+    `edited:EDIT`."""
     methods: Mapping[str, Mapping[str, Any]]
-    """Methods by name, each with its settings; a table `class`, `random`, `draw`, `ids` or
-    `edited` among them holds those for one kind of scenario. `chosen_by` among them says how they
-    were chosen."""
+    """Methods by name, each with its settings; a table `class`, `random`, `draw`, `memorised`,
+    `ids` or `edited` among them holds those for one kind of scenario. `chosen_by` among them says
+    how they were chosen."""
     pruners: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Pruners by name, each with its settings; the dense network is always included."""
     seeds: tuple[int, ...] = (0,)
@@ -116,7 +119,7 @@ class Experiment:
         self, name: str, scenario: str
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """A method's settings for all scenarios, and for those of the kind of `scenario`."""
-        kinds = ("class", "random", "draw", "ids", "edited")
+        kinds = ("class", "random", "draw", "memorised", "ids", "edited")
         given = self.methods[name]
         for key, value in given.items():
             if key in kinds and not isinstance(value, Mapping):
@@ -173,6 +176,8 @@ def parse_experiment(text: str, where: str) -> Experiment:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{where} is not TOML: {' '.join(str(error).split())}") from None
+    for name in OF_STUDIES:
+        tables.pop(name, None)
     parts = {"data": DataSpec, "network": NetworkSettings, "training": Training}
     for name, cls in parts.items():
         if not isinstance(tables.get(name, {}), Mapping):

@@ -2,17 +2,22 @@
 
 from expunge.graph.kind import Kind
 from expunge.graph.kinds import (
+    attribution,
     data,
     empty,
     forget,
+    lds,
     measure,
+    memorisation,
     path,
     predict,
     prune,
     sharpness,
+    subsets,
     theorem,
     train,
     unlearn,
+    weight_influence,
 )
 
 KINDS: dict[str, Kind] = {
@@ -28,6 +33,11 @@ KINDS: dict[str, Kind] = {
         path.KIND,
         sharpness.KIND,
         theorem.KIND,
+        attribution.KIND,
+        subsets.KIND,
+        lds.KIND,
+        memorisation.KIND,
+        weight_influence.KIND,
         empty.KIND,
     )
 }

@@ -14,7 +14,7 @@ from expunge.graph.kind import Inputs, Kind
 from expunge.graph.lineage import forgotten_by, remaining
 from expunge.graph.runtime import read_facts
 from expunge.runs import checked, read_object, write_json
-from expunge.scenarios import ByEdit, ByIds, Scenario, check_scenario, parse
+from expunge.scenarios import ByEdit, ByIds, ByMemorisation, Scenario, check_scenario, parse
 from expunge.settings import derive_seed
 
 if TYPE_CHECKING:
@@ -27,12 +27,18 @@ CHOSEN = "forget.json"
 
 
 def add_forget(
-    graph: Graph, model_id: str, scenario: str, *, facts: Facts, anew: bool = True
+    graph: Graph,
+    model_id: str,
+    scenario: str,
+    *,
+    facts: Facts,
+    anew: bool = True,
+    shown: bool = True,
 ) -> str:
     """The samples that `scenario` chooses from the training samples of `model_id`, data `facts`.
 
     It does not choose what the model and its ancestors have forgotten, unless `anew` is false:
-    then it repeats an earlier request.
+    then it repeats an earlier request. Unless `shown` is false, people are told how many they are.
 
     Raises:
         ConfigError: the text is not a scenario, or `model_id` is not a model.
@@ -58,11 +64,17 @@ def add_forget(
         params = {"scenario": "ids", "ids": _digest(chosen.ids)}
     elif scenario.startswith("random:"):
         params["seed"] = seed
+    if isinstance(chosen, ByMemorisation):
+        from expunge.graph.kinds.memorisation import add_memorisation
+
+        # Models for the estimate are not trained on what was forgotten before, either.
+        base = graph.origin_of(model_id) if last is None else last
+        parents["memorisation"] = add_memorisation(graph, base, chosen.models, facts=facts)
     where = {"scenario": scenario}
     added = graph.add("forget", params, parents, where=where, label=f"choose {scenario}")
     if not known or count is None or edits.keys() - facts.train.touched.keys():
         graph.uncounted.add(added)  # edits change labels, too, and so which samples a class has
-    elif (said := _said(scenario, count, facts, forgotten)) not in graph.notes:
+    elif shown and (said := _said(scenario, count, facts, forgotten)) not in graph.notes:
         graph.notes.append(said)
     return added
 
@@ -94,6 +106,10 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
         )
     part = remaining(facts.train, forgotten)
     _check(chosen, facts, forgotten)
+    if isinstance(chosen, ByMemorisation):
+        from expunge.graph.kinds.memorisation import load_order
+
+        chosen = chosen.ranked(load_order(inputs["memorisation"], facts))
     rows, classes = chosen.select(part)
     write_json(
         out / CHOSEN,
