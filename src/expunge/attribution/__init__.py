@@ -32,3 +32,19 @@ def get_attributor(name: str) -> Attributor:
     if name not in attributors:
         raise ConfigError(unknown("attributor", name, attributors))
     return attributors[name]
+
+
+def check_installed(attributor: Attributor) -> None:
+    """Refuse an attributor whose optional package is not installed, before any work.
+
+    Raises:
+        ConfigError: it names the package.
+    """
+    from importlib.util import find_spec
+
+    if attributor.package and find_spec(attributor.package) is None:
+        others = ", ".join(name for name, each in all_attributors().items() if not each.package)
+        raise ConfigError(
+            f"{attributor.name} needs the package {attributor.package}: install "
+            f"expunge[attribution], or choose one of {others}"
+        )

@@ -47,8 +47,8 @@ class Contrast:
     sparsity: float | None = None
 
     def __post_init__(self) -> None:
-        needs = ("retained",) if self.measure == "lds" else ("scenario", "share")
-        needs += ("sparsity",) if self.measure == "kept" else ()
+        needs = ["retained"] if self.measure == "lds" else ["scenario", "share"]
+        needs += ["sparsity"] if self.measure == "kept" else []
         for name in needs:
             if getattr(self, name) is None:
                 raise ConfigError(f"claim {self.name!r}: {self.measure} needs {name}")
