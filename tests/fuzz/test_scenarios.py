@@ -38,7 +38,10 @@ def of_kind(kind):
 
 
 @fuzz(300)
-@given(st.sampled_from(("class", "random", "draw", "ids", "edited")).flatmap(of_kind) | texts)
+@given(
+    st.sampled_from(("class", "random", "draw", "memorised", "ids", "edited")).flatmap(of_kind)
+    | texts
+)
 def test_texts(folder, text):
     outcome(lambda: choose(parse(text)))
 

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     Pictures = Mapping[str, npt.NDArray[np.uint8]]
 
-HELPFUL = "Without these the loss of the target would be higher; the strongest first."
-HARMFUL = "Without these the loss of the target would be lower; the strongest first."
+MEANING = (
+    "Helpful: without these samples the loss of the target would be higher. Harmful: without them "
+    "it would be lower. The strongest come first. Scores of different targets do not compare."
+)
 _SHOWN = 5
 _CELL = 74
 """Points of a picture with its title."""
@@ -103,7 +105,7 @@ def write_explanation(
         [
             Section(
                 heading="Samples",
-                words=[f"Helpful: {HELPFUL}", f"Harmful: {HARMFUL}", *document["notes"]],
+                words=[MEANING, *document["notes"]],
                 drawings=drawings,
                 tables=explanation_tables(document),
             )
