@@ -7,10 +7,13 @@ import expunge
 
 def test_public_names_are_these():
     assert expunge.__all__ == [
+        "ATTRIBUTORS",
         "EDITS",
         "METHODS",
         "METRICS",
         "PRUNERS",
+        "Attribution",
+        "Attributor",
         "Context",
         "Dataset",
         "Edit",
@@ -26,6 +29,7 @@ def test_public_names_are_these():
         "Unlearned",
         "__version__",
         "at_random",
+        "attribute",
         "build",
         "by_class",
         "by_ids",

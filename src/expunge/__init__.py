@@ -9,9 +9,11 @@ TYPE_CHECKING = False
 
 # Names are imported on first use: `import expunge` and `expunge --help` do not load PyTorch.
 _HOME = {
+    "Attribution": "expunge.api.results",
     "Evaluation": "expunge.api.results",
     "Sparse": "expunge.api.results",
     "Unlearned": "expunge.api.results",
+    "attribute": "expunge.api.attribute",
     "evaluate": "expunge.api.evaluate",
     "load": "expunge.api.work",
     "load_model": "expunge.api.work",
@@ -20,6 +22,8 @@ _HOME = {
     "train": "expunge.api.work",
     "unlearn": "expunge.api.work",
     "ExpungeError": "expunge.errors",
+    "Attributor": "expunge.attribution.attributor",
+    "ATTRIBUTORS": "expunge.attribution",
     "Method": "expunge.methods.method",
     "METHODS": "expunge.methods",
     "Edit": "expunge.data.edits.edit",
@@ -40,9 +44,12 @@ _HOME = {
 }
 
 if TYPE_CHECKING:
+    from expunge.api.attribute import attribute
     from expunge.api.evaluate import evaluate
-    from expunge.api.results import Evaluation, Sparse, Unlearned
+    from expunge.api.results import Attribution, Evaluation, Sparse, Unlearned
     from expunge.api.work import load, load_model, prune, split, train, unlearn
+    from expunge.attribution import ATTRIBUTORS
+    from expunge.attribution.attributor import Attributor
     from expunge.data.edits import EDITS
     from expunge.data.edits.edit import Edit
     from expunge.errors import ExpungeError
@@ -57,10 +64,13 @@ if TYPE_CHECKING:
     from expunge.types import Context, Dataset, Mask, Samples, Split
 
 __all__ = [
+    "ATTRIBUTORS",
     "EDITS",
     "METHODS",
     "METRICS",
     "PRUNERS",
+    "Attribution",
+    "Attributor",
     "Context",
     "Dataset",
     "Edit",
@@ -76,6 +86,7 @@ __all__ = [
     "Unlearned",
     "__version__",
     "at_random",
+    "attribute",
     "build",
     "by_class",
     "by_ids",

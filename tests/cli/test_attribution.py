@@ -48,9 +48,10 @@ def store(tmp_path_factory):
 
     root = tmp_path_factory.mktemp("attribute") / "runs"
     words = f"train --data digits --model resnet8 --width 0.25 --epochs 1 --store {root}"
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["expunge", *words.split()])
-        main()
+        with pytest.raises(SystemExit):
+            main()
     (model,) = (each.name for each in root.iterdir() if each.name.startswith("train-"))
     return root, model
 

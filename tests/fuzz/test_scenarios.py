@@ -18,6 +18,7 @@ class Samples:
     class_names: tuple[str, ...]
 
 
+KINDS = ("class", "random", "draw", "memorised", "ids", "edited")
 IDS = ("a", "b", "c", "7", "id", "x,y", "é")
 SAMPLES = Samples(IDS, tuple(n % 3 for n in range(len(IDS))), ("cat", "7", "2"))
 
@@ -38,10 +39,7 @@ def of_kind(kind):
 
 
 @fuzz(300)
-@given(
-    st.sampled_from(("class", "random", "draw", "memorised", "ids", "edited")).flatmap(of_kind)
-    | texts
-)
+@given(st.sampled_from(KINDS).flatmap(of_kind) | texts)
 def test_texts(folder, text):
     outcome(lambda: choose(parse(text)))
 
