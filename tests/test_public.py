@@ -8,10 +8,13 @@ import expunge
 def test_public_names_are_these():
     assert expunge.__all__ == [
         "DETECTORS",
+        "ATTRIBUTORS",
         "EDITS",
         "METHODS",
         "METRICS",
         "PRUNERS",
+        "Attribution",
+        "Attributor",
         "Context",
         "Dataset",
         "Detector",
@@ -29,6 +32,7 @@ def test_public_names_are_these():
         "Unlearned",
         "__version__",
         "at_random",
+        "attribute",
         "build",
         "by_class",
         "by_ids",

@@ -9,6 +9,7 @@ from expunge.scenarios.by_class import by_class
 from expunge.scenarios.by_draw import by_draw
 from expunge.scenarios.by_edit import ByEdit, by_edit
 from expunge.scenarios.by_ids import by_ids
+from expunge.scenarios.by_memorisation import by_memorisation
 from expunge.scenarios.by_suspicion import by_suspicion
 
 
@@ -74,6 +75,20 @@ def _draw(value: str, seed: int) -> Scenario:
         ) from None
 
 
+def _memorised(value: str, seed: int) -> Scenario:
+    """`SHARE` or `SHARE:MODELS`."""
+    share, colon, models = value.partition(":")
+    try:
+        if colon and not models.isdecimal():
+            raise ValueError
+        return by_memorisation(float(share), *([int(models)] if colon else []))
+    except ValueError:
+        raise ConfigError(
+            f"'memorised:{value}' must give a share, and perhaps a number of subset models, as "
+            "memorised:0.1 and memorised:0.1:100 do"
+        ) from None
+
+
 def _expected() -> str:
     *most, last = [form for forms, _ in _FORMS.values() for form in forms]
     return f"{', '.join(most)} or {last}"
@@ -83,6 +98,7 @@ _FORMS: dict[str, tuple[tuple[str, ...], Callable[[str, int], Scenario]]] = {
     "class": (("class:3", "class:cat", "class:3,5"), _classes),
     "random": (("random:0.1",), _random),
     "draw": (("draw:0.5:17",), _draw),
+    "memorised": (("memorised:0.1",), _memorised),
     "ids": (("ids:FILE",), _ids),
     "edited": (("edited:EDIT", "edited:EDIT:0.5"), _edited),
     "suspected": (("suspected:DETECTOR",), _suspected),
