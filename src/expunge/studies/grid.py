@@ -15,6 +15,7 @@ from expunge.graph.graph import Graph
 from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.forget import add_forget
 from expunge.graph.kinds.measure import add_measure, load_measured
+from expunge.graph.kinds.pictures import add_pictures
 from expunge.graph.kinds.prune import add_prune
 from expunge.graph.kinds.train import Origin, Together, add_train, check_training
 from expunge.graph.kinds.unlearn import add_unlearn
@@ -58,6 +59,8 @@ class Cell:
     """By metric: the node that measures it."""
     gap_note: str | None = None
     """What to know of its gap: how its reference is trained otherwise."""
+    pictures: str | None = None
+    """The node of images to show it on, if it is measured with a trigger."""
 
 
 def plan_data(graph: Graph, experiment: Experiment, cache: Path | None) -> tuple[str, Facts]:
@@ -141,6 +144,9 @@ def _cells_of_base(
     forget: str,
     together: Together | None,
 ) -> Iterator[Cell]:
+    shown = None
+    if {"asr", "ta"} <= set(experiment.metrics):
+        shown = add_pictures(graph, graph.data_of(base.model_id))
     configs = {
         name: experiment.method_config(name, scenario)
         for name in experiment.methods
@@ -167,6 +173,7 @@ def _cells_of_base(
             ),
             model_id=model_id,
             gap_note=_trained_otherwise(experiment, scenario),
+            pictures=shown,
             measures={
                 metric: add_measure(
                     graph, metric, model_id, base.model_id, forget, models.get(REFERENCE), together

@@ -2,18 +2,24 @@
 
 from expunge.graph.kind import Kind
 from expunge.graph.kinds import (
+    attribution,
     data,
     empty,
     forget,
+    lds,
     measure,
+    memorisation,
     path,
+    pictures,
     predict,
     prune,
     sharpness,
+    subsets,
     suspect,
     theorem,
     train,
     unlearn,
+    weight_influence,
 )
 
 KINDS: dict[str, Kind] = {
@@ -30,6 +36,12 @@ KINDS: dict[str, Kind] = {
         path.KIND,
         sharpness.KIND,
         theorem.KIND,
+        pictures.KIND,
+        attribution.KIND,
+        subsets.KIND,
+        lds.KIND,
+        memorisation.KIND,
+        weight_influence.KIND,
         empty.KIND,
     )
 }

@@ -16,8 +16,7 @@ from expunge.methods import get_method
 from expunge.scenarios.by_fold import by_fold, folds_of
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from expunge.detectors.evidence import Floats
     from expunge.graph.graph import Graph
     from expunge.graph.runtime import Runtime
     from expunge.types import Samples
@@ -51,9 +50,9 @@ def add_folds(
 
 
 def out_of_fold(
-    samples: Samples, trained_on: set[str], inputs: Inputs, folds: int, runtime: Runtime
-) -> Tensor:
-    """Logits `(N, classes)` of each sample, by the model that was trained without its fold.
+    samples: Samples, *, trained_on: set[str], inputs: Inputs, folds: int, runtime: Runtime
+) -> Floats:
+    """Float64 logits `(N, classes)` of each sample, by the model trained without its fold.
 
     `trained_on` are the ids of the training samples; samples of other parts fall into folds, too,
     so that they are judged by the same models.
@@ -62,6 +61,7 @@ def out_of_fold(
         DivergedError: a model has diverged.
         DataError: a model was trained on what it is to judge.
     """
+    import numpy as np
     import torch
 
     from expunge.data.splits import subset
@@ -82,7 +82,7 @@ def out_of_fold(
         logits[rows] = predict(
             model, part, runtime.evaluator, label=label, progress=runtime.progress
         )
-    return logits
+    return logits.numpy().astype(np.float64)
 
 
 def _check_unseen(folder: Path, ids: set[str]) -> None:
