@@ -21,7 +21,7 @@ BASE = {
     "settings",
     "types",
 }
-WORK = {"data", "models", "sparsity", "metrics", "scenarios", "methods", "theory"}
+WORK = {"data", "models", "sparsity", "metrics", "scenarios", "methods", "theory", "transfer"}
 ROOMS = {
     "atomic": set(),
     "digest": set(),
@@ -47,6 +47,7 @@ ROOMS = {
     "training": BASE | {"sparsity", "data", "tasks"},
     "scenarios": BASE | {"data"},
     "methods": BASE | {"training", "sparsity", "curvature", "tasks"},
+    "transfer": BASE | {"curvature", "detectors", "models", "tasks", "training"},
     "theory": BASE | {"training", "sparsity", "tasks"},
     "graph": BASE | WORK | {"training", "tasks", "runs", "statistics"},
     "engines": {"errors", "settings", "graph", "runs"},

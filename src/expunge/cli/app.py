@@ -6,7 +6,20 @@ import sys
 import typer
 
 from expunge import __version__
-from expunge.cli import bench, evaluate, listing, prune, report, runs, theory, train, tune, unlearn
+from expunge.cli import (
+    bench,
+    evaluate,
+    influence,
+    listing,
+    prune,
+    report,
+    runs,
+    theory,
+    train,
+    transfer,
+    tune,
+    unlearn,
+)
 from expunge.cli.output import keep_printing, say, tell
 from expunge.cli.settings import command_with
 from expunge.errors import ExpungeError
@@ -65,6 +78,14 @@ app.command(
     context_settings=_SETTINGS,
     epilog="Example: expunge theory-run train-1a2b --samples 1000",
 )(theory.theory_run)
+app.command(
+    "influence",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge influence train-1a2b --target data/flowers --subsets 200 --epochs 10",
+)(influence.influence)
+app.command(
+    "transfer", epilog="Example: expunge transfer recipes/transfer-16px.toml --out transfer"
+)(transfer.transfer)
 app.command("methods", epilog="Example: expunge methods l1_sparse")(listing.methods)
 app.command("metrics", epilog="Example: expunge metrics mia_efficacy")(listing.metrics)
 app.add_typer(

@@ -66,21 +66,27 @@ class Judged:
 
 
 def judge(claim: Claim, first: Mapping[int, float], second: Mapping[int, float]) -> Judged:
-    """The verdict on a claim, from its measure by seed on both sides.
-
-    *Holds*: the interval of the difference lies beyond zero in the stated direction, and does not
-    exclude the stated effect. *Does not hold*: the interval excludes the stated effect, even where
-    a smaller difference is there. *Not settled*: neither, or there are too few seeds, or no bounds.
-    """
+    """The verdict on a claim, from its measure by seed on both sides."""
     found = difference(first, second)
+    return Judged(claim, verdict_on(found, claim.direction, claim.effect), found)
+
+
+def verdict_on(
+    found: Interval | None, direction: Literal["lower", "higher"], effect: float
+) -> Verdict:
+    """What the interval of a difference says of an effect that was stated beforehand.
+
+    *Holds*: the interval lies beyond zero in the stated direction, and does not exclude the stated
+    effect. *Does not hold*: the interval excludes the stated effect, even where a smaller
+    difference is there. *Not settled*: neither, or there are too few seeds, or no bounds.
+    """
     if found is None:
-        return Judged(claim, "not settled", None)
-    sign = -1 if claim.direction == "lower" else 1
+        return "not settled"
+    sign = -1 if direction == "lower" else 1
     low, high = sorted((sign * found.low, sign * found.high))
-    if high < claim.effect - ROUNDING:
-        return Judged(claim, "does not hold", found)
-    beyond = low > 0 and not found.holds_zero
-    return Judged(claim, "holds" if beyond else "not settled", found)
+    if high < effect - ROUNDING:
+        return "does not hold"
+    return "holds" if low > 0 and not found.holds_zero else "not settled"
 
 
 def claim_from(document: Mapping[str, Any]) -> Claim:

@@ -116,7 +116,7 @@ class Experiment:
         self, name: str, scenario: str
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """A method's settings for all scenarios, and for those of the kind of `scenario`."""
-        kinds = ("class", "random", "draw", "ids", "edited")
+        kinds = ("class", "classes", "random", "draw", "ids", "edited")
         given = self.methods[name]
         for key, value in given.items():
             if key in kinds and not isinstance(value, Mapping):
@@ -156,11 +156,19 @@ def read_experiment(path: Path) -> Experiment:
     Raises:
         ConfigError: the file is missing, not TOML, or not an experiment.
     """
+    return parse_experiment(read_recipe(path), str(path))
+
+
+def read_recipe(path: Path) -> str:
+    """The text of a recipe.
+
+    Raises:
+        ConfigError: the file is missing, or not text.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the recipe {path}: {error}") from None
-    return parse_experiment(text, str(path))
 
 
 def parse_experiment(text: str, where: str) -> Experiment:
@@ -169,10 +177,27 @@ def parse_experiment(text: str, where: str) -> Experiment:
     Raises:
         ConfigError: the text is not TOML, or not an experiment.
     """
+    return experiment_from(parse_tables(text, where), where)
+
+
+def parse_tables(text: str, where: str) -> dict[str, Any]:
+    """The tables of a recipe.
+
+    Raises:
+        ConfigError: the text is not TOML.
+    """
     try:
-        tables = tomllib.loads(text)
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{where} is not TOML: {' '.join(str(error).split())}") from None
+
+
+def experiment_from(tables: dict[str, Any], where: str) -> Experiment:
+    """The experiment that a recipe's tables describe.
+
+    Raises:
+        ConfigError: they are not an experiment.
+    """
     parts = {"data": DataSpec, "network": NetworkSettings, "training": Training}
     for name, cls in parts.items():
         if not isinstance(tables.get(name, {}), Mapping):

@@ -10,8 +10,10 @@ from expunge.graph.kinds import (
     predict,
     prune,
     sharpness,
+    similarity,
     theorem,
     train,
+    transfer,
     unlearn,
 )
 
@@ -27,6 +29,8 @@ KINDS: dict[str, Kind] = {
         measure.KIND,
         path.KIND,
         sharpness.KIND,
+        similarity.KIND,
+        transfer.KIND,
         theorem.KIND,
         empty.KIND,
     )
