@@ -53,7 +53,7 @@ def test_texts_that_say_no_draw_are_one_line(text):
 def test_shares_of_no_class_or_of_all_are_refused(noise_samples):
     samples = noise_samples([0, 1, 2, 3])
     for share in (0.01, 0.99):
-        with pytest.raises(ForgetError, match="of 4 classes is [04]: expected 1 to 3 classes"):
+        with pytest.raises(ForgetError, match=r"of 4 classes is [04]: expected 1 to 3 classes"):
             by_class_draw(share, 0).select(samples)
     for share in (0.0, 1.0, -1.0, float("nan")):
         with pytest.raises(ConfigError, match="share of classes"):
