@@ -21,7 +21,17 @@ BASE = {
     "settings",
     "types",
 }
-WORK = {"data", "models", "sparsity", "metrics", "scenarios", "methods", "theory", "transfer"}
+WORK = {
+    "data",
+    "detectors",
+    "models",
+    "sparsity",
+    "metrics",
+    "scenarios",
+    "methods",
+    "theory",
+    "transfer",
+}
 ROOMS = {
     "atomic": set(),
     "digest": set(),
@@ -45,7 +55,8 @@ ROOMS = {
     "statistics": {"errors"},
     "tasks": {"batch", "errors", "settings"},
     "training": BASE | {"sparsity", "data", "tasks"},
-    "scenarios": BASE | {"data"},
+    "detectors": BASE | {"curvature", "tasks", "training"},
+    "scenarios": BASE | {"data", "detectors"},
     "methods": BASE | {"training", "sparsity", "curvature", "tasks"},
     "transfer": BASE | {"curvature", "detectors", "models", "tasks", "training"},
     "theory": BASE | {"training", "sparsity", "tasks"},

@@ -1,4 +1,4 @@
-"""Golden numbers of what stands around models: data, forget sets, edits, metrics, theory."""
+"""Golden numbers of what stands around models: data, forget sets, suspects, metrics, theory."""
 
 import tempfile
 from functools import cache
@@ -9,6 +9,9 @@ from expunge.data.facts import resolve
 from expunge.data.places import default_cache
 from expunge.data.sources import load
 from expunge.data.spec import DataSpec
+from expunge.detectors import DETECTORS
+from expunge.detectors.detector import score
+from expunge.detectors.example import example_evidence as example_of_samples
 from expunge.engines import Engine, run
 from expunge.graph.graph import Graph
 from expunge.graph.kinds import KINDS
@@ -16,6 +19,7 @@ from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.forget import add_forget, load_forget
 from expunge.graph.kinds.path import add_path, load_facts
 from expunge.graph.kinds.sharpness import add_sharpness
+from expunge.graph.kinds.suspect import add_suspect, load_scores, load_suspects
 from expunge.graph.kinds.theorem import add_theorem
 from expunge.graph.kinds.train import Origin, add_train
 from expunge.graph.runtime import Place, read_facts
@@ -48,6 +52,11 @@ def entries():
             metric.version,
             lambda metric=metric: measured(metric),
         )
+    for detector in DETECTORS:
+        found[f"detector:{detector.name}"] = (
+            detector.version,
+            lambda detector=detector: scored(detector),
+        )
     for edit in EDITS:
         found[f"edit:{edit.name}"] = (edit.version, lambda edit=edit: edited(edit))
     return found
@@ -56,6 +65,11 @@ def entries():
 def measured(metric):
     evidence = (metric.example or example_evidence)()
     return flat(measure(metric, evidence).value)
+
+
+def scored(detector):
+    scores = score(detector, example_of_samples(), detector.example or detector.config())
+    return {"first": scores[0], "mean": scores.mean(), "largest": scores.max()}
 
 
 def edited(edit):
@@ -80,6 +94,7 @@ def theorem():
     network = NetworkSettings(name="resnet8", width=0.25)
     original = add_train(graph, data, Origin(network=network, training=PLAIN, seed=3))
     forget = add_forget(graph, original, "random:0.2", facts=facts)
+    suspect = add_suspect(graph, original, "spectral_signatures")
     path = add_path(graph, original)
     config = HessianConfig(samples=20, tolerance=1e-3)
     sharpness = add_sharpness(graph, path, config)
@@ -95,6 +110,7 @@ def theorem():
             "mean": frozen.mean[0],
         },
         "forget": {"samples": len(ids), "rows": sum(rows)},
+        "suspect": suspected(store.path(suspect)),
         "sgd_path": flat(load_facts(store.path(path))),
         "sharpness": {
             name: value
@@ -102,6 +118,16 @@ def theorem():
             if name != "departures"
         },
         "theorem": load_facts(store.path(theorem))["distances"],
+    }
+
+
+def suspected(folder):
+    found, scores = load_suspects(folder), load_scores(folder)
+    return {
+        "suspects": len(found["suspected"]),
+        "threshold": found["threshold"],
+        "mean": scores["scores"].mean(),
+        "rows": int(scores["rows"].sum()),
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from expunge.errors import ConfigError
 from expunge.statistics.intervals import ROUNDING, Interval, difference
 
+Direction = Literal["lower", "higher", "within"]
 Verdict = Literal["holds", "does not hold", "not settled"]
 
 
@@ -26,7 +27,7 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """One contrast: in a scenario, the first side has a lower or higher measure than the second.
+    """One contrast: in a scenario, how the first side's measure differs from the second's.
 
     Raises:
         ConfigError: the name is empty, the effect is not positive, or both sides are the same.
@@ -37,10 +38,12 @@ class Claim:
     scenario: str
     first: Side
     second: Side
-    direction: Literal["lower", "higher"]
-    """Whether the first side is to be lower or higher than the second."""
+    direction: Direction
+    """Whether the first side is to be lower or higher than the second, or no farther than the
+    effect from it."""
     effect: float
-    """The smallest difference worth a claim, in the measure's unit."""
+    """The smallest difference worth a claim, in the measure's unit; with `within`, the largest that
+    counts as none."""
     measure: str = "gap"
     """`gap` (the mean gap), `gap_dense`, `rte_s`, `gap.ua` and the like, or a metric."""
 
@@ -71,22 +74,32 @@ def judge(claim: Claim, first: Mapping[int, float], second: Mapping[int, float])
     return Judged(claim, verdict_on(found, claim.direction, claim.effect), found)
 
 
-def verdict_on(
-    found: Interval | None, direction: Literal["lower", "higher"], effect: float
-) -> Verdict:
+def verdict_on(found: Interval | None, direction: Direction, effect: float) -> Verdict:
     """What the interval of a difference says of an effect that was stated beforehand.
 
     *Holds*: the interval lies beyond zero in the stated direction, and does not exclude the stated
     effect. *Does not hold*: the interval excludes the stated effect, even where a smaller
     difference is there. *Not settled*: neither, or there are too few seeds, or no bounds.
+
+    A claim of a difference *within* the effect holds where the whole interval is, and does not hold
+    where none of it is.
     """
     if found is None:
         return "not settled"
+    if direction == "within":
+        return _within(found, effect)
     sign = -1 if direction == "lower" else 1
     low, high = sorted((sign * found.low, sign * found.high))
     if high < effect - ROUNDING:
         return "does not hold"
     return "holds" if low > 0 and not found.holds_zero else "not settled"
+
+
+def _within(found: Interval, effect: float) -> Verdict:
+    if -effect - ROUNDING <= found.low and found.high <= effect + ROUNDING:
+        return "holds"
+    beyond = found.low > effect + ROUNDING or found.high < -effect - ROUNDING
+    return "does not hold" if beyond else "not settled"
 
 
 def claim_from(document: Mapping[str, Any]) -> Claim:

@@ -126,12 +126,16 @@ def _cells_of_base(
     forget: str,
     together: Together | None,
 ) -> Iterator[Cell]:
-    configs = {name: experiment.method_config(name, scenario) for name in experiment.methods}
+    configs = {
+        name: experiment.method_config(name, scenario)
+        for name in experiment.methods
+        if experiment.runs_at(name, base.sparsity)
+    }
     models = {
         name: add_unlearn(graph, base.model_id, forget, name, config, together)
         for name, config in configs.items()
     }
-    if experiment.retrain_again:
+    if experiment.retrain_again and REFERENCE in configs:
         configs[REFERENCE_AGAIN] = configs[REFERENCE]
         models[REFERENCE_AGAIN] = add_unlearn(
             graph, base.model_id, forget, REFERENCE, configs[REFERENCE], together, another_seed=True
