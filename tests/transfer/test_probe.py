@@ -8,15 +8,15 @@ from expunge.errors import ConfigError
 from expunge.transfer.probe import ProbeConfig, probe
 
 
-def test_it_is_penalised_logistic_regression_on_standardised_features():
+def test_it_is_penalised_logistic_regression_on_scaled_features():
     rng = np.random.default_rng(0)
     labels = np.arange(60) % 3
-    train = rng.normal(size=(60, 4)) * [1, 10, 100, 0.1] + np.eye(3)[labels] @ (
-        rng.normal(size=(3, 4)) * [1, 10, 100, 0.1]
+    train = rng.normal(size=(60, 4)) * [1, 3, 2, 0.5] + np.eye(3)[labels] @ (
+        rng.normal(size=(3, 4)) * [1, 3, 2, 0.5]
     )
-    other = train[rng.permutation(60)] + rng.normal(size=(60, 4)) * [1, 10, 100, 0.1]
-    scale = lambda x: (x - train.mean(0)) / train.std(0)  # noqa: E731
-    inputs = scale(train)
+    other = train[rng.permutation(60)] + rng.normal(size=(60, 4)) * [1, 3, 2, 0.5]
+    spread = np.sqrt(((train - train.mean(0)) ** 2).mean())
+    inputs, others = (train - train.mean(0)) / spread, (other - train.mean(0)) / spread
 
     def objective(flat):
         weights, bias = flat[:12].reshape(4, 3), flat[12:]
@@ -25,7 +25,7 @@ def test_it_is_penalised_logistic_regression_on_standardised_features():
         return loss.sum() * 0.5 + 0.5 * (weights**2).sum()
 
     found = minimize(objective, np.zeros(15), method="BFGS", options={"gtol": 1e-8}).x
-    expected = (scale(other) @ found[:12].reshape(4, 3) + found[12:]).argmax(1)
+    expected = (others @ found[:12].reshape(4, 3) + found[12:]).argmax(1)
     (given,) = probe(train, labels, [other], ProbeConfig(strength=0.5))
     assert (given == expected).mean() > 0.98
     assert set(given.tolist()) == {0, 1, 2}
@@ -36,3 +36,17 @@ def test_settings_out_of_range_are_refused():
         ProbeConfig(strength=0)
     with pytest.raises(ConfigError, match="iterations"):
         ProbeConfig(iterations=0)
+
+
+def test_a_feature_that_is_constant_up_to_rounding_changes_little():
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 3
+    train = np.eye(3)[labels] + rng.normal(size=(60, 3))
+    other = rng.normal(size=(500, 3))
+    noise = [1 + 1e-7 * rng.normal(size=(len(each), 1)) for each in (train, other)]
+    (plain,) = probe(train, labels, [other], ProbeConfig())
+    wide = [np.hstack([each, more]) for each, more in zip((train, other), noise, strict=True)]
+    (same,) = probe(wide[0], labels, [wide[1]], ProbeConfig())
+    assert (plain == same).mean() > 0.97
+    (constant,) = probe(np.ones((60, 3)), labels, [other], ProbeConfig())
+    assert len(set(constant.tolist())) == 1

@@ -101,3 +101,17 @@ _FORMS: dict[str, tuple[tuple[str, ...], Callable[[str, int], Scenario]]] = {
 
 SCENARIO_KINDS = tuple(_FORMS)
 """What stands before the colon of a scenario's text."""
+
+_NUMBERED = ("classes", "draw")
+
+
+def without_number(text: str) -> str:
+    """A scenario's text without the number of its draw: all draws of a share are alike for people.
+
+    >>> without_number("draw:0.5:17"), without_number("class:3")
+    ('draws of draw:0.5', 'class:3')
+    """
+    kind, _, value = text.partition(":")
+    if kind not in _NUMBERED:
+        return text
+    return f"draws of {kind}:{value.partition(':')[0]}"

@@ -16,6 +16,7 @@ from expunge.graph.lineage import forgotten_by, remaining
 from expunge.graph.runtime import read_facts
 from expunge.runs import checked, read_object, write_json
 from expunge.scenarios import ByEdit, ByIds, BySuspicion, Scenario, check_scenario, parse
+from expunge.scenarios.parse import without_number
 from expunge.settings import derive_seed
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def add_forget(
     added = graph.add("forget", params, parents, where=where, label=f"choose {scenario}")
     if not known or count is None or edits.keys() - facts.train.touched.keys():
         graph.uncounted.add(added)  # edits change labels, too, and so which samples a class has
-    elif (said := _said(scenario, count, facts, forgotten)) not in graph.notes:
+    elif (said := _said(without_number(scenario), count, facts, forgotten)) not in graph.notes:
         graph.notes.append(said)
     return added
 

@@ -142,7 +142,7 @@ def _agreement(guess: Any, influences: Any, seed: int) -> dict[str, Any]:
     if not (np.ptp(guess) and np.ptp(influences)):
         return {"correlation": None, "low": None, "high": None, "n": len(guess)}
     generator = np.random.default_rng(seed)
-    drawn = []
+    drawn: list[float] = []
     while len(drawn) < 1000:
         rows = generator.integers(0, len(guess), len(guess))
         if np.ptp(guess[rows]) and np.ptp(influences[rows]):
