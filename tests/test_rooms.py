@@ -58,7 +58,7 @@ ROOMS = {
     "detectors": BASE | {"curvature", "tasks", "training"},
     "scenarios": BASE | {"data", "detectors"},
     "methods": BASE | {"training", "sparsity", "curvature", "tasks"},
-    "transfer": BASE | {"curvature", "detectors", "models", "tasks", "training"},
+    "transfer": BASE | {"curvature", "detectors", "models", "statistics", "tasks", "training"},
     "theory": BASE | {"training", "sparsity", "tasks"},
     "graph": BASE | WORK | {"training", "tasks", "runs", "statistics"},
     "engines": {"errors", "settings", "graph", "runs"},

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from expunge.errors import DataError
+from expunge.statistics.intervals import ROUNDING
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -78,15 +79,24 @@ def class_influences(trained_on: Flags, accuracy: Floats) -> list[ClassInfluence
 
 
 def _welch(one: Floats, other: Floats) -> tuple[float, float, float, float]:
-    """The difference of two means, its interval, and the p-value of no difference."""
-    from scipy.stats import ttest_ind
+    """The difference of two means, its interval, and the p-value of no difference.
+
+    Source: Welch, The generalization of Student's problem, Biometrika 1947.
+    """
+    from scipy.special import stdtr, stdtrit
 
     difference = float(one.mean() - other.mean())
-    if not (np.ptp(one) or np.ptp(other)):
-        return difference, difference, difference, float(difference == 0)
-    found = ttest_ind(one, other, equal_var=False)
-    bounds = found.confidence_interval(0.95)
-    return difference, float(bounds.low), float(bounds.high), float(found.pvalue)
+    parts = [float(values.var(ddof=1)) / len(values) for values in (one, other)]
+    error = sum(parts) ** 0.5
+    if error <= ROUNDING:
+        return difference, difference, difference, float(abs(difference) <= ROUNDING)
+    shares = [part / error**2 for part in parts]
+    degrees = 1 / sum(
+        share**2 / (len(values) - 1) for share, values in zip(shares, (one, other), strict=True)
+    )
+    reach = float(stdtrit(degrees, 0.975)) * error
+    p = 2 * float(stdtr(degrees, -abs(difference) / error))
+    return difference, difference - reach, difference + reach, p
 
 
 def holm(values: Sequence[float]) -> list[float]:
