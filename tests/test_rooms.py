@@ -22,6 +22,7 @@ BASE = {
     "types",
 }
 WORK = {
+    "attribution",
     "data",
     "detectors",
     "models",
@@ -55,11 +56,12 @@ ROOMS = {
     "statistics": {"errors"},
     "tasks": {"batch", "errors", "settings"},
     "training": BASE | {"sparsity", "data", "tasks"},
-    "detectors": BASE | {"curvature", "tasks", "training"},
+    "detectors": BASE | {"curvature", "data", "metrics", "tasks", "training"},
     "scenarios": BASE | {"data", "detectors"},
     "methods": BASE | {"training", "sparsity", "curvature", "tasks"},
     "transfer": BASE | {"curvature", "detectors", "models", "statistics", "tasks", "training"},
     "theory": BASE | {"training", "sparsity", "tasks"},
+    "attribution": BASE | {"curvature", "sparsity", "tasks", "training"},
     "graph": BASE | WORK | {"training", "tasks", "runs", "statistics"},
     "engines": {"errors", "settings", "graph", "runs"},
     "studies": BASE | WORK | {"graph", "runs", "statistics"},
@@ -134,6 +136,7 @@ def imported_by(statement):
     "module",
     [
         "expunge",
+        "expunge.attribution",
         "expunge.cli.app",
         "expunge.cli.bench",
         "expunge.data.sources",

@@ -7,6 +7,8 @@ import typer
 
 from expunge import __version__
 from expunge.cli import (
+    attribute,
+    attribution,
     bench,
     evaluate,
     influence,
@@ -62,6 +64,15 @@ app.command(
 app.command(
     "evaluate", epilog="Example: expunge evaluate unlearn-1a2b --reference unlearn-3c4d --json"
 )(evaluate.evaluate)
+app.command(
+    "attribute",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge attribute train-1a2b --targets wrong:5 --by unlearning --out why",
+)(attribute.attribute)
+app.command(
+    "attribution",
+    epilog="Example: expunge attribution recipes/attribution-digits.toml --out attribution-digits",
+)(attribution.attribution)
 app.command("bench", epilog="Example: expunge bench recipes/cifar10-cpu.toml --out cifar10")(
     bench.bench
 )
@@ -88,6 +99,7 @@ app.command(
 )(transfer.transfer)
 app.command("methods", epilog="Example: expunge methods l1_sparse")(listing.methods)
 app.command("metrics", epilog="Example: expunge metrics mia_efficacy")(listing.metrics)
+app.command("detectors", epilog="Example: expunge detectors strip")(listing.detectors)
 app.add_typer(
     runs.app,
     name="runs",

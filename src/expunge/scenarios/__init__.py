@@ -8,6 +8,7 @@ from expunge.scenarios.by_draw import ByDraw, by_draw
 from expunge.scenarios.by_edit import ByEdit, by_edit
 from expunge.scenarios.by_ids import ByIds, by_ids
 from expunge.scenarios.by_indices import ByIndices, by_indices
+from expunge.scenarios.by_memorisation import ByMemorisation, by_memorisation
 from expunge.scenarios.by_suspicion import BySuspicion, by_suspicion
 from expunge.scenarios.parse import parse
 from expunge.scenarios.split import check_scenario, make_split
@@ -20,6 +21,7 @@ __all__ = [
     "ByEdit",
     "ByIds",
     "ByIndices",
+    "ByMemorisation",
     "BySuspicion",
     "Listed",
     "Scenario",
@@ -30,6 +32,7 @@ __all__ = [
     "by_edit",
     "by_ids",
     "by_indices",
+    "by_memorisation",
     "by_suspicion",
     "check_scenario",
     "make_split",

@@ -10,6 +10,7 @@ from expunge.scenarios.by_class_draw import by_class_draw
 from expunge.scenarios.by_draw import by_draw
 from expunge.scenarios.by_edit import ByEdit, by_edit
 from expunge.scenarios.by_ids import by_ids
+from expunge.scenarios.by_memorisation import by_memorisation
 from expunge.scenarios.by_suspicion import by_suspicion
 
 
@@ -83,6 +84,20 @@ def _share_and_number(kind: str, value: str) -> tuple[float, int]:
         ) from None
 
 
+def _memorised(value: str, seed: int) -> Scenario:
+    """`SHARE` or `SHARE:MODELS`."""
+    share, colon, models = value.partition(":")
+    try:
+        if colon and not models.isdecimal():
+            raise ValueError
+        return by_memorisation(float(share), *([int(models)] if colon else []))
+    except ValueError:
+        raise ConfigError(
+            f"'memorised:{value}' must give a share, and perhaps a number of subset models, as "
+            "memorised:0.1 and memorised:0.1:100 do"
+        ) from None
+
+
 def _expected() -> str:
     *most, last = [form for forms, _ in _FORMS.values() for form in forms]
     return f"{', '.join(most)} or {last}"
@@ -93,6 +108,7 @@ _FORMS: dict[str, tuple[tuple[str, ...], Callable[[str, int], Scenario]]] = {
     "classes": (("classes:0.5:17",), _class_draw),
     "random": (("random:0.1",), _random),
     "draw": (("draw:0.5:17",), _draw),
+    "memorised": (("memorised:0.1",), _memorised),
     "ids": (("ids:FILE",), _ids),
     "edited": (("edited:EDIT", "edited:EDIT:0.5"), _edited),
     "suspected": (("suspected:DETECTOR",), _suspected),
@@ -101,17 +117,3 @@ _FORMS: dict[str, tuple[tuple[str, ...], Callable[[str, int], Scenario]]] = {
 
 SCENARIO_KINDS = tuple(_FORMS)
 """What stands before the colon of a scenario's text."""
-
-_NUMBERED = ("classes", "draw")
-
-
-def without_number(text: str) -> str:
-    """A scenario's text without the number of its draw: all draws of a share are alike for people.
-
-    >>> without_number("draw:0.5:17"), without_number("class:3")
-    ('draws of draw:0.5', 'class:3')
-    """
-    kind, _, value = text.partition(":")
-    if kind not in _NUMBERED:
-        return text
-    return f"draws of {kind}:{value.partition(':')[0]}"

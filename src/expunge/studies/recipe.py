@@ -21,6 +21,8 @@ from expunge.studies.claims import check_claims, parse_claims
 
 CHOSEN_BY = "chosen_by"
 SPARSITIES = "sparsities"
+OF_STUDIES = ("attribution",)
+"""Tables that a study of its own reads; a grid has no use for them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,8 @@ class Experiment:
     training: Training
     """How."""
     scenarios: tuple[str, ...]
-    """What to forget: `class:3`, `random:0.1`, `draw:0.5:17`, `ids:FILE`, `edited:EDIT`."""
+    """What to forget: `class:3`, `random:0.1`, `draw:0.5:17`, `memorised:0.1`, `ids:FILE`,
+    `edited:EDIT`."""
     methods: Mapping[str, Mapping[str, Any]]
     """Methods by name, each with its settings; a table `class`, `random` or the like among them
     holds those for one kind of scenario. `chosen_by` among them says how they were chosen, and
@@ -207,7 +210,10 @@ def parse_experiment(text: str, where: str) -> Experiment:
     Raises:
         ConfigError: the text is not TOML, or not an experiment.
     """
-    return experiment_from(parse_tables(text, where), where)
+    tables = parse_tables(text, where)
+    for name in OF_STUDIES:
+        tables.pop(name, None)
+    return experiment_from(tables, where)
 
 
 def parse_tables(text: str, where: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,26 +10,31 @@ from expunge.errors import ModelError, some
 if TYPE_CHECKING:
     from torch import nn
 
+    from expunge.batch import Batch
     from expunge.models.spec import ModelSpec
 
 
 def with_new_head(
-    model: nn.Module, spec: ModelSpec, head: Collection[str], classes: int, seed: int
-) -> nn.Module:
-    """The same network with `classes` outputs: its weights, and a last layer from `seed`.
+    model: nn.Module, spec: ModelSpec, batch: Batch, classes: int, seed: int
+) -> tuple[nn.Module, tuple[str, ...]]:
+    """The same network with `classes` outputs, and the names of its last layer's parameters.
+
+    It has the weights of `model`, and a last layer from `seed`.
 
     Args:
         model: a network of `spec`, which stays as it is.
         spec: what it was built from.
-        head: the names of the last layer's parameters.
+        batch: inputs by which the last layer is found.
         classes: outputs of the new network.
         seed: of the new last layer.
 
     Raises:
-        ModelError: more than the last layer depends on the number of classes.
+        ModelError: the last layer is not found, or more than the last layer depends on the number of classes.
     """
+    from expunge.curvature.head import head_parameters
     from expunge.models.build import build
 
+    head = head_parameters(model, batch)
     fresh = build(replace(spec, num_classes=classes), seed=seed)
     own, wanted = model.state_dict(), fresh.state_dict()
     body = {name: tensor for name, tensor in own.items() if name not in head}
@@ -46,4 +50,4 @@ def with_new_head(
         )
     fresh.load_state_dict({**wanted, **body})
     fresh.train(model.training)
-    return fresh
+    return fresh, head

@@ -2,20 +2,26 @@
 
 from expunge.graph.kind import Kind
 from expunge.graph.kinds import (
+    attribution,
     data,
     empty,
     forget,
+    lds,
     measure,
+    memorisation,
     path,
+    pictures,
     predict,
     prune,
     sharpness,
     similarity,
+    subsets,
     suspect,
     theorem,
     train,
     transfer,
     unlearn,
+    weight_influence,
 )
 
 KINDS: dict[str, Kind] = {
@@ -34,6 +40,12 @@ KINDS: dict[str, Kind] = {
         similarity.KIND,
         transfer.KIND,
         theorem.KIND,
+        pictures.KIND,
+        attribution.KIND,
+        subsets.KIND,
+        lds.KIND,
+        memorisation.KIND,
+        weight_influence.KIND,
         empty.KIND,
     )
 }

@@ -94,55 +94,46 @@ def how(found: Mapping[str, Any]) -> str:
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     """Score what the model was trained on and nobody has forgotten or vouched for."""
     import numpy as np
-    import torch
 
-    from expunge.data.splits import limited, subset
-    from expunge.detectors.detector import score
-    from expunge.detectors.observe import observe
-    from expunge.detectors.threshold import threshold
+    from expunge.detectors.find import find
 
     detector = get_detector(node.params["detector"])
     config: Any = from_mapping(detector.config, node.params["config"], detector.name)
+    false_positives = float(node.params["clean"]["false_positives"])
     forgotten = forgotten_by(inputs["model"])
     dataset = runtime.dataset(inputs["data"], forgotten)
     clean, source = _clean(node, dataset, forgotten, runtime)
-    seed = derive_seed(node.params["seed"], "trusted")
-    trusted = limited(clean.labels, len(clean) // 2, seed)
-    others = np.setdiff1d(np.arange(len(clean)), trusted.numpy())
-    clean = subset(clean, torch.cat([trusted, torch.from_numpy(others)]))
     samples = training_samples(dataset.train, (*forgotten, *clean.ids))
     model, _, _ = load_model(inputs["model"])
-    evidence = observe(
+    found = find(
+        detector,
+        config,
         model,
         samples,
         clean,
-        len(trusted),
-        detector.needs,
+        false_positives,
+        node.params["seed"],
         runtime.evaluator,
         progress=runtime.progress,
     )
-    scores = score(detector, evidence, config)
-    own, held_out = scores[: len(samples)], scores[len(samples) + len(trusted) :]
-    false_positives = float(node.params["clean"]["false_positives"])
-    limit = threshold(held_out, false_positives)
     place = {name: row for row, name in enumerate(runtime.facts(inputs["data"]).train.ids)}
     arrays = {
-        "scores": own,
+        "scores": found.scores,
         "rows": np.array([place[name] for name in samples.ids], dtype=np.int64),
-        "clean": held_out,
+        "clean": found.clean_scores,
     }
     write_arrays(out / SCORES, arrays)
-    found: dict[str, JSON] = {
+    document: dict[str, JSON] = {
         "detector": detector.name,
-        "threshold": limit,
+        "threshold": found.threshold,
         "false_positives": false_positives,
-        "clean": len(held_out),
+        "clean": len(found.clean_scores),
         "clean_from": source,
-        "trusted": len(trusted),
-        "scored": len(own),
-        "suspected": [samples.ids[row] for row in np.flatnonzero(own > limit).tolist()],
+        "trusted": found.trusted,
+        "scored": len(samples),
+        "suspected": list(found.suspected),
     }
-    write_json(out / SUSPECTS, found)
+    write_json(out / SUSPECTS, document)
 
 
 def _clean(

@@ -132,7 +132,6 @@ def _fine_tune(
     """The classes of every part by the whole network, trained further."""
     import torch
 
-    from expunge.curvature.head import head_parameters
     from expunge.training.fit import fit
     from expunge.training.predict import predict
     from expunge.training.step import task_loss
@@ -148,9 +147,13 @@ def _fine_tune(
         augmentation=training.augmentation,
     )
     (batch,) = target.train.inputs.batches([torch.arange(1)])
-    head = head_parameters(model, context.task.inputs(batch))
-    classes = target.train.num_classes
-    network = with_new_head(model, spec, head, classes, derive_seed(seed, "last layer"))
+    network, head = with_new_head(
+        model,
+        spec,
+        context.task.inputs(batch),
+        target.train.num_classes,
+        derive_seed(seed, "last layer"),
+    )
     body = None if mask is None else {name: each for name, each in mask.items() if name not in head}
     everything = Stream(target.train, torch.arange(len(target.train)))
     context = replace(context, mask=body)

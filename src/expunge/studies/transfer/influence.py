@@ -55,9 +55,13 @@ def plan_influence(
     subsets = {}
     for number in range(settings.subsets):
         scenario = by_class_draw(settings.share, number).name
-        forget = add_forget(graph, model_id, scenario, facts=source)
+        forget = add_forget(graph, model_id, scenario, facts=source, shown=False)
         model = add_unlearn(graph, model_id, forget, "retrain", retrain)
         subsets[number] = model, add_transfer(graph, model, target_id, probe)
+    graph.notes.append(
+        f"influence: {settings.subsets} models of {source.name}, each without "
+        f"{100 * settings.share:g} % of its {len(source.class_names)} classes"
+    )
     return InfluencePlan(
         settings=settings,
         model_id=model_id,
