@@ -29,7 +29,7 @@ def with_new_head(
         seed: of the new last layer.
 
     Raises:
-        ModelError: the last layer is not found, or more than the last layer depends on the number of classes.
+        ModelError: the last layer is not found, or others depend on the number of classes too.
     """
     from expunge.curvature.head import head_parameters
     from expunge.models.build import build
