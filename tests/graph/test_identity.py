@@ -22,6 +22,7 @@ from expunge.detectors import DETECTORS
 from expunge.graph.graph import Graph
 from expunge.graph.kinds import KINDS
 from expunge.graph.kinds.data import add_data
+from expunge.graph.kinds.pictures import add_pictures
 from expunge.graph.kinds.train import Together
 from expunge.runs import Store
 from expunge.studies.grid import plan_grid
@@ -65,6 +66,7 @@ def plan(tmp_path):
     def plan(together=None):
         graph = Graph(Store(tmp_path / "runs"))
         plan_grid(graph, tiny(RECIPE), together=together)
+        add_pictures(graph, next(node.id for node in graph if node.kind == "data"))
         plan_theory(graph, tiny(PLAIN), HessianConfig())
         graph.add("empty", {"seed": 0})
         return list(graph)

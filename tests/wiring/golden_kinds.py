@@ -1,6 +1,7 @@
 """Golden numbers of what stands around models: data, forget sets, suspects, metrics, theory."""
 
 import tempfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from expunge.graph.kinds import KINDS
 from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.forget import add_forget, load_forget
 from expunge.graph.kinds.path import add_path, load_facts
+from expunge.graph.kinds.pictures import add_pictures, load_pictures
 from expunge.graph.kinds.sharpness import add_sharpness
 from expunge.graph.kinds.suspect import add_suspect, load_scores, load_suspects
 from expunge.graph.kinds.theorem import add_theorem
@@ -95,6 +97,8 @@ def theorem():
     original = add_train(graph, data, Origin(network=network, training=PLAIN, seed=3))
     forget = add_forget(graph, original, "random:0.2", facts=facts)
     suspect = add_suspect(graph, original, "spectral_signatures")
+    poisoned = replace(SPEC, edits={"badnets": {"size": 2}})
+    shown = add_pictures(graph, add_data(graph, poisoned, facts))
     path = add_path(graph, original)
     config = HessianConfig(samples=20, tolerance=1e-3)
     sharpness = add_sharpness(graph, path, config)
@@ -111,6 +115,9 @@ def theorem():
         },
         "forget": {"samples": len(ids), "rows": sum(rows)},
         "suspect": suspected(store.path(suspect)),
+        "pictures": {
+            name: float(array.mean()) for name, array in load_pictures(store.path(shown)).items()
+        },
         "sgd_path": flat(load_facts(store.path(path))),
         "sharpness": {
             name: value

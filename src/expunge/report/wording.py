@@ -54,9 +54,11 @@ def scenario_label(scenario: str) -> str:
             return f"Forget what {value} changed"
     if kind == "suspected" and value:
         return f"Forget what {method_label(value)} suspects"
-    if kind == "random":
+    if kind in ("random", "draw"):
+        share, _, number = value.partition(":")
         try:
-            return f"Forget {100 * float(value):g} % at random"
+            words = f"Forget {100 * float(share):g} % at random"
+            return words if kind == "random" else f"{words}, draw {number}"
         except ValueError:
             pass
     return f"Forget {printable(scenario)}"

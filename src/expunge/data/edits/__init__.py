@@ -1,6 +1,6 @@
 """Edits of training data, one per file, and `EDITS`; this module does not load PyTorch."""
 
-from expunge.data.edits import badnets, blended, clean_label_patch, relabel, warped
+from expunge.data.edits import badnets, blended, clean_label_patch, correlate, relabel, warped
 from expunge.data.edits.edit import Edit
 from expunge.data.edits.own import is_own, own_edit
 from expunge.errors import ConfigError, unknown
@@ -12,6 +12,7 @@ EDITS: tuple[Edit, ...] = (
     blended.EDIT,
     warped.EDIT,
     clean_label_patch.EDIT,
+    correlate.EDIT,
 )
 
 

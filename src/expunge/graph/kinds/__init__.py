@@ -7,6 +7,7 @@ from expunge.graph.kinds import (
     forget,
     measure,
     path,
+    pictures,
     predict,
     prune,
     sharpness,
@@ -30,6 +31,7 @@ KINDS: dict[str, Kind] = {
         path.KIND,
         sharpness.KIND,
         theorem.KIND,
+        pictures.KIND,
         empty.KIND,
     )
 }
