@@ -25,12 +25,14 @@ def filled(text: str) -> str:
 
 
 def table(path: Path) -> str:
-    """What a file of results holds, as Markdown: cells of a grid, figures, growth, searches."""
+    """What a file of results holds, as Markdown: cells, figures, growth, searches, detectors."""
     document = json.loads(path.read_text(encoding="utf-8"))
     if "figures" in document:
         body = figures(document)
     elif "exponents" in document:
         body = growth(document)
+    elif "detectors" in document:
+        body = detectors(document)
     elif "tuning" in document.get("settings", {}):
         body = searches(document)
     else:
@@ -70,6 +72,29 @@ def growth(document: dict) -> str:
         cells = [*(f"{power:.2f}" for power in powers), *(f"{peak:,.0f}" for peak in peaks)]
         lines.append(f"| {row['method']} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def detectors(document: dict) -> str:
+    """A row for each share of poison and detector: means over seeds, and their intervals."""
+    lines = [
+        "| poison | detector | AUROC | recall | precision | false positives | ASR | n |",
+        "|---:|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in document["detectors"]:
+        cells = " | ".join(
+            ranged(row[name]) for name in ("auroc", "recall", "precision", "false_positives")
+        )
+        poison = f"{100 * row['share']:g} %, {row['poisoned']}"
+        lines.append(f"| {poison} | {row['detector']} | {cells} | {row['asr']:.1f} | {row['n']} |")
+    return "\n".join(lines)
+
+
+def ranged(interval: dict | None) -> str:
+    """A mean in percent with its interval, as far as percentages go."""
+    if interval is None:
+        return "—"
+    low, high = max(0, interval["low"]), min(100, interval["high"])
+    return f"{interval['estimate']:.1f} ({low:.1f}-{high:.1f})"
 
 
 def searches(document: dict) -> str:
