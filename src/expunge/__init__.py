@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 
 # Names are imported on first use: `import expunge` and `expunge --help` do not load PyTorch.
 _HOME = {
+    "Cleansed": "expunge.api.cleanse",
+    "cleanse": "expunge.api.cleanse",
     "Evaluation": "expunge.api.results",
     "Sparse": "expunge.api.results",
     "Unlearned": "expunge.api.results",
@@ -40,6 +42,7 @@ _HOME = {
 }
 
 if TYPE_CHECKING:
+    from expunge.api.cleanse import Cleansed, cleanse
     from expunge.api.evaluate import evaluate
     from expunge.api.results import Evaluation, Sparse, Unlearned
     from expunge.api.work import load, load_model, prune, split, train, unlearn
@@ -61,6 +64,7 @@ __all__ = [
     "METHODS",
     "METRICS",
     "PRUNERS",
+    "Cleansed",
     "Context",
     "Dataset",
     "Edit",
@@ -79,6 +83,7 @@ __all__ = [
     "build",
     "by_class",
     "by_ids",
+    "cleanse",
     "evaluate",
     "load",
     "load_model",

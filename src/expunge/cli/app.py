@@ -6,7 +6,19 @@ import sys
 import typer
 
 from expunge import __version__
-from expunge.cli import bench, evaluate, listing, prune, report, runs, theory, train, tune, unlearn
+from expunge.cli import (
+    bench,
+    cleanse,
+    evaluate,
+    listing,
+    prune,
+    report,
+    runs,
+    theory,
+    train,
+    tune,
+    unlearn,
+)
 from expunge.cli.output import keep_printing, say, tell
 from expunge.cli.settings import command_with
 from expunge.errors import ExpungeError
@@ -41,6 +53,12 @@ app.command(
     epilog="Example: expunge unlearn train-1a2b --forget ids:delete.csv --method l1_sparse "
     "--gamma 0.001",
 )(unlearn.unlearn)
+app.command(
+    "cleanse",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge cleanse train-1a2b --suspect spectral_signatures --method l1_sparse "
+    "--trigger badnets --trigger.size 3",
+)(cleanse.cleanse)
 app.command(
     "tune",
     context_settings=_SETTINGS,

@@ -22,6 +22,7 @@ from expunge.settings import derive_seed
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from expunge.data.edits.apply import Edits
     from expunge.graph.graph import Graph
     from expunge.graph.runtime import Runtime
     from expunge.metrics.arrays import Flags
@@ -40,11 +41,13 @@ def add_measure(
     reference_id: str | None = None,
     together: Together | None = None,
     gone: Collection[str] = (),
+    trigger: Edits | None = None,
 ) -> str:
     """Metric `metric` of `model_id`, unlearned from `base_id`, on the forget set `forget_id`.
 
     `reference_id` is the retrained model to compare weights with. `gone` are ids that `model_id`
-    has forgotten, so that predictions of `base_id` may lack them.
+    has forgotten, so that predictions of `base_id` may lack them. `trigger` is the settings of an
+    edit by its name, whose trigger test samples carry instead of that of the data's own edit.
 
     Raises:
         ConfigError: no metric has this name, or an id is not a model's.
@@ -62,9 +65,10 @@ def add_measure(
             if reference_id is not None:
                 parents["reference"] = reference_id
         elif need.startswith("base_"):
-            parents[need] = add_predict(graph, base_id, need.removeprefix("base_"), together, gone)
+            population = need.removeprefix("base_")
+            parents[need] = add_predict(graph, base_id, population, together, gone, trigger)
         elif need not in ("model", "forget"):
-            parents[need] = add_predict(graph, model_id, need, together)
+            parents[need] = add_predict(graph, model_id, need, together, trigger=trigger)
     params = {
         "metric": metric,
         "version": entry.version,
@@ -150,7 +154,7 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
         classes=tuple(chosen["classes"]),
         ids=there,
         seed=node.params["seed"],
-        target=_target(inputs),
+        target=target_in(inputs),
         weights=weights,
         mask=mask,
         counted=counted,
@@ -187,13 +191,16 @@ def divided(there: list[str], chosen: Collection[str], model: Path) -> tuple[Fla
     return np.array([name in now for name in there]), np.array([name not in out for name in there])
 
 
-def _target(inputs: Inputs) -> int | None:
-    """The target class of the data's edits for triggered samples, if they have one."""
+def target_in(inputs: Inputs) -> int | None:
+    """The target class of triggered samples: of the trigger that they carry, or the data's."""
     from expunge.data.edits.apply import target_of
+    from expunge.graph.kinds.data import settings_of
     from expunge.graph.runtime import params_of
 
-    edits: Mapping[str, Any] = params_of(inputs["data"]).get("edits", {})
-    return target_of({name: edit["config"] for name, edit in edits.items()})
+    for need in ("triggered", "base_triggered"):
+        if need in inputs and "trigger" in params_of(inputs[need]):
+            return target_of(settings_of(params_of(inputs[need])["trigger"]))
+    return target_of(settings_of(params_of(inputs["data"]).get("edits", {})))
 
 
 KIND = Kind(name="measure", version=1, run=run, minor=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.errors import ConfigError, DivergedError
 from expunge.graph.kind import Inputs, Kind
+from expunge.graph.kinds.data import edit_params
 from expunge.graph.kinds.train import Together
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.model_files import load_model
@@ -16,6 +18,7 @@ from expunge.methods import get_method
 from expunge.runs import checked, read_arrays, write_arrays
 
 if TYPE_CHECKING:
+    from expunge.data.edits.apply import Edits
     from expunge.graph.graph import Graph
     from expunge.graph.runtime import Runtime
     from expunge.runs import Node
@@ -29,16 +32,19 @@ def add_predict(
     population: str,
     together: Together | None = None,
     gone: Collection[str] = (),
+    trigger: Edits | None = None,
 ) -> str:
     """The logits of `model_id` on `population`: `train`, `test`, `validation` or `triggered`.
 
-    `gone` are ids that a later model has forgotten: the data may lack them, too.
+    `gone` are ids that a later model has forgotten: the data may lack them, too. `trigger` is the
+    settings of an edit by its name; test samples carry its trigger instead of that of the data's
+    own edit.
 
     Raises:
         ConfigError: `model_id` is not a model, or its data have no triggered samples.
     """
     graph.model(model_id)
-    if population == "triggered":
+    if population == "triggered" and trigger is None:
         _check_trigger(graph.node(graph.data_of(model_id)))
     origin = graph.node(graph.origin_of(model_id))
     # Evaluation is never compiled.
@@ -48,6 +54,8 @@ def add_predict(
         if name != "compiled"
     }
     params = {"population": population, "threads": origin.params["threads"], **devices}
+    if population == "triggered" and trigger is not None:
+        params["trigger"] = edit_params(trigger)
     parents = {"model": model_id, "data": graph.data_of(model_id)}
     where = {"gone": list(gone)} if gone else {}
     label = f"predict {population} with {model_id}"
@@ -89,7 +97,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     import numpy as np
 
     from expunge.data.populations import population_of
-    from expunge.graph.kinds.data import spec_at
+    from expunge.graph.kinds.data import settings_of, spec_at
     from expunge.runs import read_artefact
     from expunge.training.predict import predict
 
@@ -101,6 +109,8 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     forgotten = (*forgotten_by(inputs["model"]), *runtime.where(node).get("gone", ()))
     dataset = runtime.dataset(inputs["data"], forgotten)
     spec = spec_at(runtime.where(read_artefact(inputs["data"]).node))
+    if "trigger" in node.params:
+        spec = replace(spec, edits=settings_of(node.params["trigger"]))
     samples = population_of(dataset, population, spec)
     part = runtime.facts(inputs["data"]).parts["test" if population == "triggered" else population]
     place = {name: row for row, name in enumerate(part.ids)}
