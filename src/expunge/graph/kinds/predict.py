@@ -81,10 +81,15 @@ def add_predict(
 
 def has_groups(data: Node) -> bool:
     """Whether a data node names a file of groups, or has an edit with marks."""
+    return data.where.get("groups") is not None or has_marks(data)
+
+
+def has_marks(data: Node) -> bool:
+    """Whether marks make the groups of a data node."""
     from expunge.data.edits.apply import marking
 
     edits = {name: edit["config"] for name, edit in data.params.get("edits", {}).items()}
-    return data.where.get("groups") is not None or marking(edits) is not None
+    return data.where.get("groups") is None and marking(edits) is not None
 
 
 def _groups_file(data: Node, given: str | None) -> str | None:
