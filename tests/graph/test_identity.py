@@ -37,6 +37,20 @@ epochs = 1
 share = 0.2
 """
 )
+IMAGES = """
+title = "Images"
+scenarios = ["class:3"]
+[data]
+source = "digits"
+train_limit = 60
+test_limit = 30
+[network]
+name = "unet"
+[judging]
+per_class = 2
+[methods.ft]
+epochs = 1
+"""
 PLAIN = """
 title = "Plain"
 scenarios = ["class:3"]
@@ -65,6 +79,7 @@ def plan(tmp_path):
         graph = Graph(Store(tmp_path / "runs"))
         plan_grid(graph, tiny(RECIPE), together=together)
         plan_theory(graph, tiny(PLAIN), HessianConfig())
+        plan_grid(graph, tiny(IMAGES))
         graph.add("empty", {"seed": 0})
         return list(graph)
 
@@ -96,9 +111,9 @@ def test_the_plan_holds_every_kind(plan):
 
 
 def test_every_node_stands_on_its_models_own_data_and_training(plan):
-    """There are two of each in the plan."""
+    """There are several of each in the plan."""
     nodes = {node.id: node for node in plan()}
-    assert sum(node.kind == "train" for node in nodes.values()) == 2
+    assert sum(node.kind == "train" for node in nodes.values()) == 4
     for node in nodes.values():
         if "model" in node.parents and "data" in node.parents:
             model = nodes[node.parents["model"]]

@@ -4,6 +4,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from expunge.data.edits import EDITS
 from expunge.data.facts import resolve
 from expunge.data.places import default_cache
@@ -14,7 +16,10 @@ from expunge.graph.graph import Graph
 from expunge.graph.kinds import KINDS
 from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.forget import add_forget, load_forget
+from expunge.graph.kinds.generate import load_images
+from expunge.graph.kinds.judge import Judging, add_judged, add_judged_real
 from expunge.graph.kinds.path import add_path, load_facts
+from expunge.graph.kinds.predict import load_predictions
 from expunge.graph.kinds.sharpness import add_sharpness
 from expunge.graph.kinds.theorem import add_theorem
 from expunge.graph.kinds.train import Origin, add_train
@@ -39,7 +44,7 @@ BY_NAME = {"train", "prune", "unlearn", "predict", "empty"}
 def entries():
     """What has golden numbers here: by name, the version it has now, and how they are computed."""
     found = {
-        name: (kind.version, lambda name=name: theorem()[name])
+        name: (kind.version, lambda name=name: {**theorem(), **generation()}[name])
         for name, kind in KINDS.items()
         if name not in BY_NAME and name != "measure"
     }
@@ -102,6 +107,35 @@ def theorem():
             if name != "departures"
         },
         "theorem": load_facts(store.path(theorem))["distances"],
+    }
+
+
+@cache
+def generation():
+    """The kinds around images of a tiny diffusion model, made once."""
+    store = Store(Path(tempfile.mkdtemp()) / "runs")
+    graph = Graph(store)
+    data = add_data(graph, SPEC, resolve(SPEC, default_cache()))
+    training = Training(epochs=1, batch_size=50, optimizer="adamw", lr=1e-3)
+    network = NetworkSettings(name="unet", width=0.5)
+    original = add_train(graph, data, Origin(network=network, training=training, seed=3))
+    small = NetworkSettings(name="resnet8", width=0.25)
+    judging = Judging(per_class=2, steps=3, network=small, training=PLAIN)
+    judged = add_judged(graph, original, judging)
+    real = add_judged_real(graph, data, judging)
+    run(graph, Engine(), Place(device="cpu"))
+    images = load_images(store.path(graph.node(judged).parents["images"]))["images"]
+    found = {
+        name: load_predictions(store.path(node))
+        for name, node in (("generated", judged), ("real", real))
+    }
+    return {
+        "generate": {"mean": float(images.mean()), "spread": float(images.std())},
+        "judge": {
+            f"{name} {key}": float(np.linalg.norm(each[key].astype(np.float64)))
+            for name, each in found.items()
+            for key in ("logits", "features")
+        },
     }
 
 

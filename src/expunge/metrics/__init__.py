@@ -6,6 +6,8 @@ from expunge.metrics import (
     attacks,
     confidence,
     distance,
+    frechet,
+    generation,
     membership_inference,
     remaining_accuracy,
     sparsity,
@@ -30,6 +32,10 @@ METRICS: tuple[Metric, ...] = (
     sparsity.SPARSITY_AT,
     attacks.ATTACKS,
     confidence.CONFIDENCE,
+    generation.UA_GENERATED,
+    generation.ACCURACY_GENERATED,
+    frechet.FRECHET,
+    frechet.FRECHET_FLOOR,
 )
 
 DEFAULT_METRICS = (
@@ -37,6 +43,15 @@ DEFAULT_METRICS = (
     *("mia_efficacy_one_draw", "sparsity_at", "attacks", "confidence"),
 )
 """The metrics of a grid whose recipe names none, whatever else is installed."""
+
+DEFAULTS = {
+    "classify": DEFAULT_METRICS,
+    "generate": (
+        *("ua_generated", "accuracy_generated", "frechet", "frechet_floor"),
+        *("drift", "weight_distance", "sparsity_at"),
+    ),
+}
+"""The same by the task of the models."""
 
 COMPARED = tuple(metric.name for metric in METRICS if metric.compared)
 """The metrics that the gap averages, as in the paper's tables."""

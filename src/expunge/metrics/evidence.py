@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from expunge.types import Mask
 
-_DIVIDED = ("train", "base_train")
+_DIVIDED = ("train", "base_train", "real")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +31,15 @@ class Predictions:
     """`(N, classes)` float32."""
     labels: LabelArray
     """`(N,)` int64."""
+    features: LogitArray | None = None
+    """`(N, D)` float32: what the logits are computed from, of generated and real images."""
 
     def __post_init__(self) -> None:
         check_predictions(self.logits, self.labels)
+        if self.features is not None and (
+            self.features.ndim != 2 or len(self.features) != len(self.labels)
+        ):
+            raise DataError(f"expected features ({len(self.labels)}, D), got {self.features.shape}")
 
     def __len__(self) -> int:
         """How many samples there are."""
@@ -41,7 +47,8 @@ class Predictions:
 
     def at(self, flags: Flags) -> Predictions:
         """The predictions where `flags`, bool `(N,)`, is true."""
-        return Predictions(self.logits[flags], self.labels[flags])
+        features = None if self.features is None else self.features[flags]
+        return Predictions(self.logits[flags], self.labels[flags], features)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

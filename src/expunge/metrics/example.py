@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from expunge.metrics.metric import PREDICTIONS, WEIGHTS
+from expunge.metrics.metric import GENERATED, PREDICTIONS, REAL, WEIGHTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,9 +35,16 @@ def example_evidence(seed: int = 0, classes: tuple[int, ...] = ()) -> Evidence:
     gone = number % 10 == 1
     weights = {role: _weights(rng) for role in WEIGHTS}
     mask = {"layer.weight": weights["model"]["layer.weight"] != 0}
+    predictions = {
+        name: _predictions(rng, labels[name.removeprefix("base_")])
+        for name in PREDICTIONS
+        if name not in (GENERATED, REAL)
+    }
     return Evidence(
-        predictions={
-            name: _predictions(rng, labels[name.removeprefix("base_")]) for name in PREDICTIONS
+        predictions=predictions
+        | {
+            GENERATED: _judged(_predictions(rng, labels["test"])),
+            REAL: _judged(_predictions(rng, labels["train"])),
         },
         forget=forget & ~gone,
         retain=~forget & ~gone,
@@ -60,6 +67,13 @@ def _predictions(rng: np.random.Generator, labels: LabelArray) -> Predictions:
     logits = rng.normal(size=(len(labels), _CLASSES)).astype(np.float32)
     logits[np.arange(len(labels)), labels] += 1.5
     return Predictions(logits, labels)
+
+
+def _judged(found: Predictions) -> Predictions:
+    """The same with two features, of which the first depends on the class."""
+    from expunge.metrics.evidence import Predictions
+
+    return Predictions(found.logits, found.labels, found.logits[:, :2].copy())
 
 
 def _weights(rng: np.random.Generator) -> dict[str, Tensor]:

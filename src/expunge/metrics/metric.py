@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 Value: TypeAlias = float | dict[str, "Value"] | list["Value"] | None
 """A number, or an object of numbers, as JSON."""
 
-PREDICTIONS = (*POPULATIONS, *(f"base_{name}" for name in POPULATIONS))
+GENERATED, REAL = "generated", "real"
+
+PREDICTIONS = (*POPULATIONS, *(f"base_{name}" for name in POPULATIONS), GENERATED, REAL)
 """Predictions that a metric may read: those of the model on each population, and with `base_` those
-of the model before unlearning. With `train` and `base_train` come the flags of retained samples."""
+of the model before unlearning. With `train`, `base_train` and `real` come the flags of retained
+samples. `generated` and `real` are an independent classifier's predictions, with its features, on
+the images that the model makes, whose labels are the classes asked for, and on the training
+images."""
 
 WEIGHTS = ("model", "base", "reference")
 """Weights that a metric may read: of the model with its mask, of the model before unlearning, and
@@ -36,6 +41,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "percent": (0.0, 100.0),
     "fraction": (0.0, 1.0),
     "norm": (0.0, math.inf),
+    "distance": (0.0, math.inf),
 }
 """The range of numbers with these units; with other units, they need only be finite."""
 
@@ -103,6 +109,8 @@ class Metric:
     """Whether the gap to Retrain includes it, if a recipe names it."""
     drawn: bool = False
     """Whether its value is a mean over draws, which it gives with it: see `over_draws`."""
+    tasks: frozenset[str] = frozenset({"classify"})
+    """The tasks of the models that it measures."""
     version: int = 1
     """Raise it when the numbers change; part of the id of every measurement."""
     summary: str

@@ -150,7 +150,14 @@ def _cells_of_base(
             gap_note=_trained_otherwise(experiment, scenario),
             measures={
                 metric: add_measure(
-                    graph, metric, model_id, base.model_id, forget, models.get(REFERENCE), together
+                    graph,
+                    metric,
+                    model_id,
+                    base.model_id,
+                    forget,
+                    models.get(REFERENCE),
+                    together,
+                    judging=experiment.judging,
                 )
                 for metric in experiment.metrics
             },

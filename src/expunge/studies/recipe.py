@@ -9,8 +9,10 @@ from typing import Any
 from expunge.config import from_mapping, to_mapping
 from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, shown, unknown
+from expunge.graph.kinds.judge import Judging
 from expunge.methods import get_method
-from expunge.metrics import DEFAULT_METRICS, get_metric
+from expunge.metrics import DEFAULT_METRICS, DEFAULTS, get_metric
+from expunge.models.networks import find_network
 from expunge.models.spec import NetworkSettings
 from expunge.models.trainings import training_for
 from expunge.scenarios import parse
@@ -18,6 +20,7 @@ from expunge.settings import PRECISIONS, Training, check_choice, check_range
 from expunge.sparsity import get_pruner
 from expunge.statistics.claims import Claim
 from expunge.studies.claims import check_claims, parse_claims
+from expunge.tasks import check_task
 
 CHOSEN_BY = "chosen_by"
 
@@ -51,6 +54,8 @@ class Experiment:
     retrain_again: bool = False
     """Also retrain by another seed: its gap to Retrain is the floor below which a gap means
     nothing."""
+    judging: Judging | None = None
+    """How images that the models make are judged; for models that generate only."""
     claims: tuple[Claim, ...] = ()
     """Contrasts that are named before anything is measured, each with the smallest effect that is
     worth a claim; all else in the report is descriptive."""
@@ -76,6 +81,9 @@ class Experiment:
             self.pruner_configs(pruner)
         for metric in self.metrics:
             get_metric(metric)
+        if self.judging is not None:
+            task = find_network(self.network.name).task
+            check_task("judging of images", {"generate"}, task)
         if not isinstance(self.retrain_again, bool):
             raise ConfigError(f"retrain_again must be true or false, got {self.retrain_again!r}")
         if self.retrain_again and "retrain" not in self.methods:
@@ -172,6 +180,7 @@ def parse_experiment(text: str, where: str) -> Experiment:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{where} is not TOML: {' '.join(str(error).split())}") from None
+    _read_judging(tables, where)
     parts = {"data": DataSpec, "network": NetworkSettings, "training": Training}
     for name, cls in parts.items():
         if not isinstance(tables.get(name, {}), Mapping):
@@ -180,6 +189,8 @@ def parse_experiment(text: str, where: str) -> Experiment:
         if cls is Training:  # the file overrides the network's default training settings
             given = {**to_mapping(training_for(tables["network"].name)), **given}
         tables[name] = from_mapping(cls, given, f"{where}: {name}")
+    task = find_network(tables["network"].name).task
+    tables.setdefault("metrics", list(DEFAULTS[task]))
     for name in ("methods", "pruners"):
         table = tables.get(name, {})
         if not isinstance(table, Mapping) or not all(
@@ -188,6 +199,22 @@ def parse_experiment(text: str, where: str) -> Experiment:
             raise ConfigError(f"{where}: {name} must be tables such as [{name}.NAME]")
     tables["claims"] = parse_claims(tables.get("claims", []), where)
     return from_mapping(Experiment, tables, where)
+
+
+def _read_judging(tables: dict[str, Any], where: str) -> None:
+    """Replace the table `judging`, and those in it, by settings."""
+    if "judging" not in tables:
+        return
+    given = tables["judging"]
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{where}: judging must be a table")
+    found = dict(given)
+    for name, cls in (("network", NetworkSettings), ("training", Training)):
+        if name in given:
+            if not isinstance(given[name], Mapping):
+                raise ConfigError(f"{where}: judging.{name} must be a table")
+            found[name] = from_mapping(cls, given[name], f"{where}: judging.{name}")
+    tables["judging"] = from_mapping(Judging, found, f"{where}: judging")
 
 
 def with_overrides(

@@ -13,7 +13,7 @@ from expunge.graph.kinds.measure import add_measure, load_measured
 from expunge.graph.kinds.predict import add_predict
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.runtime import read_facts
-from expunge.metrics import DEFAULT_METRICS
+from expunge.metrics import DEFAULTS
 from expunge.runs import Store
 from expunge.studies.counts import against, counts_of
 from expunge.studies.doubts import doubts, not_converged
@@ -44,9 +44,9 @@ def plan_verdict(
     run_id: str,
     reference_id: str | None,
     forget: str | None,
-    metrics: tuple[str, ...] = DEFAULT_METRICS,
+    metrics: tuple[str, ...] | None = None,
 ) -> Verdict:
-    """Plan the metrics of a model, and of `reference_id` if given.
+    """Plan the metrics of a model, by default those of its task, and of `reference_id` if given.
 
     `forget` is the scenario to measure on; by default, what the model has unlearned.
 
@@ -55,6 +55,7 @@ def plan_verdict(
         ForgetError: the scenario does not fit the data.
     """
     model = graph.model(run_id)
+    metrics = metrics or DEFAULTS[graph.task_of(run_id)]
     base_id, forget_id = run_id, model.parents.get("forget")
     if model.kind == "unlearn":
         base_id = model.parents["model"]

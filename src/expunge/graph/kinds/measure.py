@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.forget import load_forget
+from expunge.graph.kinds.judge import Judging, add_judged, add_judged_real
 from expunge.graph.kinds.predict import add_predict, load_predictions
 from expunge.graph.kinds.train import Together
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.model_files import WEIGHTS, load_model
 from expunge.graph.outcome import divergence
-from expunge.metrics import get_metric
-from expunge.metrics.metric import PREDICTIONS
+from expunge.metrics import all_metrics, get_metric
+from expunge.metrics.metric import GENERATED, PREDICTIONS, REAL
 from expunge.runs import checked, read_object, write_json
 from expunge.settings import derive_seed
+from expunge.tasks import check_task
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,16 +42,21 @@ def add_measure(
     reference_id: str | None = None,
     together: Together | None = None,
     gone: Collection[str] = (),
+    judging: Judging | None = None,
 ) -> str:
     """Metric `metric` of `model_id`, unlearned from `base_id`, on the forget set `forget_id`.
 
     `reference_id` is the retrained model to compare weights with. `gone` are ids that `model_id`
-    has forgotten, so that predictions of `base_id` may lack them.
+    has forgotten, so that predictions of `base_id` may lack them. `judging` says how images that a
+    model makes are judged.
 
     Raises:
-        ConfigError: no metric has this name, or an id is not a model's.
+        ConfigError: no metric has this name, it is for another task, or an id is not a model's.
     """
-    entry = get_metric(metric)
+    entry, task = get_metric(metric), graph.task_of(model_id)
+    fitting = (each.name for each in all_metrics().values() if task in each.tasks)
+    check_task(f"metric {metric}", entry.tasks, task, fitting)
+    judging = judging or Judging()
     parents = {
         "model": model_id,
         "data": graph.data_of(base_id),
@@ -63,6 +70,10 @@ def add_measure(
                 parents["reference"] = reference_id
         elif need.startswith("base_"):
             parents[need] = add_predict(graph, base_id, need.removeprefix("base_"), together, gone)
+        elif need == GENERATED:
+            parents[need] = add_judged(graph, model_id, judging)
+        elif need == REAL:
+            parents[need] = add_judged_real(graph, parents["data"], judging)
         elif need not in ("model", "forget"):
             parents[need] = add_predict(graph, model_id, need, together)
     params = {
@@ -143,7 +154,8 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
         counted = tuple(counts)
     return Evidence(
         predictions={
-            need: Predictions(each["logits"], each["labels"]) for need, each in arrays.items()
+            need: Predictions(each["logits"], each["labels"], each.get("features"))
+            for need, each in arrays.items()
         },
         forget=forget,
         retain=retain,
@@ -165,7 +177,7 @@ def _common_rows(arrays: dict[str, dict[str, Any]]) -> list[int] | None:
     """
     import numpy as np
 
-    divided = [name for name in ("train", "base_train") if name in arrays]
+    divided = [name for name in ("train", "base_train", REAL) if name in arrays]
     if not divided:
         return None
     rows = set.intersection(*(set(arrays[name]["rows"].tolist()) for name in divided))

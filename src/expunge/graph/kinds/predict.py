@@ -14,6 +14,7 @@ from expunge.graph.model_files import load_model
 from expunge.graph.outcome import check_diverged, divergence, write_divergence
 from expunge.methods import get_method
 from expunge.runs import checked, read_arrays, write_arrays
+from expunge.tasks import check_task
 
 if TYPE_CHECKING:
     from expunge.graph.graph import Graph
@@ -35,9 +36,11 @@ def add_predict(
     `gone` are ids that a later model has forgotten: the data may lack them, too.
 
     Raises:
-        ConfigError: `model_id` is not a model, or its data have no triggered samples.
+        ConfigError: `model_id` is not a model that classifies, or its data have no triggered
+            samples.
     """
     graph.model(model_id)
+    check_task("a prediction", {"classify"}, graph.task_of(model_id))
     if population == "triggered":
         _check_trigger(graph.node(graph.data_of(model_id)))
     origin = graph.node(graph.origin_of(model_id))
