@@ -5,12 +5,15 @@ import pytest
 import torch
 from tests.studies.small import ids, tiny
 
+from expunge.data.edits.apply import apply_edits
+from expunge.data.sources import load
 from expunge.engines import Engine, run
 from expunge.errors import ConfigError
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.forget import load_forget
 from expunge.graph.kinds.generate import load_images
 from expunge.graph.kinds.measure import add_measure, load_measured
+from expunge.graph.kinds.nearest import load_distances
 from expunge.graph.kinds.predict import add_predict, load_predictions
 from expunge.graph.kinds.prune import add_prune
 from expunge.graph.kinds.train import Origin, add_train
@@ -198,3 +201,36 @@ def test_bad_recipes_are_refused_before_the_work(tmp_path, old, new, message):
     with pytest.raises(Exception, match=message) as caught:
         plan_grid(graph, tiny(RECIPE.replace(old, new)))
     assert "\n" not in str(caught.value)
+
+
+def test_distances_are_to_the_forgotten_images_of_this_model_and_of_real_ones(tmp_path):
+    """By hand, in a study of its own that forgets duplicates."""
+    text = (
+        RECIPE.replace('"class:3"', '"edited:duplicate"')
+        .replace("seeds = [0, 1]", 'metrics = ["near_copies"]')
+        .replace("[network]", "[data.edits.duplicate]\nsamples = 2\ntimes = 3\n[network]", 1)
+        .replace("[methods.salun]\nepochs = 1", "")
+    )
+    store = Store(tmp_path / "runs")
+    graph = Graph(store)
+    cells = plan_grid(graph, tiny(text))
+    run(graph, Engine(), Place(device="cpu"))
+    rows = collect_cells(store, cells, Makers())
+    assert [0 <= row["metrics"]["near_copies"] <= 100 for row in rows] == [True] * 2
+    node = next(node for node in graph if node.kind == "nearest")
+    found = load_distances(store.path(node.id))
+    chosen = load_forget(store.path(node.parents["forget"]))["ids"]
+    spec = tiny(text).data
+    data, _ = apply_edits(load(spec), spec)
+    (train,), (test,) = (
+        each.inputs.batches([torch.arange(len(each))]) for each in (data.train, data.test)
+    )
+    forgotten = train[[data.train.ids.index(name) for name in chosen]].double() / 255
+    images = torch.from_numpy(load_images(store.path(node.parents["images"]))["images"])
+    assert len(chosen) == 6
+    for made_here, name in ((images, "generated"), (test, "held_out")):
+        pairs = (made_here.double() / 255)[:, None] - forgotten[None]
+        expected = pairs.square().mean((2, 3, 4)).sqrt().min(1).values
+        torch.testing.assert_close(
+            torch.from_numpy(found[name]).double(), expected, atol=1e-6, rtol=0
+        )

@@ -18,6 +18,7 @@ from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.forget import add_forget, load_forget
 from expunge.graph.kinds.generate import load_images
 from expunge.graph.kinds.judge import Judging, add_judged, add_judged_real
+from expunge.graph.kinds.nearest import add_nearest, load_distances
 from expunge.graph.kinds.path import add_path, load_facts
 from expunge.graph.kinds.predict import load_predictions
 from expunge.graph.kinds.sharpness import add_sharpness
@@ -115,7 +116,8 @@ def generation():
     """The kinds around images of a tiny diffusion model, made once."""
     store = Store(Path(tempfile.mkdtemp()) / "runs")
     graph = Graph(store)
-    data = add_data(graph, SPEC, resolve(SPEC, default_cache()))
+    facts = resolve(SPEC, default_cache())
+    data = add_data(graph, SPEC, facts)
     training = Training(epochs=1, batch_size=50, optimizer="adamw", lr=1e-3)
     network = NetworkSettings(name="unet", width=0.5)
     original = add_train(graph, data, Origin(network=network, training=training, seed=3))
@@ -123,6 +125,9 @@ def generation():
     judging = Judging(per_class=2, steps=3, network=small, training=PLAIN)
     judged = add_judged(graph, original, judging)
     real = add_judged_real(graph, data, judging)
+    near = add_nearest(
+        graph, original, add_forget(graph, original, "class:3", facts=facts), judging
+    )
     run(graph, Engine(), Place(device="cpu"))
     images = load_images(store.path(graph.node(judged).parents["images"]))["images"]
     found = {
@@ -135,6 +140,10 @@ def generation():
             f"{name} {key}": float(np.linalg.norm(each[key].astype(np.float64)))
             for name, each in found.items()
             for key in ("logits", "features")
+        },
+        "nearest": {
+            name: float(load_distances(store.path(near))[name].mean())
+            for name in ("generated", "held_out")
         },
     }
 

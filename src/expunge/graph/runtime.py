@@ -143,7 +143,7 @@ class Runtime:
 
         spec = spec_at(self.where(read_artefact(data).node))
         dataset = load_frozen(spec, self.facts(data), forgotten, self.place.cache_dir)
-        ids = self.facts(data).train.ids
+        ids = self.facts(data).train.of_source.ids
         gone = frozenset(ids).difference(dataset.train.ids)
         if gone:
             _log.warning(

@@ -9,6 +9,7 @@ from expunge.metrics import (
     frechet,
     generation,
     membership_inference,
+    near_copies,
     remaining_accuracy,
     sparsity,
     testing_accuracy,
@@ -36,6 +37,7 @@ METRICS: tuple[Metric, ...] = (
     generation.ACCURACY_GENERATED,
     frechet.FRECHET,
     frechet.FRECHET_FLOOR,
+    near_copies.NEAR_COPIES,
 )
 
 DEFAULT_METRICS = (

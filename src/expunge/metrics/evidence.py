@@ -14,6 +14,7 @@ from expunge.metrics.arrays import Flags, LabelArray, LogitArray, check_predicti
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from expunge.metrics.near_copies import Copies
     from expunge.types import Mask
 
 _DIVIDED = ("train", "base_train", "real")
@@ -84,6 +85,8 @@ class Evidence:
     """Which weights of the model are kept; None if it is dense."""
     counted: tuple[str, ...] = ()
     """The names of the weights that sparsity is counted over."""
+    copies: Copies | None = None
+    """How near generated images are to those of the forget set."""
     missing: Mapping[str, str] = field(default_factory=dict)
     """Why something in `expunge.metrics.metric.NEEDS` is not available; a metric that needs it
     gives None with this reason."""
@@ -177,6 +180,16 @@ class Evidence:
             raise DataError(f"there are no weights of {role}: {_named(self.weights)}")
         return self.weights[role]()
 
+    def distances(self) -> Copies:
+        """How near generated images are to those of the forget set.
+
+        Raises:
+            DataError: that is not there.
+        """
+        if self.copies is None:
+            raise DataError("there are no distances of copies: nothing of the kind was given")
+        return self.copies
+
     def only(self, needs: Collection[str]) -> Evidence:
         """The part that `needs` names, and everything that is not tied to a need."""
         divided = any(name in needs for name in _DIVIDED)
@@ -188,6 +201,7 @@ class Evidence:
             retain=self.retain if divided else None,
             ids=self.ids if divided else None,
             mask=self.mask if "model" in needs else None,
+            copies=self.copies if "copies" in needs else None,
         )
 
     def _check_lengths(self, name: str) -> None:

@@ -27,6 +27,7 @@ def example_evidence(seed: int = 0, classes: tuple[int, ...] = ()) -> Evidence:
     import numpy as np
 
     from expunge.metrics.evidence import Evidence
+    from expunge.metrics.near_copies import Copies
 
     rng = np.random.default_rng(seed)
     labels = {name: rng.permutation(count) % _CLASSES for name, count in _SAMPLES.items()}
@@ -41,6 +42,7 @@ def example_evidence(seed: int = 0, classes: tuple[int, ...] = ()) -> Evidence:
         if name not in (GENERATED, REAL)
     }
     return Evidence(
+        copies=Copies(*rng.uniform(0.0, 1.0, (2, 200)).astype(np.float32)),
         predictions=predictions
         | {
             GENERATED: _judged(_predictions(rng, labels["test"])),

@@ -34,7 +34,10 @@ FORGET = "forget"
 """The need of a metric that reads the forget set: the flags of its samples for `train` and
 `base_train`. They are not available once a forgotten sample is gone from the data."""
 
-NEEDS = (*PREDICTIONS, *WEIGHTS, FORGET)
+COPIES = "copies"
+"""The need of a metric that reads how near generated images are to those of the forget set."""
+
+NEEDS = (*PREDICTIONS, *WEIGHTS, FORGET, COPIES)
 """All that a metric may read."""
 
 RANGES: dict[str, tuple[float, float]] = {

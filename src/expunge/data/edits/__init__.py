@@ -1,11 +1,11 @@
 """Edits of training data, one per file, and `EDITS`; this module does not load PyTorch."""
 
-from expunge.data.edits import badnets, relabel
+from expunge.data.edits import badnets, duplicate, relabel
 from expunge.data.edits.edit import Edit
 from expunge.errors import ConfigError, unknown
 from expunge.plugins import with_added
 
-EDITS: tuple[Edit, ...] = (badnets.EDIT, relabel.EDIT)
+EDITS: tuple[Edit, ...] = (badnets.EDIT, relabel.EDIT, duplicate.EDIT)
 
 
 def all_edits() -> dict[str, Edit]:

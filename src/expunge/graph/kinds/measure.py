@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.forget import load_forget
 from expunge.graph.kinds.judge import Judging, add_judged, add_judged_real
+from expunge.graph.kinds.nearest import add_nearest, load_distances
 from expunge.graph.kinds.predict import add_predict, load_predictions
 from expunge.graph.kinds.train import Together
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.model_files import WEIGHTS, load_model
 from expunge.graph.outcome import divergence
 from expunge.metrics import all_metrics, get_metric
-from expunge.metrics.metric import GENERATED, PREDICTIONS, REAL
+from expunge.metrics.metric import COPIES, GENERATED, PREDICTIONS, REAL
 from expunge.runs import checked, read_object, write_json
 from expunge.settings import derive_seed
 from expunge.tasks import check_task
@@ -74,6 +75,8 @@ def add_measure(
             parents[need] = add_judged(graph, model_id, judging)
         elif need == REAL:
             parents[need] = add_judged_real(graph, parents["data"], judging)
+        elif need == COPIES:
+            parents[need] = add_nearest(graph, model_id, forget_id, judging)
         elif need not in ("model", "forget"):
             parents[need] = add_predict(graph, model_id, need, together)
     params = {
@@ -137,6 +140,16 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
         if "reference" in inputs:
             reason = divergence(inputs["reference"])
         missing |= {} if reason is None else {"reference": reason}
+    copies = None
+    if COPIES in inputs:
+        from expunge.metrics.near_copies import Copies
+
+        near = load_distances(inputs[COPIES])
+        if gone := int(near["missing"]):
+            total = len(chosen["ids"])
+            missing[COPIES] = f"{gone} of {total} samples to forget are no longer in the data"
+        else:
+            copies = Copies(near["generated"], near["held_out"])
     weights: dict[str, Callable[[], Mapping[str, Tensor]]] = {
         role: partial(read_tensors, checked(inputs[role], WEIGHTS))
         for role in ("base", "reference")
@@ -166,6 +179,7 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
         weights=weights,
         mask=mask,
         counted=counted,
+        copies=copies,
         missing=missing,
     )
 
