@@ -21,7 +21,17 @@ BASE = {
     "settings",
     "types",
 }
-WORK = {"data", "models", "sparsity", "metrics", "scenarios", "methods", "theory"}
+WORK = {
+    "attribution",
+    "data",
+    "detectors",
+    "models",
+    "sparsity",
+    "metrics",
+    "scenarios",
+    "methods",
+    "theory",
+}
 ROOMS = {
     "atomic": set(),
     "digest": set(),
@@ -45,9 +55,11 @@ ROOMS = {
     "statistics": {"errors"},
     "tasks": {"batch", "errors", "settings"},
     "training": BASE | {"sparsity", "data", "tasks"},
-    "scenarios": BASE | {"data"},
+    "detectors": BASE | {"curvature", "data", "metrics", "tasks", "training"},
+    "scenarios": BASE | {"data", "detectors"},
     "methods": BASE | {"training", "sparsity", "curvature", "tasks"},
     "theory": BASE | {"training", "sparsity", "tasks"},
+    "attribution": BASE | {"curvature", "sparsity", "tasks", "training"},
     "graph": BASE | WORK | {"training", "tasks", "runs", "statistics"},
     "engines": {"errors", "settings", "graph", "runs"},
     "studies": BASE | WORK | {"tasks", "graph", "runs", "statistics"},
@@ -122,6 +134,7 @@ def imported_by(statement):
     "module",
     [
         "expunge",
+        "expunge.attribution",
         "expunge.cli.app",
         "expunge.cli.bench",
         "expunge.data.sources",

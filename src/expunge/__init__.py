@@ -9,17 +9,25 @@ TYPE_CHECKING = False
 
 # Names are imported on first use: `import expunge` and `expunge --help` do not load PyTorch.
 _HOME = {
+    "Attribution": "expunge.api.results",
     "Evaluation": "expunge.api.results",
     "Sparse": "expunge.api.results",
     "Unlearned": "expunge.api.results",
+    "attribute": "expunge.api.attribute",
     "evaluate": "expunge.api.evaluate",
     "load": "expunge.api.work",
     "load_model": "expunge.api.work",
     "prune": "expunge.api.work",
+    "find_suspects": "expunge.api.suspects",
     "split": "expunge.api.work",
     "train": "expunge.api.work",
     "unlearn": "expunge.api.work",
+    "Detector": "expunge.detectors.detector",
+    "DETECTORS": "expunge.detectors",
+    "Suspects": "expunge.detectors.find",
     "ExpungeError": "expunge.errors",
+    "Attributor": "expunge.attribution.attributor",
+    "ATTRIBUTORS": "expunge.attribution",
     "Method": "expunge.methods.method",
     "METHODS": "expunge.methods",
     "Edit": "expunge.data.edits.edit",
@@ -40,11 +48,18 @@ _HOME = {
 }
 
 if TYPE_CHECKING:
+    from expunge.api.attribute import attribute
     from expunge.api.evaluate import evaluate
-    from expunge.api.results import Evaluation, Sparse, Unlearned
+    from expunge.api.results import Attribution, Evaluation, Sparse, Unlearned
+    from expunge.api.suspects import find_suspects
     from expunge.api.work import load, load_model, prune, split, train, unlearn
+    from expunge.attribution import ATTRIBUTORS
+    from expunge.attribution.attributor import Attributor
     from expunge.data.edits import EDITS
     from expunge.data.edits.edit import Edit
+    from expunge.detectors import DETECTORS
+    from expunge.detectors.detector import Detector
+    from expunge.detectors.find import Suspects
     from expunge.errors import ExpungeError
     from expunge.methods import METHODS
     from expunge.methods.method import Method
@@ -57,12 +72,17 @@ if TYPE_CHECKING:
     from expunge.types import Context, Dataset, Mask, Samples, Split
 
 __all__ = [
+    "ATTRIBUTORS",
+    "DETECTORS",
     "EDITS",
     "METHODS",
     "METRICS",
     "PRUNERS",
+    "Attribution",
+    "Attributor",
     "Context",
     "Dataset",
+    "Detector",
     "Edit",
     "Evaluation",
     "ExpungeError",
@@ -72,14 +92,17 @@ __all__ = [
     "Samples",
     "Sparse",
     "Split",
+    "Suspects",
     "Training",
     "Unlearned",
     "__version__",
     "at_random",
+    "attribute",
     "build",
     "by_class",
     "by_ids",
     "evaluate",
+    "find_suspects",
     "load",
     "load_model",
     "prune",

@@ -7,6 +7,7 @@ from tests.fuzz.conftest import fuzz, leaves, outcome, texts, values
 
 from expunge.scenarios import by_class, by_ids, by_indices, check_scenario, parse
 from expunge.scenarios.id_file import csv_of_ids, read_ids
+from expunge.scenarios.parse import SCENARIO_KINDS
 
 
 @dataclass
@@ -18,6 +19,7 @@ class Samples:
     class_names: tuple[str, ...]
 
 
+KINDS = ("class", "random", "draw", "memorised", "ids", "edited")
 IDS = ("a", "b", "c", "7", "id", "x,y", "é")
 SAMPLES = Samples(IDS, tuple(n % 3 for n in range(len(IDS))), ("cat", "7", "2"))
 
@@ -33,11 +35,12 @@ def choose(scenario):
 
 def of_kind(kind):
     numbers = st.integers(-3, 12).map(str) | st.floats().map(str) | st.sampled_from(IDS)
-    return st.lists(texts | numbers, min_size=1, max_size=3).map(lambda x: f"{kind}:{','.join(x)}")
+    parts = st.lists(texts | numbers, min_size=1, max_size=3)
+    return st.tuples(parts, st.sampled_from(",:")).map(lambda x: f"{kind}:{x[1].join(x[0])}")
 
 
 @fuzz(300)
-@given(st.sampled_from(("class", "random", "ids", "edited")).flatmap(of_kind) | texts)
+@given(st.sampled_from(SCENARIO_KINDS).flatmap(of_kind) | texts)
 def test_texts(folder, text):
     outcome(lambda: choose(parse(text)))
 

@@ -6,7 +6,20 @@ import sys
 import typer
 
 from expunge import __version__
-from expunge.cli import bench, evaluate, listing, prune, report, runs, theory, train, tune, unlearn
+from expunge.cli import (
+    attribute,
+    attribution,
+    bench,
+    evaluate,
+    listing,
+    prune,
+    report,
+    runs,
+    theory,
+    train,
+    tune,
+    unlearn,
+)
 from expunge.cli.output import keep_printing, say, tell
 from expunge.cli.settings import command_with
 from expunge.errors import ExpungeError
@@ -49,6 +62,15 @@ app.command(
 app.command(
     "evaluate", epilog="Example: expunge evaluate unlearn-1a2b --reference unlearn-3c4d --json"
 )(evaluate.evaluate)
+app.command(
+    "attribute",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge attribute train-1a2b --targets wrong:5 --by unlearning --out why",
+)(attribute.attribute)
+app.command(
+    "attribution",
+    epilog="Example: expunge attribution recipes/attribution-digits.toml --out attribution-digits",
+)(attribution.attribution)
 app.command("bench", epilog="Example: expunge bench recipes/cifar10-cpu.toml --out cifar10")(
     bench.bench
 )
@@ -67,6 +89,7 @@ app.command(
 )(theory.theory_run)
 app.command("methods", epilog="Example: expunge methods l1_sparse")(listing.methods)
 app.command("metrics", epilog="Example: expunge metrics mia_efficacy")(listing.metrics)
+app.command("detectors", epilog="Example: expunge detectors strip")(listing.detectors)
 app.add_typer(
     runs.app,
     name="runs",

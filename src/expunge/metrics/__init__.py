@@ -8,6 +8,7 @@ from expunge.metrics import (
     distance,
     frechet,
     generation,
+    groups,
     membership_inference,
     near_copies,
     remaining_accuracy,
@@ -38,6 +39,10 @@ METRICS: tuple[Metric, ...] = (
     frechet.FRECHET,
     frechet.FRECHET_FLOOR,
     near_copies.NEAR_COPIES,
+    groups.WORST_GROUP_ACCURACY,
+    groups.CONFLICTING_ACCURACY,
+    groups.ACCURACY_DIFFERENCE,
+    groups.GROUP_ACCURACY,
 )
 
 DEFAULT_METRICS = (
@@ -54,6 +59,10 @@ DEFAULTS = {
     ),
 }
 """The same by the task of the models."""
+GROUP_METRICS = (
+    *("worst_group_accuracy", "conflicting_accuracy", "accuracy_difference", "group_accuracy"),
+)
+"""What is measured besides where the data have groups."""
 
 COMPARED = tuple(metric.name for metric in METRICS if metric.compared)
 """The metrics that the gap averages, as in the paper's tables."""

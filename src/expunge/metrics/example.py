@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from expunge.data.groups import GROUPS
 from expunge.metrics.metric import GENERATED, PREDICTIONS, REAL, WEIGHTS
 
 if TYPE_CHECKING:
@@ -13,9 +14,11 @@ if TYPE_CHECKING:
 
     from expunge.metrics.arrays import LabelArray
     from expunge.metrics.evidence import Evidence, Predictions
+    from expunge.metrics.near_copies import Copies
 
 _CLASSES = 3
 _SAMPLES = {"train": 90, "test": 60, "validation": 30, "triggered": 60}
+_IN_GROUPS, _GROUPS = 120, 3
 
 
 def example_evidence(seed: int = 0, classes: tuple[int, ...] = ()) -> Evidence:
@@ -27,7 +30,6 @@ def example_evidence(seed: int = 0, classes: tuple[int, ...] = ()) -> Evidence:
     import numpy as np
 
     from expunge.metrics.evidence import Evidence
-    from expunge.metrics.near_copies import Copies
 
     rng = np.random.default_rng(seed)
     labels = {name: rng.permutation(count) % _CLASSES for name, count in _SAMPLES.items()}
@@ -36,18 +38,18 @@ def example_evidence(seed: int = 0, classes: tuple[int, ...] = ()) -> Evidence:
     gone = number % 10 == 1
     weights = {role: _weights(rng) for role in WEIGHTS}
     mask = {"layer.weight": weights["model"]["layer.weight"] != 0}
-    predictions = {
-        name: _predictions(rng, labels[name.removeprefix("base_")])
-        for name in PREDICTIONS
-        if name not in (GENERATED, REAL)
-    }
     return Evidence(
-        copies=Copies(*rng.uniform(0.0, 1.0, (2, 200)).astype(np.float32)),
-        predictions=predictions
+        predictions={
+            name: _predictions(rng, labels[population])
+            for name in PREDICTIONS
+            if (population := name.removeprefix("base_")) in labels
+        }
+        | {name: _in_groups(seed, name) for name in PREDICTIONS if name.endswith(GROUPS)}
         | {
-            GENERATED: _judged(_predictions(rng, labels["test"])),
-            REAL: _judged(_predictions(rng, labels["train"])),
+            GENERATED: _judged(seed, GENERATED, labels["test"]),
+            REAL: _judged(seed, REAL, labels["train"]),
         },
+        copies=_copies(seed),
         forget=forget & ~gone,
         retain=~forget & ~gone,
         classes=classes,
@@ -57,6 +59,7 @@ def example_evidence(seed: int = 0, classes: tuple[int, ...] = ()) -> Evidence:
         weights={role: partial(weights.__getitem__, role) for role in WEIGHTS},
         mask=mask,
         counted=tuple(mask),
+        groups_are_marks=True,
     )
 
 
@@ -71,11 +74,34 @@ def _predictions(rng: np.random.Generator, labels: LabelArray) -> Predictions:
     return Predictions(logits, labels)
 
 
-def _judged(found: Predictions) -> Predictions:
-    """The same with two features, of which the first depends on the class."""
-    from expunge.metrics.evidence import Predictions
+def _judged(seed: int, name: str, labels: LabelArray) -> Predictions:
+    """Predictions with two features, which depend on the class."""
+    from dataclasses import replace
 
-    return Predictions(found.logits, found.labels, found.logits[:, :2].copy())
+    import numpy as np
+
+    found = _predictions(np.random.default_rng([seed, len(name)]), labels)
+    return replace(found, features=found.logits[:, :2].copy())
+
+
+def _copies(seed: int) -> Copies:
+    """Distances of generated and of held-out images."""
+    import numpy as np
+
+    from expunge.metrics.near_copies import Copies
+
+    return Copies(*np.random.default_rng([seed, 0]).uniform(0, 1, (2, 200)).astype(np.float32))
+
+
+def _in_groups(seed: int, name: str) -> Predictions:
+    """Predictions on samples that take turns in classes and groups."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    number = np.arange(_IN_GROUPS)
+    found = _predictions(np.random.default_rng([seed, len(name)]), number % _CLASSES)
+    return replace(found, groups=number // _CLASSES % _GROUPS)
 
 
 def _weights(rng: np.random.Generator) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from expunge.data.groups import GROUPS
 from expunge.data.populations import POPULATIONS
 from expunge.errors import ConfigError, TooFewSamplesError, unknown
 from expunge.metrics.draws import Draws
@@ -19,12 +20,13 @@ Value: TypeAlias = float | dict[str, "Value"] | list["Value"] | None
 
 GENERATED, REAL = "generated", "real"
 
-PREDICTIONS = (*POPULATIONS, *(f"base_{name}" for name in POPULATIONS), GENERATED, REAL)
+_PREDICTED = (*POPULATIONS, GROUPS)
+PREDICTIONS = (*_PREDICTED, *(f"base_{name}" for name in _PREDICTED), GENERATED, REAL)
 """Predictions that a metric may read: those of the model on each population, and with `base_` those
 of the model before unlearning. With `train`, `base_train` and `real` come the flags of retained
-samples. `generated` and `real` are an independent classifier's predictions, with its features, on
-the images that the model makes, whose labels are the classes asked for, and on the training
-images."""
+samples; predictions of `groups` have the group of each sample. `generated` and `real` are an
+independent classifier's predictions, with its features, on the images that the model makes, whose
+labels are the classes asked for, and on the training images."""
 
 WEIGHTS = ("model", "base", "reference")
 """Weights that a metric may read: of the model with its mask, of the model before unlearning, and

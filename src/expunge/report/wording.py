@@ -47,10 +47,18 @@ def scenario_label(scenario: str) -> str:
     if kind == "class" and value:
         return f"Forget class {value}" if "," not in value else f"Forget classes {value}"
     if kind == "edited" and value:
-        return f"Forget what {value} changed"
-    if kind == "random":
+        edit, _, share = value.rpartition(":")
         try:
-            return f"Forget {100 * float(value):g} % at random"
+            return f"Forget {100 * float(share):g} % of what {edit} changed"
+        except ValueError:
+            return f"Forget what {value} changed"
+    if kind == "suspected" and value:
+        return f"Forget what {method_label(value)} suspects"
+    if kind in ("random", "draw"):
+        share, _, number = value.partition(":")
+        try:
+            words = f"Forget {100 * float(share):g} % at random"
+            return words if kind == "random" else f"{words}, draw {number}"
         except ValueError:
             pass
     return f"Forget {printable(scenario)}"

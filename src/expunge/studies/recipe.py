@@ -8,21 +8,23 @@ from typing import Any
 
 from expunge.config import from_mapping, to_mapping
 from expunge.data.spec import DataSpec
-from expunge.errors import ConfigError, shown, unknown
+from expunge.errors import ConfigError, shown, some, unknown
 from expunge.graph.kinds.judge import Judging
 from expunge.methods import get_method
 from expunge.metrics import DEFAULT_METRICS, DEFAULTS, get_metric
 from expunge.models.networks import find_network
 from expunge.models.spec import NetworkSettings
 from expunge.models.trainings import training_for
-from expunge.scenarios import parse
+from expunge.scenarios.parse import SCENARIO_KINDS, parse
 from expunge.settings import PRECISIONS, Training, check_choice, check_range
 from expunge.sparsity import get_pruner
 from expunge.statistics.claims import Claim
 from expunge.studies.claims import check_claims, parse_claims
-from expunge.tasks import check_task
 
 CHOSEN_BY = "chosen_by"
+SPARSITIES = "sparsities"
+OF_STUDIES = ("attribution",)
+"""Tables that a study of its own reads; a grid has no use for them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +40,12 @@ class Experiment:
     training: Training
     """How."""
     scenarios: tuple[str, ...]
-    """What to forget: `class:3`, `random:0.1`, `ids:FILE`, `edited:EDIT`."""
+    """What to forget: `class:3`, `random:0.1`, `draw:0.5:17`, `memorised:0.1`, `ids:FILE`,
+    `edited:EDIT`."""
     methods: Mapping[str, Mapping[str, Any]]
-    """Methods by name, each with its settings; a table `class`, `random`, `ids` or `edited` among
-    them holds those for one kind of scenario. `chosen_by` among them says how they were chosen."""
+    """Methods by name, each with its settings; a table `class`, `random` or the like among them
+    holds those for one kind of scenario. `chosen_by` among them says how they were chosen, and
+    `sparsities` at which of the grid's the method is run, if not at all."""
     pruners: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Pruners by name, each with its settings; the dense network is always included."""
     seeds: tuple[int, ...] = (0,)
@@ -79,11 +83,10 @@ class Experiment:
                 self.chosen_by(method, scenario)
         for pruner in self.pruners:
             self.pruner_configs(pruner)
+        for method in self.methods:
+            self._check_sparsities(method)
         for metric in self.metrics:
             get_metric(metric)
-        if self.judging is not None:
-            task = find_network(self.network.name).task
-            check_task("judging of images", {"generate"}, task)
         if not isinstance(self.retrain_again, bool):
             raise ConfigError(f"retrain_again must be true or false, got {self.retrain_again!r}")
         if self.retrain_again and "retrain" not in self.methods:
@@ -119,11 +122,38 @@ class Experiment:
             )
         return said
 
+    @property
+    def sparsities(self) -> tuple[float, ...]:
+        """The sparsities of the grid, ascending, with 0 for the dense network."""
+        found = {config.sparsity for name in self.pruners for config in self.pruner_configs(name)}
+        return tuple(sorted({0.0, *found}))
+
+    def runs_at(self, name: str, sparsity: float) -> bool:
+        """Whether method `name` is run on models of this sparsity."""
+        asked = self.methods[name].get(SPARSITIES)
+        return asked is None or sparsity in asked
+
+    def _check_sparsities(self, name: str) -> None:
+        """Refuse `sparsities` that are not some of the grid's."""
+        asked, there = self.methods[name].get(SPARSITIES), self.sparsities
+        if asked is None:
+            return
+        if not isinstance(asked, list) or not asked or len(set(map(str, asked))) < len(asked):
+            raise ConfigError(
+                f"methods.{name}: {SPARSITIES} must be a list of different ones such as "
+                f"[0.0, 0.95], got {shown(asked)}"
+            )
+        if strange := [each for each in asked if isinstance(each, bool) or each not in there]:
+            raise ConfigError(
+                f"methods.{name}: {SPARSITIES} must be of the grid's, {list(there)}, "
+                f"got {some(map(str, strange))}"
+            )
+
     def _method_tables(
         self, name: str, scenario: str
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """A method's settings for all scenarios, and for those of the kind of `scenario`."""
-        kinds = ("class", "random", "ids", "edited")
+        kinds = SCENARIO_KINDS
         given = self.methods[name]
         for key, value in given.items():
             if key in kinds and not isinstance(value, Mapping):
@@ -133,7 +163,7 @@ class Experiment:
                 )
             if isinstance(value, Mapping) and key not in kinds:
                 raise ConfigError(f"methods.{name}: {unknown('kind of scenario', key, kinds)}")
-        common = {key: value for key, value in given.items() if key not in kinds}
+        common = {key: value for key, value in given.items() if key not in (*kinds, SPARSITIES)}
         return common, given.get(scenario.partition(":")[0], {})
 
     def pruner_configs(self, name: str) -> tuple[Any, ...]:
@@ -180,6 +210,8 @@ def parse_experiment(text: str, where: str) -> Experiment:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{where} is not TOML: {' '.join(str(error).split())}") from None
+    for name in OF_STUDIES:
+        tables.pop(name, None)
     _read_judging(tables, where)
     parts = {"data": DataSpec, "network": NetworkSettings, "training": Training}
     for name, cls in parts.items():

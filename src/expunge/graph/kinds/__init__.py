@@ -2,20 +2,27 @@
 
 from expunge.graph.kind import Kind
 from expunge.graph.kinds import (
+    attribution,
     data,
     empty,
     forget,
     generate,
     judge,
+    lds,
     measure,
+    memorisation,
     nearest,
     path,
+    pictures,
     predict,
     prune,
     sharpness,
+    subsets,
+    suspect,
     theorem,
     train,
     unlearn,
+    weight_influence,
 )
 
 KINDS: dict[str, Kind] = {
@@ -24,6 +31,7 @@ KINDS: dict[str, Kind] = {
         data.KIND,
         train.KIND,
         prune.KIND,
+        suspect.KIND,
         forget.KIND,
         unlearn.KIND,
         predict.KIND,
@@ -34,6 +42,12 @@ KINDS: dict[str, Kind] = {
         path.KIND,
         sharpness.KIND,
         theorem.KIND,
+        pictures.KIND,
+        attribution.KIND,
+        subsets.KIND,
+        lds.KIND,
+        memorisation.KIND,
+        weight_influence.KIND,
         empty.KIND,
     )
 }

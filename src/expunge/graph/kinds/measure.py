@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expunge.data.groups import GROUPS
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.forget import load_forget
 from expunge.graph.kinds.judge import Judging, add_judged, add_judged_real
 from expunge.graph.kinds.nearest import add_nearest, load_distances
-from expunge.graph.kinds.predict import add_predict, load_predictions
+from expunge.graph.kinds.predict import add_predict, load_groups, load_predictions
 from expunge.graph.kinds.train import Together
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.model_files import WEIGHTS, load_model
@@ -43,13 +44,15 @@ def add_measure(
     reference_id: str | None = None,
     together: Together | None = None,
     gone: Collection[str] = (),
+    groups: str | None = None,
     judging: Judging | None = None,
 ) -> str:
     """Metric `metric` of `model_id`, unlearned from `base_id`, on the forget set `forget_id`.
 
     `reference_id` is the retrained model to compare weights with. `gone` are ids that `model_id`
-    has forgotten, so that predictions of `base_id` may lack them. `judging` says how images that a
-    model makes are judged.
+    has forgotten, so that predictions of `base_id` may lack them. `groups` is a file of
+    groups to take instead of the one that the data name. `judging` says how images that a model
+    makes are judged.
 
     Raises:
         ConfigError: no metric has this name, it is for another task, or an id is not a model's.
@@ -70,7 +73,8 @@ def add_measure(
             if reference_id is not None:
                 parents["reference"] = reference_id
         elif need.startswith("base_"):
-            parents[need] = add_predict(graph, base_id, need.removeprefix("base_"), together, gone)
+            name = need.removeprefix("base_")
+            parents[need] = add_predict(graph, base_id, name, together, gone, groups)
         elif need == GENERATED:
             parents[need] = add_judged(graph, model_id, judging)
         elif need == REAL:
@@ -78,7 +82,7 @@ def add_measure(
         elif need == COPIES:
             parents[need] = add_nearest(graph, model_id, forget_id, judging)
         elif need not in ("model", "forget"):
-            parents[need] = add_predict(graph, model_id, need, together)
+            parents[need] = add_predict(graph, model_id, need, together, groups=groups)
     params = {
         "metric": metric,
         "version": entry.version,
@@ -165,9 +169,12 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
         own = {name: p.detach() for name, p in model.named_parameters()} | counts
         weights["model"] = lambda: own
         counted = tuple(counts)
+    groups = _groups(inputs)
     return Evidence(
         predictions={
-            need: Predictions(each["logits"], each["labels"], each.get("features"))
+            need: Predictions(
+                each["logits"], each["labels"], each.get("groups"), each.get("features")
+            )
             for need, each in arrays.items()
         },
         forget=forget,
@@ -176,6 +183,9 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
         ids=there,
         seed=node.params["seed"],
         target=_target(inputs),
+        class_names=runtime.facts(inputs["data"]).class_names if groups else (),
+        group_names=tuple(groups.get("names", ())),
+        groups_are_marks=bool(groups.get("marks")),
         weights=weights,
         mask=mask,
         counted=counted,
@@ -211,6 +221,14 @@ def divided(there: list[str], chosen: Collection[str], model: Path) -> tuple[Fla
     now = set(chosen)
     out = now | set(forgotten_by(model))
     return np.array([name in now for name in there]), np.array([name not in out for name in there])
+
+
+def _groups(inputs: Inputs) -> dict[str, Any]:
+    """What the groups are, if there are predictions of groups."""
+    for need in (GROUPS, f"base_{GROUPS}"):
+        if need in inputs:
+            return load_groups(inputs[need])
+    return {}
 
 
 def _target(inputs: Inputs) -> int | None:
