@@ -65,8 +65,12 @@ def apply_edits(dataset: Dataset, spec: DataSpec) -> tuple[Dataset, dict[str, tu
     touched = {}
     for name, config in edit_configs(spec.edits).items():
         edited = get_edit(name).run(dataset.train, config, derive_seed(spec.seed, f"edit {name}"))
-        if edited.samples.ids != dataset.train.ids:
-            raise DataError(f"edit {name} changed the ids of samples: an edit must keep them")
+        ids = edited.samples.ids
+        if ids[: len(dataset.train)] != dataset.train.ids or len(set(ids)) < len(ids):
+            raise DataError(
+                f"edit {name} changed the ids of samples: an edit must keep them, and may add "
+                "samples with new ids after them"
+            )
         dataset = replace(dataset, train=edited.samples)
         touched[name] = edited.touched
     return dataset, touched

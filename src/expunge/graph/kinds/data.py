@@ -107,7 +107,15 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
         dataset, touched = apply_edits(dataset, spec)
         edited = facts_of(dataset)
         # Keep the source's digests: they are compared when it is read again.
-        train = replace(facts.train, labels=edited.train.labels, touched=touched)
+        added = len(edited.train.ids) - len(facts.train.ids)
+        train = replace(
+            facts.train,
+            ids=edited.train.ids,
+            labels=edited.train.labels,
+            digests=(*facts.train.digests, *edited.train.digests[len(facts.train.digests) :]),
+            touched=touched,
+            added=added,
+        )
         facts = replace(
             facts, parts={**facts.parts, "train": train}, mean=edited.mean, std=edited.std
         )

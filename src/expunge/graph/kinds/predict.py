@@ -18,6 +18,7 @@ from expunge.graph.model_files import load_model
 from expunge.graph.outcome import check_diverged, divergence, write_divergence
 from expunge.methods import get_method
 from expunge.runs import checked, read_arrays, read_object, write_arrays, write_json
+from expunge.tasks import check_task
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,10 +52,12 @@ def add_predict(
     its name; test samples carry its trigger instead of that of the data's own edit.
 
     Raises:
-        ConfigError: `model_id` is not a model, or its data have no triggered samples or groups.
+        ConfigError: `model_id` is not a model that classifies, or its data have no triggered
+            samples or groups.
         DataError: the file of groups cannot be read.
     """
     graph.model(model_id)
+    check_task("a prediction", {"classify"}, graph.task_of(model_id))
     data = graph.node(graph.data_of(model_id))
     if population == "triggered" and trigger is None:
         _check_trigger(data)
