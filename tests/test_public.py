@@ -8,6 +8,7 @@ import expunge
 def test_public_names_are_these():
     assert expunge.__all__ == [
         "ATTRIBUTORS",
+        "DETECTORS",
         "EDITS",
         "METHODS",
         "METRICS",
@@ -16,6 +17,7 @@ def test_public_names_are_these():
         "Attributor",
         "Context",
         "Dataset",
+        "Detector",
         "Edit",
         "Evaluation",
         "ExpungeError",
@@ -25,6 +27,7 @@ def test_public_names_are_these():
         "Samples",
         "Sparse",
         "Split",
+        "Suspects",
         "Training",
         "Unlearned",
         "__version__",
@@ -34,6 +37,7 @@ def test_public_names_are_these():
         "by_class",
         "by_ids",
         "evaluate",
+        "find_suspects",
         "load",
         "load_model",
         "prune",

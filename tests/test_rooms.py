@@ -24,6 +24,7 @@ BASE = {
 WORK = {
     "attribution",
     "data",
+    "detectors",
     "models",
     "sparsity",
     "metrics",
@@ -54,7 +55,8 @@ ROOMS = {
     "statistics": {"errors"},
     "tasks": {"batch", "errors", "settings"},
     "training": BASE | {"sparsity", "data", "tasks"},
-    "scenarios": BASE | {"data"},
+    "detectors": BASE | {"curvature", "data", "metrics", "tasks", "training"},
+    "scenarios": BASE | {"data", "detectors"},
     "methods": BASE | {"training", "sparsity", "curvature", "tasks"},
     "theory": BASE | {"training", "sparsity", "tasks"},
     "attribution": BASE | {"curvature", "sparsity", "tasks", "training"},

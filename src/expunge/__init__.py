@@ -18,9 +18,13 @@ _HOME = {
     "load": "expunge.api.work",
     "load_model": "expunge.api.work",
     "prune": "expunge.api.work",
+    "find_suspects": "expunge.api.suspects",
     "split": "expunge.api.work",
     "train": "expunge.api.work",
     "unlearn": "expunge.api.work",
+    "Detector": "expunge.detectors.detector",
+    "DETECTORS": "expunge.detectors",
+    "Suspects": "expunge.detectors.find",
     "ExpungeError": "expunge.errors",
     "Attributor": "expunge.attribution.attributor",
     "ATTRIBUTORS": "expunge.attribution",
@@ -47,11 +51,15 @@ if TYPE_CHECKING:
     from expunge.api.attribute import attribute
     from expunge.api.evaluate import evaluate
     from expunge.api.results import Attribution, Evaluation, Sparse, Unlearned
+    from expunge.api.suspects import find_suspects
     from expunge.api.work import load, load_model, prune, split, train, unlearn
     from expunge.attribution import ATTRIBUTORS
     from expunge.attribution.attributor import Attributor
     from expunge.data.edits import EDITS
     from expunge.data.edits.edit import Edit
+    from expunge.detectors import DETECTORS
+    from expunge.detectors.detector import Detector
+    from expunge.detectors.find import Suspects
     from expunge.errors import ExpungeError
     from expunge.methods import METHODS
     from expunge.methods.method import Method
@@ -65,6 +73,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ATTRIBUTORS",
+    "DETECTORS",
     "EDITS",
     "METHODS",
     "METRICS",
@@ -73,6 +82,7 @@ __all__ = [
     "Attributor",
     "Context",
     "Dataset",
+    "Detector",
     "Edit",
     "Evaluation",
     "ExpungeError",
@@ -82,6 +92,7 @@ __all__ = [
     "Samples",
     "Sparse",
     "Split",
+    "Suspects",
     "Training",
     "Unlearned",
     "__version__",
@@ -91,6 +102,7 @@ __all__ = [
     "by_class",
     "by_ids",
     "evaluate",
+    "find_suspects",
     "load",
     "load_model",
     "prune",

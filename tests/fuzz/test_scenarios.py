@@ -7,6 +7,7 @@ from tests.fuzz.conftest import fuzz, leaves, outcome, texts, values
 
 from expunge.scenarios import by_class, by_ids, by_indices, check_scenario, parse
 from expunge.scenarios.id_file import csv_of_ids, read_ids
+from expunge.scenarios.parse import SCENARIO_KINDS
 
 
 @dataclass
@@ -18,7 +19,6 @@ class Samples:
     class_names: tuple[str, ...]
 
 
-KINDS = ("class", "random", "draw", "memorised", "ids", "edited")
 IDS = ("a", "b", "c", "7", "id", "x,y", "é")
 SAMPLES = Samples(IDS, tuple(n % 3 for n in range(len(IDS))), ("cat", "7", "2"))
 
@@ -39,7 +39,7 @@ def of_kind(kind):
 
 
 @fuzz(300)
-@given(st.sampled_from(KINDS).flatmap(of_kind) | texts)
+@given(st.sampled_from(SCENARIO_KINDS).flatmap(of_kind) | texts)
 def test_texts(folder, text):
     outcome(lambda: choose(parse(text)))
 

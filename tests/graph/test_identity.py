@@ -13,14 +13,16 @@ from PIL import Image
 from tests.studies.small import TINY, ids, planned, tiny
 
 import expunge
-from expunge import data, methods, metrics, models, sparsity
+from expunge import data, detectors, methods, metrics, models, sparsity
 from expunge.cli.options import session
 from expunge.data.edits import EDITS
 from expunge.data.facts import resolve
 from expunge.data.spec import DataSpec
+from expunge.detectors import DETECTORS
 from expunge.graph.graph import Graph
 from expunge.graph.kinds import KINDS
 from expunge.graph.kinds.data import add_data
+from expunge.graph.kinds.pictures import add_pictures
 from expunge.graph.kinds.train import Together
 from expunge.runs import Store
 from expunge.studies.grid import plan_grid
@@ -28,7 +30,7 @@ from expunge.studies.theory import plan_theory
 from expunge.theory.config import HessianConfig
 
 RECIPE = (
-    TINY.replace('"class:3", ', '"class:3", "edited:badnets", ')
+    TINY.replace('"class:3", ', '"class:3", "edited:badnets", "suspected:strip", ')
     + """
 [methods.ft]
 epochs = 1
@@ -64,6 +66,7 @@ def plan(tmp_path):
     def plan(together=None):
         graph = Graph(Store(tmp_path / "runs"))
         plan_grid(graph, tiny(RECIPE), together=together)
+        add_pictures(graph, next(node.id for node in graph if node.kind == "data"))
         plan_theory(graph, tiny(PLAIN), HessianConfig())
         graph.add("empty", {"seed": 0})
         return list(graph)
@@ -192,6 +195,14 @@ def test_an_edits_new_version_changes_the_data_that_it_edited(plan, monkeypatch)
     monkeypatch.setattr(data.edits, "EDITS", newer(EDITS, "badnets"))
     assert changed(before, plan(), lambda node: "edits" in node.params)
     monkeypatch.setattr(data.edits, "EDITS", newer(EDITS, "relabel"))
+    assert not changed(before, plan(), lambda node: False)
+
+
+def test_a_detectors_new_version_changes_the_suspects_that_it_finds(plan, monkeypatch):
+    before = plan()
+    monkeypatch.setattr(detectors, "DETECTORS", newer(DETECTORS, "strip"))
+    assert changed(before, plan(), lambda node: node.kind == "suspect")
+    monkeypatch.setattr(detectors, "DETECTORS", newer(DETECTORS, "spectral_signatures"))
     assert not changed(before, plan(), lambda node: False)
 
 

@@ -276,6 +276,12 @@ def fail(cell, why):
     }
 
 
+def test_a_claim_may_be_of_no_difference(results):
+    results["settings"]["claims"] = [claim(direction="within", effect=1)]
+    (told,) = findings(aggregate(results)[0]).claims
+    assert told.endswith("stated beforehand: within 1.")
+
+
 def test_a_seed_that_failed_is_no_seed_of_a_mean(results, find, set_gaps, read):
     set_gaps("l1_sparse", [1, 1, 1.3])
     set_gaps("ga", [7, 7, 7])

@@ -51,6 +51,25 @@ def test_there_are_three_verdicts(first, direction, verdict):
     assert (found.interval is None) == (len(first) < 2)
 
 
+@pytest.mark.parametrize(
+    ("first", "verdict"),
+    [
+        ((10.3, 10.1, 9.9), "holds"),
+        ((9.7, 9.9, 10.1), "holds"),
+        ((11.0, 11.0, 11.0), "holds"),
+        ((12.0, 11.9, 12.1), "does not hold"),
+        ((8.0, 8.1, 7.9), "does not hold"),
+        # Wide enough to reach beyond the effect.
+        ((9.0, 10.0, 11.0), "not settled"),
+        ((10.0, 10.0), "not settled"),
+        ((10.0,), "not settled"),
+    ],
+)
+def test_a_difference_may_be_claimed_to_be_small(first, verdict):
+    found = judge(claim(direction="within"), by_seed(*first), by_seed(10.0, 10.0, 10.0))
+    assert found.verdict == verdict
+
+
 def test_a_difference_of_exactly_the_effect_is_not_excluded_by_rounding():
     effect = 0.3
     first, second = by_seed(2.3, 1.3, 3.3), by_seed(2.0, 1.0, 3.0)

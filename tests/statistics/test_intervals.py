@@ -13,6 +13,7 @@ from expunge.errors import DataError
 from expunge.statistics.intervals import (
     difference,
     half_width,
+    over_seeds,
     paired_t,
     smallest_rank_p,
     welch,
@@ -147,3 +148,12 @@ def test_how_often_equal_methods_are_told_from_the_lowest(methods, alarms):
         differences = [(each - least).tolist() for each in grid if each is not least]
         told += any(not paired_t(each).holds_zero for each in differences if any(each))
     assert told / len(values) == pytest.approx(alarms, abs=0.03)
+
+
+def test_the_mean_over_seeds_has_the_interval_of_student():
+    found = over_seeds({0: 50.0, 1: 52.0, 4: 51.0})
+    # The t-quantile of two degrees of freedom, and the standard error of a deviation of 1.
+    reach = 4.302652729911275 / 3**0.5
+    assert (found.estimate, found.n) == (51.0, 3)
+    assert (found.low, found.high) == pytest.approx((51 - reach, 51 + reach))
+    assert over_seeds({0: 50.0}) is None

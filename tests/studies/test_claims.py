@@ -80,6 +80,25 @@ def test_a_claim_about_what_no_cell_will_hold_is_refused(removed, claimed, messa
         parse_experiment(text, "recipe")
 
 
+@pytest.mark.parametrize(
+    ("method", "there", "measure", "message"),
+    [
+        ("l1_sparse", 0.5, "ua", "l1_sparse is not run at sparsity 0.0"),
+        ("l1_sparse", 0.0, "ua", "l1_sparse is not run at sparsity 0.5"),
+        ("retrain", 0.0, "gap.ua", "there is no gap without retrain at sparsity 0.5"),
+        ("retrain", 0.0, "gap", "there is no gap without retrain at sparsity 0.5"),
+        ("retrain", 0.5, "gap_dense", "there is no gap without retrain at sparsity 0.0"),
+    ],
+)
+def test_a_claim_about_a_cell_that_is_left_out_is_refused(method, there, measure, message):
+    place = f"[methods.{method}]\n"
+    text = TINY.replace(place, f"{place}sparsities = [{there}]\n")
+    with pytest.raises(ConfigError, match=message):
+        parse_experiment(text + CLAIM.replace('"ua"', f'"{measure}"'), "recipe")
+    if measure == "gap_dense":
+        parse_experiment(text + CLAIM, "recipe")
+
+
 def test_claims_are_tables_with_names_of_their_own():
     with pytest.raises(ConfigError, match="recipe: claims must be tables"):
         parse_experiment("claims = 3\n" + TINY, "recipe")

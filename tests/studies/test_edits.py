@@ -1,8 +1,12 @@
 """A poisoned dataset in a grid: a backdoor goes in, is measured, and is forgotten by Retrain."""
 
+import base64
+import io
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tests.studies.small import HERE, made, planned, tiny
 
 from expunge.data.identity import sample_digests
@@ -11,9 +15,11 @@ from expunge.engines import Engine, run
 from expunge.errors import ConfigError, ForgetError
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.forget import add_forget, load_forget
+from expunge.graph.model_files import load_model
 from expunge.graph.runtime import Runtime, read_facts
 from expunge.studies.grid import collect_cells
 from expunge.studies.made import Makers
+from expunge.studies.pictures import pictures_of
 from expunge.studies.recipe import parse_experiment
 
 RECIPE = """
@@ -148,3 +154,48 @@ def test_another_share_is_other_data(tmp_path, grid):
     theirs = {node.kind: node.id for node in graph}
     assert ours["data"] != theirs["data"]
     assert ours["train"] != theirs["train"]
+
+
+def test_pictures_are_the_models_own_inputs_and_answers(grid):
+    """Images of one test sample a class, and what the models say of them, by the models."""
+    experiment, graph, cells, _ = grid
+    (shown,) = pictures_of(graph.store, cells)
+    test = load(experiment.data).test
+    pixels = next(iter(test.inputs.batches([torch.arange(len(test))])))
+    assert [sample["label"] for sample in shown["samples"]] == list("123456")
+    rows = [test.labels.tolist().index(label) for label in range(1, 7)]
+    patched = pixels[rows].clone()
+    patched[:, :, :2, :2] = 255
+    for name, images in (("clean", pixels[rows]), ("triggered", patched)):
+        decoded = [decode(sample[name]) for sample in shown["samples"]]
+        assert np.array_equal(np.stack(decoded), images[:, 0].numpy())
+    assert [said["method"] for said in shown["says"]] == ["original", "retrain", "ft"]
+    for said, cell in zip(shown["says"], cells, strict=True):
+        model = load_model(graph.store.path(cell.model_id))[0].eval()
+        for name, images in (("clean", pixels[rows]), ("triggered", patched)):
+            with torch.no_grad():
+                called = model(images.float() / 255).argmax(1).tolist()
+            assert said[name] == [str(label) for label in called]
+
+
+def test_a_model_that_diverged_says_nothing_of_pictures(tmp_path):
+    text = (
+        RECIPE.replace("epochs = 12", "epochs = 1")
+        .replace("warmup_epochs = 3", "")
+        .replace("[methods.ft]\nepochs = 2", "[methods.ga]\nepochs = 2\nlr = 1e30")
+    )
+    graph, cells = made(tmp_path, parse_experiment(text, "poisoned"))
+    (shown,) = pictures_of(graph.store, cells)
+    said = shown["says"][-1]
+    assert (said["method"], said["clean"], said["triggered"]) == ("ga", None, None)
+
+
+def test_without_attack_success_there_are_no_pictures(tmp_path):
+    graph, cells = planned(tmp_path, parse_experiment(RECIPE.replace('"asr", ', ""), "poisoned"))
+    assert not [node for node in graph if node.kind == "pictures"]
+    assert pictures_of(graph.store, cells) == []
+
+
+def decode(text):
+    with Image.open(io.BytesIO(base64.b64decode(text))) as picture:
+        return np.asarray(picture)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from tests.oracles import draws
-from tests.studies.small import TINY, made, planned, tiny
+from tests.studies.small import TINY, ids, made, planned, tiny
 
 from expunge.config import to_mapping
 from expunge.data.sources import load
@@ -27,8 +27,14 @@ from expunge.models.weights import read_tensors
 from expunge.runs import Store, read_json, read_object
 from expunge.settings import derive_seed
 from expunge.sparsity import get_pruner
-from expunge.studies.folder import collect_grid
-from expunge.studies.grid import NO_REFERENCE, NOT_COMPARED, collect_cells
+from expunge.studies.folder import claim, collect_grid
+from expunge.studies.grid import (
+    NO_REFERENCE,
+    NOT_COMPARED,
+    ORIGINAL,
+    REFERENCE_AGAIN,
+    collect_cells,
+)
 from expunge.studies.made import Makers
 from expunge.training.fit import fit
 from expunge.training.predict import predict
@@ -340,6 +346,28 @@ def test_without_retrain_or_compared_metrics_the_gap_is_null_with_the_reason(tmp
     graph, cells = made(tmp_path, none)
     original, _ = collect_cells(graph.store, cells, Makers())
     assert (original["gap"], original["gap_reason"]) == (None, NOT_COMPARED)
+
+
+def test_a_method_at_some_sparsities_leaves_out_the_others_and_their_gaps(tmp_path):
+    text = "retrain_again = true\n" + TINY.replace(
+        "[methods.retrain]", "[methods.retrain]\nsparsities = [0.0]"
+    )
+    some = tiny(text, scenarios=("class:3",), metrics=("ua", "ra"))
+    everywhere = replace(some, methods={**some.methods, "retrain": {}})
+    graph, cells = made(tmp_path, some)
+    whole, _ = planned(tmp_path, everywhere)
+    assert set(ids(graph)) < set(ids(whole))
+    assert [(cell.base.sparsity, cell.method) for cell in cells] == [
+        *((0.0, each) for each in (ORIGINAL, "retrain", "l1_sparse", REFERENCE_AGAIN)),
+        *((0.5, each) for each in (ORIGINAL, "l1_sparse")),
+    ]
+    for row in collect_cells(graph.store, cells, Makers()):
+        assert row["gap_reason"] == (NO_REFERENCE if row["sparsity"] else None)
+        assert row["gap_dense"] is not None
+    # Another list of sparsities is another experiment for a folder of results.
+    claim(tmp_path / "out", some)
+    with pytest.raises(StoreError, match="other settings"):
+        claim(tmp_path / "out", everywhere)
 
 
 def test_a_metric_more_changes_no_other_node(tmp_path):

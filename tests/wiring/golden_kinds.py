@@ -1,6 +1,7 @@
-"""Golden numbers of what stands around models: data, edits, metrics, theory, attribution."""
+"""Golden numbers of what stands around models: data, suspects, metrics, theory, attribution."""
 
 import tempfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -16,17 +17,22 @@ from expunge.data.places import default_cache
 from expunge.data.sources import load
 from expunge.data.spec import DataSpec
 from expunge.data.splits import subset
+from expunge.detectors import DETECTORS
+from expunge.detectors.detector import score
+from expunge.detectors.example import example_evidence as example_of_samples
 from expunge.engines import Engine, run
 from expunge.graph.graph import Graph
-from expunge.graph.kinds import KINDS
+from expunge.graph.kinds import KINDS, suspect
 from expunge.graph.kinds.attribution import add_attribution, load_scores
 from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.forget import add_forget, load_forget
 from expunge.graph.kinds.lds import add_lds, load_lds
 from expunge.graph.kinds.memorisation import add_memorisation, load_memorisation
 from expunge.graph.kinds.path import add_path, load_facts
+from expunge.graph.kinds.pictures import add_pictures, load_pictures
 from expunge.graph.kinds.sharpness import add_sharpness
 from expunge.graph.kinds.subsets import add_subsets, load_subsets
+from expunge.graph.kinds.suspect import add_suspect, load_suspects
 from expunge.graph.kinds.theorem import add_theorem
 from expunge.graph.kinds.train import Origin, add_train
 from expunge.graph.kinds.weight_influence import add_weight_influence, load_curves
@@ -68,6 +74,11 @@ def entries():
             metric.version,
             lambda metric=metric: measured(metric),
         )
+    for detector in DETECTORS:
+        found[f"detector:{detector.name}"] = (
+            detector.version,
+            lambda detector=detector: scored(detector),
+        )
     for edit in EDITS:
         found[f"edit:{edit.name}"] = (edit.version, lambda edit=edit: edited(edit))
     return found
@@ -76,6 +87,11 @@ def entries():
 def measured(metric):
     evidence = (metric.example or example_evidence)()
     return flat(measure(metric, evidence).value)
+
+
+def scored(detector):
+    scores = score(detector, example_of_samples(), detector.example or detector.config())
+    return {"first": scores[0], "mean": scores.mean(), "largest": scores.max()}
 
 
 def edited(edit):
@@ -100,6 +116,9 @@ def theorem():
     network = NetworkSettings(name="resnet8", width=0.25)
     original = add_train(graph, data, Origin(network=network, training=PLAIN, seed=3))
     forget = add_forget(graph, original, "random:0.2", facts=facts)
+    suspect = add_suspect(graph, original, "spectral_signatures")
+    poisoned = replace(SPEC, edits={"badnets": {"size": 2}})
+    shown = add_pictures(graph, add_data(graph, poisoned, facts))
     path = add_path(graph, original)
     config = HessianConfig(samples=20, tolerance=1e-3)
     sharpness = add_sharpness(graph, path, config)
@@ -115,6 +134,10 @@ def theorem():
             "mean": frozen.mean[0],
         },
         "forget": {"samples": len(ids), "rows": sum(rows)},
+        "suspect": suspected(store.path(suspect)),
+        "pictures": {
+            name: float(array.mean()) for name, array in load_pictures(store.path(shown)).items()
+        },
         "sgd_path": flat(load_facts(store.path(path))),
         "sharpness": {
             name: value
@@ -176,6 +199,16 @@ def attributed(attributor):
 
 def size(values):
     return float((values.astype("float64") ** 2).sum() ** 0.5)
+
+
+def suspected(folder):
+    found, scores = load_suspects(folder), suspect.load_scores(folder)
+    return {
+        "suspects": len(found["suspected"]),
+        "threshold": found["threshold"],
+        "mean": scores["scores"].mean(),
+        "rows": int(scores["rows"].sum()),
+    }
 
 
 def as_number(digest):

@@ -89,6 +89,7 @@ app.command(
 )(theory.theory_run)
 app.command("methods", epilog="Example: expunge methods l1_sparse")(listing.methods)
 app.command("metrics", epilog="Example: expunge metrics mia_efficacy")(listing.metrics)
+app.command("detectors", epilog="Example: expunge detectors strip")(listing.detectors)
 app.add_typer(
     runs.app,
     name="runs",

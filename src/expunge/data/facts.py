@@ -216,7 +216,9 @@ def _key(spec: DataSpec) -> str | None:
     stamp = source.stamp(spec.source)
     if stamp is None:
         return None
-    settings = {key: value for key, value in to_mapping(spec).items() if key != "edits"}
+    settings = {
+        key: value for key, value in to_mapping(spec).items() if key not in ("edits", "groups")
+    }
     text = json.dumps([_FORMAT, source.name, source.version, stamp, settings], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

@@ -6,6 +6,7 @@ from expunge.metrics import (
     attacks,
     confidence,
     distance,
+    groups,
     membership_inference,
     remaining_accuracy,
     sparsity,
@@ -30,6 +31,10 @@ METRICS: tuple[Metric, ...] = (
     sparsity.SPARSITY_AT,
     attacks.ATTACKS,
     confidence.CONFIDENCE,
+    groups.WORST_GROUP_ACCURACY,
+    groups.CONFLICTING_ACCURACY,
+    groups.ACCURACY_DIFFERENCE,
+    groups.GROUP_ACCURACY,
 )
 
 DEFAULT_METRICS = (
@@ -37,6 +42,11 @@ DEFAULT_METRICS = (
     *("mia_efficacy_one_draw", "sparsity_at", "attacks", "confidence"),
 )
 """The metrics of a grid whose recipe names none, whatever else is installed."""
+
+GROUP_METRICS = (
+    *("worst_group_accuracy", "conflicting_accuracy", "accuracy_difference", "group_accuracy"),
+)
+"""What is measured besides where the data have groups."""
 
 COMPARED = tuple(metric.name for metric in METRICS if metric.compared)
 """The metrics that the gap averages, as in the paper's tables."""

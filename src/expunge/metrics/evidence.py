@@ -31,9 +31,15 @@ class Predictions:
     """`(N, classes)` float32."""
     labels: LabelArray
     """`(N,)` int64."""
+    groups: LabelArray | None = None
+    """`(N,)` int64: the number of each sample's group; for the population `groups` only."""
 
     def __post_init__(self) -> None:
         check_predictions(self.logits, self.labels)
+        if self.groups is not None and self.groups.shape != self.labels.shape:
+            raise DataError(
+                f"expected a group for each of {len(self.labels)} samples, got {self.groups.shape}"
+            )
 
     def __len__(self) -> int:
         """How many samples there are."""
@@ -41,7 +47,8 @@ class Predictions:
 
     def at(self, flags: Flags) -> Predictions:
         """The predictions where `flags`, bool `(N,)`, is true."""
-        return Predictions(self.logits[flags], self.labels[flags])
+        groups = None if self.groups is None else self.groups[flags]
+        return Predictions(self.logits[flags], self.labels[flags], groups)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,6 +77,12 @@ class Evidence:
     """Seed of everything that attacks draw."""
     target: int | None = None
     """The target class of triggered samples."""
+    class_names: tuple[str, ...] = ()
+    """The names of all classes; empty: their numbers."""
+    group_names: tuple[str, ...] = ()
+    """The names of the groups of the population `groups`; empty: their numbers."""
+    groups_are_marks: bool = False
+    """Whether the group of a number holds all samples that carry the mark of that class."""
     weights: Mapping[str, Callable[[], Mapping[str, Tensor]]] = field(default_factory=dict)
     """By the names in `expunge.metrics.metric.WEIGHTS`, functions that load the parameters by
     name; of `base` and `reference` there may be more than the model has."""

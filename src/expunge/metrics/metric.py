@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from expunge.data.groups import GROUPS
 from expunge.data.populations import POPULATIONS
 from expunge.errors import ConfigError, TooFewSamplesError, unknown
 from expunge.metrics.draws import Draws
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
 Value: TypeAlias = float | dict[str, "Value"] | list["Value"] | None
 """A number, or an object of numbers, as JSON."""
 
-PREDICTIONS = (*POPULATIONS, *(f"base_{name}" for name in POPULATIONS))
+_PREDICTED = (*POPULATIONS, GROUPS)
+PREDICTIONS = (*_PREDICTED, *(f"base_{name}" for name in _PREDICTED))
 """Predictions that a metric may read: those of the model on each population, and with `base_` those
-of the model before unlearning. With `train` and `base_train` come the flags of retained samples."""
+of the model before unlearning. With `train` and `base_train` come the flags of retained samples;
+predictions of `groups` have the group of each sample."""
 
 WEIGHTS = ("model", "base", "reference")
 """Weights that a metric may read: of the model with its mask, of the model before unlearning, and

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,9 @@ from expunge.report.drawing import (
     to_svg,
     unused,
 )
-from expunge.report.measures import CORE
 from expunge.report.results import check_results
+from expunge.report.tables import core_of
+from expunge.report.trojan_figure import draw_trojan
 from expunge.report.wording import ORIGINAL, RETRAIN, method_label, scenario_label, seconds
 
 _DASHES: tuple[Any, ...] = ("--", ":", "-.", (0, (1, 3)), (0, (6, 1, 1, 1)), (0, (9, 3)))
@@ -45,10 +47,13 @@ def write_figures(results: Mapping[str, Any], folder: Path) -> list[Path]:
         DataError: the document does not fit the schema.
         StoreError: the folder cannot be written to.
     """
-    return save(draw(aggregate(check_results(results))), folder)
+    results = check_results(results)
+    return save(draw(aggregate(results), results["settings"]), folder)
 
 
-def draw(scenarios: Iterable[Scenario]) -> list[Drawing]:
+def draw(
+    scenarios: Iterable[Scenario], settings: Mapping[str, Any] = MappingProxyType({})
+) -> list[Drawing]:
     """Every figure that the scenarios have the numbers for."""
     drawings = []
     taken: set[str] = set()
@@ -80,6 +85,7 @@ def draw(scenarios: Iterable[Scenario]) -> list[Drawing]:
                         svg=to_svg(_gap_vs_time(scenario), f"{stem}-gap-vs-time", what),
                     )
                 )
+            drawings += draw_trojan(scenario, settings, stem)
             for index, level in enumerate(scenario.levels):
                 groups = _with_confidence(scenario, level)
                 if not groups:
@@ -105,8 +111,9 @@ def _metrics(scenario: Scenario) -> Figure:
     """A panel a metric, a row a method, a mark a level."""
     methods = [method for method in scenario.rows if method != RETRAIN]
     figure = figure_of(112 + 38 * len(methods))
-    panels = figure.subplots(1, len(CORE), sharey=True)
-    for axes, measure in zip(panels, CORE, strict=True):
+    measures = core_of(scenario)
+    panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
+    for axes, measure in zip(panels, measures, strict=True):
         extent: list[float] = []
         for index, level in enumerate(scenario.levels):
             color, dash = _look(index)

@@ -24,6 +24,8 @@ from expunge.report.measures import CORE, FURTHER, GLOSSARY, Measure, further
 from expunge.report.results import check_results
 from expunge.report.summary import Findings, findings
 from expunge.report.tables import LOW_NOTE, Table, further_table, main_table
+from expunge.report.trojan import INTRODUCTION, Trojan, trojan_of
+from expunge.report.trojan_pictures import Pictures, pictures_of
 from expunge.report.wording import (
     MISSING,
     flat,
@@ -48,6 +50,8 @@ class _Section:
     attacks: list[list[tuple[str, float | None]]]
     draws: list[list[tuple[str, float | None]]]
     drawings: tuple[Drawing, ...]
+    trojan: Trojan | None
+    pictures: Pictures | None
 
 
 def write_report(results: Mapping[str, Any], folder: Path) -> Path:
@@ -60,7 +64,7 @@ def write_report(results: Mapping[str, Any], folder: Path) -> Path:
     folder = Path(folder)
     results = check_results(results)
     scenarios = aggregate(results)
-    drawings = draw(scenarios)
+    drawings = draw(scenarios, results["settings"])
     page = _render(results, scenarios, drawings)
     save(drawings, folder / "figures")
     path = folder / "report.html"
@@ -76,7 +80,7 @@ def render_html(results: Mapping[str, Any]) -> str:
     """
     results = check_results(results)
     scenarios = aggregate(results)
-    return _render(results, scenarios, draw(scenarios))
+    return _render(results, scenarios, draw(scenarios, results["settings"]))
 
 
 def _render(
@@ -93,6 +97,8 @@ def _render(
             attacks=attack_rows(scenario),
             draws=draw_rows(scenario),
             drawings=tuple(drawing for drawing in drawings if drawing.scenario == scenario.name),
+            trojan=trojan_of(scenario, results["settings"]),
+            pictures=pictures_of(scenario, results),
         )
         for index, scenario in enumerate(scenarios, start=1)
     ]
@@ -123,6 +129,7 @@ def _render(
         draws_header=DRAWS_HEADER,
         draws_note=DRAWS_NOTE,
         low_note=LOW_NOTE,
+        trojan_note=INTRODUCTION,
         attack_measures=ATTACK_MEASURES,
         run_header=_run_header(measures, many=len(made_by) > 1),
         runs=[

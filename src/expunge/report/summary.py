@@ -229,7 +229,8 @@ def _floor(scenario: Scenario) -> str:
 def _claim(scenario: Scenario, claim: Claim) -> str:
     judged = judge(claim, *(_of(scenario, side, claim) for side in (claim.first, claim.second)))
     unit = measure_label(claim.measure, scenario.declared)
-    stated = f"stated beforehand: {claim.direction} by at least {claim.effect:g}"
+    by = "" if claim.direction == "within" else " by at least"
+    stated = f"stated beforehand: {claim.direction}{by} {claim.effect:g}"
     what = f"Claim “{claim.name}”: {judged.verdict}."
     sides = f"{_side(claim.first)} minus {_side(claim.second)}, {unit}"
     if judged.interval is None:

@@ -37,6 +37,8 @@ LOW_NOTE = (
 )
 """What bold or highlighted entries are."""
 
+CORE_KEYS = frozenset(measure.key for measure in CORE)
+
 NOT_CONVERGED = "‡"
 """The mark of a Retrain that has not learnt what it retains."""
 
@@ -103,7 +105,16 @@ class _Notes:
 
 def main_table(scenario: Scenario) -> Table:
     """UA, RA, TA and MIA-efficacy with gaps, the mean gap, and RTE."""
-    return _table(scenario, (*CORE, AVG_GAP, RTE))
+    return _table(scenario, (*core_of(scenario), AVG_GAP, RTE))
+
+
+def core_of(scenario: Scenario) -> tuple[Measure, ...]:
+    """Those of the four measures that were asked for; all of them where that is not known."""
+    return tuple(
+        measure
+        for measure in CORE
+        if measure.key in scenario.declared or not scenario.declared.keys() & CORE_KEYS
+    )
 
 
 def further_table(scenario: Scenario) -> Table | None:

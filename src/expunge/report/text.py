@@ -31,11 +31,15 @@ def to_text(results: Mapping[str, Any]) -> list[TextTable]:
     Raises:
         DataError: the document does not fit the schema.
     """
-    return [
-        table
-        for scenario in aggregate(check_results(results))
-        for table in _by_level(_as_text(scenario), scenario.levels)
-    ]
+    from expunge.report.trojan import trojan_table
+
+    results = check_results(results)
+    found = []
+    for scenario in aggregate(results):
+        found += _by_level(_as_text(scenario), scenario.levels)
+        trojan = trojan_table(scenario, results["settings"])
+        found += [] if trojan is None else [trojan]
+    return found
 
 
 def _by_level(table: TextTable, levels: Sequence[Level]) -> list[TextTable]:
@@ -63,10 +67,15 @@ def to_markdown(results: Mapping[str, Any]) -> str:
     Raises:
         DataError: the document does not fit the schema.
     """
-    return "\n".join(
-        _as_markdown(_as_text(scenario, bold="**", escape=True))
-        for scenario in aggregate(check_results(results))
-    )
+    from expunge.report.trojan import trojan_table
+
+    results = check_results(results)
+    found = []
+    for scenario in aggregate(results):
+        found.append(_as_markdown(_as_text(scenario, bold="**", escape=True)))
+        trojan = trojan_table(scenario, results["settings"])
+        found += [] if trojan is None else [_as_markdown(trojan)]
+    return "\n".join(found)
 
 
 def _as_text(scenario: Scenario, bold: str = "", escape: bool = False) -> TextTable:

@@ -8,6 +8,7 @@ from expunge.scenarios.by_edit import ByEdit, by_edit
 from expunge.scenarios.by_ids import ByIds, by_ids
 from expunge.scenarios.by_indices import ByIndices, by_indices
 from expunge.scenarios.by_memorisation import ByMemorisation, by_memorisation
+from expunge.scenarios.by_suspicion import BySuspicion, by_suspicion
 from expunge.scenarios.parse import parse
 from expunge.scenarios.split import check_scenario, make_split
 
@@ -19,6 +20,7 @@ __all__ = [
     "ByIds",
     "ByIndices",
     "ByMemorisation",
+    "BySuspicion",
     "Listed",
     "Scenario",
     "at_random",
@@ -28,6 +30,7 @@ __all__ = [
     "by_ids",
     "by_indices",
     "by_memorisation",
+    "by_suspicion",
     "check_scenario",
     "make_split",
     "parse",

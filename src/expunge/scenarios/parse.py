@@ -1,17 +1,16 @@
 """Parse scenarios from their text form in commands and recipes."""
 
+from collections.abc import Callable
+
 from expunge.errors import ConfigError
 from expunge.scenarios.at_random import at_random
 from expunge.scenarios.base import Scenario
 from expunge.scenarios.by_class import by_class
 from expunge.scenarios.by_draw import by_draw
-from expunge.scenarios.by_edit import by_edit
+from expunge.scenarios.by_edit import ByEdit, by_edit
 from expunge.scenarios.by_ids import by_ids
 from expunge.scenarios.by_memorisation import by_memorisation
-
-_EXPECTED = (
-    "class:3, class:cat, class:3,5, random:0.1, draw:0.5:17, memorised:0.1, ids:FILE or edited:EDIT"
-)
+from expunge.scenarios.by_suspicion import by_suspicion
 
 
 def parse(text: str, seed: int = 0) -> Scenario:
@@ -27,29 +26,44 @@ def parse(text: str, seed: int = 0) -> Scenario:
         ForgetError: the file of ids cannot be read.
     """
     kind, _, value = text.partition(":")
-    if kind == "class" and value:
-        return by_class(*(part.strip() for part in value.split(",")))
-    if kind == "random" and value:
-        try:
-            fraction = float(value)
-        except ValueError:
-            raise ConfigError(
-                f"the fraction in {text!r} must be a number between 0 and 1"
-            ) from None
-        return at_random(fraction, seed)
-    if kind == "draw" and value:
-        return _draw(text, value)
-    if kind == "memorised" and value:
-        return _memorised(text, value)
-    if kind == "ids" and value:
-        return by_ids(value)
-    if kind == "edited" and value:
+    if kind not in _FORMS or not value:
+        raise ConfigError(f"unknown scenario {text!r}: expected {_expected()}")
+    return _FORMS[kind][1](value, seed)
+
+
+def _classes(value: str, seed: int) -> Scenario:
+    return by_class(*(part.strip() for part in value.split(",")))
+
+
+def _random(value: str, seed: int) -> Scenario:
+    try:
+        fraction = float(value)
+    except ValueError:
+        raise ConfigError(
+            f"the fraction in 'random:{value}' must be a number between 0 and 1"
+        ) from None
+    return at_random(fraction, seed)
+
+
+def _ids(value: str, seed: int) -> Scenario:
+    return by_ids(value)
+
+
+def _edited(value: str, seed: int) -> ByEdit:
+    """`EDIT` or `EDIT:SHARE`; the name of an edit may have a colon of its own."""
+    edit, _, share = value.rpartition(":")
+    try:
+        return by_edit(edit, float(share), seed) if edit else by_edit(value)
+    except ValueError:
         return by_edit(value)
-    raise ConfigError(f"unknown scenario {text!r}: expected {_EXPECTED}")
 
 
-def _draw(text: str, value: str) -> Scenario:
-    """The draw that `SHARE:NUMBER` names."""
+def _suspected(value: str, seed: int) -> Scenario:
+    return by_suspicion(value)
+
+
+def _draw(value: str, seed: int) -> Scenario:
+    """`SHARE:NUMBER`."""
     share, _, number = value.partition(":")
     try:
         if not number.isdecimal():
@@ -57,12 +71,12 @@ def _draw(text: str, value: str) -> Scenario:
         return by_draw(float(share), int(number))
     except ValueError:
         raise ConfigError(
-            f"{text!r} must give a share and the number of a draw, as draw:0.5:17 does"
+            f"'draw:{value}' must give a share and the number of a draw, as draw:0.5:17 does"
         ) from None
 
 
-def _memorised(text: str, value: str) -> Scenario:
-    """The most memorised that `SHARE` or `SHARE:MODELS` names."""
+def _memorised(value: str, seed: int) -> Scenario:
+    """`SHARE` or `SHARE:MODELS`."""
     share, colon, models = value.partition(":")
     try:
         if colon and not models.isdecimal():
@@ -70,6 +84,26 @@ def _memorised(text: str, value: str) -> Scenario:
         return by_memorisation(float(share), *([int(models)] if colon else []))
     except ValueError:
         raise ConfigError(
-            f"{text!r} must give a share, and perhaps a number of subset models, as memorised:0.1 "
-            "and memorised:0.1:100 do"
+            f"'memorised:{value}' must give a share, and perhaps a number of subset models, as "
+            "memorised:0.1 and memorised:0.1:100 do"
         ) from None
+
+
+def _expected() -> str:
+    *most, last = [form for forms, _ in _FORMS.values() for form in forms]
+    return f"{', '.join(most)} or {last}"
+
+
+_FORMS: dict[str, tuple[tuple[str, ...], Callable[[str, int], Scenario]]] = {
+    "class": (("class:3", "class:cat", "class:3,5"), _classes),
+    "random": (("random:0.1",), _random),
+    "draw": (("draw:0.5:17",), _draw),
+    "memorised": (("memorised:0.1",), _memorised),
+    "ids": (("ids:FILE",), _ids),
+    "edited": (("edited:EDIT", "edited:EDIT:0.5"), _edited),
+    "suspected": (("suspected:DETECTOR",), _suspected),
+}
+"""By the text before the colon: forms for messages, and a parser of the text after it."""
+
+SCENARIO_KINDS = tuple(_FORMS)
+"""What stands before the colon of a scenario's text."""

@@ -26,7 +26,7 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """One contrast: in a scenario, the first side has a lower or higher measure than the second.
+    """One contrast: in a scenario, how the first side's measure differs from the second's.
 
     Raises:
         ConfigError: the name is empty, the effect is not positive, or both sides are the same.
@@ -37,10 +37,12 @@ class Claim:
     scenario: str
     first: Side
     second: Side
-    direction: Literal["lower", "higher"]
-    """Whether the first side is to be lower or higher than the second."""
+    direction: Literal["lower", "higher", "within"]
+    """Whether the first side is to be lower or higher than the second, or no farther than the
+    effect from it."""
     effect: float
-    """The smallest difference worth a claim, in the measure's unit."""
+    """The smallest difference worth a claim, in the measure's unit; with `within`, the largest that
+    counts as none."""
     measure: str = "gap"
     """`gap` (the mean gap), `gap_dense`, `rte_s`, `gap.ua` and the like, or a metric."""
 
@@ -71,16 +73,28 @@ def judge(claim: Claim, first: Mapping[int, float], second: Mapping[int, float])
     *Holds*: the interval of the difference lies beyond zero in the stated direction, and does not
     exclude the stated effect. *Does not hold*: the interval excludes the stated effect, even where
     a smaller difference is there. *Not settled*: neither, or there are too few seeds, or no bounds.
+
+    A claim of a difference *within* the effect holds where the whole interval is, and does not hold
+    where none of it is.
     """
     found = difference(first, second)
     if found is None:
         return Judged(claim, "not settled", None)
+    if claim.direction == "within":
+        return Judged(claim, _within(found, claim.effect), found)
     sign = -1 if claim.direction == "lower" else 1
     low, high = sorted((sign * found.low, sign * found.high))
     if high < claim.effect - ROUNDING:
         return Judged(claim, "does not hold", found)
     beyond = low > 0 and not found.holds_zero
     return Judged(claim, "holds" if beyond else "not settled", found)
+
+
+def _within(found: Interval, effect: float) -> Verdict:
+    if -effect - ROUNDING <= found.low and found.high <= effect + ROUNDING:
+        return "holds"
+    beyond = found.low > effect + ROUNDING or found.high < -effect - ROUNDING
+    return "does not hold" if beyond else "not settled"
 
 
 def claim_from(document: Mapping[str, Any]) -> Claim:

@@ -84,6 +84,14 @@ def paired_t(differences: Sequence[float]) -> Interval:
     return Interval(mean, mean - reach, mean + reach, n)
 
 
+def over_seeds(values: Mapping[int, float]) -> Interval | None:
+    """The t-interval of the mean of values by seed; None for fewer than two.
+
+    Two values that are equal have no bounds, as in `paired_t`.
+    """
+    return None if len(values) < 2 else paired_t([*values.values()])
+
+
 def welch(one: Sequence[float], other: Sequence[float]) -> Interval:
     """The interval of the difference of two means, `one` minus `other`, of unpaired values.
 

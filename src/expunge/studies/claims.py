@@ -45,6 +45,7 @@ def check_claims(experiment: Experiment) -> None:
             )
         for side in (claim.first, claim.second):
             _check_side(experiment, side, where)
+            _check_reference(experiment, side, claim.measure, where)
         _check_measure(experiment, claim.measure, where)
         if claim.measure == "rte_s" and "original" in (claim.first.method, claim.second.method):
             raise ConfigError(f"{where}: the original unlearns nothing, so it has no rte_s")
@@ -66,6 +67,8 @@ def _check_side(experiment: Experiment, side: Side, where: str) -> None:
     methods = (*experiment.methods, "original")
     if side.method not in methods:
         raise ConfigError(f"{where}: {unknown('method', side.method, methods)}")
+    if side.method != "original" and not experiment.runs_at(side.method, side.sparsity):
+        raise ConfigError(f"{where}: {side.method} is not run at sparsity {side.sparsity}")
     if (side.pruner, side.sparsity) == ("none", 0.0):
         return
     if side.pruner not in experiment.pruners:
@@ -75,6 +78,16 @@ def _check_side(experiment: Experiment, side: Side, where: str) -> None:
         raise ConfigError(
             f"{where}: the grid has {side.pruner} at sparsity {there}, got {side.sparsity}"
         )
+
+
+def _check_reference(experiment: Experiment, side: Side, measure: str, where: str) -> None:
+    """Refuse a gap to a Retrain that the grid does not have."""
+    kind = measure.partition(".")[0]
+    sparsity = {"gap": side.sparsity, "gap_dense": 0.0}.get(kind)
+    if sparsity is None or "retrain" not in experiment.methods:
+        return
+    if not experiment.runs_at("retrain", sparsity):
+        raise ConfigError(f"{where}: there is no gap without retrain at sparsity {sparsity}")
 
 
 def _check_measure(experiment: Experiment, measure: str, where: str) -> None:

@@ -15,6 +15,7 @@ from expunge.metrics import get_metric
 from expunge.runs import Store, checked, create_json, read_document, read_object, write_document
 from expunge.studies.grid import Cell, collect_cells
 from expunge.studies.made import Makers
+from expunge.studies.pictures import pictures_of
 from expunge.studies.recipe import Experiment
 
 _log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ def collect_grid(
     makers = Makers()
     rows = collect_cells(store, cells, makers)
     metrics = {name: get_metric(name) for name in experiment.metrics}
+    pictures = pictures_of(store, cells)
     return {
         "schema": SCHEMA,
         "title": experiment.title,
@@ -47,6 +49,7 @@ def collect_grid(
         "settings": plain(experiment),
         "reproduce": reproduce,
         "cells": rows,
+        **({"pictures": pictures} if pictures else {}),
     }
 
 

@@ -9,11 +9,13 @@ from typing import Any
 
 from expunge.config import to_mapping
 from expunge.data.facts import Facts, resolve
+from expunge.data.groups import check_groups, read_groups
 from expunge.data.places import default_cache
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.forget import add_forget
 from expunge.graph.kinds.measure import add_measure, load_measured
+from expunge.graph.kinds.pictures import add_pictures
 from expunge.graph.kinds.prune import add_prune
 from expunge.graph.kinds.train import Origin, Together, add_train, check_training
 from expunge.graph.kinds.unlearn import add_unlearn
@@ -57,6 +59,8 @@ class Cell:
     """By metric: the node that measures it."""
     gap_note: str | None = None
     """What to know of its gap: how its reference is trained otherwise."""
+    pictures: str | None = None
+    """The node of images to show it on, if it is measured with a trigger."""
 
 
 def plan_data(graph: Graph, experiment: Experiment, cache: Path | None) -> tuple[str, Facts]:
@@ -68,7 +72,21 @@ def plan_data(graph: Graph, experiment: Experiment, cache: Path | None) -> tuple
     """
     facts = resolve(experiment.data, cache or default_cache())
     check_training(experiment.network, experiment.training, facts)
+    note_groups(graph, experiment.data.groups, facts)
     return add_data(graph, experiment.data, facts), facts
+
+
+def note_groups(graph: Graph, file: str | None, facts: Facts) -> None:
+    """Refuse a file of groups that does not fit the test samples, and note what it covers.
+
+    Raises:
+        DataError: it cannot be read, or does not fit.
+    """
+    if file is None:
+        return
+    said = check_groups(read_groups(file), facts.parts["test"].ids, file)
+    if said not in graph.notes:
+        graph.notes.append(said)
 
 
 def plan_bases(
@@ -126,12 +144,19 @@ def _cells_of_base(
     forget: str,
     together: Together | None,
 ) -> Iterator[Cell]:
-    configs = {name: experiment.method_config(name, scenario) for name in experiment.methods}
+    shown = None
+    if {"asr", "ta"} <= set(experiment.metrics):
+        shown = add_pictures(graph, graph.data_of(base.model_id))
+    configs = {
+        name: experiment.method_config(name, scenario)
+        for name in experiment.methods
+        if experiment.runs_at(name, base.sparsity)
+    }
     models = {
         name: add_unlearn(graph, base.model_id, forget, name, config, together)
         for name, config in configs.items()
     }
-    if experiment.retrain_again:
+    if experiment.retrain_again and REFERENCE in configs:
         configs[REFERENCE_AGAIN] = configs[REFERENCE]
         models[REFERENCE_AGAIN] = add_unlearn(
             graph, base.model_id, forget, REFERENCE, configs[REFERENCE], together, another_seed=True
@@ -148,6 +173,7 @@ def _cells_of_base(
             ),
             model_id=model_id,
             gap_note=_trained_otherwise(experiment, scenario),
+            pictures=shown,
             measures={
                 metric: add_measure(
                     graph, metric, model_id, base.model_id, forget, models.get(REFERENCE), together

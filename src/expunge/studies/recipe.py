@@ -8,12 +8,12 @@ from typing import Any
 
 from expunge.config import from_mapping, to_mapping
 from expunge.data.spec import DataSpec
-from expunge.errors import ConfigError, shown, unknown
+from expunge.errors import ConfigError, shown, some, unknown
 from expunge.methods import get_method
 from expunge.metrics import DEFAULT_METRICS, get_metric
 from expunge.models.spec import NetworkSettings
 from expunge.models.trainings import training_for
-from expunge.scenarios import parse
+from expunge.scenarios.parse import SCENARIO_KINDS, parse
 from expunge.settings import PRECISIONS, Training, check_choice, check_range
 from expunge.sparsity import get_pruner
 from expunge.statistics.claims import Claim
@@ -22,6 +22,7 @@ from expunge.studies.claims import check_claims, parse_claims
 CHOSEN_BY = "chosen_by"
 OF_STUDIES = ("attribution",)
 """Tables that a study of its own reads; a grid has no use for them."""
+SPARSITIES = "sparsities"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +41,9 @@ class Experiment:
     """What to forget: `class:3`, `random:0.1`, `draw:0.5:17`, `memorised:0.1`, `ids:FILE`,
     `edited:EDIT`."""
     methods: Mapping[str, Mapping[str, Any]]
-    """Methods by name, each with its settings; a table `class`, `random`, `draw`, `memorised`,
-    `ids` or `edited` among them holds those for one kind of scenario. `chosen_by` among them says
-    how they were chosen."""
+    """Methods by name, each with its settings; a table `class`, `random` or the like among them
+    holds those for one kind of scenario. `chosen_by` among them says how they were chosen, and
+    `sparsities` at which of the grid's the method is run, if not at all."""
     pruners: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Pruners by name, each with its settings; the dense network is always included."""
     seeds: tuple[int, ...] = (0,)
@@ -78,6 +79,8 @@ class Experiment:
                 self.chosen_by(method, scenario)
         for pruner in self.pruners:
             self.pruner_configs(pruner)
+        for method in self.methods:
+            self._check_sparsities(method)
         for metric in self.metrics:
             get_metric(metric)
         if not isinstance(self.retrain_again, bool):
@@ -115,11 +118,38 @@ class Experiment:
             )
         return said
 
+    @property
+    def sparsities(self) -> tuple[float, ...]:
+        """The sparsities of the grid, ascending, with 0 for the dense network."""
+        found = {config.sparsity for name in self.pruners for config in self.pruner_configs(name)}
+        return tuple(sorted({0.0, *found}))
+
+    def runs_at(self, name: str, sparsity: float) -> bool:
+        """Whether method `name` is run on models of this sparsity."""
+        asked = self.methods[name].get(SPARSITIES)
+        return asked is None or sparsity in asked
+
+    def _check_sparsities(self, name: str) -> None:
+        """Refuse `sparsities` that are not some of the grid's."""
+        asked, there = self.methods[name].get(SPARSITIES), self.sparsities
+        if asked is None:
+            return
+        if not isinstance(asked, list) or not asked or len(set(map(str, asked))) < len(asked):
+            raise ConfigError(
+                f"methods.{name}: {SPARSITIES} must be a list of different ones such as "
+                f"[0.0, 0.95], got {shown(asked)}"
+            )
+        if strange := [each for each in asked if isinstance(each, bool) or each not in there]:
+            raise ConfigError(
+                f"methods.{name}: {SPARSITIES} must be of the grid's, {list(there)}, "
+                f"got {some(map(str, strange))}"
+            )
+
     def _method_tables(
         self, name: str, scenario: str
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """A method's settings for all scenarios, and for those of the kind of `scenario`."""
-        kinds = ("class", "random", "draw", "memorised", "ids", "edited")
+        kinds = SCENARIO_KINDS
         given = self.methods[name]
         for key, value in given.items():
             if key in kinds and not isinstance(value, Mapping):
@@ -129,7 +159,7 @@ class Experiment:
                 )
             if isinstance(value, Mapping) and key not in kinds:
                 raise ConfigError(f"methods.{name}: {unknown('kind of scenario', key, kinds)}")
-        common = {key: value for key, value in given.items() if key not in kinds}
+        common = {key: value for key, value in given.items() if key not in (*kinds, SPARSITIES)}
         return common, given.get(scenario.partition(":")[0], {})
 
     def pruner_configs(self, name: str) -> tuple[Any, ...]:

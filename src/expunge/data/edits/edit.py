@@ -30,6 +30,16 @@ class Trigger:
     """`target(config)`: the target class of such samples."""
 
 
+@dataclass(frozen=True)
+class Marks:
+    """What a model that was trained on edited samples may take for the label: one mark a class."""
+
+    show: Callable[[Samples, Any, int], Samples]
+    """`show(samples, config, mark)`: the samples with one mark in each; labels are unchanged."""
+    name: Callable[[Any, str], str]
+    """`name(config, of)`: the name of the mark of the class called `of`."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Edit:
     """One edit of training samples.
@@ -45,6 +55,8 @@ class Edit:
     """Its settings: a frozen dataclass whose defaults are the paper's."""
     trigger: Trigger | None = None
     """Makes the population `triggered`; None for an edit without a backdoor."""
+    marks: Marks | None = None
+    """Makes the population `groups`: every mark on every test sample; None without marks."""
     version: int = 1
     """Raised when its result changes; part of the id of every model trained on it."""
     summary: str

@@ -10,10 +10,12 @@ from expunge.graph.kinds import (
     measure,
     memorisation,
     path,
+    pictures,
     predict,
     prune,
     sharpness,
     subsets,
+    suspect,
     theorem,
     train,
     unlearn,
@@ -26,6 +28,7 @@ KINDS: dict[str, Kind] = {
         data.KIND,
         train.KIND,
         prune.KIND,
+        suspect.KIND,
         forget.KIND,
         unlearn.KIND,
         predict.KIND,
@@ -38,6 +41,7 @@ KINDS: dict[str, Kind] = {
         lds.KIND,
         memorisation.KIND,
         weight_influence.KIND,
+        pictures.KIND,
         empty.KIND,
     )
 }

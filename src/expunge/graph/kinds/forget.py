@@ -11,10 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from expunge.errors import ForgetError
 from expunge.graph.kind import Inputs, Kind
+from expunge.graph.kinds.suspect import add_suspect, how, load_suspects
 from expunge.graph.lineage import forgotten_by, remaining
 from expunge.graph.runtime import read_facts
 from expunge.runs import checked, read_object, write_json
-from expunge.scenarios import ByEdit, ByIds, ByMemorisation, Scenario, check_scenario, parse
+from expunge.scenarios import (
+    ByEdit,
+    ByIds,
+    ByMemorisation,
+    BySuspicion,
+    Scenario,
+    check_scenario,
+    parse,
+)
 from expunge.settings import derive_seed
 
 if TYPE_CHECKING:
@@ -33,12 +42,16 @@ def add_forget(
     *,
     facts: Facts,
     anew: bool = True,
+    suspects: str | None = None,
     shown: bool = True,
 ) -> str:
     """The samples that `scenario` chooses from the training samples of `model_id`, data `facts`.
 
     It does not choose what the model and its ancestors have forgotten, unless `anew` is false:
-    then it repeats an earlier request. Unless `shown` is false, people are told how many they are.
+    then it repeats an earlier request. `suspects` is the node of the samples that a detector
+    suspects; without it, such a scenario looks for them with the detector's defaults, in the model
+    that last forgot something or else the original one, so that all models sparsified from it
+    forget the same samples. Unless `shown` is false, people are told how many samples they are.
 
     Raises:
         ConfigError: the text is not a scenario, or `model_id` is not a model.
@@ -62,7 +75,10 @@ def add_forget(
     params: dict[str, Any] = {"scenario": scenario}
     if isinstance(chosen, ByIds):
         params = {"scenario": "ids", "ids": _digest(chosen.ids)}
-    elif scenario.startswith("random:"):
+    elif isinstance(chosen, BySuspicion):
+        looked = last or graph.origin_of(model_id)
+        parents["suspects"] = suspects or add_suspect(graph, looked, chosen.detector)
+    elif scenario.startswith("random:") or (isinstance(chosen, ByEdit) and chosen.share < 1):
         params["seed"] = seed
     if isinstance(chosen, ByMemorisation):
         from expunge.graph.kinds.memorisation import add_memorisation
@@ -90,7 +106,10 @@ def count_line(graph: Graph, forget_id: str) -> str:
     facts = read_facts(path(node.parents["data"]))
     forgotten = forgotten_by(path(node.parents["model"])) if "model" in node.parents else ()
     count = len(load_forget(path(forget_id))["ids"])
-    return _said(str(node.where["scenario"]), count, facts, forgotten)
+    line = _said(str(node.where["scenario"]), count, facts, forgotten)
+    if "suspects" not in node.parents:
+        return line
+    return f"{line} ({how(load_suspects(path(node.parents['suspects'])))})"
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
@@ -104,6 +123,8 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
             f"the list of ids {chosen.source} has changed since this was planned: run the command "
             "again"
         )
+    if isinstance(chosen, BySuspicion):
+        chosen = replace(chosen, ids=tuple(load_suspects(inputs["suspects"])["suspected"]))
     part = remaining(facts.train, forgotten)
     _check(chosen, facts, forgotten)
     if isinstance(chosen, ByMemorisation):
@@ -124,7 +145,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
 def _check(scenario: Scenario, facts: Facts, forgotten: Collection[str]) -> int | None:
     """Refuse a scenario that does not fit the samples that are left; how many it chooses.
 
-    None if only edits that are still to be made decide that.
+    None if only edits or lists of suspects that are still to be made decide that.
     """
     left = remaining(facts.train, forgotten)
     if isinstance(scenario, ByIds):
@@ -133,6 +154,8 @@ def _check(scenario: Scenario, facts: Facts, forgotten: Collection[str]) -> int 
             others["are validation samples"] = facts.parts["validation"].ids
         scenario.check(left, others)
     if isinstance(scenario, ByEdit) and not facts.train.touched:
+        return None
+    if isinstance(scenario, BySuspicion) and scenario.ids is None:
         return None
     return check_scenario(scenario, left)
 

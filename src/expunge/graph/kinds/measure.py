@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expunge.data.groups import GROUPS
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.forget import load_forget
-from expunge.graph.kinds.predict import add_predict, load_predictions
+from expunge.graph.kinds.predict import add_predict, load_groups, load_predictions
 from expunge.graph.kinds.train import Together
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.model_files import WEIGHTS, load_model
@@ -40,11 +41,13 @@ def add_measure(
     reference_id: str | None = None,
     together: Together | None = None,
     gone: Collection[str] = (),
+    groups: str | None = None,
 ) -> str:
     """Metric `metric` of `model_id`, unlearned from `base_id`, on the forget set `forget_id`.
 
     `reference_id` is the retrained model to compare weights with. `gone` are ids that `model_id`
-    has forgotten, so that predictions of `base_id` may lack them.
+    has forgotten, so that predictions of `base_id` may lack them. `groups` is a file of
+    groups to take instead of the one that the data name.
 
     Raises:
         ConfigError: no metric has this name, or an id is not a model's.
@@ -62,9 +65,10 @@ def add_measure(
             if reference_id is not None:
                 parents["reference"] = reference_id
         elif need.startswith("base_"):
-            parents[need] = add_predict(graph, base_id, need.removeprefix("base_"), together, gone)
+            name = need.removeprefix("base_")
+            parents[need] = add_predict(graph, base_id, name, together, gone, groups)
         elif need not in ("model", "forget"):
-            parents[need] = add_predict(graph, model_id, need, together)
+            parents[need] = add_predict(graph, model_id, need, together, groups=groups)
     params = {
         "metric": metric,
         "version": entry.version,
@@ -141,9 +145,11 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
         own = {name: p.detach() for name, p in model.named_parameters()} | counts
         weights["model"] = lambda: own
         counted = tuple(counts)
+    groups = _groups(inputs)
     return Evidence(
         predictions={
-            need: Predictions(each["logits"], each["labels"]) for need, each in arrays.items()
+            need: Predictions(each["logits"], each["labels"], each.get("groups"))
+            for need, each in arrays.items()
         },
         forget=forget,
         retain=retain,
@@ -151,6 +157,9 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
         ids=there,
         seed=node.params["seed"],
         target=_target(inputs),
+        class_names=runtime.facts(inputs["data"]).class_names if groups else (),
+        group_names=tuple(groups.get("names", ())),
+        groups_are_marks=bool(groups.get("marks")),
         weights=weights,
         mask=mask,
         counted=counted,
@@ -185,6 +194,14 @@ def divided(there: list[str], chosen: Collection[str], model: Path) -> tuple[Fla
     now = set(chosen)
     out = now | set(forgotten_by(model))
     return np.array([name in now for name in there]), np.array([name not in out for name in there])
+
+
+def _groups(inputs: Inputs) -> dict[str, Any]:
+    """What the groups are, if there are predictions of groups."""
+    for need in (GROUPS, f"base_{GROUPS}"):
+        if need in inputs:
+            return load_groups(inputs[need])
+    return {}
 
 
 def _target(inputs: Inputs) -> int | None:
