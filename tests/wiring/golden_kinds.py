@@ -1,4 +1,4 @@
-"""Golden numbers of what stands around models: data, suspects, metrics, theory, attribution."""
+"""Golden numbers of what stands around models: data, edits, suspects, metrics, attribution."""
 
 import tempfile
 from dataclasses import replace
@@ -22,7 +22,7 @@ from expunge.detectors.detector import score
 from expunge.detectors.example import example_evidence as example_of_samples
 from expunge.engines import Engine, run
 from expunge.graph.graph import Graph
-from expunge.graph.kinds import KINDS, suspect
+from expunge.graph.kinds import KINDS
 from expunge.graph.kinds.attribution import add_attribution, load_scores
 from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.forget import add_forget, load_forget
@@ -33,6 +33,7 @@ from expunge.graph.kinds.pictures import add_pictures, load_pictures
 from expunge.graph.kinds.sharpness import add_sharpness
 from expunge.graph.kinds.subsets import add_subsets, load_subsets
 from expunge.graph.kinds.suspect import add_suspect, load_suspects
+from expunge.graph.kinds.suspect import load_scores as load_suspicion
 from expunge.graph.kinds.theorem import add_theorem
 from expunge.graph.kinds.train import Origin, add_train
 from expunge.graph.kinds.weight_influence import add_weight_influence, load_curves
@@ -148,6 +149,16 @@ def theorem():
     }
 
 
+def suspected(folder):
+    found, scores = load_suspects(folder), load_suspicion(folder)
+    return {
+        "suspects": len(found["suspected"]),
+        "threshold": found["threshold"],
+        "mean": scores["scores"].mean(),
+        "rows": int(scores["rows"].sum()),
+    }
+
+
 @cache
 def influence():
     """Data influence and model influence of a tiny model, made once."""
@@ -199,16 +210,6 @@ def attributed(attributor):
 
 def size(values):
     return float((values.astype("float64") ** 2).sum() ** 0.5)
-
-
-def suspected(folder):
-    found, scores = load_suspects(folder), suspect.load_scores(folder)
-    return {
-        "suspects": len(found["suspected"]),
-        "threshold": found["threshold"],
-        "mean": scores["scores"].mean(),
-        "rows": int(scores["rows"].sum()),
-    }
 
 
 def as_number(digest):

@@ -20,9 +20,9 @@ from expunge.statistics.claims import Claim
 from expunge.studies.claims import check_claims, parse_claims
 
 CHOSEN_BY = "chosen_by"
+SPARSITIES = "sparsities"
 OF_STUDIES = ("attribution",)
 """Tables that a study of its own reads; a grid has no use for them."""
-SPARSITIES = "sparsities"
 
 
 @dataclass(frozen=True, kw_only=True)

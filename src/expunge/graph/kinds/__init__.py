@@ -36,12 +36,12 @@ KINDS: dict[str, Kind] = {
         path.KIND,
         sharpness.KIND,
         theorem.KIND,
+        pictures.KIND,
         attribution.KIND,
         subsets.KIND,
         lds.KIND,
         memorisation.KIND,
         weight_influence.KIND,
-        pictures.KIND,
         empty.KIND,
     )
 }
