@@ -7,8 +7,8 @@ import expunge
 
 def test_public_names_are_these():
     assert expunge.__all__ == [
-        "DETECTORS",
         "ATTRIBUTORS",
+        "DETECTORS",
         "EDITS",
         "METHODS",
         "METRICS",
