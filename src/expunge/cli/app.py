@@ -11,12 +11,14 @@ from expunge.cli import (
     attribution,
     bench,
     evaluate,
+    influence,
     listing,
     prune,
     report,
     runs,
     theory,
     train,
+    transfer,
     tune,
     unlearn,
 )
@@ -87,6 +89,14 @@ app.command(
     context_settings=_SETTINGS,
     epilog="Example: expunge theory-run train-1a2b --samples 1000",
 )(theory.theory_run)
+app.command(
+    "influence",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge influence train-1a2b --target data/flowers --subsets 200 --epochs 10",
+)(influence.influence)
+app.command(
+    "transfer", epilog="Example: expunge transfer recipes/transfer-16px.toml --out transfer"
+)(transfer.transfer)
 app.command("methods", epilog="Example: expunge methods l1_sparse")(listing.methods)
 app.command("metrics", epilog="Example: expunge metrics mia_efficacy")(listing.metrics)
 app.command("detectors", epilog="Example: expunge detectors strip")(listing.detectors)

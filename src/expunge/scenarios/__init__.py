@@ -3,6 +3,7 @@
 from expunge.scenarios.at_random import AtRandom, at_random
 from expunge.scenarios.base import Listed, Scenario
 from expunge.scenarios.by_class import ByClass, by_class
+from expunge.scenarios.by_class_draw import ByClassDraw, by_class_draw
 from expunge.scenarios.by_draw import ByDraw, by_draw
 from expunge.scenarios.by_edit import ByEdit, by_edit
 from expunge.scenarios.by_ids import ByIds, by_ids
@@ -15,6 +16,7 @@ from expunge.scenarios.split import check_scenario, make_split
 __all__ = [
     "AtRandom",
     "ByClass",
+    "ByClassDraw",
     "ByDraw",
     "ByEdit",
     "ByIds",
@@ -25,6 +27,7 @@ __all__ = [
     "Scenario",
     "at_random",
     "by_class",
+    "by_class_draw",
     "by_draw",
     "by_edit",
     "by_ids",

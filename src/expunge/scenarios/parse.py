@@ -6,6 +6,7 @@ from expunge.errors import ConfigError
 from expunge.scenarios.at_random import at_random
 from expunge.scenarios.base import Scenario
 from expunge.scenarios.by_class import by_class
+from expunge.scenarios.by_class_draw import by_class_draw
 from expunge.scenarios.by_draw import by_draw
 from expunge.scenarios.by_edit import ByEdit, by_edit
 from expunge.scenarios.by_ids import by_ids
@@ -63,15 +64,23 @@ def _suspected(value: str, seed: int) -> Scenario:
 
 
 def _draw(value: str, seed: int) -> Scenario:
+    return by_draw(*_share_and_number("draw", value))
+
+
+def _class_draw(value: str, seed: int) -> Scenario:
+    return by_class_draw(*_share_and_number("classes", value))
+
+
+def _share_and_number(kind: str, value: str) -> tuple[float, int]:
     """`SHARE:NUMBER`."""
     share, _, number = value.partition(":")
     try:
         if not number.isdecimal():
             raise ValueError
-        return by_draw(float(share), int(number))
+        return float(share), int(number)
     except ValueError:
         raise ConfigError(
-            f"'draw:{value}' must give a share and the number of a draw, as draw:0.5:17 does"
+            f"'{kind}:{value}' must give a share and the number of a draw, as {kind}:0.5:17 does"
         ) from None
 
 
@@ -96,6 +105,7 @@ def _expected() -> str:
 
 _FORMS: dict[str, tuple[tuple[str, ...], Callable[[str, int], Scenario]]] = {
     "class": (("class:3", "class:cat", "class:3,5"), _classes),
+    "classes": (("classes:0.5:17",), _class_draw),
     "random": (("random:0.1",), _random),
     "draw": (("draw:0.5:17",), _draw),
     "memorised": (("memorised:0.1",), _memorised),
