@@ -94,7 +94,10 @@ def attribution(path: Path) -> str:
     for each in attribution_tables(load_attribution(path)):
         aligned = ["---", *["---:"] * (len(each.header) - 1)]
         lines = [f"### {each.title}", ""]
-        lines += [f"| {' | '.join(row)} |" for row in (each.header, aligned, *each.rows)]
+        for row in (each.header, aligned, *each.rows):
+            # A bar inside a cell would end it.
+            cells = (cell.replace("|", "&#124;") for cell in row)
+            lines.append(f"| {' | '.join(cells)} |")
         parts.append("\n".join([*lines, "", *(f"{note}  " for note in each.notes)]))
     return "\n\n".join(parts)
 
