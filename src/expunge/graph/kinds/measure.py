@@ -54,8 +54,8 @@ def add_measure(
     `reference_id` is the retrained model to compare weights with. `gone` are ids that `model_id`
     has forgotten, so that predictions of `base_id` may lack them. `groups` is a file of
     groups to take instead of the one that the data name. `trigger` is the settings of an edit by
-    its name, whose trigger test samples carry instead of that of the data's own edit. `judging` says
-    how images that a model makes are judged.
+    its name, whose trigger test samples carry instead of that of the data's own edit. `judging`
+    says how images that a model makes are judged.
 
     Raises:
         ConfigError: no metric has this name, it is for another task, or an id is not a model's.
