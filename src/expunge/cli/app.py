@@ -10,6 +10,7 @@ from expunge.cli import (
     attribute,
     attribution,
     bench,
+    cleanse,
     evaluate,
     influence,
     listing,
@@ -56,6 +57,12 @@ app.command(
     epilog="Example: expunge unlearn train-1a2b --forget ids:delete.csv --method l1_sparse "
     "--gamma 0.001",
 )(unlearn.unlearn)
+app.command(
+    "cleanse",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge cleanse train-1a2b --suspect spectral_signatures --method l1_sparse "
+    "--trigger badnets --trigger.size 3",
+)(cleanse.cleanse)
 app.command(
     "tune",
     context_settings=_SETTINGS,

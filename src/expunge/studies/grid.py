@@ -23,10 +23,12 @@ from expunge.graph.kinds.unlearn import add_unlearn
 from expunge.graph.record import load_record
 from expunge.metrics import GROUP_METRICS, all_metrics, get_metric
 from expunge.metrics.gap import gap
+from expunge.models.networks import find_network
 from expunge.runs import Store
 from expunge.studies.counts import counts_of
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
+from expunge.tasks import check_task
 
 REFERENCE = "retrain"
 REFERENCE_AGAIN = "retrain_again"
@@ -69,10 +71,14 @@ def plan_data(graph: Graph, experiment: Experiment, cache: Path | None) -> tuple
 
     Raises:
         DataError: the data cannot be read.
-        ModelError, ConfigError: the network or its training does not fit the data.
+        ModelError, ConfigError: the network or its training does not fit the data, or the judging
+            of images does not fit the network.
     """
     facts = resolve(experiment.data, cache or default_cache())
     check_training(experiment.network, experiment.training, facts)
+    if experiment.judging is not None:
+        task = find_network(experiment.network.name).task
+        check_task("judging of images", {"generate"}, task)
     note_groups(graph, experiment.data.groups, facts)
     return add_data(graph, experiment.data, facts), facts
 
@@ -180,7 +186,14 @@ def _cells_of_base(
             pictures=shown,
             measures={
                 metric: add_measure(
-                    graph, metric, model_id, base.model_id, forget, models.get(REFERENCE), together
+                    graph,
+                    metric,
+                    model_id,
+                    base.model_id,
+                    forget,
+                    models.get(REFERENCE),
+                    together,
+                    judging=experiment.judging,
                 )
                 for metric in experiment.metrics
             },
