@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from expunge.report import load_results
+from expunge.report.attribution import attribution_tables, load_attribution
 from expunge.report.text import to_markdown
 
 ROOT = Path(__file__).parent.parent
@@ -35,6 +36,8 @@ def table(path: Path) -> str:
         body = detectors(document)
     elif "tuning" in document.get("settings", {}):
         body = searches(document)
+    elif "overlaps" in document:
+        body = attribution(path)
     else:
         body = to_markdown(load_results(path))
     makers = document["makers"] if "makers" in document else [document["env"]]
@@ -108,6 +111,20 @@ def searches(document: dict) -> str:
         cells = " | ".join("—" if value is None else f"{value:.2f}" for value in values)
         lines.append(f"| {row['scenario']} | {row['method']} | {cells} | {row['n']} |")
     return "\n".join(lines)
+
+
+def attribution(path: Path) -> str:
+    """The study's tables, one below the other."""
+    parts = []
+    for each in attribution_tables(load_attribution(path)):
+        aligned = ["---", *["---:"] * (len(each.header) - 1)]
+        lines = [f"### {each.title}", ""]
+        for row in (each.header, aligned, *each.rows):
+            # A bar inside a cell would end it.
+            cells = (cell.replace("|", "&#124;") for cell in row)
+            lines.append(f"| {' | '.join(cells)} |")
+        parts.append("\n".join([*lines, "", *(f"{note}  " for note in each.notes)]))
+    return "\n\n".join(parts)
 
 
 def shown(value: float | None) -> str:

@@ -7,11 +7,15 @@ import expunge
 
 def test_public_names_are_these():
     assert expunge.__all__ == [
+        "ATTRIBUTORS",
         "DETECTORS",
         "EDITS",
         "METHODS",
         "METRICS",
         "PRUNERS",
+        "Attribution",
+        "Attributor",
+        "Cleansed",
         "Context",
         "Dataset",
         "Detector",
@@ -29,9 +33,11 @@ def test_public_names_are_these():
         "Unlearned",
         "__version__",
         "at_random",
+        "attribute",
         "build",
         "by_class",
         "by_ids",
+        "cleanse",
         "evaluate",
         "find_suspects",
         "load",

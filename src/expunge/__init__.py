@@ -9,9 +9,13 @@ TYPE_CHECKING = False
 
 # Names are imported on first use: `import expunge` and `expunge --help` do not load PyTorch.
 _HOME = {
+    "Attribution": "expunge.api.results",
+    "Cleansed": "expunge.api.cleanse",
+    "cleanse": "expunge.api.cleanse",
     "Evaluation": "expunge.api.results",
     "Sparse": "expunge.api.results",
     "Unlearned": "expunge.api.results",
+    "attribute": "expunge.api.attribute",
     "evaluate": "expunge.api.evaluate",
     "load": "expunge.api.work",
     "load_model": "expunge.api.work",
@@ -24,6 +28,8 @@ _HOME = {
     "DETECTORS": "expunge.detectors",
     "Suspects": "expunge.detectors.find",
     "ExpungeError": "expunge.errors",
+    "Attributor": "expunge.attribution.attributor",
+    "ATTRIBUTORS": "expunge.attribution",
     "Method": "expunge.methods.method",
     "METHODS": "expunge.methods",
     "Edit": "expunge.data.edits.edit",
@@ -44,10 +50,14 @@ _HOME = {
 }
 
 if TYPE_CHECKING:
+    from expunge.api.attribute import attribute
+    from expunge.api.cleanse import Cleansed, cleanse
     from expunge.api.evaluate import evaluate
-    from expunge.api.results import Evaluation, Sparse, Unlearned
+    from expunge.api.results import Attribution, Evaluation, Sparse, Unlearned
     from expunge.api.suspects import find_suspects
     from expunge.api.work import load, load_model, prune, split, train, unlearn
+    from expunge.attribution import ATTRIBUTORS
+    from expunge.attribution.attributor import Attributor
     from expunge.data.edits import EDITS
     from expunge.data.edits.edit import Edit
     from expunge.detectors import DETECTORS
@@ -65,11 +75,15 @@ if TYPE_CHECKING:
     from expunge.types import Context, Dataset, Mask, Samples, Split
 
 __all__ = [
+    "ATTRIBUTORS",
     "DETECTORS",
     "EDITS",
     "METHODS",
     "METRICS",
     "PRUNERS",
+    "Attribution",
+    "Attributor",
+    "Cleansed",
     "Context",
     "Dataset",
     "Detector",
@@ -87,9 +101,11 @@ __all__ = [
     "Unlearned",
     "__version__",
     "at_random",
+    "attribute",
     "build",
     "by_class",
     "by_ids",
+    "cleanse",
     "evaluate",
     "find_suspects",
     "load",

@@ -6,7 +6,23 @@ import sys
 import typer
 
 from expunge import __version__
-from expunge.cli import bench, evaluate, listing, prune, report, runs, theory, train, tune, unlearn
+from expunge.cli import (
+    attribute,
+    attribution,
+    bench,
+    cleanse,
+    evaluate,
+    influence,
+    listing,
+    prune,
+    report,
+    runs,
+    theory,
+    train,
+    transfer,
+    tune,
+    unlearn,
+)
 from expunge.cli.output import keep_printing, say, tell
 from expunge.cli.settings import command_with
 from expunge.errors import ExpungeError
@@ -42,6 +58,12 @@ app.command(
     "--gamma 0.001",
 )(unlearn.unlearn)
 app.command(
+    "cleanse",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge cleanse train-1a2b --suspect spectral_signatures --method l1_sparse "
+    "--trigger badnets --trigger.size 3",
+)(cleanse.cleanse)
+app.command(
     "tune",
     context_settings=_SETTINGS,
     epilog="Example: expunge tune ga --run train-1a2b --forget random:0.1 --trials 20",
@@ -49,6 +71,15 @@ app.command(
 app.command(
     "evaluate", epilog="Example: expunge evaluate unlearn-1a2b --reference unlearn-3c4d --json"
 )(evaluate.evaluate)
+app.command(
+    "attribute",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge attribute train-1a2b --targets wrong:5 --by unlearning --out why",
+)(attribute.attribute)
+app.command(
+    "attribution",
+    epilog="Example: expunge attribution recipes/attribution-digits.toml --out attribution-digits",
+)(attribution.attribution)
 app.command("bench", epilog="Example: expunge bench recipes/cifar10-cpu.toml --out cifar10")(
     bench.bench
 )
@@ -65,6 +96,14 @@ app.command(
     context_settings=_SETTINGS,
     epilog="Example: expunge theory-run train-1a2b --samples 1000",
 )(theory.theory_run)
+app.command(
+    "influence",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge influence train-1a2b --target data/flowers --subsets 200 --epochs 10",
+)(influence.influence)
+app.command(
+    "transfer", epilog="Example: expunge transfer recipes/transfer-16px.toml --out transfer"
+)(transfer.transfer)
 app.command("methods", epilog="Example: expunge methods l1_sparse")(listing.methods)
 app.command("metrics", epilog="Example: expunge metrics mia_efficacy")(listing.metrics)
 app.command("detectors", epilog="Example: expunge detectors strip")(listing.detectors)
