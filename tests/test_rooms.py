@@ -31,6 +31,7 @@ WORK = {
     "scenarios",
     "methods",
     "theory",
+    "transfer",
 }
 ROOMS = {
     "atomic": set(),
@@ -58,6 +59,7 @@ ROOMS = {
     "detectors": BASE | {"curvature", "data", "metrics", "tasks", "training"},
     "scenarios": BASE | {"data", "detectors"},
     "methods": BASE | {"training", "sparsity", "curvature", "tasks"},
+    "transfer": BASE | {"curvature", "detectors", "models", "statistics", "tasks", "training"},
     "theory": BASE | {"training", "sparsity", "tasks"},
     "attribution": BASE | {"curvature", "sparsity", "tasks", "training"},
     "graph": BASE | WORK | {"training", "tasks", "runs", "statistics"},

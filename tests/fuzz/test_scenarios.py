@@ -19,7 +19,6 @@ class Samples:
     class_names: tuple[str, ...]
 
 
-KINDS = ("class", "random", "draw", "memorised", "ids", "edited")
 IDS = ("a", "b", "c", "7", "id", "x,y", "é")
 SAMPLES = Samples(IDS, tuple(n % 3 for n in range(len(IDS))), ("cat", "7", "2"))
 

@@ -10,13 +10,16 @@ from expunge.cli import (
     attribute,
     attribution,
     bench,
+    cleanse,
     evaluate,
+    influence,
     listing,
     prune,
     report,
     runs,
     theory,
     train,
+    transfer,
     tune,
     unlearn,
 )
@@ -55,6 +58,12 @@ app.command(
     "--gamma 0.001",
 )(unlearn.unlearn)
 app.command(
+    "cleanse",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge cleanse train-1a2b --suspect spectral_signatures --method l1_sparse "
+    "--trigger badnets --trigger.size 3",
+)(cleanse.cleanse)
+app.command(
     "tune",
     context_settings=_SETTINGS,
     epilog="Example: expunge tune ga --run train-1a2b --forget random:0.1 --trials 20",
@@ -87,6 +96,14 @@ app.command(
     context_settings=_SETTINGS,
     epilog="Example: expunge theory-run train-1a2b --samples 1000",
 )(theory.theory_run)
+app.command(
+    "influence",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge influence train-1a2b --target data/flowers --subsets 200 --epochs 10",
+)(influence.influence)
+app.command(
+    "transfer", epilog="Example: expunge transfer recipes/transfer-16px.toml --out transfer"
+)(transfer.transfer)
 app.command("methods", epilog="Example: expunge methods l1_sparse")(listing.methods)
 app.command("metrics", epilog="Example: expunge metrics mia_efficacy")(listing.metrics)
 app.command("detectors", epilog="Example: expunge detectors strip")(listing.detectors)

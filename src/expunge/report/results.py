@@ -48,6 +48,7 @@ _OPTIONAL = {
     "attacks": (dict, None),
     "chosen_by": (str, None),
     "confidence": (dict, None),
+    "group_accuracy": (dict, None),
     "sparsity_at": (dict, None),
     "reasons": (dict, None),
     "failed": (str, None),
@@ -226,6 +227,10 @@ def _check_cell(cell: object, declared: dict[str, Any], place: str) -> None:
     _check_fields(attacks, dict.fromkeys(attacks, dict), f"{place}: attacks")
     for name, found in attacks.items():
         _check_numbers(found, (), f"{place}: attacks: {name}")
+    groups = cell.get("group_accuracy") or {}
+    _check_fields(groups, dict.fromkeys(groups, dict), f"{place}: group_accuracy")
+    for name, found in groups.items():
+        _check_numbers(found, (), f"{place}: group_accuracy: {name}")
     if cell.get("confidence") is not None:
         _check_confidence(cell["confidence"], f"{place}: confidence")
 

@@ -61,8 +61,16 @@ def claim(folder: Path, experiment: Experiment) -> None:
     Raises:
         StoreError: it holds an experiment with other settings; the message names the first.
     """
+    claim_settings(folder, plain(experiment))
+
+
+def claim_settings(folder: Path, asked: dict[str, Any]) -> None:
+    """Reserve `folder` for an experiment with these settings, unless it already is.
+
+    Raises:
+        StoreError: it holds an experiment with other settings; the message names the first.
+    """
     path = folder / SETTINGS
-    asked = plain(experiment)
     if not path.exists():
         if (folder / RESULTS).exists():
             raise StoreError(f"{folder} holds results of unknown settings: choose another --out")

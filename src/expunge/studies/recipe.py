@@ -193,11 +193,19 @@ def read_experiment(path: Path) -> Experiment:
     Raises:
         ConfigError: the file is missing, not TOML, or not an experiment.
     """
+    return parse_experiment(read_recipe(path), str(path))
+
+
+def read_recipe(path: Path) -> str:
+    """The text of a recipe.
+
+    Raises:
+        ConfigError: the file is missing, or not text.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the recipe {path}: {error}") from None
-    return parse_experiment(text, str(path))
 
 
 def parse_experiment(text: str, where: str) -> Experiment:
@@ -206,12 +214,30 @@ def parse_experiment(text: str, where: str) -> Experiment:
     Raises:
         ConfigError: the text is not TOML, or not an experiment.
     """
-    try:
-        tables = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{where} is not TOML: {' '.join(str(error).split())}") from None
+    tables = parse_tables(text, where)
     for name in OF_STUDIES:
         tables.pop(name, None)
+    return experiment_from(tables, where)
+
+
+def parse_tables(text: str, where: str) -> dict[str, Any]:
+    """The tables of a recipe.
+
+    Raises:
+        ConfigError: the text is not TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{where} is not TOML: {' '.join(str(error).split())}") from None
+
+
+def experiment_from(tables: dict[str, Any], where: str) -> Experiment:
+    """The experiment that a recipe's tables describe.
+
+    Raises:
+        ConfigError: they are not an experiment.
+    """
     _read_judging(tables, where)
     parts = {"data": DataSpec, "network": NetworkSettings, "training": Training}
     for name, cls in parts.items():

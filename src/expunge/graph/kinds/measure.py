@@ -26,6 +26,7 @@ from expunge.tasks import check_task
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from expunge.data.edits.apply import Edits
     from expunge.graph.graph import Graph
     from expunge.graph.runtime import Runtime
     from expunge.metrics.arrays import Flags
@@ -45,14 +46,16 @@ def add_measure(
     together: Together | None = None,
     gone: Collection[str] = (),
     groups: str | None = None,
+    trigger: Edits | None = None,
     judging: Judging | None = None,
 ) -> str:
     """Metric `metric` of `model_id`, unlearned from `base_id`, on the forget set `forget_id`.
 
     `reference_id` is the retrained model to compare weights with. `gone` are ids that `model_id`
     has forgotten, so that predictions of `base_id` may lack them. `groups` is a file of
-    groups to take instead of the one that the data name. `judging` says how images that a model
-    makes are judged.
+    groups to take instead of the one that the data name. `trigger` is the settings of an edit by
+    its name, whose trigger test samples carry instead of that of the data's own edit. `judging`
+    says how images that a model makes are judged.
 
     Raises:
         ConfigError: no metric has this name, it is for another task, or an id is not a model's.
@@ -74,7 +77,7 @@ def add_measure(
                 parents["reference"] = reference_id
         elif need.startswith("base_"):
             name = need.removeprefix("base_")
-            parents[need] = add_predict(graph, base_id, name, together, gone, groups)
+            parents[need] = add_predict(graph, base_id, name, together, gone, groups, trigger)
         elif need == GENERATED:
             parents[need] = add_judged(graph, model_id, judging)
         elif need == REAL:
@@ -82,7 +85,9 @@ def add_measure(
         elif need == COPIES:
             parents[need] = add_nearest(graph, model_id, forget_id, judging)
         elif need not in ("model", "forget"):
-            parents[need] = add_predict(graph, model_id, need, together, groups=groups)
+            parents[need] = add_predict(
+                graph, model_id, need, together, groups=groups, trigger=trigger
+            )
     params = {
         "metric": metric,
         "version": entry.version,
@@ -182,7 +187,7 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
         classes=tuple(chosen["classes"]),
         ids=there,
         seed=node.params["seed"],
-        target=_target(inputs),
+        target=target_in(inputs),
         class_names=runtime.facts(inputs["data"]).class_names if groups else (),
         group_names=tuple(groups.get("names", ())),
         groups_are_marks=bool(groups.get("marks")),
@@ -231,13 +236,16 @@ def _groups(inputs: Inputs) -> dict[str, Any]:
     return {}
 
 
-def _target(inputs: Inputs) -> int | None:
-    """The target class of the data's edits for triggered samples, if they have one."""
+def target_in(inputs: Inputs) -> int | None:
+    """The target class of triggered samples: of the trigger that they carry, or the data's."""
     from expunge.data.edits.apply import target_of
+    from expunge.graph.kinds.data import settings_of
     from expunge.graph.runtime import params_of
 
-    edits: Mapping[str, Any] = params_of(inputs["data"]).get("edits", {})
-    return target_of({name: edit["config"] for name, edit in edits.items()})
+    for need in ("triggered", "base_triggered"):
+        if need in inputs and "trigger" in params_of(inputs[need]):
+            return target_of(settings_of(params_of(inputs[need])["trigger"]))
+    return target_of(settings_of(params_of(inputs["data"]).get("edits", {})))
 
 
 KIND = Kind(name="measure", version=1, run=run, minor=True)
