@@ -141,8 +141,8 @@ def test_memorisation_is_right_with_it_less_right_without_it():
 def test_the_most_memorised_come_first_and_margins_break_ties():
     kept = np.array([[True] * 4, [False] * 4])
     right = np.array([[1, 1, 1, 1], [1, 0, 1, 0]], bool)
-    values = np.array([[3.0, 1.0, 5.0, 2.0], [0.0, 0.0, 0.0, 0.0]])
-    assert memorisation(kept, right, values).order().tolist() == [3, 1, 2, 0]
+    values = np.array([[5.0, 2.0, 3.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
+    assert memorisation(kept, right, values).order().tolist() == [1, 3, 0, 2]
 
 
 def test_shapes_of_memorisation_must_fit():

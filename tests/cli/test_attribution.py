@@ -133,6 +133,17 @@ def test_a_package_that_is_missing_is_named_before_the_work(command, store, monk
     assert "install expunge[attribution], or choose one of gradient_similarity, unlearning" in err
 
 
+def test_attributors_are_listed_with_their_settings(command):
+    shown = ok(command("attributors"))
+    assert all(name in shown for name in ("ekfac", "gradient_similarity", "unlearning"))
+    (found,) = json.loads(ok(command("attributors", "ekfac", "--json")))
+    assert found["needs"] == ["curvlinops"]
+    assert {row["name"] for row in found["settings"]} >= {"relative_damping", "fisher"}
+    assert "--steps" in ok(command("attributors", "unlearning"))
+    code, _, err = command("attributors", "nothing")
+    assert (code, err.count("\n")) == (2, 1)
+
+
 def test_a_dry_run_makes_nothing(command, store):
     root, model = store
     before = {each.name for each in root.iterdir()}

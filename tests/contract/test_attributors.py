@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 from tests.conftest import small_network
+from tests.kinds import VOCABULARY, clouds, sentences
 
 from expunge.attribution import ATTRIBUTORS, all_attributors, get_attributor
 from expunge.config import from_mapping, to_mapping
@@ -174,6 +175,38 @@ def test_an_added_entry_is_found(monkeypatch):
         lambda group: (Point(),) if group == "expunge.attributors" else (),
     )
     assert all_attributors()["mine"] is added
+
+
+class Words(torch.nn.Module):
+    """A network of tokens: their mean embedding, and a linear layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = torch.nn.Embedding(VOCABULARY, 5)
+        self.head = torch.nn.Linear(5, 3)
+
+    def forward(self, batch):
+        mask = batch["attention_mask"][..., None]
+        found = self.embedding(batch["input_ids"]) * mask
+        return self.head(found.sum(1) / mask.sum(1))
+
+
+@pytest.mark.parametrize(
+    ("samples", "make"),
+    [
+        (sentences(), Words),
+        (clouds(), lambda: torch.nn.Sequential(torch.nn.LayerNorm(7), torch.nn.Linear(7, 3))),
+    ],
+    ids=["tokens", "vectors"],
+)
+def test_it_takes_inputs_of_every_kind(attributor, config, samples, make, context):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = make()
+    found = attributor.run(model, samples, subset(samples, torch.tensor([2])), config, context)
+    assert found.scores.shape == (1, len(samples))
+    assert found.scores.isfinite().all()
+    assert found.scores.std() > 0
 
 
 def test_contexts_are_not_needed_for_more_than_a_device(attributor, config, samples, fabric):

@@ -117,7 +117,7 @@ def test_only_what_is_needed_is_computed(fabric):
 def test_tokens_cannot_be_blended(fabric):
     tokens = sentences()
     evidence = observe(nn.Linear(1, 1), tokens, tokens, 1, {"model"}, fabric)
-    with pytest.raises(DataError, match="expected inputs that can be blended, got tokens"):
+    with pytest.raises(DataError, match="needs images or vectors, got tokens"):
         evidence.inputs(np.arange(2))
 
 

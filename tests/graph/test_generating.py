@@ -1,8 +1,12 @@
 """Images in the graph: the same noise for all models of a seed, one judge, and what is refused."""
 
+import base64
+import io
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tests.studies.small import ids, tiny
 
 from expunge.data.edits.apply import apply_edits
@@ -27,6 +31,7 @@ from expunge.runs import Store
 from expunge.settings import derive_seed
 from expunge.sparsity import get_pruner
 from expunge.studies.grid import collect_cells, plan_grid
+from expunge.studies.images import images_of
 from expunge.studies.made import Makers
 from expunge.tasks.generate import CONDITION, NOISY, STEP, Generate
 
@@ -234,3 +239,18 @@ def test_distances_are_to_the_forgotten_images_of_this_model_and_of_real_ones(tm
         torch.testing.assert_close(
             torch.from_numpy(found[name]).double(), expected, atol=1e-6, rtol=0
         )
+
+
+def test_a_document_holds_images_of_the_first_seed_alone(made):
+    graph, cells, _ = made
+    (shown,) = images_of(graph.store, cells)
+    assert (shown["scenario"], shown["seed"]) == ("class:3", 0)
+    assert shown["classes"] == [str(number) for number in range(10)]
+    assert shown["forgotten"] == [number == 3 for number in range(10)]
+    assert [each["method"] for each in shown["models"]] == ["original", "retrain", "salun"]
+    node = next(node for node in graph if node.kind == "generate")
+    first = load_images(graph.store.path(node.id))["images"]
+    for number, images in enumerate(shown["models"][0]["images"]):
+        for place, text in enumerate(images):
+            pixels = np.array(Image.open(io.BytesIO(base64.b64decode(text))))
+            assert np.array_equal(pixels, first[3 * number + place, 0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -135,6 +135,7 @@ def _inverse(
                 separate_weight_and_bias=False,
                 num_data=len(train),
                 num_per_example_loss_terms=1,
+                batch_size_fn=_count,
                 seed=context.generator("EK-FAC labels").initial_seed() % 2**31,
             )
             size = sum(parameters[name].numel() for name in names)
@@ -162,6 +163,11 @@ def _inverse(
         }
 
     return solve
+
+
+def _count(batch: Any) -> int:
+    """How many samples a batch has: a tensor, or tensors by name, as of tokens."""
+    return len(next(iter(batch.values())) if isinstance(batch, Mapping) else batch)
 
 
 def _package() -> Any:

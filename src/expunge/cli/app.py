@@ -107,6 +107,7 @@ app.command(
 app.command("methods", epilog="Example: expunge methods l1_sparse")(listing.methods)
 app.command("metrics", epilog="Example: expunge metrics mia_efficacy")(listing.metrics)
 app.command("detectors", epilog="Example: expunge detectors strip")(listing.detectors)
+app.command("attributors", epilog="Example: expunge attributors unlearning")(listing.attributors)
 app.add_typer(
     runs.app,
     name="runs",

@@ -1,4 +1,4 @@
-"""`expunge methods`, `metrics` and `detectors`: what is available, its needs and its source."""
+"""`expunge methods`, `metrics`, `detectors`, `attributors`: what there is, its needs and source."""
 
 from dataclasses import MISSING, fields
 from typing import Annotated, Any
@@ -119,6 +119,34 @@ def detectors(
     elif name is None:
         _print_table("Detectors of suspect training samples", entries)
         say("To see the settings of one: expunge detectors NAME")
+    else:
+        _print_settings(entries[0])
+
+
+def attributors(
+    name: Annotated[str | None, typer.Argument(help="Show this attributor's settings.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List attributors, which tell what predictions rest on, or show the settings of one."""
+    from expunge.attribution import all_attributors, get_attributor
+
+    listed = all_attributors().values() if name is None else [get_attributor(name)]
+    entries: list[dict[str, Any]] = [
+        {
+            "name": attributor.name,
+            "summary": attributor.summary,
+            "needs": [attributor.package] if attributor.package else [],
+            "version": attributor.version,
+            "cite": attributor.cite,
+            "settings": settings(attributor.config),
+        }
+        for attributor in listed
+    ]
+    if as_json:
+        show_json(entries)
+    elif name is None:
+        _print_table("Attributors", entries)
+        say("To see the settings of one: expunge attributors NAME")
     else:
         _print_settings(entries[0])
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from expunge.digest import KEY, without_digest
 from expunge.errors import ConfigError, DataError, some
+from expunge.report.generation import check_images
 from expunge.report.trojan_pictures import check_pictures
 from expunge.statistics.claims import claim_from
 
@@ -116,6 +117,7 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
             raise DataError(f"{source}: maker {index}: expected an object, got {_kind(maker)}")
     _check_claims(results["settings"], source)
     check_pictures(results.get("pictures", []), source)
+    check_images(results.get("images", []), source)
     if not results["cells"]:
         raise DataError(f"{source}: cells is empty: there is nothing to report")
     seen: dict[tuple[object, ...], int] = {}

@@ -73,8 +73,8 @@ def check_edits(node: Node) -> None:
     for name, edit in node.params.get("edits", {}).items():
         if "code" in edit and _code(name)["code"] != edit["code"]:
             raise DataError(
-                f"the code of the edit {name!r} has changed since these data were made: put it "
-                "back, or run the command that made them again"
+                f"the code of the edit {name!r} has changed since these data were planned or made: "
+                "put it back, or run the command again"
             )
 
 
