@@ -104,6 +104,11 @@ app.command(
 app.command(
     "transfer", epilog="Example: expunge transfer recipes/transfer-16px.toml --out transfer"
 )(transfer.transfer)
+app.command(
+    "transfer-run",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge transfer-run unlearn-1a2b --target data/flowers --fine-tune 10",
+)(transfer.transfer_run)
 app.command("methods", epilog="Example: expunge methods l1_sparse")(listing.methods)
 app.command("metrics", epilog="Example: expunge metrics mia_efficacy")(listing.metrics)
 app.command("detectors", epilog="Example: expunge detectors strip")(listing.detectors)
