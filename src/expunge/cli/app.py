@@ -9,6 +9,7 @@ from expunge import __version__
 from expunge.cli import (
     bench,
     cleanse,
+    demo,
     evaluate,
     listing,
     prune,
@@ -35,7 +36,7 @@ app = typer.Typer(
 # arguments.
 _SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
-app.command("demo", epilog="Example: expunge demo --out demo --seeds 2")(bench.demo)
+app.command("demo", epilog="Example: expunge demo --out demo --seeds 2")(demo.demo)
 app.command(
     "train",
     cls=command_with(train.train_settings),

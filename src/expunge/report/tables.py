@@ -37,8 +37,6 @@ LOW_NOTE = (
 )
 """What bold or highlighted entries are."""
 
-CORE_KEYS = frozenset(measure.key for measure in CORE)
-
 NOT_CONVERGED = "‡"
 """The mark of a Retrain that has not learnt what it retains."""
 
@@ -109,12 +107,9 @@ def main_table(scenario: Scenario) -> Table:
 
 
 def core_of(scenario: Scenario) -> tuple[Measure, ...]:
-    """Those of the four measures that were asked for; all of them where that is not known."""
-    return tuple(
-        measure
-        for measure in CORE
-        if measure.key in scenario.declared or not scenario.declared.keys() & CORE_KEYS
-    )
+    """Those of the four measures that any cell has, or has a reason to lack."""
+    there = {key for group in scenario.groups.values() for key in (*group.metrics, *group.reasons)}
+    return tuple(measure for measure in CORE if measure.key in there) or CORE
 
 
 def further_table(scenario: Scenario) -> Table | None:
