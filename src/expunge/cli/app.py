@@ -11,6 +11,7 @@ from expunge.cli import (
     attribution,
     bench,
     cleanse,
+    demo,
     evaluate,
     influence,
     listing,
@@ -39,7 +40,7 @@ app = typer.Typer(
 # arguments.
 _SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
-app.command("demo", epilog="Example: expunge demo --out demo --seeds 2")(bench.demo)
+app.command("demo", epilog="Example: expunge demo --out demo --seeds 2")(demo.demo)
 app.command(
     "train",
     cls=command_with(train.train_settings),
