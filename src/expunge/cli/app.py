@@ -13,6 +13,7 @@ from expunge.cli import (
     cleanse,
     demo,
     evaluate,
+    generate,
     influence,
     listing,
     prune,
@@ -72,6 +73,9 @@ app.command(
 app.command(
     "evaluate", epilog="Example: expunge evaluate unlearn-1a2b --reference unlearn-3c4d --json"
 )(evaluate.evaluate)
+app.command("generate", epilog="Example: expunge generate unlearn-1a2b --out after.png")(
+    generate.generate
+)
 app.command(
     "attribute",
     context_settings=_SETTINGS,
