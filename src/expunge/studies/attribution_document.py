@@ -52,13 +52,16 @@ def collect_attribution(
         for each in seeds
         for (retained, label), node in each.lds.items()
     ]
-    points, overlaps = [], []
+    points: list[dict[str, Any]] = []
+    overlaps: list[dict[str, Any]] = []
+    left_out: list[dict[str, Any]] = []
     for each in seeds:
         for scenario, node in each.weights.items():
             curves = load_curves(store.path(node))
             place = {"seed": each.seed, "scenario": scenario}
             points += [{**place, **point} for point in _over_draws(curves["points"])]
             overlaps += [{**place, **overlap} for overlap in curves["overlaps"]]
+            left_out += [{**place, **each} for each in curves["left_out"]]
     document: dict[str, Any] = {
         "schema": 1,
         "title": experiment.title,
@@ -68,6 +71,7 @@ def collect_attribution(
         "scores": scores,
         "weights": points,
         "overlaps": overlaps,
+        "left_out": left_out,
         "memorisation": _memorisation(store, seeds),
         "summary": {
             "lds": _summed(scores, ("retained", "attributor"), ("mean",)),
