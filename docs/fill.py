@@ -6,6 +6,7 @@ Between `<!-- results/NAME.json -->` and `<!-- end -->` stands what that file ho
 import json
 import re
 from pathlib import Path
+from statistics import fmean, stdev
 
 from expunge.report import load_results
 from expunge.report.attribution import attribution_tables, load_attribution
@@ -39,7 +40,7 @@ def table(path: Path) -> str:
     elif "overlaps" in document:
         body = attribution(path)
     else:
-        body = to_markdown(load_results(path))
+        body = to_markdown(load_results(path)) + by_group(document)
     makers = document["makers"] if "makers" in document else [document["env"]]
     return f"{body.rstrip()}\n\n{source(path, makers)}\n"
 
@@ -98,6 +99,29 @@ def ranged(interval: dict | None) -> str:
         return "—"
     low, high = max(0, interval["low"]), min(100, interval["high"])
     return f"{interval['estimate']:.1f} ({low:.1f}-{high:.1f})"
+
+
+def by_group(document: dict) -> str:
+    """A row for each method and sparsity of a grid on biased data; empty for other grids."""
+    names = ("worst_group_accuracy", "conflicting_accuracy", "ta")
+    if not set(names) <= document.get("metrics", {}).keys():
+        return ""
+    titles = [document["metrics"][name]["title"] for name in names]
+    lines = [
+        f"\n\n| method | sparsity | {' | '.join(titles)} |",
+        "|---|---|" + "---:|" * len(names),
+    ]
+    rows: dict[tuple[float, str], list[dict]] = {}
+    for cell in document["cells"]:
+        rows.setdefault((cell["sparsity"], cell["method"]), []).append(cell["metrics"])
+    for (sparsity, method), found in sorted(rows.items(), key=lambda row: row[0][0]):
+        cells = []
+        for name in names:
+            values = [each[name] for each in found if each[name] is not None]
+            spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
+            cells.append(f"{fmean(values):.1f}{spread}" if values else "—")
+        lines.append(f"| {method} | {sparsity:.0%} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def searches(document: dict) -> str:

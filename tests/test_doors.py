@@ -15,7 +15,7 @@ READERS = {
 DOORS = {"checked", "checked_if_any"}
 NOT_OF_THE_STORE = {
     # by file and function: what is read there, and what checks it
-    ("cli/bench.py", "demo"): "a recipe of this package",
+    ("cli/demo.py", "_experiment"): "a recipe of this package",
     ("cli/options.py", "_pair"): "an option of the command line",
     ("cli/runs.py", "show_run"): "an artefact's record, which its reader checks",
     ("cli/session.py", "__post_init__"): "the null device, to write to",
