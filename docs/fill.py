@@ -7,8 +7,10 @@ import json
 import re
 from pathlib import Path
 
-from expunge.report import load_results
-from expunge.report.text import to_markdown
+from expunge.report import findings, load_results
+from expunge.report.aggregate import aggregate
+from expunge.report.text import as_markdown, to_markdown
+from expunge.report.trojan import trojan_table
 
 ROOT = Path(__file__).parent.parent
 PLACE = re.compile(r"(<!-- (results/[\w./-]+\.json) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -33,10 +35,21 @@ def table(path: Path) -> str:
         body = growth(document)
     elif "tuning" in document.get("settings", {}):
         body = searches(document)
+    elif "asr" in document.get("metrics", {}):
+        body = trojan(path)
     else:
         body = to_markdown(load_results(path))
     makers = document["makers"] if "makers" in document else [document["env"]]
     return f"{body.rstrip()}\n\n{source(path, makers)}\n"
+
+
+def trojan(path: Path) -> str:
+    """Attack success and accuracy over sparsity, one table a scenario, with its verdicts."""
+    results = load_results(path)
+    tables = [trojan_table(scenario, results["settings"]) for scenario in aggregate(results)]
+    claims = [claim for scenario in aggregate(results) for claim in findings(scenario).claims]
+    body = "\n".join(as_markdown(table) for table in tables if table is not None)
+    return "\n".join((body, *(f"{claim}  " for claim in claims)))
 
 
 def figures(document: dict) -> str:
