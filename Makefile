@@ -4,6 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# What curvlinops runs with. Its own list also leads to torchvision, by way of backpack, which is not
+# used here: a torchvision that does not fit breaks transformers.
+ATTRIBUTION := curvlinops-for-pytorch einconv einops linear_operator opt_einsum
+
 .PHONY: setup demo test lint docs bench bench-full browser clean
 
 setup: $(VENV)/.ready
@@ -48,6 +52,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 $(VENV)/.ready-test: $(VENV)/.ready
 	$(INSTALL) --editable ".[test]"
+	$(INSTALL) --no-deps $(ATTRIBUTION)
 	touch $@
 
 $(VENV)/.ready-docs: $(VENV)/.ready

@@ -6,9 +6,11 @@ Between `<!-- results/NAME.json -->` and `<!-- end -->` stands what that file ho
 import json
 import re
 from pathlib import Path
+from statistics import fmean, stdev
 
 from expunge.report import findings, load_results
 from expunge.report.aggregate import aggregate
+from expunge.report.attribution import attribution_tables, load_attribution
 from expunge.report.text import as_markdown, to_markdown
 from expunge.report.trojan import trojan_table
 
@@ -27,18 +29,22 @@ def filled(text: str) -> str:
 
 
 def table(path: Path) -> str:
-    """What a file of results holds, as Markdown: cells of a grid, figures, growth, searches."""
+    """What a file of results holds, as Markdown: cells, figures, growth, searches, detectors."""
     document = json.loads(path.read_text(encoding="utf-8"))
     if "figures" in document:
         body = figures(document)
     elif "exponents" in document:
         body = growth(document)
+    elif "detectors" in document:
+        body = detectors(document)
     elif "tuning" in document.get("settings", {}):
         body = searches(document)
     elif "asr" in document.get("metrics", {}):
         body = trojan(path)
+    elif "overlaps" in document:
+        body = attribution(path)
     else:
-        body = to_markdown(load_results(path))
+        body = to_markdown(load_results(path)) + by_group(document)
     makers = document["makers"] if "makers" in document else [document["env"]]
     return f"{body.rstrip()}\n\n{source(path, makers)}\n"
 
@@ -85,6 +91,52 @@ def growth(document: dict) -> str:
     return "\n".join(lines)
 
 
+def detectors(document: dict) -> str:
+    """A row for each share of poison and detector: means over seeds, and their intervals."""
+    lines = [
+        "| poison | detector | AUROC | recall | precision | false positives | ASR | n |",
+        "|---:|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in document["detectors"]:
+        cells = " | ".join(
+            ranged(row[name]) for name in ("auroc", "recall", "precision", "false_positives")
+        )
+        poison = f"{100 * row['share']:g} %, {row['poisoned']}"
+        lines.append(f"| {poison} | {row['detector']} | {cells} | {row['asr']:.1f} | {row['n']} |")
+    return "\n".join(lines)
+
+
+def ranged(interval: dict | None) -> str:
+    """A mean in percent with its interval, as far as percentages go."""
+    if interval is None:
+        return "—"
+    low, high = max(0, interval["low"]), min(100, interval["high"])
+    return f"{interval['estimate']:.1f} ({low:.1f}-{high:.1f})"
+
+
+def by_group(document: dict) -> str:
+    """A row for each method and sparsity of a grid on biased data; empty for other grids."""
+    names = ("worst_group_accuracy", "conflicting_accuracy", "ta")
+    if not set(names) <= document.get("metrics", {}).keys():
+        return ""
+    titles = [document["metrics"][name]["title"] for name in names]
+    lines = [
+        f"\n\n| method | sparsity | {' | '.join(titles)} |",
+        "|---|---|" + "---:|" * len(names),
+    ]
+    rows: dict[tuple[float, str], list[dict]] = {}
+    for cell in document["cells"]:
+        rows.setdefault((cell["sparsity"], cell["method"]), []).append(cell["metrics"])
+    for (sparsity, method), found in sorted(rows.items(), key=lambda row: row[0][0]):
+        cells = []
+        for name in names:
+            values = [each[name] for each in found if each[name] is not None]
+            spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
+            cells.append(f"{fmean(values):.1f}{spread}" if values else "—")
+        lines.append(f"| {method} | {sparsity:.0%} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def searches(document: dict) -> str:
     ways = list(document["rows"][0]["gap"])
     lines = [
@@ -96,6 +148,20 @@ def searches(document: dict) -> str:
         cells = " | ".join("—" if value is None else f"{value:.2f}" for value in values)
         lines.append(f"| {row['scenario']} | {row['method']} | {cells} | {row['n']} |")
     return "\n".join(lines)
+
+
+def attribution(path: Path) -> str:
+    """The study's tables, one below the other."""
+    parts = []
+    for each in attribution_tables(load_attribution(path)):
+        aligned = ["---", *["---:"] * (len(each.header) - 1)]
+        lines = [f"### {each.title}", ""]
+        for row in (each.header, aligned, *each.rows):
+            # A bar inside a cell would end it.
+            cells = (cell.replace("|", "&#124;") for cell in row)
+            lines.append(f"| {' | '.join(cells)} |")
+        parts.append("\n".join([*lines, "", *(f"{note}  " for note in each.notes)]))
+    return "\n\n".join(parts)
 
 
 def shown(value: float | None) -> str:

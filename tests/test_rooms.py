@@ -21,7 +21,18 @@ BASE = {
     "settings",
     "types",
 }
-WORK = {"data", "detectors", "models", "sparsity", "metrics", "scenarios", "methods", "theory"}
+WORK = {
+    "attribution",
+    "data",
+    "detectors",
+    "models",
+    "sparsity",
+    "metrics",
+    "scenarios",
+    "methods",
+    "theory",
+    "transfer",
+}
 ROOMS = {
     "atomic": set(),
     "digest": set(),
@@ -45,13 +56,15 @@ ROOMS = {
     "statistics": {"errors"},
     "tasks": {"batch", "errors", "settings"},
     "training": BASE | {"sparsity", "data", "tasks"},
-    "detectors": BASE | {"curvature", "tasks", "training"},
+    "detectors": BASE | {"curvature", "data", "metrics", "tasks", "training"},
     "scenarios": BASE | {"data", "detectors"},
     "methods": BASE | {"training", "sparsity", "curvature", "tasks"},
+    "transfer": BASE | {"curvature", "detectors", "models", "statistics", "tasks", "training"},
     "theory": BASE | {"training", "sparsity", "tasks"},
+    "attribution": BASE | {"curvature", "sparsity", "tasks", "training"},
     "graph": BASE | WORK | {"training", "tasks", "runs", "statistics"},
     "engines": {"errors", "settings", "graph", "runs"},
-    "studies": BASE | WORK | {"graph", "runs", "statistics"},
+    "studies": BASE | WORK | {"tasks", "graph", "runs", "statistics"},
     "report": {"digest", "runs", "errors", "metrics", "statistics"},
     "api": BASE | WORK | {"training", "tasks", "graph", "statistics"},
 }
@@ -123,6 +136,7 @@ def imported_by(statement):
     "module",
     [
         "expunge",
+        "expunge.attribution",
         "expunge.cli.app",
         "expunge.cli.bench",
         "expunge.data.sources",

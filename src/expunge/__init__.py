@@ -9,19 +9,27 @@ TYPE_CHECKING = False
 
 # Names are imported on first use: `import expunge` and `expunge --help` do not load PyTorch.
 _HOME = {
+    "Attribution": "expunge.api.results",
     "Cleansed": "expunge.api.cleanse",
     "cleanse": "expunge.api.cleanse",
     "Evaluation": "expunge.api.results",
     "Sparse": "expunge.api.results",
     "Unlearned": "expunge.api.results",
+    "attribute": "expunge.api.attribute",
     "evaluate": "expunge.api.evaluate",
     "load": "expunge.api.work",
     "load_model": "expunge.api.work",
     "prune": "expunge.api.work",
+    "find_suspects": "expunge.api.suspects",
     "split": "expunge.api.work",
     "train": "expunge.api.work",
     "unlearn": "expunge.api.work",
+    "Detector": "expunge.detectors.detector",
+    "DETECTORS": "expunge.detectors",
+    "Suspects": "expunge.detectors.find",
     "ExpungeError": "expunge.errors",
+    "Attributor": "expunge.attribution.attributor",
+    "ATTRIBUTORS": "expunge.attribution",
     "Method": "expunge.methods.method",
     "METHODS": "expunge.methods",
     "Edit": "expunge.data.edits.edit",
@@ -42,12 +50,19 @@ _HOME = {
 }
 
 if TYPE_CHECKING:
+    from expunge.api.attribute import attribute
     from expunge.api.cleanse import Cleansed, cleanse
     from expunge.api.evaluate import evaluate
-    from expunge.api.results import Evaluation, Sparse, Unlearned
+    from expunge.api.results import Attribution, Evaluation, Sparse, Unlearned
+    from expunge.api.suspects import find_suspects
     from expunge.api.work import load, load_model, prune, split, train, unlearn
+    from expunge.attribution import ATTRIBUTORS
+    from expunge.attribution.attributor import Attributor
     from expunge.data.edits import EDITS
     from expunge.data.edits.edit import Edit
+    from expunge.detectors import DETECTORS
+    from expunge.detectors.detector import Detector
+    from expunge.detectors.find import Suspects
     from expunge.errors import ExpungeError
     from expunge.methods import METHODS
     from expunge.methods.method import Method
@@ -60,13 +75,18 @@ if TYPE_CHECKING:
     from expunge.types import Context, Dataset, Mask, Samples, Split
 
 __all__ = [
+    "ATTRIBUTORS",
+    "DETECTORS",
     "EDITS",
     "METHODS",
     "METRICS",
     "PRUNERS",
+    "Attribution",
+    "Attributor",
     "Cleansed",
     "Context",
     "Dataset",
+    "Detector",
     "Edit",
     "Evaluation",
     "ExpungeError",
@@ -76,15 +96,18 @@ __all__ = [
     "Samples",
     "Sparse",
     "Split",
+    "Suspects",
     "Training",
     "Unlearned",
     "__version__",
     "at_random",
+    "attribute",
     "build",
     "by_class",
     "by_ids",
     "cleanse",
     "evaluate",
+    "find_suspects",
     "load",
     "load_model",
     "prune",

@@ -44,17 +44,27 @@ def user_code(what: str, refusal: type[ExpungeError]) -> Iterator[None]:
         raise refusal(f"{what} {line_of(error)}") from error
 
 
-def find_callable(name: str, refusal: type[ExpungeError]) -> Callable[..., Any]:
-    """The callable that `package.module:callable` names.
+def find_named(name: str, refusal: type[ExpungeError]) -> Any:
+    """What `package.module:name` names.
 
     Raises:
-        refusal: it cannot be imported, or is not callable.
+        refusal: it cannot be imported.
     """
     module, _, attribute = name.partition(":")
     with user_code(f"cannot import {name!r}, expected package.module:callable:", refusal):
         found: Any = importlib.import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
+    return found
+
+
+def find_callable(name: str, refusal: type[ExpungeError]) -> Callable[..., Any]:
+    """The callable that `package.module:callable` names.
+
+    Raises:
+        refusal: it cannot be imported, or is not callable.
+    """
+    found = find_named(name, refusal)
     if not callable(found):
         raise refusal(f"{name!r} must be callable, got {type(found).__name__}")
     return found  # type: ignore[no-any-return]

@@ -40,7 +40,8 @@ def test_a_convolution_before_a_pool_and_a_temperature():
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, network in MODELS.items() if "images" in network.inputs]
+    "name",
+    [name for name, each in MODELS.items() if "images" in each.inputs and each.task == "classify"],
 )
 def test_the_projects_networks(name):
     model = build(ModelSpec(name=name, num_classes=7, width=0.125), seed=0).eval()
@@ -89,3 +90,12 @@ def test_parameters_that_are_no_floats_are_passed_over():
             return self.last(x[:, self.channels].flatten(1))
 
     assert set(head_parameters(Chosen(), IMAGES)) == {"last.weight", "last.bias"}
+
+
+def test_the_model_is_left_as_it_is():
+    model = nn.Sequential(nn.BatchNorm2d(3), nn.Dropout(0.5), nn.Flatten(), nn.Linear(192, 4))
+    model[1].eval()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    assert set(head_parameters(model, torch.rand(1, 3, 8, 8))) == {"3.weight", "3.bias"}
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert [module.training for module in model] == [True, False, True, True]

@@ -7,6 +7,7 @@ from tests.fuzz.conftest import fuzz, leaves, outcome, texts, values
 
 from expunge.scenarios import by_class, by_ids, by_indices, check_scenario, parse
 from expunge.scenarios.id_file import csv_of_ids, read_ids
+from expunge.scenarios.parse import SCENARIO_KINDS
 
 
 @dataclass
@@ -38,7 +39,7 @@ def of_kind(kind):
 
 
 @fuzz(300)
-@given(st.sampled_from(("class", "random", "draw", "ids", "edited")).flatmap(of_kind) | texts)
+@given(st.sampled_from(SCENARIO_KINDS).flatmap(of_kind) | texts)
 def test_texts(folder, text):
     outcome(lambda: choose(parse(text)))
 

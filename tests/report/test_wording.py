@@ -39,6 +39,9 @@ def test_a_time_and_its_spread_have_the_same_digits():
 
 def test_scenarios_in_words():
     assert scenario_label("edited:badnets") == "Forget what badnets changed"
+    assert scenario_label("edited:badnets:0.25") == "Forget 25 % of what badnets changed"
+    assert scenario_label("edited:my.edits:dark") == "Forget what my.edits:dark changed"
+    assert scenario_label("suspected:strip") == "Forget what strip suspects"
     assert scenario_label("class:3,5") == "Forget classes 3,5"
     assert scenario_label("random:many") == "Forget random:many"
     assert scenario_label("class:") == "Forget class:"

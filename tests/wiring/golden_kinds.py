@@ -1,38 +1,55 @@
-"""Golden numbers of what stands around models: data, forget sets, suspects, metrics, theory."""
+"""Golden numbers of what stands around models: data, edits, suspects, metrics, attribution."""
 
 import tempfile
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import torch
+from lightning_fabric import Fabric
+from tests.wiring.golden_images import images
+
+from expunge.attribution import ATTRIBUTORS, get_attributor
+from expunge.attribution.weights import WeightsConfig
+from expunge.config import from_mapping
 from expunge.data.edits import EDITS
 from expunge.data.facts import resolve
 from expunge.data.places import default_cache
 from expunge.data.sources import load
 from expunge.data.spec import DataSpec
+from expunge.data.splits import subset
 from expunge.detectors import DETECTORS
 from expunge.detectors.detector import score
 from expunge.detectors.example import example_evidence as example_of_samples
 from expunge.engines import Engine, run
 from expunge.graph.graph import Graph
 from expunge.graph.kinds import KINDS
+from expunge.graph.kinds.attribution import add_attribution, load_scores
 from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.forget import add_forget, load_forget
+from expunge.graph.kinds.lds import add_lds, load_lds
+from expunge.graph.kinds.memorisation import add_memorisation, load_memorisation
 from expunge.graph.kinds.path import add_path, load_facts
 from expunge.graph.kinds.pictures import add_pictures, load_pictures
 from expunge.graph.kinds.sharpness import add_sharpness
-from expunge.graph.kinds.suspect import add_suspect, load_scores, load_suspects
+from expunge.graph.kinds.subsets import add_subsets, load_subsets
+from expunge.graph.kinds.suspect import add_suspect, load_suspects
+from expunge.graph.kinds.suspect import load_scores as load_suspicion
 from expunge.graph.kinds.theorem import add_theorem
 from expunge.graph.kinds.train import Origin, add_train
+from expunge.graph.kinds.weight_influence import add_weight_influence, load_curves
 from expunge.graph.runtime import Place, read_facts
+from expunge.graph.targets import parse_targets
 from expunge.methods import get_method
 from expunge.metrics import METRICS
 from expunge.metrics.example import example_evidence
 from expunge.metrics.metric import measure
-from expunge.models.spec import NetworkSettings
+from expunge.models.build import build
+from expunge.models.spec import ModelSpec, NetworkSettings
 from expunge.runs import Store
 from expunge.settings import Training
 from expunge.theory.config import HessianConfig
+from expunge.types import Context
 
 SPEC = DataSpec(source="digits", train_limit=100, test_limit=50)
 PLAIN = Training(
@@ -45,10 +62,15 @@ BY_NAME = {"train", "prune", "unlearn", "predict", "empty"}
 def entries():
     """What has golden numbers here: by name, the version it has now, and how they are computed."""
     found = {
-        name: (kind.version, lambda name=name: theorem()[name])
+        name: (kind.version, lambda name=name: (theorem() | influence() | images())[name])
         for name, kind in KINDS.items()
         if name not in BY_NAME and name != "measure"
     }
+    for attributor in ATTRIBUTORS:
+        found[f"attributor:{attributor.name}"] = (
+            attributor.version,
+            lambda attributor=attributor: attributed(attributor),
+        )
     for metric in METRICS:
         found[f"measure:{metric.name}"] = (
             metric.version,
@@ -129,13 +151,66 @@ def theorem():
 
 
 def suspected(folder):
-    found, scores = load_suspects(folder), load_scores(folder)
+    found, scores = load_suspects(folder), load_suspicion(folder)
     return {
         "suspects": len(found["suspected"]),
         "threshold": found["threshold"],
         "mean": scores["scores"].mean(),
         "rows": int(scores["rows"].sum()),
     }
+
+
+@cache
+def influence():
+    """Data influence and model influence of a tiny model, made once."""
+    store = Store(Path(tempfile.mkdtemp()) / "runs")
+    graph = Graph(store)
+    facts = resolve(SPEC, default_cache())
+    data = add_data(graph, SPEC, facts)
+    network = NetworkSettings(name="resnet8", width=0.25)
+    original = add_train(graph, data, Origin(network=network, training=PLAIN, seed=3))
+    config = get_attributor("gradient_similarity").config()
+    scores = add_attribution(
+        graph, original, "gradient_similarity", config, parse_targets("draw:3"), facts=facts
+    )
+    subsets = add_subsets(graph, original, retained=0.5, count=3, population="test", facts=facts)
+    lds = add_lds(graph, scores, subsets)
+    memorisation = add_memorisation(graph, original, 3, facts=facts)
+    group = add_forget(graph, original, "class:1", facts=facts)
+    few = WeightsConfig(shares=(0.1,), draws=1, sparsities=(0.5,))
+    weights = add_weight_influence(graph, original, group, few)
+    run(graph, Engine(), Place(device="cpu"))
+    answers, estimates = (
+        load_subsets(store.path(subsets)),
+        load_memorisation(store.path(memorisation)),
+    )
+    return {
+        "attribution": {"size": size(load_scores(store.path(scores))["scores"])},
+        "subsets": {"margin": size(answers["margin"]), "kept": float(answers["kept"].sum())},
+        "lds": {name: load_lds(store.path(lds))[name] for name in ("mean", "low", "high")},
+        "memorisation": {
+            "margin": size(estimates["margin"][estimates["order"]]),
+            "samples": len(estimates["order"]),
+        },
+        "weight_influence": {
+            "overlap": load_curves(store.path(weights))["overlaps"][0]["kept"],
+            "ra": load_curves(store.path(weights))["points"][1]["ra"],
+        },
+    }
+
+
+def attributed(attributor):
+    samples = load(SPEC).train
+    model = build(ModelSpec(name="resnet8", num_classes=10, in_channels=1, width=0.25), seed=3)
+    config = from_mapping(attributor.config, attributor.example, attributor.name)
+    context = Context(fabric=Fabric(accelerator="cpu", devices=1), seed=7)
+    targets = subset(samples, torch.tensor([0, 1]))
+    scores = attributor.run(model, samples, targets, config, context).scores.numpy()
+    return {"size": size(scores), "first": float(scores[0, 0])}
+
+
+def size(values):
+    return float((values.astype("float64") ** 2).sum() ** 0.5)
 
 
 def as_number(digest):

@@ -1,13 +1,17 @@
 """What the functions return."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from expunge.metrics.draws import Draws
 from expunge.statistics.intervals import Interval
 from expunge.types import Mask
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,35 @@ class Unlearned:
     """The ids of the samples that it has forgotten."""
     notes: tuple[str, ...] = ()
     """What there is to know about the result, one line each."""
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """Scores of training samples for predictions: above zero helpful, below zero harmful."""
+
+    scores: "npt.NDArray[np.float64]"
+    """`(T, N)`, of T targets by N training samples."""
+    train_ids: tuple[str, ...]
+    target_ids: tuple[str, ...]
+    method: str
+    config: Any
+    notes: tuple[str, ...] = ()
+    """What there is to know about the scores, one line each."""
+
+    def helpful(self, target: int, top: int = 5) -> list[tuple[str, float]]:
+        """Ids and scores of up to `top` training samples that help a target most, by its row."""
+        return self._first(target, top, -1)
+
+    def harmful(self, target: int, top: int = 5) -> list[tuple[str, float]]:
+        """Ids and scores of up to `top` training samples that harm a target most, by its row."""
+        return self._first(target, top, 1)
+
+    def _first(self, target: int, top: int, sign: int) -> list[tuple[str, float]]:
+        row = self.scores[target]
+        order = (sign * row).argsort(kind="stable")[:top].tolist()
+        return [
+            (self.train_ids[place], float(row[place])) for place in order if sign * row[place] < 0
+        ]
 
 
 @dataclass(frozen=True)

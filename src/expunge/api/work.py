@@ -136,7 +136,7 @@ def prune(
     if sparsity is not None:
         settings["sparsity"] = sparsity
     config = from_mapping(pruner.config, settings, f"pruner {method}")
-    model, mask, notes = _as_found(model, dense)
+    model, mask, notes = as_found(model, dense)
     notes += _check_fit(model, split)
     context = _context(seed, device, training=training, precision=precision, progress=progress)
     context = replace(context, mask=mask, rebuild=rebuild)
@@ -176,7 +176,7 @@ def unlearn(
     chosen = get_method(method)
     if config is None or isinstance(config, Mapping):
         config = from_mapping(chosen.config, config or {}, f"method {method}")
-    model, mask, notes = _as_found(model, dense)
+    model, mask, notes = as_found(model, dense)
     notes += _check_fit(model, split)
     context = _context(seed, device, training=training, precision=precision, progress=progress)
     context = replace(context, mask=mask, rebuild=rebuild)
@@ -185,7 +185,7 @@ def unlearn(
     return Unlearned(unlearned, mask, method, config, seconds, split.forget_ids, notes)
 
 
-def _as_found(
+def as_found(
     given: nn.Module | Sparse, dense: bool
 ) -> tuple[nn.Module, Mask | None, tuple[str, ...]]:
     """A model to work on, its mask, from its zeros if it came without one, and notes on both."""

@@ -7,16 +7,21 @@ import typer
 
 from expunge import __version__
 from expunge.cli import (
+    attribute,
+    attribution,
     bench,
     cleanse,
     demo,
     evaluate,
+    generate,
+    influence,
     listing,
     prune,
     report,
     runs,
     theory,
     train,
+    transfer,
     tune,
     unlearn,
 )
@@ -68,6 +73,18 @@ app.command(
 app.command(
     "evaluate", epilog="Example: expunge evaluate unlearn-1a2b --reference unlearn-3c4d --json"
 )(evaluate.evaluate)
+app.command("generate", epilog="Example: expunge generate unlearn-1a2b --out after.png")(
+    generate.generate
+)
+app.command(
+    "attribute",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge attribute train-1a2b --targets wrong:5 --by unlearning --out why",
+)(attribute.attribute)
+app.command(
+    "attribution",
+    epilog="Example: expunge attribution recipes/attribution-digits.toml --out attribution-digits",
+)(attribution.attribution)
 app.command("bench", epilog="Example: expunge bench recipes/cifar10-cpu.toml --out cifar10")(
     bench.bench
 )
@@ -84,8 +101,23 @@ app.command(
     context_settings=_SETTINGS,
     epilog="Example: expunge theory-run train-1a2b --samples 1000",
 )(theory.theory_run)
+app.command(
+    "influence",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge influence train-1a2b --target data/flowers --subsets 200 --epochs 10",
+)(influence.influence)
+app.command(
+    "transfer", epilog="Example: expunge transfer recipes/transfer-16px.toml --out transfer"
+)(transfer.transfer)
+app.command(
+    "transfer-run",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge transfer-run unlearn-1a2b --target data/flowers --fine-tune 10",
+)(transfer.transfer_run)
 app.command("methods", epilog="Example: expunge methods l1_sparse")(listing.methods)
 app.command("metrics", epilog="Example: expunge metrics mia_efficacy")(listing.metrics)
+app.command("detectors", epilog="Example: expunge detectors strip")(listing.detectors)
+app.command("attributors", epilog="Example: expunge attributors unlearning")(listing.attributors)
 app.add_typer(
     runs.app,
     name="runs",

@@ -31,6 +31,13 @@ def evaluate(
     attacks: Annotated[
         bool, typer.Option("--attacks", help="Also show every membership attack.")
     ] = False,
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            help="CSV file with the columns id and group: also measure test accuracy by group.",
+            metavar="FILE",
+        ),
+    ] = None,
     store: Store = DEFAULT_STORE,
     engine: Engine = None,
     workers: Workers = None,
@@ -45,13 +52,15 @@ def evaluate(
     space = session(store, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     graph = space.graph()
     other = None if reference is None else space.store.find(reference)
-    verdict = plan_verdict(graph, space.store.find(run), other, forget)
+    verdict = plan_verdict(graph, space.store.find(run), other, forget, groups=groups)
     space.run(graph)
     found = collect_verdict(space.store, verdict)
     if as_json:
         show_json(found)
     else:
         _print(found)
+        if found.get("group_accuracy") is not None:
+            _print_groups(found["group_accuracy"])
         if attacks and found["attacks"] is not None:
             _print_attacks(found["attacks"])
 
@@ -134,6 +143,22 @@ def _spread(draws: dict[str, Any] | None) -> tuple[str, ...]:
     if draws is None:
         return ()
     return str(draws["n"]), f"±{draws['standard_error']:.2f}", f"{draws['median']:.2f}"
+
+
+def _print_groups(found: dict[str, dict[str, float | None]]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        title="Test accuracy by group, %", box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 0)
+    )
+    table.add_column("class", no_wrap=True)
+    for group in found:
+        table.add_column(group, justify="right")
+    for name in next(iter(found.values())):
+        cells = (by_class[name] for by_class in found.values())
+        table.add_row(name, *("—" if value is None else f"{value:.1f}" for value in cells))
+    show_table(table)
 
 
 def _print_attacks(attacks: dict[str, dict[str, float | None]]) -> None:

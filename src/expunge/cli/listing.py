@@ -1,4 +1,4 @@
-"""`expunge methods` and `expunge metrics`: what is available, its needs and its source."""
+"""`expunge methods`, `metrics`, `detectors`, `attributors`: what there is, its needs and source."""
 
 from dataclasses import MISSING, fields
 from typing import Annotated, Any
@@ -27,6 +27,7 @@ def methods(
             "name": item.name,
             "summary": item.summary,
             "needs": sorted(item.needs),
+            "tasks": sorted(item.tasks),
             "reads": sorted(item.reads),
             "cite": item.cite,
             "settings": settings(item.config),
@@ -40,6 +41,7 @@ def methods(
             "summary": pruner.summary,
             "needs": ["rebuild", "training"] if pruner.when == "initial" else ["training"],
             "reads": ["forget", "retain"] if pruner.needs_samples else [],
+            "tasks": sorted(pruner.tasks),
             "cite": pruner.cite,
             "settings": settings(pruner.config),
         }
@@ -77,6 +79,7 @@ def metrics(
             "summary": metric.summary,
             "unit": metric.unit,
             "needs": [need for need in NEEDS if need in metric.needs],
+            "tasks": sorted(metric.tasks),
             "compared": metric.compared,
             "detailed": metric.detailed,
             "default": metric.name in DEFAULT_METRICS,
@@ -92,6 +95,63 @@ def metrics(
         _print_metrics(entries)
     else:
         _print_metric(entries[0])
+
+
+def detectors(
+    name: Annotated[str | None, typer.Argument(help="Show this detector's settings.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List detectors of suspect training samples, or show the settings of one."""
+    from expunge.detectors import all_detectors, get_detector
+    from expunge.detectors.evidence import NEEDS
+
+    listed = all_detectors().values() if name is None else [get_detector(name)]
+    entries: list[dict[str, Any]] = [
+        {
+            "name": detector.name,
+            "summary": detector.summary,
+            "needs": [need for need in NEEDS if need in detector.needs],
+            "version": detector.version,
+            "cite": detector.cite,
+            "settings": settings(detector.config),
+        }
+        for detector in listed
+    ]
+    if as_json:
+        show_json(entries)
+    elif name is None:
+        _print_table("Detectors of suspect training samples", entries)
+        say("To see the settings of one: expunge detectors NAME")
+    else:
+        _print_settings(entries[0])
+
+
+def attributors(
+    name: Annotated[str | None, typer.Argument(help="Show this attributor's settings.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List attributors, which tell what predictions rest on, or show the settings of one."""
+    from expunge.attribution import all_attributors, get_attributor
+
+    listed = all_attributors().values() if name is None else [get_attributor(name)]
+    entries: list[dict[str, Any]] = [
+        {
+            "name": attributor.name,
+            "summary": attributor.summary,
+            "needs": [attributor.package] if attributor.package else [],
+            "version": attributor.version,
+            "cite": attributor.cite,
+            "settings": settings(attributor.config),
+        }
+        for attributor in listed
+    ]
+    if as_json:
+        show_json(entries)
+    elif name is None:
+        _print_table("Attributors", entries)
+        say("To see the settings of one: expunge attributors NAME")
+    else:
+        _print_settings(entries[0])
 
 
 def settings(config: type[Any]) -> list[dict[str, Any]]:
@@ -136,18 +196,21 @@ def field_documentation(config: type[Any]) -> dict[str, str]:
 
 
 def _print_list(entries: list[dict[str, Any]]) -> None:
+    for kind, title in (("method", "Unlearning methods"), ("pruner", "Pruners")):
+        _print_table(title, [entry for entry in entries if entry["kind"] == kind])
+    say("To see the settings of one: expunge methods NAME")
+
+
+def _print_table(title: str, entries: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
-    for kind, title in (("method", "Unlearning methods"), ("pruner", "Pruners")):
-        table = Table(title=title, title_justify="left", header_style="bold")
-        for column in ("name", "what it does", "needs", "published"):
-            table.add_column(column, overflow="fold")
-        for entry in entries:
-            if entry["kind"] == kind:
-                needs = ", ".join(entry["needs"]) or "-"
-                table.add_row(entry["name"], entry["summary"], needs, entry["cite"])
-        show_table(table)
-    say("To see the settings of one: expunge methods NAME")
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in ("name", "what it does", "needs", "published"):
+        table.add_column(column, overflow="fold")
+    for entry in entries:
+        needs = ", ".join(entry["needs"]) or "-"
+        table.add_row(entry["name"], entry["summary"], needs, entry["cite"])
+    show_table(table)
 
 
 def _print_settings(entry: dict[str, Any]) -> None:

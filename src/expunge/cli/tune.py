@@ -37,7 +37,8 @@ def tune(
         str, typer.Option(help="The id of the model to unlearn from, or the start of it.")
     ],
     forget: Annotated[
-        str, typer.Option(help="class:3, class:cat, random:0.1 or ids:FILE.", metavar="SCENARIO")
+        str,
+        typer.Option(help="class:3, random:0.1, ids:FILE, suspected:strip.", metavar="SCENARIO"),
     ],
     objective: Annotated[
         str,

@@ -34,7 +34,8 @@ def unlearn(
     context: typer.Context,
     run: Model,
     forget: Annotated[
-        str, typer.Option(help="class:3, class:cat, random:0.1 or ids:FILE.", metavar="SCENARIO")
+        str,
+        typer.Option(help="class:3, random:0.1, ids:FILE, suspected:strip.", metavar="SCENARIO"),
     ],
     method: Annotated[str, typer.Option(help="ft, ga, ...: see expunge methods.")] = "ft",
     pruner: Annotated[

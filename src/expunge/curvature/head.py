@@ -9,6 +9,7 @@ from torch.autograd.graph import Node
 from expunge.batch import Batch
 from expunge.curvature.calls import call_with
 from expunge.errors import ModelError
+from expunge.modes import mode
 
 
 def head_parameters(model: nn.Module, batch: Batch) -> tuple[str, ...]:
@@ -17,7 +18,7 @@ def head_parameters(model: nn.Module, batch: Batch) -> tuple[str, ...]:
     The search goes back from the logits of `batch`, level by level through the graph, to the first
     weight with two or more dimensions and a row for each class. The result also includes vectors
     with one number per class found on the way in the same module, such as its bias. Frozen
-    parameters are found too.
+    parameters are found too. The model is left as it is.
 
     Raises:
         ModelError: no such weight exists.
@@ -28,7 +29,8 @@ def head_parameters(model: nn.Module, batch: Batch) -> tuple[str, ...]:
         for name, p in model.named_parameters()
         if p.is_floating_point()
     }
-    with torch.enable_grad():
+    # In training mode, batch normalisation would count this batch among its statistics.
+    with torch.enable_grad(), mode(model, training=False):
         logits = call_with(model, leaves, batch)
     names = {id(leaf): name for name, leaf in leaves.items()}
     classes = logits.shape[-1]

@@ -61,6 +61,9 @@ class DataSpec:
     """Train on only this many samples, drawn in proportion from the classes."""
     test_limit: int | None = None
     """Test on only this many samples, drawn in proportion from the classes."""
+    groups: str | None = None
+    """CSV file with the columns `id` and `group`: the groups of test samples that accuracy by
+    group is measured on."""
     seed: int = 0
     """Seed of what is held out, of the limits and of the edits."""
     # A hash may leave fields out, and a mapping has none.

@@ -139,11 +139,12 @@ class Runtime:
             return known[1]
         from expunge.data.frozen import load_frozen
         from expunge.data.inputs.placement import place_dataset
-        from expunge.graph.kinds.data import spec_at
+        from expunge.graph.kinds.data import check_edits, spec_at
 
-        spec = spec_at(self.where(read_artefact(data).node))
+        node = read_artefact(data).node
+        spec = spec_at(self.where(node))
         dataset = load_frozen(spec, self.facts(data), forgotten, self.place.cache_dir)
-        ids = self.facts(data).train.ids
+        ids = self.facts(data).train.of_source.ids
         gone = frozenset(ids).difference(dataset.train.ids)
         if gone:
             _log.warning(
@@ -154,6 +155,7 @@ class Runtime:
         if spec.edits:
             from expunge.data.edits.apply import apply_edits
 
+            check_edits(node)
             if gone:
                 raise DataError(
                     f"the data at {spec.source} has edits and lacks samples that were forgotten: "

@@ -6,7 +6,11 @@ from expunge.metrics import (
     attacks,
     confidence,
     distance,
+    frechet,
+    generation,
+    groups,
     membership_inference,
+    near_copies,
     remaining_accuracy,
     sparsity,
     testing_accuracy,
@@ -30,6 +34,15 @@ METRICS: tuple[Metric, ...] = (
     sparsity.SPARSITY_AT,
     attacks.ATTACKS,
     confidence.CONFIDENCE,
+    generation.UA_GENERATED,
+    generation.ACCURACY_GENERATED,
+    frechet.FRECHET,
+    frechet.FRECHET_FLOOR,
+    near_copies.NEAR_COPIES,
+    groups.WORST_GROUP_ACCURACY,
+    groups.CONFLICTING_ACCURACY,
+    groups.ACCURACY_DIFFERENCE,
+    groups.GROUP_ACCURACY,
 )
 
 DEFAULT_METRICS = (
@@ -37,6 +50,19 @@ DEFAULT_METRICS = (
     *("mia_efficacy_one_draw", "sparsity_at", "attacks", "confidence"),
 )
 """The metrics of a grid whose recipe names none, whatever else is installed."""
+
+DEFAULTS = {
+    "classify": DEFAULT_METRICS,
+    "generate": (
+        *("ua_generated", "accuracy_generated", "frechet", "frechet_floor", "near_copies"),
+        *("drift", "weight_distance", "sparsity_at"),
+    ),
+}
+"""The same by the task of the models."""
+GROUP_METRICS = (
+    *("worst_group_accuracy", "conflicting_accuracy", "accuracy_difference", "group_accuracy"),
+)
+"""What is measured besides where the data have groups."""
 
 COMPARED = tuple(metric.name for metric in METRICS if metric.compared)
 """The metrics that the gap averages, as in the paper's tables."""

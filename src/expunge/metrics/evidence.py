@@ -14,9 +14,10 @@ from expunge.metrics.arrays import Flags, LabelArray, LogitArray, check_predicti
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from expunge.metrics.near_copies import Copies
     from expunge.types import Mask
 
-_DIVIDED = ("train", "base_train")
+_DIVIDED = ("train", "base_train", "real")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +32,21 @@ class Predictions:
     """`(N, classes)` float32."""
     labels: LabelArray
     """`(N,)` int64."""
+    groups: LabelArray | None = None
+    """`(N,)` int64: the number of each sample's group; for the population `groups` only."""
+    features: LogitArray | None = None
+    """`(N, D)` float32: what the logits are computed from, of generated and real images."""
 
     def __post_init__(self) -> None:
         check_predictions(self.logits, self.labels)
+        if self.groups is not None and self.groups.shape != self.labels.shape:
+            raise DataError(
+                f"expected a group for each of {len(self.labels)} samples, got {self.groups.shape}"
+            )
+        if self.features is not None and (
+            self.features.ndim != 2 or len(self.features) != len(self.labels)
+        ):
+            raise DataError(f"expected features ({len(self.labels)}, D), got {self.features.shape}")
 
     def __len__(self) -> int:
         """How many samples there are."""
@@ -41,7 +54,9 @@ class Predictions:
 
     def at(self, flags: Flags) -> Predictions:
         """The predictions where `flags`, bool `(N,)`, is true."""
-        return Predictions(self.logits[flags], self.labels[flags])
+        groups = None if self.groups is None else self.groups[flags]
+        features = None if self.features is None else self.features[flags]
+        return Predictions(self.logits[flags], self.labels[flags], groups, features)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,6 +85,12 @@ class Evidence:
     """Seed of everything that attacks draw."""
     target: int | None = None
     """The target class of triggered samples."""
+    class_names: tuple[str, ...] = ()
+    """The names of all classes; empty: their numbers."""
+    group_names: tuple[str, ...] = ()
+    """The names of the groups of the population `groups`; empty: their numbers."""
+    groups_are_marks: bool = False
+    """Whether the group of a number holds all samples that carry the mark of that class."""
     weights: Mapping[str, Callable[[], Mapping[str, Tensor]]] = field(default_factory=dict)
     """By the names in `expunge.metrics.metric.WEIGHTS`, functions that load the parameters by
     name; of `base` and `reference` there may be more than the model has."""
@@ -77,6 +98,8 @@ class Evidence:
     """Which weights of the model are kept; None if it is dense."""
     counted: tuple[str, ...] = ()
     """The names of the weights that sparsity is counted over."""
+    copies: Copies | None = None
+    """How near generated images are to those of the forget set."""
     missing: Mapping[str, str] = field(default_factory=dict)
     """Why something in `expunge.metrics.metric.NEEDS` is not available; a metric that needs it
     gives None with this reason."""
@@ -170,6 +193,16 @@ class Evidence:
             raise DataError(f"there are no weights of {role}: {_named(self.weights)}")
         return self.weights[role]()
 
+    def distances(self) -> Copies:
+        """How near generated images are to those of the forget set.
+
+        Raises:
+            DataError: that is not there.
+        """
+        if self.copies is None:
+            raise DataError("there are no distances of copies: nothing of the kind was given")
+        return self.copies
+
     def only(self, needs: Collection[str]) -> Evidence:
         """The part that `needs` names, and everything that is not tied to a need."""
         divided = any(name in needs for name in _DIVIDED)
@@ -181,6 +214,7 @@ class Evidence:
             retain=self.retain if divided else None,
             ids=self.ids if divided else None,
             mask=self.mask if "model" in needs else None,
+            copies=self.copies if "copies" in needs else None,
         )
 
     def _check_lengths(self, name: str) -> None:

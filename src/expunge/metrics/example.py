@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from expunge.metrics.metric import PREDICTIONS, WEIGHTS
+from expunge.data.groups import GROUPS
+from expunge.metrics.metric import GENERATED, PREDICTIONS, REAL, WEIGHTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,9 +14,11 @@ if TYPE_CHECKING:
 
     from expunge.metrics.arrays import LabelArray
     from expunge.metrics.evidence import Evidence, Predictions
+    from expunge.metrics.near_copies import Copies
 
 _CLASSES = 3
 _SAMPLES = {"train": 90, "test": 60, "validation": 30, "triggered": 60}
+_IN_GROUPS, _GROUPS = 120, 3
 
 
 def example_evidence(seed: int = 0, classes: tuple[int, ...] = ()) -> Evidence:
@@ -37,8 +40,16 @@ def example_evidence(seed: int = 0, classes: tuple[int, ...] = ()) -> Evidence:
     mask = {"layer.weight": weights["model"]["layer.weight"] != 0}
     return Evidence(
         predictions={
-            name: _predictions(rng, labels[name.removeprefix("base_")]) for name in PREDICTIONS
+            name: _predictions(rng, labels[population])
+            for name in PREDICTIONS
+            if (population := name.removeprefix("base_")) in labels
+        }
+        | {name: _in_groups(seed, name) for name in PREDICTIONS if name.endswith(GROUPS)}
+        | {
+            GENERATED: _judged(seed, GENERATED, labels["test"]),
+            REAL: _judged(seed, REAL, labels["train"]),
         },
+        copies=_copies(seed),
         forget=forget & ~gone,
         retain=~forget & ~gone,
         classes=classes,
@@ -48,6 +59,7 @@ def example_evidence(seed: int = 0, classes: tuple[int, ...] = ()) -> Evidence:
         weights={role: partial(weights.__getitem__, role) for role in WEIGHTS},
         mask=mask,
         counted=tuple(mask),
+        groups_are_marks=True,
     )
 
 
@@ -60,6 +72,36 @@ def _predictions(rng: np.random.Generator, labels: LabelArray) -> Predictions:
     logits = rng.normal(size=(len(labels), _CLASSES)).astype(np.float32)
     logits[np.arange(len(labels)), labels] += 1.5
     return Predictions(logits, labels)
+
+
+def _judged(seed: int, name: str, labels: LabelArray) -> Predictions:
+    """Predictions with two features, which depend on the class."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    found = _predictions(np.random.default_rng([seed, len(name)]), labels)
+    return replace(found, features=found.logits[:, :2].copy())
+
+
+def _copies(seed: int) -> Copies:
+    """Distances of generated and of held-out images."""
+    import numpy as np
+
+    from expunge.metrics.near_copies import Copies
+
+    return Copies(*np.random.default_rng([seed, 0]).uniform(0, 1, (2, 200)).astype(np.float32))
+
+
+def _in_groups(seed: int, name: str) -> Predictions:
+    """Predictions on samples that take turns in classes and groups."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    number = np.arange(_IN_GROUPS)
+    found = _predictions(np.random.default_rng([seed, len(name)]), number % _CLASSES)
+    return replace(found, groups=number // _CLASSES % _GROUPS)
 
 
 def _weights(rng: np.random.Generator) -> dict[str, Tensor]:

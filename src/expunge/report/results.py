@@ -10,6 +10,7 @@ from typing import Any
 
 from expunge.digest import KEY, without_digest
 from expunge.errors import ConfigError, DataError, some
+from expunge.report.generation import check_images
 from expunge.report.trojan_pictures import check_pictures
 from expunge.statistics.claims import claim_from
 
@@ -47,6 +48,7 @@ _OPTIONAL = {
     "attacks": (dict, None),
     "chosen_by": (str, None),
     "confidence": (dict, None),
+    "group_accuracy": (dict, None),
     "sparsity_at": (dict, None),
     "reasons": (dict, None),
     "failed": (str, None),
@@ -115,6 +117,7 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
             raise DataError(f"{source}: maker {index}: expected an object, got {_kind(maker)}")
     _check_claims(results["settings"], source)
     check_pictures(results.get("pictures", []), source)
+    check_images(results.get("images", []), source)
     if not results["cells"]:
         raise DataError(f"{source}: cells is empty: there is nothing to report")
     not_asked = _not_asked(results["cells"], results["metrics"])
@@ -243,6 +246,10 @@ def _check_cell(cell: object, declared: dict[str, Any], place: str) -> None:
     _check_fields(attacks, dict.fromkeys(attacks, dict), f"{place}: attacks")
     for name, found in attacks.items():
         _check_numbers(found, (), f"{place}: attacks: {name}")
+    groups = cell.get("group_accuracy") or {}
+    _check_fields(groups, dict.fromkeys(groups, dict), f"{place}: group_accuracy")
+    for name, found in groups.items():
+        _check_numbers(found, (), f"{place}: group_accuracy: {name}")
     if cell.get("confidence") is not None:
         _check_confidence(cell["confidence"], f"{place}: confidence")
 

@@ -47,7 +47,13 @@ def scenario_label(scenario: str) -> str:
     if kind == "class" and value:
         return f"Forget class {value}" if "," not in value else f"Forget classes {value}"
     if kind == "edited" and value:
-        return f"Forget what {value} changed"
+        edit, _, share = value.rpartition(":")
+        try:
+            return f"Forget {100 * float(share):g} % of what {edit} changed"
+        except ValueError:
+            return f"Forget what {value} changed"
+    if kind == "suspected" and value:
+        return f"Forget what {method_label(value)} suspects"
     if kind in ("random", "draw"):
         share, _, number = value.partition(":")
         try:

@@ -6,9 +6,12 @@ from expunge.errors import ConfigError
 from expunge.scenarios.at_random import at_random
 from expunge.scenarios.base import Scenario
 from expunge.scenarios.by_class import by_class
+from expunge.scenarios.by_class_draw import by_class_draw
 from expunge.scenarios.by_draw import by_draw
 from expunge.scenarios.by_edit import ByEdit, by_edit
+from expunge.scenarios.by_fold import by_fold
 from expunge.scenarios.by_ids import by_ids
+from expunge.scenarios.by_memorisation import by_memorisation
 from expunge.scenarios.by_suspicion import by_suspicion
 
 
@@ -62,15 +65,45 @@ def _suspected(value: str, seed: int) -> Scenario:
 
 
 def _draw(value: str, seed: int) -> Scenario:
+    return by_draw(*_share_and_number("draw", value))
+
+
+def _class_draw(value: str, seed: int) -> Scenario:
+    return by_class_draw(*_share_and_number("classes", value))
+
+
+def _share_and_number(kind: str, value: str) -> tuple[float, int]:
     """`SHARE:NUMBER`."""
     share, _, number = value.partition(":")
     try:
         if not number.isdecimal():
             raise ValueError
-        return by_draw(float(share), int(number))
+        return float(share), int(number)
     except ValueError:
         raise ConfigError(
-            f"'draw:{value}' must give a share and the number of a draw, as draw:0.5:17 does"
+            f"'{kind}:{value}' must give a share and the number of a draw, as {kind}:0.5:17 does"
+        ) from None
+
+
+def _fold(value: str, seed: int) -> Scenario:
+    """`FOLD/FOLDS`."""
+    fold, _, folds = value.partition("/")
+    if not (fold.isdecimal() and folds.isdecimal() and len(value) < 20):
+        raise ConfigError(f"'fold:{value}' must give a fold and how many there are, as fold:1/5")
+    return by_fold(int(fold), int(folds))
+
+
+def _memorised(value: str, seed: int) -> Scenario:
+    """`SHARE` or `SHARE:MODELS`."""
+    share, colon, models = value.partition(":")
+    try:
+        if colon and not models.isdecimal():
+            raise ValueError
+        return by_memorisation(float(share), *([int(models)] if colon else []))
+    except ValueError:
+        raise ConfigError(
+            f"'memorised:{value}' must give a share, and perhaps a number of subset models, as "
+            "memorised:0.1 and memorised:0.1:100 do"
         ) from None
 
 
@@ -81,8 +114,11 @@ def _expected() -> str:
 
 _FORMS: dict[str, tuple[tuple[str, ...], Callable[[str, int], Scenario]]] = {
     "class": (("class:3", "class:cat", "class:3,5"), _classes),
+    "classes": (("classes:0.5:17",), _class_draw),
     "random": (("random:0.1",), _random),
     "draw": (("draw:0.5:17",), _draw),
+    "fold": (("fold:1/5",), _fold),
+    "memorised": (("memorised:0.1",), _memorised),
     "ids": (("ids:FILE",), _ids),
     "edited": (("edited:EDIT", "edited:EDIT:0.5"), _edited),
     "suspected": (("suspected:DETECTOR",), _suspected),

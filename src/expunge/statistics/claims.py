@@ -10,6 +10,7 @@ from typing import Any, Literal
 from expunge.errors import ConfigError
 from expunge.statistics.intervals import ROUNDING, Interval, difference
 
+Direction = Literal["lower", "higher", "within"]
 Verdict = Literal["holds", "does not hold", "not settled"]
 
 
@@ -37,7 +38,7 @@ class Claim:
     scenario: str
     first: Side
     second: Side
-    direction: Literal["lower", "higher", "within"]
+    direction: Direction
     """Whether the first side is to be lower or higher than the second, or no farther than the
     effect from it."""
     effect: float
@@ -68,26 +69,30 @@ class Judged:
 
 
 def judge(claim: Claim, first: Mapping[int, float], second: Mapping[int, float]) -> Judged:
-    """The verdict on a claim, from its measure by seed on both sides.
+    """The verdict on a claim, from its measure by seed on both sides."""
+    found = difference(first, second)
+    return Judged(claim, verdict_on(found, claim.direction, claim.effect), found)
 
-    *Holds*: the interval of the difference lies beyond zero in the stated direction, and does not
-    exclude the stated effect. *Does not hold*: the interval excludes the stated effect, even where
-    a smaller difference is there. *Not settled*: neither, or there are too few seeds, or no bounds.
+
+def verdict_on(found: Interval | None, direction: Direction, effect: float) -> Verdict:
+    """What the interval of a difference says of an effect that was stated beforehand.
+
+    *Holds*: the interval lies beyond zero in the stated direction, and does not exclude the stated
+    effect. *Does not hold*: the interval excludes the stated effect, even where a smaller
+    difference is there. *Not settled*: neither, or there are too few seeds, or no bounds.
 
     A claim of a difference *within* the effect holds where the whole interval is, and does not hold
     where none of it is.
     """
-    found = difference(first, second)
     if found is None:
-        return Judged(claim, "not settled", None)
-    if claim.direction == "within":
-        return Judged(claim, _within(found, claim.effect), found)
-    sign = -1 if claim.direction == "lower" else 1
+        return "not settled"
+    if direction == "within":
+        return _within(found, effect)
+    sign = -1 if direction == "lower" else 1
     low, high = sorted((sign * found.low, sign * found.high))
-    if high < claim.effect - ROUNDING:
-        return Judged(claim, "does not hold", found)
-    beyond = low > 0 and not found.holds_zero
-    return Judged(claim, "holds" if beyond else "not settled", found)
+    if high < effect - ROUNDING:
+        return "does not hold"
+    return "holds" if low > 0 and not found.holds_zero else "not settled"
 
 
 def _within(found: Interval, effect: float) -> Verdict:

@@ -112,7 +112,13 @@ def plan_cleanse(
         forget_id = forgets[1.0 if share is None else share]
         measures = {
             metric: add_measure(
-                graph, metric, model_id, base_id, forget_id, None, together, (), request.trigger
+                graph,
+                metric,
+                model_id,
+                base_id,
+                forget_id,
+                together=together,
+                trigger=request.trigger,
             )
             for metric in metrics
         }

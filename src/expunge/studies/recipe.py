@@ -9,8 +9,10 @@ from typing import Any
 from expunge.config import from_mapping, to_mapping
 from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, shown, some, unknown
+from expunge.graph.kinds.judge import Judging
 from expunge.methods import get_method
-from expunge.metrics import DEFAULT_METRICS, get_metric
+from expunge.metrics import DEFAULT_METRICS, DEFAULTS, get_metric
+from expunge.models.networks import find_network
 from expunge.models.spec import NetworkSettings
 from expunge.models.trainings import training_for
 from expunge.scenarios.parse import SCENARIO_KINDS, parse
@@ -21,6 +23,8 @@ from expunge.studies.claims import check_claims, parse_claims
 
 CHOSEN_BY = "chosen_by"
 SPARSITIES = "sparsities"
+OF_STUDIES = ("attribution",)
+"""Tables that a study of its own reads; a grid has no use for them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +40,8 @@ class Experiment:
     training: Training
     """How."""
     scenarios: tuple[str, ...]
-    """What to forget: `class:3`, `random:0.1`, `draw:0.5:17`, `ids:FILE`, `edited:EDIT`."""
+    """What to forget: `class:3`, `random:0.1`, `draw:0.5:17`, `memorised:0.1`, `ids:FILE`,
+    `edited:EDIT`."""
     methods: Mapping[str, Mapping[str, Any]]
     """Methods by name, each with its settings; a table `class`, `random` or the like among them
     holds those for one kind of scenario. `chosen_by` among them says how they were chosen, and
@@ -53,6 +58,8 @@ class Experiment:
     retrain_again: bool = False
     """Also retrain by another seed: its gap to Retrain is the floor below which a gap means
     nothing."""
+    judging: Judging | None = None
+    """How images that the models make are judged; for models that generate only."""
     claims: tuple[Claim, ...] = ()
     """Contrasts that are named before anything is measured, each with the smallest effect that is
     worth a claim; all else in the report is descriptive."""
@@ -186,11 +193,19 @@ def read_experiment(path: Path) -> Experiment:
     Raises:
         ConfigError: the file is missing, not TOML, or not an experiment.
     """
+    return parse_experiment(read_recipe(path), str(path))
+
+
+def read_recipe(path: Path) -> str:
+    """The text of a recipe.
+
+    Raises:
+        ConfigError: the file is missing, or not text.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the recipe {path}: {error}") from None
-    return parse_experiment(text, str(path))
 
 
 def parse_experiment(text: str, where: str) -> Experiment:
@@ -199,10 +214,31 @@ def parse_experiment(text: str, where: str) -> Experiment:
     Raises:
         ConfigError: the text is not TOML, or not an experiment.
     """
+    tables = parse_tables(text, where)
+    for name in OF_STUDIES:
+        tables.pop(name, None)
+    return experiment_from(tables, where)
+
+
+def parse_tables(text: str, where: str) -> dict[str, Any]:
+    """The tables of a recipe.
+
+    Raises:
+        ConfigError: the text is not TOML.
+    """
     try:
-        tables = tomllib.loads(text)
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{where} is not TOML: {' '.join(str(error).split())}") from None
+
+
+def experiment_from(tables: dict[str, Any], where: str) -> Experiment:
+    """The experiment that a recipe's tables describe.
+
+    Raises:
+        ConfigError: they are not an experiment.
+    """
+    _read_judging(tables, where)
     parts = {"data": DataSpec, "network": NetworkSettings, "training": Training}
     for name, cls in parts.items():
         if not isinstance(tables.get(name, {}), Mapping):
@@ -211,6 +247,8 @@ def parse_experiment(text: str, where: str) -> Experiment:
         if cls is Training:  # the file overrides the network's default training settings
             given = {**to_mapping(training_for(tables["network"].name)), **given}
         tables[name] = from_mapping(cls, given, f"{where}: {name}")
+    task = find_network(tables["network"].name).task
+    tables.setdefault("metrics", list(DEFAULTS[task]))
     for name in ("methods", "pruners"):
         table = tables.get(name, {})
         if not isinstance(table, Mapping) or not all(
@@ -219,6 +257,22 @@ def parse_experiment(text: str, where: str) -> Experiment:
             raise ConfigError(f"{where}: {name} must be tables such as [{name}.NAME]")
     tables["claims"] = parse_claims(tables.get("claims", []), where)
     return from_mapping(Experiment, tables, where)
+
+
+def _read_judging(tables: dict[str, Any], where: str) -> None:
+    """Replace the table `judging`, and those in it, by settings."""
+    if "judging" not in tables:
+        return
+    given = tables["judging"]
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{where}: judging must be a table")
+    found = dict(given)
+    for name, cls in (("network", NetworkSettings), ("training", Training)):
+        if name in given:
+            if not isinstance(given[name], Mapping):
+                raise ConfigError(f"{where}: judging.{name} must be a table")
+            found[name] = from_mapping(cls, given[name], f"{where}: judging.{name}")
+    tables["judging"] = from_mapping(Judging, found, f"{where}: judging")
 
 
 def with_overrides(

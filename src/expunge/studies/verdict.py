@@ -10,14 +10,14 @@ from expunge.errors import ConfigError
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.forget import add_forget
 from expunge.graph.kinds.measure import add_measure, load_measured
-from expunge.graph.kinds.predict import add_predict
+from expunge.graph.kinds.predict import add_predict, has_groups
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.runtime import read_facts
-from expunge.metrics import DEFAULT_METRICS
+from expunge.metrics import DEFAULTS, GROUP_METRICS
 from expunge.runs import Store
 from expunge.studies.counts import against, counts_of
 from expunge.studies.doubts import doubts, not_converged
-from expunge.studies.grid import gap_to, read_measures
+from expunge.studies.grid import gap_to, note_groups, read_measures
 from expunge.studies.made import Makers
 
 
@@ -44,17 +44,26 @@ def plan_verdict(
     run_id: str,
     reference_id: str | None,
     forget: str | None,
-    metrics: tuple[str, ...] = DEFAULT_METRICS,
+    metrics: tuple[str, ...] | None = None,
+    groups: str | None = None,
 ) -> Verdict:
-    """Plan the metrics of a model, and of `reference_id` if given.
+    """Plan the metrics of a model, by default those of its task, and of `reference_id` if given.
 
-    `forget` is the scenario to measure on; by default, what the model has unlearned.
+    `forget` is the scenario to measure on; by default, what the model has unlearned. `metrics` are
+    by default those of every grid, and accuracy by group where the data have groups; `groups` is a
+    file of the test samples' groups.
 
     Raises:
         ConfigError: a run is not a model, or the reference was retrained in another scenario.
         ForgetError: the scenario does not fit the data.
+        DataError: the file of groups does not fit the test samples.
     """
     model = graph.model(run_id)
+    if groups is not None:
+        note_groups(graph, groups, read_facts(graph.store.path(graph.data_of(run_id))))
+    if metrics is None:
+        there = groups is not None or has_groups(graph.node(graph.data_of(run_id)))
+        metrics = (*DEFAULTS[graph.task_of(run_id)], *(GROUP_METRICS if there else ()))
     base_id, forget_id = run_id, model.parents.get("forget")
     if model.kind == "unlearn":
         base_id = model.parents["model"]
@@ -76,7 +85,7 @@ def plan_verdict(
     def measured(model_id: str) -> dict[str, str]:
         return {
             metric: add_measure(
-                graph, metric, model_id, base_id, forget_id, reference_id, gone=gone
+                graph, metric, model_id, base_id, forget_id, reference_id, gone=gone, groups=groups
             )
             for metric in metrics
         }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from expunge.config import from_mapping
 from expunge.data.edits import get_edit
-from expunge.data.edits.edit import Trigger
+from expunge.data.edits.edit import Marks, Trigger
 from expunge.errors import ConfigError, DataError
 from expunge.settings import derive_seed
 
@@ -25,7 +25,8 @@ def edit_configs(edits: Edits) -> dict[str, Any]:
     """The settings of each edit, in alphabetical order, which is the order of application.
 
     Raises:
-        ConfigError: an unknown edit or setting, a setting out of range, or two edits with triggers.
+        ConfigError: an unknown edit or setting, a setting out of range, or two edits with triggers
+            or with marks.
     """
     for name, settings in edits.items():
         if not isinstance(settings, Mapping):
@@ -43,6 +44,12 @@ def edit_configs(edits: Edits) -> dict[str, Any]:
             f"one edit with a trigger at most, got {', '.join(triggers)}: the population triggered "
             "would not be one"
         )
+    marked = [name for name in configs if get_edit(name).marks is not None]
+    if len(marked) > 1:
+        raise ConfigError(
+            f"one edit with marks at most, got {', '.join(marked)}: the population groups would "
+            "not be one"
+        )
     return configs
 
 
@@ -58,8 +65,12 @@ def apply_edits(dataset: Dataset, spec: DataSpec) -> tuple[Dataset, dict[str, tu
     touched = {}
     for name, config in edit_configs(spec.edits).items():
         edited = get_edit(name).run(dataset.train, config, derive_seed(spec.seed, f"edit {name}"))
-        if edited.samples.ids != dataset.train.ids:
-            raise DataError(f"edit {name} changed the ids of samples: an edit must keep them")
+        ids = edited.samples.ids
+        if ids[: len(dataset.train)] != dataset.train.ids or len(set(ids)) < len(ids):
+            raise DataError(
+                f"edit {name} changed the ids of samples: an edit must keep them, and may add "
+                "samples with new ids after them"
+            )
         dataset = replace(dataset, train=edited.samples)
         touched[name] = edited.touched
     return dataset, touched
@@ -75,6 +86,19 @@ def triggering(edits: Edits) -> tuple[Trigger, Any] | None:
         trigger = get_edit(name).trigger
         if trigger is not None:
             return trigger, config
+    return None
+
+
+def marking(edits: Edits) -> tuple[Marks, Any] | None:
+    """The marks of the edit that has some, and the settings of this edit.
+
+    Raises:
+        ConfigError: as `edit_configs`.
+    """
+    for name, config in edit_configs(edits).items():
+        marks = get_edit(name).marks
+        if marks is not None:
+            return marks, config
     return None
 
 

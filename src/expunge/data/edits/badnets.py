@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING
 
 from expunge.data.edits.drawing import changed, check_share, draw, ids_at
 from expunge.data.edits.edit import Edit, Edited, Trigger
-from expunge.errors import ConfigError, DataError
+from expunge.data.edits.pixels import check_target, patched
 from expunge.settings import check_range
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from expunge.types import Inputs, Samples
-
-_BATCH = 1024
+    from expunge.types import Samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,14 +63,11 @@ def badnets(samples: Samples, config: BadnetsConfig, seed: int) -> Edited:
     """
     import torch
 
-    if config.target >= samples.num_classes:
-        raise ConfigError(
-            f"badnets: target must be a class in 0..{samples.num_classes - 1}, got {config.target}"
-        )
+    check_target("badnets", config.target, samples)
     index = draw(samples, config.share, torch.Generator().manual_seed(seed))
     labels = samples.labels.clone()
     labels[index] = config.target
-    images = _patched(samples.inputs, index, config)
+    images = patched("badnets", samples.inputs, index, config)
     return Edited(changed(samples, inputs=images, labels=labels), ids_at(samples, index))
 
 
@@ -88,39 +81,7 @@ def with_patch(samples: Samples, config: BadnetsConfig) -> Samples:
     import torch
 
     everywhere = torch.arange(len(samples))
-    return changed(samples, inputs=_patched(samples.inputs, everywhere, config))
-
-
-def _patched(inputs: Inputs, index: Tensor, config: BadnetsConfig) -> Inputs:
-    """Copies of all images in memory, those at `index` with the patch."""
-    import torch
-
-    from expunge.data.inputs.images import ResidentImages
-
-    shape = inputs.shape
-    if inputs.kind != "images":
-        raise DataError(f"badnets changes images (C, H, W), got {inputs.kind} of shape {shape}")
-    rows = _span("row", config.row, config.size, shape[1])
-    columns = _span("column", config.column, config.size, shape[2])
-    batches = inputs.batches(torch.split(torch.arange(len(inputs)), _BATCH))
-    images = torch.cat([batch.cpu() for batch in batches if isinstance(batch, torch.Tensor)])
-    if images.dtype != torch.uint8:
-        raise DataError(f"badnets changes images of uint8 in 0..255, got {images.dtype}")
-    images[index, :, rows, columns] = config.value
-    return ResidentImages(images)
-
-
-def _span(name: str, start: int, size: int, length: int) -> slice:
-    """The pixels of the patch along one side of the image."""
-    if size > length:
-        raise ConfigError(f"badnets: a patch of {size} pixels is larger than an image of {length}")
-    first = start + length if start < 0 else start
-    if not 0 <= first <= length - size:
-        raise ConfigError(
-            f"badnets: a patch of {size} pixels from {name} {start} is not inside an image of "
-            f"{length}: expected {name} in 0..{length - size} or -{length}..-{size}"
-        )
-    return slice(first, first + size)
+    return changed(samples, inputs=patched("badnets", samples.inputs, everywhere, config))
 
 
 EDIT = Edit(

@@ -34,10 +34,22 @@ def draw(samples: Samples, share: float, generator: torch.Generator) -> Tensor:
     """
     import torch
 
-    count = round(share * len(samples))
+    return draw_from(torch.arange(len(samples)), share, generator)
+
+
+def draw_from(candidates: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Ascending int64 values of `round(share * N)` of the N candidates, int64 `(N,)`.
+
+    Raises:
+        DataError: that is not a single one.
+    """
+    import torch
+
+    count = round(share * len(candidates))
     if count == 0:
-        raise DataError(f"a share of {share:g} of {len(samples)} samples is none: raise it")
-    return torch.randperm(len(samples), generator=generator)[:count].sort().values
+        raise DataError(f"a share of {share:g} of {len(candidates)} samples is none: raise it")
+    chosen = torch.randperm(len(candidates), generator=generator)[:count]
+    return candidates[chosen].sort().values
 
 
 def ids_at(samples: Samples, index: Tensor) -> tuple[str, ...]:

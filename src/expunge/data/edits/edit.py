@@ -15,7 +15,8 @@ class Edited:
     """Samples after an edit."""
 
     samples: Samples
-    """The same ids in the same order; changed inputs or labels are copies."""
+    """The same ids in the same order, and after them those of added samples; changed inputs or
+    labels are copies."""
     touched: tuple[str, ...]
     """The ids that the edit chose, in sample order."""
 
@@ -28,6 +29,16 @@ class Trigger:
     """`show(samples, config)`: the samples with the trigger in each; labels are unchanged."""
     target: Callable[[Any], int]
     """`target(config)`: the target class of such samples."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What a model that was trained on edited samples may take for the label: one mark a class."""
+
+    show: Callable[[Samples, Any, int], Samples]
+    """`show(samples, config, mark)`: the samples with one mark in each; labels are unchanged."""
+    name: Callable[[Any, str], str]
+    """`name(config, of)`: the name of the mark of the class called `of`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +56,8 @@ class Edit:
     """Its settings: a frozen dataclass whose defaults are the paper's."""
     trigger: Trigger | None = None
     """Makes the population `triggered`; None for an edit without a backdoor."""
+    marks: Marks | None = None
+    """Makes the population `groups`: every mark on every test sample; None without marks."""
     version: int = 1
     """Raised when its result changes; part of the id of every model trained on it."""
     summary: str

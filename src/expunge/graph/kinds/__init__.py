@@ -2,19 +2,29 @@
 
 from expunge.graph.kind import Kind
 from expunge.graph.kinds import (
+    attribution,
     data,
     empty,
     forget,
+    generate,
+    judge,
+    lds,
     measure,
+    memorisation,
+    nearest,
     path,
     pictures,
     predict,
     prune,
     sharpness,
+    similarity,
+    subsets,
     suspect,
     theorem,
     train,
+    transfer,
     unlearn,
+    weight_influence,
 )
 
 KINDS: dict[str, Kind] = {
@@ -28,10 +38,20 @@ KINDS: dict[str, Kind] = {
         unlearn.KIND,
         predict.KIND,
         measure.KIND,
+        generate.KIND,
+        judge.KIND,
+        nearest.KIND,
         path.KIND,
         sharpness.KIND,
+        similarity.KIND,
+        transfer.KIND,
         theorem.KIND,
         pictures.KIND,
+        attribution.KIND,
+        subsets.KIND,
+        lds.KIND,
+        memorisation.KIND,
+        weight_influence.KIND,
         empty.KIND,
     )
 }

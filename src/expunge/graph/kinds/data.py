@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expunge.callables import working_directory_last
 from expunge.config import from_mapping, to_mapping
 from expunge.data.facts import Facts, facts_of
 from expunge.data.spec import DataSpec
@@ -17,7 +18,7 @@ from expunge.data.summary import summary
 from expunge.errors import DataError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.runtime import FACTS
-from expunge.runs import write_json
+from expunge.runs import syntax_digest, write_json
 
 if TYPE_CHECKING:
     from expunge.data.edits.apply import Edits
@@ -39,7 +40,7 @@ def add_data(graph: Graph, spec: DataSpec, facts: Facts) -> str:
 
 
 def edit_params(edits: Edits) -> dict[str, Any]:
-    """The settings of edits in full with their versions, as nodes keep them.
+    """The settings of edits in full, with what identifies them, as nodes keep them.
 
     Raises:
         ConfigError: as `edit_configs`.
@@ -48,7 +49,7 @@ def edit_params(edits: Edits) -> dict[str, Any]:
     from expunge.data.edits.apply import edit_configs
 
     return {
-        name: {"version": get_edit(name).version, "config": to_mapping(config)}
+        name: {"version": get_edit(name).version, "config": to_mapping(config), **_code(name)}
         for name, config in edit_configs(edits).items()
     }
 
@@ -61,6 +62,30 @@ def settings_of(params: Mapping[str, Any]) -> dict[str, Any]:
 def spec_at(where: Mapping[str, Any]) -> DataSpec:
     """The data's specification, from a data node's places."""
     return from_mapping(DataSpec, where, "data")
+
+
+def check_edits(node: Node) -> None:
+    """Refuse edits of one's own whose code is not that of the data node.
+
+    Raises:
+        DataError: names the edit.
+    """
+    for name, edit in node.params.get("edits", {}).items():
+        if "code" in edit and _code(name)["code"] != edit["code"]:
+            raise DataError(
+                f"the code of the edit {name!r} has changed since these data were planned or made: "
+                "put it back, or run the command again"
+            )
+
+
+def _code(edit: str) -> dict[str, str]:
+    """What identifies an edit of one's own beside its name; nothing for others."""
+    from expunge.data.edits.own import is_own
+
+    if not is_own(edit):
+        return {}
+    with working_directory_last():
+        return {"code": syntax_digest(edit)}
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
@@ -78,10 +103,19 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     if spec.edits:
         from expunge.data.edits.apply import apply_edits
 
+        check_edits(node)
         dataset, touched = apply_edits(dataset, spec)
         edited = facts_of(dataset)
         # Keep the source's digests: they are compared when it is read again.
-        train = replace(facts.train, labels=edited.train.labels, touched=touched)
+        added = len(edited.train.ids) - len(facts.train.ids)
+        train = replace(
+            facts.train,
+            ids=edited.train.ids,
+            labels=edited.train.labels,
+            digests=(*facts.train.digests, *edited.train.digests[len(facts.train.digests) :]),
+            touched=touched,
+            added=added,
+        )
         facts = replace(
             facts, parts={**facts.parts, "train": train}, mean=edited.mean, std=edited.std
         )

@@ -15,7 +15,15 @@ from expunge.graph.kinds.suspect import add_suspect, how, load_suspects
 from expunge.graph.lineage import forgotten_by, remaining
 from expunge.graph.runtime import read_facts
 from expunge.runs import checked, read_object, write_json
-from expunge.scenarios import ByEdit, ByIds, BySuspicion, Scenario, check_scenario, parse
+from expunge.scenarios import (
+    ByEdit,
+    ByIds,
+    ByMemorisation,
+    BySuspicion,
+    Scenario,
+    check_scenario,
+    parse,
+)
 from expunge.settings import derive_seed
 
 if TYPE_CHECKING:
@@ -35,6 +43,7 @@ def add_forget(
     facts: Facts,
     anew: bool = True,
     suspects: str | None = None,
+    shown: bool = True,
 ) -> str:
     """The samples that `scenario` chooses from the training samples of `model_id`, data `facts`.
 
@@ -42,7 +51,7 @@ def add_forget(
     then it repeats an earlier request. `suspects` is the node of the samples that a detector
     suspects; without it, such a scenario looks for them with the detector's defaults, in the model
     that last forgot something or else the original one, so that all models sparsified from it
-    forget the same samples.
+    forget the same samples. Unless `shown` is false, people are told how many samples they are.
 
     Raises:
         ConfigError: the text is not a scenario, or `model_id` is not a model.
@@ -71,11 +80,17 @@ def add_forget(
         parents["suspects"] = suspects or add_suspect(graph, looked, chosen.detector)
     elif scenario.startswith("random:") or (isinstance(chosen, ByEdit) and chosen.share < 1):
         params["seed"] = seed
+    if isinstance(chosen, ByMemorisation):
+        from expunge.graph.kinds.memorisation import add_memorisation
+
+        # Models for the estimate are not trained on what was forgotten before, either.
+        base = graph.origin_of(model_id) if last is None else last
+        parents["memorisation"] = add_memorisation(graph, base, chosen.models, facts=facts)
     where = {"scenario": scenario}
     added = graph.add("forget", params, parents, where=where, label=f"choose {scenario}")
     if not known or count is None or edits.keys() - facts.train.touched.keys():
         graph.uncounted.add(added)  # edits change labels, too, and so which samples a class has
-    elif (said := _said(scenario, count, facts, forgotten)) not in graph.notes:
+    elif shown and (said := _said(scenario, count, facts, forgotten)) not in graph.notes:
         graph.notes.append(said)
     return added
 
@@ -112,6 +127,10 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
         chosen = replace(chosen, ids=tuple(load_suspects(inputs["suspects"])["suspected"]))
     part = remaining(facts.train, forgotten)
     _check(chosen, facts, forgotten)
+    if isinstance(chosen, ByMemorisation):
+        from expunge.graph.kinds.memorisation import load_order
+
+        chosen = chosen.ranked(load_order(inputs["memorisation"], facts))
     rows, classes = chosen.select(part)
     write_json(
         out / CHOSEN,

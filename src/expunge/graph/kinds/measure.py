@@ -7,17 +7,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expunge.data.groups import GROUPS
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.forget import load_forget
-from expunge.graph.kinds.predict import add_predict, load_predictions
+from expunge.graph.kinds.judge import Judging, add_judged, add_judged_real
+from expunge.graph.kinds.nearest import add_nearest, load_distances
+from expunge.graph.kinds.predict import add_predict, load_groups, load_predictions
 from expunge.graph.kinds.train import Together
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.model_files import WEIGHTS, load_model
 from expunge.graph.outcome import divergence
-from expunge.metrics import get_metric
-from expunge.metrics.metric import PREDICTIONS
+from expunge.metrics import all_metrics, get_metric
+from expunge.metrics.metric import COPIES, GENERATED, PREDICTIONS, REAL
 from expunge.runs import checked, read_object, write_json
 from expunge.settings import derive_seed
+from expunge.tasks import check_task
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,18 +45,25 @@ def add_measure(
     reference_id: str | None = None,
     together: Together | None = None,
     gone: Collection[str] = (),
+    groups: str | None = None,
     trigger: Edits | None = None,
+    judging: Judging | None = None,
 ) -> str:
     """Metric `metric` of `model_id`, unlearned from `base_id`, on the forget set `forget_id`.
 
     `reference_id` is the retrained model to compare weights with. `gone` are ids that `model_id`
-    has forgotten, so that predictions of `base_id` may lack them. `trigger` is the settings of an
-    edit by its name, whose trigger test samples carry instead of that of the data's own edit.
+    has forgotten, so that predictions of `base_id` may lack them. `groups` is a file of
+    groups to take instead of the one that the data name. `trigger` is the settings of an edit by
+    its name, whose trigger test samples carry instead of that of the data's own edit. `judging`
+    says how images that a model makes are judged.
 
     Raises:
-        ConfigError: no metric has this name, or an id is not a model's.
+        ConfigError: no metric has this name, it is for another task, or an id is not a model's.
     """
-    entry = get_metric(metric)
+    entry, task = get_metric(metric), graph.task_of(model_id)
+    fitting = (each.name for each in all_metrics().values() if task in each.tasks)
+    check_task(f"metric {metric}", entry.tasks, task, fitting)
+    judging = judging or Judging()
     parents = {
         "model": model_id,
         "data": graph.data_of(base_id),
@@ -65,10 +76,18 @@ def add_measure(
             if reference_id is not None:
                 parents["reference"] = reference_id
         elif need.startswith("base_"):
-            population = need.removeprefix("base_")
-            parents[need] = add_predict(graph, base_id, population, together, gone, trigger)
+            name = need.removeprefix("base_")
+            parents[need] = add_predict(graph, base_id, name, together, gone, groups, trigger)
+        elif need == GENERATED:
+            parents[need] = add_judged(graph, model_id, judging)
+        elif need == REAL:
+            parents[need] = add_judged_real(graph, parents["data"], judging)
+        elif need == COPIES:
+            parents[need] = add_nearest(graph, model_id, forget_id, judging)
         elif need not in ("model", "forget"):
-            parents[need] = add_predict(graph, model_id, need, together, trigger=trigger)
+            parents[need] = add_predict(
+                graph, model_id, need, together, groups=groups, trigger=trigger
+            )
     params = {
         "metric": metric,
         "version": entry.version,
@@ -130,6 +149,16 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
         if "reference" in inputs:
             reason = divergence(inputs["reference"])
         missing |= {} if reason is None else {"reference": reason}
+    copies = None
+    if COPIES in inputs:
+        from expunge.metrics.near_copies import Copies
+
+        near = load_distances(inputs[COPIES])
+        if gone := int(near["missing"]):
+            total = len(chosen["ids"])
+            missing[COPIES] = f"{gone} of {total} samples to forget are no longer in the data"
+        else:
+            copies = Copies(near["generated"], near["held_out"])
     weights: dict[str, Callable[[], Mapping[str, Tensor]]] = {
         role: partial(read_tensors, checked(inputs[role], WEIGHTS))
         for role in ("base", "reference")
@@ -145,9 +174,13 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
         own = {name: p.detach() for name, p in model.named_parameters()} | counts
         weights["model"] = lambda: own
         counted = tuple(counts)
+    groups = _groups(inputs)
     return Evidence(
         predictions={
-            need: Predictions(each["logits"], each["labels"]) for need, each in arrays.items()
+            need: Predictions(
+                each["logits"], each["labels"], each.get("groups"), each.get("features")
+            )
+            for need, each in arrays.items()
         },
         forget=forget,
         retain=retain,
@@ -155,9 +188,13 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
         ids=there,
         seed=node.params["seed"],
         target=target_in(inputs),
+        class_names=runtime.facts(inputs["data"]).class_names if groups else (),
+        group_names=tuple(groups.get("names", ())),
+        groups_are_marks=bool(groups.get("marks")),
         weights=weights,
         mask=mask,
         counted=counted,
+        copies=copies,
         missing=missing,
     )
 
@@ -169,7 +206,7 @@ def _common_rows(arrays: dict[str, dict[str, Any]]) -> list[int] | None:
     """
     import numpy as np
 
-    divided = [name for name in ("train", "base_train") if name in arrays]
+    divided = [name for name in ("train", "base_train", REAL) if name in arrays]
     if not divided:
         return None
     rows = set.intersection(*(set(arrays[name]["rows"].tolist()) for name in divided))
@@ -189,6 +226,14 @@ def divided(there: list[str], chosen: Collection[str], model: Path) -> tuple[Fla
     now = set(chosen)
     out = now | set(forgotten_by(model))
     return np.array([name in now for name in there]), np.array([name not in out for name in there])
+
+
+def _groups(inputs: Inputs) -> dict[str, Any]:
+    """What the groups are, if there are predictions of groups."""
+    for need in (GROUPS, f"base_{GROUPS}"):
+        if need in inputs:
+            return load_groups(inputs[need])
+    return {}
 
 
 def target_in(inputs: Inputs) -> int | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from expunge.runs import JSON, checked, read_arrays, read_object, write_arrays, 
 from expunge.settings import derive_seed
 
 if TYPE_CHECKING:
+    from expunge.detectors.evidence import Floats
     from expunge.graph.graph import Graph
     from expunge.graph.runtime import Runtime
     from expunge.runs import Node
@@ -64,6 +66,11 @@ def add_suspect(
     }
     params.pop("compiled", None)
     parents = {"model": model_id, "data": graph.data_of(model_id)}
+    if "out_of_fold" in entry.needs:
+        # Here, because unlearning imports forgetting, which imports this.
+        from expunge.graph.kinds.folds import add_folds
+
+        parents |= add_folds(graph, model_id, params["config"]["folds"], together)
     where = {"clean": listed} if listed else {}
     label = f"look for suspects by {detector}, {model_id}"
     return graph.add("suspect", params, parents, where=where, label=label)
@@ -94,55 +101,52 @@ def how(found: Mapping[str, Any]) -> str:
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     """Score what the model was trained on and nobody has forgotten or vouched for."""
     import numpy as np
-    import torch
 
-    from expunge.data.splits import limited, subset
-    from expunge.detectors.detector import score
-    from expunge.detectors.observe import observe
-    from expunge.detectors.threshold import threshold
+    from expunge.detectors.find import find
+    from expunge.graph.kinds.folds import out_of_fold
 
     detector = get_detector(node.params["detector"])
     config: Any = from_mapping(detector.config, node.params["config"], detector.name)
+    false_positives = float(node.params["clean"]["false_positives"])
     forgotten = forgotten_by(inputs["model"])
     dataset = runtime.dataset(inputs["data"], forgotten)
     clean, source = _clean(node, dataset, forgotten, runtime)
-    seed = derive_seed(node.params["seed"], "trusted")
-    trusted = limited(clean.labels, len(clean) // 2, seed)
-    others = np.setdiff1d(np.arange(len(clean)), trusted.numpy())
-    clean = subset(clean, torch.cat([trusted, torch.from_numpy(others)]))
     samples = training_samples(dataset.train, (*forgotten, *clean.ids))
     model, _, _ = load_model(inputs["model"])
-    evidence = observe(
+    unseen: Callable[[Samples], Floats] | None = None
+    if "out_of_fold" in detector.needs:
+        folds, known = int(node.params["config"]["folds"]), set(dataset.train.ids)
+        unseen = partial(out_of_fold, trained_on=known, inputs=inputs, folds=folds, runtime=runtime)
+    found = find(
+        detector,
+        config,
         model,
         samples,
         clean,
-        len(trusted),
-        detector.needs,
+        false_positives,
+        node.params["seed"],
         runtime.evaluator,
+        unseen=unseen,
         progress=runtime.progress,
     )
-    scores = score(detector, evidence, config)
-    own, held_out = scores[: len(samples)], scores[len(samples) + len(trusted) :]
-    false_positives = float(node.params["clean"]["false_positives"])
-    limit = threshold(held_out, false_positives)
     place = {name: row for row, name in enumerate(runtime.facts(inputs["data"]).train.ids)}
     arrays = {
-        "scores": own,
+        "scores": found.scores,
         "rows": np.array([place[name] for name in samples.ids], dtype=np.int64),
-        "clean": held_out,
+        "clean": found.clean_scores,
     }
     write_arrays(out / SCORES, arrays)
-    found: dict[str, JSON] = {
+    document: dict[str, JSON] = {
         "detector": detector.name,
-        "threshold": limit,
+        "threshold": found.threshold,
         "false_positives": false_positives,
-        "clean": len(held_out),
+        "clean": len(found.clean_scores),
         "clean_from": source,
-        "trusted": len(trusted),
-        "scored": len(own),
-        "suspected": [samples.ids[row] for row in np.flatnonzero(own > limit).tolist()],
+        "trusted": found.trusted,
+        "scored": len(samples),
+        "suspected": list(found.suspected),
     }
-    write_json(out / SUSPECTS, found)
+    write_json(out / SUSPECTS, document)
 
 
 def _clean(

@@ -1,0 +1,117 @@
+"""`expunge attribution`: the study of data influence and model influence."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from expunge.cli.options import (
+    AsJson,
+    Device,
+    DryRun,
+    Engine,
+    Picture,
+    Shard,
+    Slurm,
+    Workers,
+    session,
+    show_json,
+)
+from expunge.cli.output import say
+from expunge.cli.plans import show_graph
+from expunge.cli.tables import print_tables
+
+if TYPE_CHECKING:
+    from expunge.cli.session import Session
+
+
+def attribution(
+    recipe: Annotated[Path, typer.Argument(help="A TOML file with a table [attribution].")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="Folder for attribution.json and the page; default: the recipe's name."
+        ),
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", help="Folder of finished runs; default: runs inside --out."),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", help="Run seeds 0 to N-1.", min=1, metavar="N")
+    ] = None,
+    subsets: Annotated[
+        int | None,
+        typer.Option("--subsets", help="Train N subset models for each share.", metavar="N"),
+    ] = None,
+    engine: Engine = None,
+    workers: Workers = None,
+    shard: Shard = None,
+    slurm: Slurm = None,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    picture: Picture = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score attributors against models retrained on subsets, and find the weights of a group."""
+    from dataclasses import replace
+
+    from expunge.attribution import check_installed, get_attributor
+    from expunge.cli.targets import check_folder
+    from expunge.report.attribution import (
+        attribution_tables,
+        load_attribution,
+        write_attribution,
+    )
+    from expunge.studies.attribution import plan_attribution
+    from expunge.studies.attribution_document import ATTRIBUTION, collect_attribution
+    from expunge.studies.attribution_recipe import read_attribution
+    from expunge.studies.folder import claim, keep
+    from expunge.studies.recipe import with_overrides
+
+    experiment, settings = read_attribution(recipe)
+    chosen = None if seeds is None else tuple(range(seeds))
+    experiment = with_overrides(experiment, seeds=chosen)
+    settings = settings if subsets is None else replace(settings, subsets=subsets)
+    for label in settings.attributors:
+        check_installed(get_attributor(settings.attributor(label)))
+    folder = out if out is not None else Path(recipe.stem)
+    words = "" if seeds is None else f" --seeds {seeds}"
+    words += "" if subsets is None else f" --subsets {subsets}"
+    check_folder(folder)
+    root = store if store is not None else folder / "runs"
+    space = session(root, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
+    graph = space.graph()
+    planned = plan_attribution(graph, experiment, settings)
+    if dry_run:
+        show_graph(graph, picture, as_json)
+        return
+    claim(folder, experiment)
+    space.run(graph)
+    reproduce = f"expunge attribution {recipe}{words}"
+    results = collect_attribution(space.store, experiment, settings, planned, reproduce)
+    results = keep(folder / ATTRIBUTION, results, "scores")
+    document = load_attribution(folder / ATTRIBUTION)
+    page, *figures = write_attribution(document, folder, _memorised(space, document))
+    if as_json:
+        show_json({**results, "page": str(page)})
+        return
+    print_tables(attribution_tables(document))
+    say(f"Page: {page}")
+    for path in figures:
+        say(f"Figure: {path}")
+
+
+def _memorised(space: "Session", document: dict[str, Any]) -> dict[str, Any]:
+    """The images of the most memorised samples by id; none, if inputs are not images."""
+    from expunge.cli.attribute import images
+    from expunge.graph.runtime import read_facts
+
+    found: dict[str, Any] = {}
+    for row in document["memorisation"]:
+        subsets = space.store.node(space.store.node(row["run"]).parents["subsets"])
+        data = space.store.path(subsets.parents["data"])
+        if read_facts(data).kind == "images":
+            train = space.runtime.dataset(data).train
+            found |= images(train, [each["id"] for each in row["most"]])
+    return found

@@ -1,0 +1,302 @@
+"""The attribution study as tables and figures: scores, weights, memorised samples."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expunge.digest import without_digest
+from expunge.errors import DataError
+from expunge.report.attribution_figures import (
+    CEILING,
+    RULES,
+    draw_attribution,
+    draw_memorised,
+    scenarios,
+)
+from expunge.report.drawing import save
+from expunge.report.page import Section, write_page
+from expunge.report.text import TextTable
+from expunge.report.wording import MISSING, scenario_label
+
+if TYPE_CHECKING:
+    from expunge.report.attribution_figures import Pictures
+    from expunge.report.drawing import Drawing
+
+SCHEMA = 1
+"""The version of the document that this module reads."""
+_MEASURES = {"ua": "UA", "ra": "RA", "ta": "TA", "asr": "ASR"}
+
+
+def load_attribution(path: Path) -> dict[str, Any]:
+    """Read and check an `attribution.json`.
+
+    Raises:
+        DataError: it is missing, is not JSON, or does not hold what is shown.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        document = without_digest(document) if isinstance(document, dict) else document
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise DataError(f"{path}: expected an object with schema {SCHEMA}: measure it again")
+    summary = document.get("summary")
+    for name in ("lds", "weights", "overlaps"):
+        if not isinstance(summary, dict) or not isinstance(summary.get(name), list):
+            raise DataError(f"{path}: summary.{name} is missing: measure it again")
+    return document
+
+
+def attribution_tables(document: Mapping[str, Any]) -> list[TextTable]:
+    """Claims, the linear datamodelling score, model influence, overlaps and memorisation."""
+    found = [_claims(document), _lds(document)]
+    found += [_weights(document, scenario) for scenario in scenarios(document)]
+    found += [_overlaps(document, scenario) for scenario in scenarios(document)]
+    found.append(_memorised(document))
+    return [table for table in found if table.rows]
+
+
+def write_attribution(document: Mapping[str, Any], folder: Path, pictures: Pictures) -> list[Path]:
+    """Write `attribution.html` and its figures into a folder; return all paths, the page first.
+
+    `pictures` are images of the most memorised samples by id; none, if inputs are not images.
+
+    Raises:
+        StoreError: the folder cannot be written to.
+    """
+    drawings = draw_attribution(document)
+    data: list[Drawing] = [each for each in drawings if not each.scenario]
+    weights = [each for each in drawings if each.scenario]
+    memorised = draw_memorised(document, pictures)
+    tables = {table.title: table for table in attribution_tables(document)}
+
+    def named(*starts: str) -> list[TextTable]:
+        return [each for title, each in tables.items() if title.startswith(starts)]
+
+    page = folder / "attribution.html"
+    write_page(
+        page,
+        document["title"],
+        [("Seeds", str(len({row["seed"] for row in document["scores"]})))],
+        [
+            Section(heading="Claims", tables=named("Claims")),
+            Section(
+                heading="Data influence",
+                words=[
+                    "Each attributor scores every training sample for each target. The linear "
+                    "datamodelling score is the rank correlation, over models trained on subsets, "
+                    "of the summed scores of the subset with the model's margin on the target."
+                ],
+                drawings=data,
+                tables=named("Linear"),
+            ),
+            Section(
+                heading="Model influence",
+                words=["Weights are ranked by how much the group's loss depends on them."],
+                drawings=weights,
+                tables=named("Forget", "Kept"),
+            ),
+            Section(
+                heading="Memorised samples",
+                words=[
+                    "P(right | trained on it) − P(right | not), over the same subset models "
+                    "(Feldman and Zhang 2020)."
+                ],
+                drawings=memorised,
+                tables=named("Memorised"),
+            ),
+        ],
+        document["reproduce"],
+    )
+    return [page, *save([*data, *weights, *memorised], folder)]
+
+
+def _claims(document: Mapping[str, Any]) -> TextTable:
+    rows = [
+        [
+            claim["name"],
+            claim["verdict"],
+            _interval(
+                claim["difference"],
+                claim["low"],
+                claim["high"],
+                signed=True,
+                digits=3 if claim["measure"] == "lds" else 1,
+            ),
+            f"{claim['effect']:g}",
+            str(claim["n"]),
+        ]
+        for claim in document["claims"]
+    ]
+    return TextTable(
+        title="Claims, named before anything was measured",
+        header=["claim", "verdict", "difference", "smallest that counts", "n"],
+        rows=rows,
+        notes=[
+            "Differences are paired over seeds, with their 95 % t-interval; n is seeds. Scores are "
+            "correlations, the others percentage points."
+        ],
+    )
+
+
+def _lds(document: Mapping[str, Any]) -> TextTable:
+    summary = document["summary"]["lds"]
+    shares = list(dict.fromkeys(row["retained"] for row in summary))
+    labels = sorted(
+        dict.fromkeys(row["attributor"] for row in summary), key=lambda label: label == CEILING
+    )
+    by_place = {(row["retained"], row["attributor"]): row for row in summary}
+    rows = []
+    for label in labels:
+        cells = [f"ceiling: {label}" if label == CEILING else label]
+        for share in shares:
+            mean = by_place.get((share, label), {}).get("mean")
+            cells.append(MISSING if mean is None else _interval(**_values(mean)))
+        rows.append(cells)
+    first: Mapping[str, Any] = next(iter(document["scores"]), {})
+    return TextTable(
+        title="Linear datamodelling score",
+        header=["attributor", *(f"{share:.0%} retained" for share in shares)],
+        rows=rows,
+        notes=[
+            f"n = {_counts(summary)} seeds, each with {first.get('subsets', MISSING)} subset "
+            f"models a share and {first.get('targets', MISSING)} targets; 95 % t-interval over "
+            "seeds. 1: the scores order the subsets as the retrained models do.",
+            *_reasons(document),
+        ],
+    )
+
+
+def _reasons(document: Mapping[str, Any]) -> list[str]:
+    found = [
+        f"Seed {row['seed']}, {row['attributor']}: {row['reason']}."
+        for row in document["scores"]
+        if row["mean"] is None
+    ]
+    constant = max((row.get("constant") or 0 for row in document["scores"]), default=0)
+    if constant:
+        found.append(f"Up to {constant} targets on which all subset models agree are left out.")
+    return found
+
+
+def _weights(document: Mapping[str, Any], scenario: str) -> TextTable:
+    summary = [row for row in document["summary"]["weights"] if row["scenario"] == scenario]
+    names = [name for name in _MEASURES if any(name in row for row in summary)]
+    rows = [
+        [
+            "none" if row["rule"] == "none" else f"{100 * row['share']:g} % by {_rule(row)}",
+            *(_mean(row.get(name)) for name in names),
+        ]
+        for row in sorted(
+            summary,
+            key=lambda row: (
+                row["share"],
+                list(RULES).index(row["rule"]) if row["rule"] in RULES else -1,
+            ),
+        )
+    ]
+    return TextTable(
+        title=f"{scenario_label(scenario)}: after resetting weights",
+        header=["weights reset", *(_MEASURES[name] for name in names)],
+        rows=rows,
+        notes=[
+            f"Percentages, mean ± sample deviation over n = {_counts(summary)} seeds; those by chance "
+            "are means over draws in each seed."
+        ],
+    )
+
+
+def _overlaps(document: Mapping[str, Any], scenario: str) -> TextTable:
+    summary = [row for row in document["summary"]["overlaps"] if row["scenario"] == scenario]
+    levels = list(dict.fromkeys(row["sparsity"] for row in summary))
+    rows = []
+    for share, rule in dict.fromkeys((row["share"], row["rule"]) for row in summary):
+        cells = [f"{100 * share:g} % by {RULES[rule]}"]
+        for level in levels:
+            (row,) = (
+                row
+                for row in summary
+                if (row["share"], row["rule"], row["sparsity"]) == (share, rule, level)
+            )
+            cells.append(f"{100 * row['kept']['mean']:.0f}")
+        rows.append(cells)
+    chance = ["chance", *(f"{100 * (1 - level):.0f}" for level in levels)]
+    return TextTable(
+        title=f"Kept by OMP, % of the weights that carry: {scenario_label(scenario)}",
+        header=["weights", *(f"OMP {100 * level:g} %" for level in levels)],
+        rows=[*rows, chance] if rows else [],
+        notes=[
+            "Mean over seeds. Far above chance: OMP keeps what carries the group.",
+            *(
+                f"Seed {each['seed']} lacks OMP at {100 * each['sparsity']:g} %: {each['reason']}."
+                for each in document["left_out"]
+                if each["scenario"] == scenario
+            ),
+        ],
+    )
+
+
+def _memorised(document: Mapping[str, Any]) -> TextTable:
+    rows = [
+        [
+            str(row["seed"]),
+            str(row["samples"]),
+            str(row["memorised"]),
+            MISSING if row["mean"] is None else f"{row['mean']:.3f}",
+            ", ".join(each["id"] for each in row["most"][:3]),
+        ]
+        for row in document["memorisation"]
+    ]
+    return TextTable(
+        title="Memorised training samples",
+        header=["seed", "samples", "estimate ≥ 0.25", "mean estimate", "the most memorised"],
+        rows=rows,
+        notes=["Samples that every or no subset model was trained on have no estimate."],
+    )
+
+
+def _rule(row: Mapping[str, Any]) -> str:
+    return RULES.get(row["rule"], str(row["rule"]))
+
+
+def _counts(rows: list[dict[str, Any]]) -> str:
+    return ", ".join(map(str, sorted({row["n"] for row in rows})))
+
+
+def _values(spread: Mapping[str, float | None]) -> dict[str, Any]:
+    return {"value": spread["mean"], "low": spread["low"], "high": spread["high"]}
+
+
+def _mean(spread: Mapping[str, float | None] | None) -> str:
+    """One digit after the point, and the deviation.
+
+    >>> _mean({"mean": 12.34, "sd": 2.0}), _mean({"mean": 12.34, "sd": None}), _mean(None)
+    ('12.3 ± 2.0', '12.3', '—')
+    """
+    if spread is None or spread["mean"] is None:
+        return MISSING
+    text = f"{spread['mean']:.1f}"
+    return text if spread["sd"] is None else f"{text} ± {spread['sd']:.1f}"
+
+
+def _interval(
+    value: float | None,
+    low: float | None,
+    high: float | None,
+    *,
+    signed: bool = False,
+    digits: int = 3,
+) -> str:
+    """Some digits after the point, and the bounds.
+
+    >>> _interval(0.1234, 0.1, 0.15), _interval(None, None, None)
+    ('0.123 (0.100 to 0.150)', '—')
+    """
+    if value is None:
+        return MISSING
+    form = f"{'+' if signed else ''}.{digits}f"
+    text = f"{value:{form}}"
+    return text if low is None else f"{text} ({low:{form}} to {high:{form}})"
