@@ -6,6 +6,7 @@ Between `<!-- results/NAME.json -->` and `<!-- end -->` stands what that file ho
 import json
 import re
 from pathlib import Path
+from statistics import fmean, stdev
 
 from expunge.report import load_results
 from expunge.report.attribution import attribution_tables, load_attribution
@@ -26,18 +27,20 @@ def filled(text: str) -> str:
 
 
 def table(path: Path) -> str:
-    """What a file of results holds, as Markdown: cells of a grid, figures, growth, searches."""
+    """What a file of results holds, as Markdown: cells, figures, growth, searches, detectors."""
     document = json.loads(path.read_text(encoding="utf-8"))
     if "figures" in document:
         body = figures(document)
     elif "exponents" in document:
         body = growth(document)
+    elif "detectors" in document:
+        body = detectors(document)
     elif "tuning" in document.get("settings", {}):
         body = searches(document)
     elif "overlaps" in document:
         body = attribution(path)
     else:
-        body = to_markdown(load_results(path))
+        body = to_markdown(load_results(path)) + by_group(document)
     makers = document["makers"] if "makers" in document else [document["env"]]
     return f"{body.rstrip()}\n\n{source(path, makers)}\n"
 
@@ -72,6 +75,52 @@ def growth(document: dict) -> str:
         peaks = [row[key] / 2**20 for key in ("held_bytes", "peak_bytes")]
         cells = [*(f"{power:.2f}" for power in powers), *(f"{peak:,.0f}" for peak in peaks)]
         lines.append(f"| {row['method']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def detectors(document: dict) -> str:
+    """A row for each share of poison and detector: means over seeds, and their intervals."""
+    lines = [
+        "| poison | detector | AUROC | recall | precision | false positives | ASR | n |",
+        "|---:|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in document["detectors"]:
+        cells = " | ".join(
+            ranged(row[name]) for name in ("auroc", "recall", "precision", "false_positives")
+        )
+        poison = f"{100 * row['share']:g} %, {row['poisoned']}"
+        lines.append(f"| {poison} | {row['detector']} | {cells} | {row['asr']:.1f} | {row['n']} |")
+    return "\n".join(lines)
+
+
+def ranged(interval: dict | None) -> str:
+    """A mean in percent with its interval, as far as percentages go."""
+    if interval is None:
+        return "—"
+    low, high = max(0, interval["low"]), min(100, interval["high"])
+    return f"{interval['estimate']:.1f} ({low:.1f}-{high:.1f})"
+
+
+def by_group(document: dict) -> str:
+    """A row for each method and sparsity of a grid on biased data; empty for other grids."""
+    names = ("worst_group_accuracy", "conflicting_accuracy", "ta")
+    if not set(names) <= document.get("metrics", {}).keys():
+        return ""
+    titles = [document["metrics"][name]["title"] for name in names]
+    lines = [
+        f"\n\n| method | sparsity | {' | '.join(titles)} |",
+        "|---|---|" + "---:|" * len(names),
+    ]
+    rows: dict[tuple[float, str], list[dict]] = {}
+    for cell in document["cells"]:
+        rows.setdefault((cell["sparsity"], cell["method"]), []).append(cell["metrics"])
+    for (sparsity, method), found in sorted(rows.items(), key=lambda row: row[0][0]):
+        cells = []
+        for name in names:
+            values = [each[name] for each in found if each[name] is not None]
+            spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
+            cells.append(f"{fmean(values):.1f}{spread}" if values else "—")
+        lines.append(f"| {method} | {sparsity:.0%} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

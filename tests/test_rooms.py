@@ -64,7 +64,7 @@ ROOMS = {
     "attribution": BASE | {"curvature", "sparsity", "tasks", "training"},
     "graph": BASE | WORK | {"training", "tasks", "runs", "statistics"},
     "engines": {"errors", "settings", "graph", "runs"},
-    "studies": BASE | WORK | {"graph", "runs", "statistics"},
+    "studies": BASE | WORK | {"tasks", "graph", "runs", "statistics"},
     "report": {"digest", "runs", "errors", "metrics", "statistics"},
     "api": BASE | WORK | {"training", "tasks", "graph", "statistics"},
 }

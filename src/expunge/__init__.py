@@ -10,6 +10,8 @@ TYPE_CHECKING = False
 # Names are imported on first use: `import expunge` and `expunge --help` do not load PyTorch.
 _HOME = {
     "Attribution": "expunge.api.results",
+    "Cleansed": "expunge.api.cleanse",
+    "cleanse": "expunge.api.cleanse",
     "Evaluation": "expunge.api.results",
     "Sparse": "expunge.api.results",
     "Unlearned": "expunge.api.results",
@@ -49,6 +51,7 @@ _HOME = {
 
 if TYPE_CHECKING:
     from expunge.api.attribute import attribute
+    from expunge.api.cleanse import Cleansed, cleanse
     from expunge.api.evaluate import evaluate
     from expunge.api.results import Attribution, Evaluation, Sparse, Unlearned
     from expunge.api.suspects import find_suspects
@@ -80,6 +83,7 @@ __all__ = [
     "PRUNERS",
     "Attribution",
     "Attributor",
+    "Cleansed",
     "Context",
     "Dataset",
     "Detector",
@@ -101,6 +105,7 @@ __all__ = [
     "build",
     "by_class",
     "by_ids",
+    "cleanse",
     "evaluate",
     "find_suspects",
     "load",

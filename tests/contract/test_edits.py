@@ -22,22 +22,25 @@ def config(edit):
     return edit.config() if edit.example is None else edit.example
 
 
-def test_samples_stay_who_they_are_and_those_that_changed_are_named(edit, config, samples):
+def test_samples_stay_who_they_are_and_those_that_changed_or_came_are_named(edit, config, samples):
     edited = edit.run(samples, config, 3)
-    after = edited.samples
-    assert (after.ids, after.class_names, after.name) == (
+    after, count = edited.samples, len(samples)
+    assert (after.ids[:count], after.class_names, after.name) == (
         samples.ids,
         samples.class_names,
         samples.name,
     )
+    assert len(after.ids) == len(set(after.ids)) == len(after.labels) == len(after.inputs)
     assert 0 < len(edited.touched) < len(samples)
-    rows = [samples.ids.index(name) for name in edited.touched]
+    rows = [after.ids.index(name) for name in edited.touched]
     assert rows == sorted(set(rows))
-    changed = (after.labels != samples.labels) | (
-        after.inputs.tensor != samples.inputs.tensor
-    ).flatten(1).any(1)
-    assert set(changed.nonzero().flatten().tolist()) <= set(rows)
-    assert changed.any()
+    (images,) = after.inputs.batches([torch.arange(count)])
+    changed = (after.labels[:count] != samples.labels) | (images != samples.inputs.tensor).flatten(
+        1
+    ).any(1)
+    added = set(range(count, len(after)))
+    assert set(changed.nonzero().flatten().tolist()) | added <= set(rows)
+    assert changed.any() or added
     assert set(after.labels.tolist()) <= set(range(samples.num_classes))
 
 

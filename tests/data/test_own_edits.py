@@ -182,6 +182,10 @@ def test_data_are_not_read_with_other_code_than_they_were_made_with(module, tmp_
     name = module()
     spec = DataSpec(source="digits", train_limit=60, test_limit=30, edits={f"{name}:third": {}})
     graph, data, _ = data_node(tmp_path / "runs", spec)
+    module(CODE.replace("// 2", "// 3"))
+    with pytest.raises(DataError, match="has changed since these data were planned or made"):
+        run(graph, Engine(), Place(device="cpu"))
+    module()
     run(graph, Engine(), Place(device="cpu"))
     module(CODE.replace("// 2", "// 3"))
     training = Training(epochs=0, rewind_epoch=0)

@@ -87,7 +87,10 @@ def test_evidence_is_of_the_samples_and_then_of_the_clean_ones(fabric):
     samples, clean = stripes(9), stripes(6)
     torch.manual_seed(0)
     model = resnet8(3, in_channels=3, width=0.25)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     evidence = observe(model, samples, clean, 4, {"features", "logits", "trusted", "model"}, fabric)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert model.training
     assert evidence.labels.tolist() == [*samples.labels.tolist(), *clean.labels.tolist()]
     assert evidence.trusted.tolist() == [9, 10, 11, 12]
     rows = np.array([14, 0, 3])
@@ -114,7 +117,7 @@ def test_only_what_is_needed_is_computed(fabric):
 def test_tokens_cannot_be_blended(fabric):
     tokens = sentences()
     evidence = observe(nn.Linear(1, 1), tokens, tokens, 1, {"model"}, fabric)
-    with pytest.raises(DataError, match="expected inputs that can be blended, got tokens"):
+    with pytest.raises(DataError, match="needs images or vectors, got tokens"):
         evidence.inputs(np.arange(2))
 
 

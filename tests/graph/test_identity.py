@@ -39,6 +39,23 @@ epochs = 1
 share = 0.2
 """
 )
+IMAGES = """
+title = "Images"
+scenarios = ["class:3"]
+metrics = ["frechet", "near_copies", "drift"]
+[data]
+source = "digits"
+train_limit = 60
+test_limit = 30
+[network]
+name = "unet"
+[training]
+epochs = 1
+[judging]
+per_class = 2
+[methods.ft]
+epochs = 1
+"""
 PLAIN = """
 title = "Plain"
 scenarios = ["class:3"]
@@ -68,6 +85,7 @@ def plan(tmp_path):
         plan_grid(graph, tiny(RECIPE), together=together)
         add_pictures(graph, next(node.id for node in graph if node.kind == "data"))
         plan_theory(graph, tiny(PLAIN), HessianConfig())
+        plan_grid(graph, tiny(IMAGES))
         graph.add("empty", {"seed": 0})
         return list(graph)
 
@@ -99,9 +117,9 @@ def test_the_plan_holds_every_kind(plan):
 
 
 def test_every_node_stands_on_its_models_own_data_and_training(plan):
-    """There are two of each in the plan."""
+    """There are several of each in the plan."""
     nodes = {node.id: node for node in plan()}
-    assert sum(node.kind == "train" for node in nodes.values()) == 2
+    assert sum(node.kind == "train" for node in nodes.values()) == 4
     for node in nodes.values():
         if "model" in node.parents and "data" in node.parents:
             model = nodes[node.parents["model"]]
@@ -184,7 +202,8 @@ def test_a_networks_new_version_changes_its_models(plan, monkeypatch):
     before = plan()
     entries = models.networks.MODELS
     monkeypatch.setitem(entries, "resnet8", replace(entries["resnet8"], version=2))
-    assert changed(before, plan(), lambda node: node.kind == "train")
+    name = "resnet8"
+    assert changed(before, plan(), lambda node: node.params.get("network", {}).get("name") == name)
     monkeypatch.setitem(entries, "resnet18", replace(entries["resnet18"], version=2))
     again = plan()
     assert not changed(again, plan(), lambda node: False)

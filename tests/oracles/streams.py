@@ -1,4 +1,4 @@
-"""NegGrad+ and SCRUB as the equations have them, one parameter tensor at a time."""
+"""NegGrad+, SCRUB and other labels as the equations have them, one parameter tensor at a time."""
 
 import copy
 
@@ -38,6 +38,23 @@ def neggrad_plus(
         on_retain = F.cross_entropy(model(images[retain]), labels[retain])
         on_forget = F.cross_entropy(model(images[forget]), labels[forget])
         optimizer.step(alpha * on_retain - (1 - alpha) * on_forget, lr)
+
+
+def other_labels(
+    model: nn.Module, images, labels, others, steps, alpha, lr, momentum, weight_decay, mask, only
+) -> None:
+    """Mean ℓ(forget, others) + α mean ℓ(retain), on the weights in `only`; `steps` are pairs."""
+    start = copy.deepcopy(model)
+    model.train()
+    optimizer = Momentum(model, momentum, weight_decay, mask)
+    for retain, forget in steps:
+        on_retain = F.cross_entropy(model(images[retain]), labels[retain])
+        on_forget = F.cross_entropy(model(images[forget]), others[forget])
+        optimizer.step(on_forget + alpha * on_retain, lr)
+        with torch.no_grad():
+            for name, free in only.items():
+                now, before = model.get_parameter(name), start.get_parameter(name)
+                now.copy_(torch.where(free, now, before))
 
 
 def scrub(

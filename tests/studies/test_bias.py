@@ -14,8 +14,11 @@ from expunge.graph.kinds.forget import load_forget
 from expunge.graph.kinds.predict import add_predict, load_groups, load_predictions
 from expunge.graph.model_files import load_model
 from expunge.graph.runtime import read_facts
+from expunge.report import render_html
+from expunge.studies.folder import collect_grid
 from expunge.studies.grid import collect_cells
 from expunge.studies.made import Makers
+from expunge.studies.pictures import pictures_of, png
 from expunge.studies.recipe import parse_experiment
 from expunge.studies.verdict import collect_verdict, plan_verdict
 from expunge.training.predict import predict
@@ -160,7 +163,7 @@ def test_groups_change_no_id_but_their_own(grid, group_file, tmp_path):
     )
     one, other = (set(ids(planned(tmp_path, each)[0])) for each in (experiment, with_file))
     kinds = {name.partition("-")[0] for name in one - other}
-    assert kinds == {"predict", "measure"}
+    assert kinds == {"predict", "measure", "pictures"}
     assert set(ids(planned(tmp_path, plain)[0])) < one
     changed = group_file.parent / "other.csv"
     changed.write_text(group_file.read_text().replace("even", "straight"))
@@ -191,3 +194,32 @@ def test_groups_that_are_not_there_are_refused_before_the_work(tmp_path):
     given = bare.replace('source = "digits"', f'source = "digits"\ngroups = "{wrong}"')
     with pytest.raises(DataError, match="1 of 1 ids are not those of test samples: nobody"):
         planned(tmp_path, parse_experiment(given, "x"))
+
+
+def test_pictures_have_another_classes_mark_and_each_models_answers(grid):
+    experiment, graph, cells, _ = grid
+    (shown,) = pictures_of(graph.store, cells)
+    assert shown["with"] == "another class’s mark"
+    test = load(experiment.data).test
+    rows = [test.labels.tolist().index(label) for label in range(6)]
+    for label, (row, sample) in enumerate(zip(rows, shown["samples"], strict=True)):
+        marked = with_mark(test, CorrelateConfig(size=2), (label + 5) % 10).inputs.tensor[row]
+        assert sample == {
+            "label": str(label),
+            "clean": png(test.inputs.tensor[row].numpy()),
+            "triggered": png(marked.numpy()),
+        }
+    assert [said["method"] for said in shown["says"]] == ["original", "retrain"]
+    for cell, said in zip(cells, shown["says"], strict=True):
+        found = load_predictions(graph.store.path(add_predict(graph, cell.model_id, "groups")))
+        called = found["logits"].argmax(1)
+        expected = [
+            str(called[(found["rows"] == row) & (found["groups"] == (label + 5) % 10)].item())
+            for label, row in enumerate(rows)
+        ]
+        assert said["triggered"] == expected
+    results = collect_grid(graph.store, experiment, cells, "expunge bench biased.toml")
+    assert results["pictures"] == [shown]
+    page = render_html(results)
+    assert "Test images without and with another class’s mark" in page
+    assert "accuracy by group, dense" in page

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
+from tests.wiring.golden_images import images
 
 from expunge.attribution import ATTRIBUTORS, get_attributor
 from expunge.attribution.weights import WeightsConfig
@@ -61,7 +62,7 @@ BY_NAME = {"train", "prune", "unlearn", "predict", "empty"}
 def entries():
     """What has golden numbers here: by name, the version it has now, and how they are computed."""
     found = {
-        name: (kind.version, lambda name=name: (theorem() | influence())[name])
+        name: (kind.version, lambda name=name: (theorem() | influence() | images())[name])
         for name, kind in KINDS.items()
         if name not in BY_NAME and name != "measure"
     }

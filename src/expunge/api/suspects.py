@@ -10,6 +10,7 @@ from expunge.api.results import Sparse
 from expunge.config import from_mapping
 from expunge.detectors import get_detector
 from expunge.detectors.find import Suspects, find
+from expunge.errors import ConfigError
 from expunge.models.check import check_model
 from expunge.settings import Progress, silent
 
@@ -35,13 +36,18 @@ def find_suspects(
     `by_ids(found.suspected)`.
 
     Raises:
-        ConfigError: an unknown detector or setting.
+        ConfigError: an unknown detector or setting, or a detector that needs further models.
         DataError: the data cannot be read, or there are too few clean samples.
         ModelError: the model does not fit the data, or its last layer is not found.
     """
     chosen = get_detector(detector)
     if config is None or isinstance(config, Mapping):
         config = from_mapping(chosen.config, config or {}, f"detector {detector}")
+    if "out_of_fold" in chosen.needs:
+        raise ConfigError(
+            f"{detector} needs models that were each trained without a part of the data: use "
+            f"expunge unlearn RUN --forget suspected:{detector}"
+        )
     samples = samples_in(data, "train")
     known = samples_in(clean, "train", class_names=samples.class_names)
     whole = model.model if isinstance(model, Sparse) else model

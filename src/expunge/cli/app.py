@@ -10,7 +10,10 @@ from expunge.cli import (
     attribute,
     attribution,
     bench,
+    cleanse,
+    demo,
     evaluate,
+    generate,
     influence,
     listing,
     prune,
@@ -38,7 +41,7 @@ app = typer.Typer(
 # arguments.
 _SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
-app.command("demo", epilog="Example: expunge demo --out demo --seeds 2")(bench.demo)
+app.command("demo", epilog="Example: expunge demo --out demo --seeds 2")(demo.demo)
 app.command(
     "train",
     cls=command_with(train.train_settings),
@@ -57,6 +60,12 @@ app.command(
     "--gamma 0.001",
 )(unlearn.unlearn)
 app.command(
+    "cleanse",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge cleanse train-1a2b --suspect spectral_signatures --method l1_sparse "
+    "--trigger badnets --trigger.size 3",
+)(cleanse.cleanse)
+app.command(
     "tune",
     context_settings=_SETTINGS,
     epilog="Example: expunge tune ga --run train-1a2b --forget random:0.1 --trials 20",
@@ -64,6 +73,9 @@ app.command(
 app.command(
     "evaluate", epilog="Example: expunge evaluate unlearn-1a2b --reference unlearn-3c4d --json"
 )(evaluate.evaluate)
+app.command("generate", epilog="Example: expunge generate unlearn-1a2b --out after.png")(
+    generate.generate
+)
 app.command(
     "attribute",
     context_settings=_SETTINGS,
@@ -97,6 +109,11 @@ app.command(
 app.command(
     "transfer", epilog="Example: expunge transfer recipes/transfer-16px.toml --out transfer"
 )(transfer.transfer)
+app.command(
+    "transfer-run",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge transfer-run unlearn-1a2b --target data/flowers --fine-tune 10",
+)(transfer.transfer_run)
 app.command("methods", epilog="Example: expunge methods l1_sparse")(listing.methods)
 app.command("metrics", epilog="Example: expunge metrics mia_efficacy")(listing.metrics)
 app.command("detectors", epilog="Example: expunge detectors strip")(listing.detectors)

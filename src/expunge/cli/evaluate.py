@@ -146,15 +146,18 @@ def _spread(draws: dict[str, Any] | None) -> tuple[str, ...]:
 
 
 def _print_groups(found: dict[str, dict[str, float | None]]) -> None:
+    from rich import box
     from rich.table import Table
 
-    table = Table(title="Test accuracy by group, %", header_style="bold")
-    table.add_column("", no_wrap=True)
+    table = Table(
+        title="Test accuracy by group, %", box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 0)
+    )
+    table.add_column("class", no_wrap=True)
+    for group in found:
+        table.add_column(group, justify="right")
     for name in next(iter(found.values())):
-        table.add_column(name, justify="right")
-    for group, by_class in found.items():
-        cells = ("—" if value is None else f"{value:.1f}" for value in by_class.values())
-        table.add_row(group, *cells)
+        cells = (by_class[name] for by_class in found.values())
+        table.add_row(name, *("—" if value is None else f"{value:.1f}" for value in cells))
     show_table(table)
 
 

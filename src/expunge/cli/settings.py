@@ -63,6 +63,25 @@ def read_flags(words: Sequence[str], groups: Sequence[Flags], where: str) -> lis
     ]
 
 
+def by_prefix(words: Sequence[str], prefixes: Sequence[str]) -> dict[str, list[str]]:
+    """Command-line arguments, by the prefix of their flag and without it; "" for those without one.
+
+    >>> by_prefix(["--lr", "0.1", "--prune.rewind", "false"], ["prune"])
+    {'': ['--lr', '0.1'], 'prune': ['--rewind', 'false']}
+    """
+    found: dict[str, list[str]] = {"": [], **{prefix: [] for prefix in prefixes}}
+    current = found[""]
+    for word in words:
+        if word.startswith("--"):
+            prefix, dot, _ = word[2:].partition(".")
+            named = bool(dot) and prefix in prefixes
+            current = found[prefix if named else ""]
+            current.append(f"--{word[3 + len(prefix) :]}" if named else word)
+        else:
+            current.append(word)
+    return found
+
+
 def command_with(groups: Callable[[], Sequence[Flags]]) -> type[TyperCommand]:
     """A command whose help lists the flags of `groups`, which are loaded only for the help."""
 

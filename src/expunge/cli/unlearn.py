@@ -24,11 +24,10 @@ from expunge.cli.options import (
 )
 from expunge.cli.output import tell
 from expunge.cli.prune import pruner_config
+from expunge.cli.settings import by_prefix
 
 if TYPE_CHECKING:
     from expunge.cli.session import Session
-
-PRUNER_SETTING = "--prune."
 
 
 def unlearn(
@@ -75,7 +74,7 @@ def unlearn(
     from expunge.graph.runtime import read_facts
     from expunge.methods import get_method
 
-    words, pruner_words = _divided(context.args)
+    words, pruner_words = by_prefix(context.args, ["prune"]).values()
     config = from_flags(get_method(method).config, words, f"unlearn {method}")
     if pruner is None and (sparsity is not None or pruner_words):
         raise ConfigError("--sparsity and --prune.SETTING need a pruner: add --prune omp")
@@ -139,19 +138,3 @@ def _write_ids(space: "Session", forget_id: str, path: Path) -> None:
     with replacing(path) as aside:
         aside.write_text(csv_of_ids(ids), encoding="utf-8", newline="")
     tell(f"note: the ids of the {len(ids)} forgotten samples are in {path}")
-
-
-def _divided(words: list[str]) -> tuple[list[str], list[str]]:
-    """The arguments for the method, and those for the pruner without their `prune.`."""
-    method: list[str] = []
-    pruner: list[str] = []
-    current = method
-    for word in words:
-        if word.startswith(PRUNER_SETTING):
-            current = pruner
-            current.append("--" + word.removeprefix(PRUNER_SETTING))
-            continue
-        if word.startswith("--"):
-            current = method
-        current.append(word)
-    return method, pruner

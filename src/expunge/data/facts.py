@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,20 @@ class Part:
     class_names: tuple[str, ...]
     touched: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By edit: the ids of the samples it changed."""
+    added: int = 0
+    """How many of the last samples edits have added: the source does not have them."""
+
+    @property
+    def of_source(self) -> Part:
+        """The samples that the source has."""
+        end = len(self.ids) - self.added
+        return replace(
+            self,
+            ids=self.ids[:end],
+            labels=self.labels[:end],
+            digests=self.digests[:end],
+            added=0,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +110,7 @@ class Facts:
                 "labels": list(part.labels),
                 "digests": list(part.digests),
                 "touched": {edit: list(ids) for edit, ids in part.touched.items()},
+                **({"added": part.added} if part.added else {}),
             }
             for role, part in self.parts.items()
         }
@@ -129,6 +144,7 @@ class Facts:
                 digests=tuple(part["digests"]),
                 class_names=names,
                 touched={edit: tuple(ids) for edit, ids in part["touched"].items()},
+                added=part.get("added", 0),
             )
             for role, part in value["parts"].items()
         }

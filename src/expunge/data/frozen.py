@@ -43,7 +43,7 @@ def load_frozen(
         return dataset
     gone = set(forgotten)
     found = {
-        role: _restored(part, parts, role, gone if role == "train" else set(), spec)
+        role: _restored(part.of_source, parts, role, gone if role == "train" else set(), spec)
         for role in ROLES
         if (part := facts.parts.get(role)) is not None
     }

@@ -1,6 +1,6 @@
 """Detectors of poisoned or mislabelled samples, one per file, and the registry `DETECTORS`."""
 
-from expunge.detectors import activation_clustering, spectral_signatures, strip
+from expunge.detectors import activation_clustering, out_of_fold, spectral_signatures, strip
 from expunge.detectors.detector import Detector
 from expunge.errors import ConfigError, unknown
 from expunge.plugins import with_added
@@ -9,6 +9,7 @@ DETECTORS: tuple[Detector, ...] = (
     activation_clustering.DETECTOR,
     spectral_signatures.DETECTOR,
     strip.DETECTOR,
+    out_of_fold.DETECTOR,
 )
 
 

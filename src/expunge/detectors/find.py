@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -65,12 +66,14 @@ def find(
     seed: int,
     fabric: Fabric,
     *,
+    unseen: Callable[[Samples], Floats] | None = None,
     progress: Progress = silent,
 ) -> Suspects:
     """The suspects among `samples`, on which `model` was trained.
 
     Half of `clean`, drawn by `seed` in the classes' proportions, is given to the detector as
-    trusted. The other half is scored like `samples`, and sets the threshold.
+    trusted. The other half is scored like `samples`, and sets the threshold. `unseen` gives the
+    logits of samples by models that were not trained on them, for a detector that needs those.
 
     Raises:
         DataError: there are too few clean samples, or the detector cannot read the inputs.
@@ -79,8 +82,16 @@ def find(
     trusted = limited(clean.labels, len(clean) // 2, derive_seed(seed, "trusted"))
     others = np.setdiff1d(np.arange(len(clean)), trusted.numpy())
     clean = subset(clean, torch.cat([trusted, torch.from_numpy(others)]))
+    outside = None if unseen is None else np.concatenate([unseen(samples), unseen(clean)])
     evidence = observe(
-        model, samples, clean, len(trusted), detector.needs, fabric, progress=progress
+        model,
+        samples,
+        clean,
+        len(trusted),
+        detector.needs,
+        fabric,
+        out_of_fold=outside,
+        progress=progress,
     )
     scores = score(detector, evidence, config)
     held_out = scores[len(samples) + len(trusted) :]

@@ -99,7 +99,10 @@ def _reader(parts: tuple[Samples, ...], task: Task) -> Callable[[Integers], Inpu
             (batch,) = part.inputs.batches([index[chosen] - start])
             given: Any = task.inputs(batch)
             if not isinstance(given, Tensor) or not given.is_floating_point():
-                raise DataError(f"expected inputs that can be blended, got {part.inputs.kind}")
+                raise DataError(
+                    "a detector that runs the network needs images or vectors, got "
+                    f"{part.inputs.kind}"
+                )
             array = given.float().cpu().numpy()
             if found is None:
                 found = np.empty((len(index), *array.shape[1:]), dtype=np.float32)

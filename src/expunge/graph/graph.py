@@ -7,6 +7,7 @@ from typing import Any
 
 from expunge.errors import ConfigError, StoreError, unknown
 from expunge.graph.kinds import KINDS
+from expunge.models.networks import find_network
 from expunge.runs import Node, Store
 
 
@@ -108,6 +109,11 @@ class Graph:
     def seed_of(self, run_id: str) -> int:
         """The seed of the original model that a model descends from."""
         return int(self.node(self.origin_of(run_id)).params["seed"])
+
+    def task_of(self, run_id: str) -> str:
+        """The task of the original model that a model descends from."""
+        name = self.node(self.origin_of(run_id)).params["network"]["name"]
+        return find_network(str(name)).task
 
     def last_forgetting(self, run_id: str) -> str | None:
         """The nearest node that forgets something, among a model and its ancestors."""

@@ -144,7 +144,7 @@ class Runtime:
         node = read_artefact(data).node
         spec = spec_at(self.where(node))
         dataset = load_frozen(spec, self.facts(data), forgotten, self.place.cache_dir)
-        ids = self.facts(data).train.ids
+        ids = self.facts(data).train.of_source.ids
         gone = frozenset(ids).difference(dataset.train.ids)
         if gone:
             _log.warning(

@@ -8,7 +8,10 @@ from expunge.methods import (
     influence,
     l1_sparse,
     neggrad_plus,
+    random_label,
+    redirect,
     retrain,
+    salun,
     scrub,
 )
 from expunge.methods.method import Method
@@ -23,6 +26,9 @@ METHODS: tuple[Method, ...] = (
     l1_sparse.METHOD,
     neggrad_plus.METHOD,
     scrub.METHOD,
+    random_label.METHOD,
+    salun.METHOD,
+    redirect.METHOD,
 )
 
 

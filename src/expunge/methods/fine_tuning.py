@@ -55,6 +55,7 @@ METHOD = Method(
     run=fine_tuning,
     config=FineTuningConfig,
     reads=frozenset({"retain"}),
+    tasks=frozenset({"classify", "generate"}),
     search={"lr": Range(1e-4, 1e-1, log=True), "epochs": Range(1, 20, log=True)},
     example={"epochs": 2, "lr": 0.02, "batch_size": 16},
     milder="lower lr or epochs",

@@ -54,6 +54,7 @@ METHOD = Method(
     run=gradient_ascent,
     config=GradientAscentConfig,
     reads=frozenset({"forget"}),
+    tasks=frozenset({"classify", "generate"}),
     search={"lr": Range(1e-5, 0.1, log=True)},
     example={"epochs": 2, "lr": 0.02, "batch_size": 16},
     milder="lower lr or epochs",

@@ -72,6 +72,7 @@ METHOD = Method(
     run=l1_sparse,
     config=L1SparseConfig,
     reads=frozenset({"retain"}),
+    tasks=frozenset({"classify", "generate"}),
     search={"gamma": Range(1e-5, 1e-2, log=True), "lr": Range(1e-4, 1e-1, log=True)},
     example={"gamma": 0.01, "epochs": 2, "lr": 0.02, "batch_size": 16},
     milder="lower gamma or lr",

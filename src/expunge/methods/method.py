@@ -54,6 +54,8 @@ class Method:
     """Which samples it uses."""
     needs: frozenset[Literal["training", "rebuild"]] = frozenset()
     """What else it needs from the context, besides a device."""
+    tasks: frozenset[str] = frozenset({"classify"})
+    """The tasks of the models that it can unlearn from."""
     search: Mapping[str, Range] = field(default_factory=dict)
     """Ranges that `expunge tune` searches, by setting; empty if nothing is tuned."""
     example: Mapping[str, Any] = field(default_factory=dict)

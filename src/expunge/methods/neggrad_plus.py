@@ -65,6 +65,7 @@ METHOD = Method(
     run=neggrad_plus,
     config=NegGradPlusConfig,
     reads=frozenset({"forget", "retain"}),
+    tasks=frozenset({"classify", "generate"}),
     search={"alpha": Range(0.8, 0.9999), "lr": Range(1e-4, 1e-1, log=True)},
     example={"alpha": 0.8, "epochs": 2, "lr": 0.02, "batch_size": 16},
     milder="raise alpha or lower lr",

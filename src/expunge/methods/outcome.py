@@ -22,6 +22,7 @@ FAR = 10.0
 """Points of accuracy on retained samples whose loss is told of."""
 WORSE = 2.0
 """Times the mean loss of before, and of a guess among all classes, from which on a loss is told of.
+Of a model that does not classify, only the loss of before counts.
 
 A model that was near chance has no accuracy to lose.
 """
@@ -43,26 +44,29 @@ def look_at(
     count = min(SAMPLES, len(split.retain))
     index = split.retain[torch.linspace(0, len(split.retain) - 1, count).long()]
     found, losses = _outputs(after, split, index, context)
-    broken = int((~found.isfinite()).any(1).sum())
+    broken = int((~found.isfinite()).flatten(1).any(1).sum())
     if broken:
         raise DivergedError(
             f"{method.name}: the outputs of {broken} of {count} retained samples are not finite: "
             f"{_advice(method, config)}"
         )
     first, losses_before = _outputs(before, split, index, context)
-    labels = split.train.labels[index]
-    right, right_before = (
-        100 * float((each.argmax(1) == labels).float().mean()) for each in (found, first)
-    )
+    lost, accuracies, guess = 0.0, "", 0.0
+    if context.task.classifies:
+        labels = split.train.labels[index]
+        right, right_before = (
+            100 * float((each.argmax(1) == labels).float().mean()) for each in (found, first)
+        )
+        lost, guess = right_before - right, math.log(found.shape[1])
+        accuracies = f"accuracy went from {right_before:.1f} to {right:.1f} % and "
     loss, loss_before = float(losses.mean()), float(losses_before.mean())
-    guess = math.log(found.shape[1])
-    if right_before - right <= FAR and loss <= WORSE * max(loss_before, guess):
+    if lost <= FAR and loss <= WORSE * max(loss_before, guess):
         return ()
+    change = f"from {loss_before:.3g} to {loss:.3g}"
     return (
         f"the result of {method.name} is far worse on retained samples than the model before: "
-        f"accuracy went from {right_before:.1f} to {right:.1f} % and the mean loss from "
-        f"{loss_before:.3g} to {loss:.3g} (n = {count} of {len(split.retain)}); "
-        f"{_advice(method, config)}",
+        f"{accuracies}the mean loss {'' if accuracies else 'went '}{change} "
+        f"(n = {count} of {len(split.retain)}); {_advice(method, config)}",
     )
 
 

@@ -55,6 +55,7 @@ METHOD = Method(
     config=RetrainConfig,
     reads=frozenset({"retain"}),
     needs=frozenset({"training", "rebuild"}),
+    tasks=frozenset({"classify", "generate"}),
     example={"epochs": 1},
     milder="lower the learning rate of the training",
     summary="train a new network without the forget set: the exact but slow reference",

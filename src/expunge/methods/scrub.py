@@ -95,6 +95,7 @@ METHOD = Method(
     run=scrub,
     config=ScrubConfig,
     reads=frozenset({"forget", "retain"}),
+    tasks=frozenset({"classify", "generate"}),
     search={"lr": Range(1e-5, 1e-2, log=True), "alpha": Range(1e-3, 10, log=True)},
     example={
         "max_epochs": 1,

@@ -6,8 +6,11 @@ from expunge.metrics import (
     attacks,
     confidence,
     distance,
+    frechet,
+    generation,
     groups,
     membership_inference,
+    near_copies,
     remaining_accuracy,
     sparsity,
     testing_accuracy,
@@ -31,6 +34,11 @@ METRICS: tuple[Metric, ...] = (
     sparsity.SPARSITY_AT,
     attacks.ATTACKS,
     confidence.CONFIDENCE,
+    generation.UA_GENERATED,
+    generation.ACCURACY_GENERATED,
+    frechet.FRECHET,
+    frechet.FRECHET_FLOOR,
+    near_copies.NEAR_COPIES,
     groups.WORST_GROUP_ACCURACY,
     groups.CONFLICTING_ACCURACY,
     groups.ACCURACY_DIFFERENCE,
@@ -43,6 +51,14 @@ DEFAULT_METRICS = (
 )
 """The metrics of a grid whose recipe names none, whatever else is installed."""
 
+DEFAULTS = {
+    "classify": DEFAULT_METRICS,
+    "generate": (
+        *("ua_generated", "accuracy_generated", "frechet", "frechet_floor", "near_copies"),
+        *("drift", "weight_distance", "sparsity_at"),
+    ),
+}
+"""The same by the task of the models."""
 GROUP_METRICS = (
     *("worst_group_accuracy", "conflicting_accuracy", "accuracy_difference", "group_accuracy"),
 )

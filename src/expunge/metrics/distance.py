@@ -99,6 +99,7 @@ WEIGHT_DISTANCE = Metric(
     run=to_reference,
     needs=frozenset({"model", "reference"}),
     unit="norm",
+    tasks=frozenset({"classify", "generate"}),
     summary="L2 norm of the difference between the unlearned and the retrained weights.",
     good="small, with care: two trainings of the same data also end far apart.",
     cite="Jia et al., Model Sparsity Can Simplify Machine Unlearning, NeurIPS 2023",
@@ -111,6 +112,7 @@ DRIFT = Metric(
     run=drift,
     needs=frozenset({"model", "base"}),
     unit="norm",
+    tasks=frozenset({"classify", "generate"}),
     summary="L2 norm of what unlearning changed in the weights that are not pruned.",
     good="neither way by itself: it scales the bound on the unlearning error that sparsity "
     "tightens.",

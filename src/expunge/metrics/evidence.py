@@ -14,9 +14,10 @@ from expunge.metrics.arrays import Flags, LabelArray, LogitArray, check_predicti
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from expunge.metrics.near_copies import Copies
     from expunge.types import Mask
 
-_DIVIDED = ("train", "base_train")
+_DIVIDED = ("train", "base_train", "real")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,8 @@ class Predictions:
     """`(N,)` int64."""
     groups: LabelArray | None = None
     """`(N,)` int64: the number of each sample's group; for the population `groups` only."""
+    features: LogitArray | None = None
+    """`(N, D)` float32: what the logits are computed from, of generated and real images."""
 
     def __post_init__(self) -> None:
         check_predictions(self.logits, self.labels)
@@ -40,6 +43,10 @@ class Predictions:
             raise DataError(
                 f"expected a group for each of {len(self.labels)} samples, got {self.groups.shape}"
             )
+        if self.features is not None and (
+            self.features.ndim != 2 or len(self.features) != len(self.labels)
+        ):
+            raise DataError(f"expected features ({len(self.labels)}, D), got {self.features.shape}")
 
     def __len__(self) -> int:
         """How many samples there are."""
@@ -48,7 +55,8 @@ class Predictions:
     def at(self, flags: Flags) -> Predictions:
         """The predictions where `flags`, bool `(N,)`, is true."""
         groups = None if self.groups is None else self.groups[flags]
-        return Predictions(self.logits[flags], self.labels[flags], groups)
+        features = None if self.features is None else self.features[flags]
+        return Predictions(self.logits[flags], self.labels[flags], groups, features)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -90,6 +98,8 @@ class Evidence:
     """Which weights of the model are kept; None if it is dense."""
     counted: tuple[str, ...] = ()
     """The names of the weights that sparsity is counted over."""
+    copies: Copies | None = None
+    """How near generated images are to those of the forget set."""
     missing: Mapping[str, str] = field(default_factory=dict)
     """Why something in `expunge.metrics.metric.NEEDS` is not available; a metric that needs it
     gives None with this reason."""
@@ -183,6 +193,16 @@ class Evidence:
             raise DataError(f"there are no weights of {role}: {_named(self.weights)}")
         return self.weights[role]()
 
+    def distances(self) -> Copies:
+        """How near generated images are to those of the forget set.
+
+        Raises:
+            DataError: that is not there.
+        """
+        if self.copies is None:
+            raise DataError("there are no distances of copies: nothing of the kind was given")
+        return self.copies
+
     def only(self, needs: Collection[str]) -> Evidence:
         """The part that `needs` names, and everything that is not tied to a need."""
         divided = any(name in needs for name in _DIVIDED)
@@ -194,6 +214,7 @@ class Evidence:
             retain=self.retain if divided else None,
             ids=self.ids if divided else None,
             mask=self.mask if "model" in needs else None,
+            copies=self.copies if "copies" in needs else None,
         )
 
     def _check_lengths(self, name: str) -> None:

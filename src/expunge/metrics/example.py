@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from expunge.data.groups import GROUPS
-from expunge.metrics.metric import PREDICTIONS, WEIGHTS
+from expunge.metrics.metric import GENERATED, PREDICTIONS, REAL, WEIGHTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from expunge.metrics.arrays import LabelArray
     from expunge.metrics.evidence import Evidence, Predictions
+    from expunge.metrics.near_copies import Copies
 
 _CLASSES = 3
 _SAMPLES = {"train": 90, "test": 60, "validation": 30, "triggered": 60}
@@ -43,7 +44,12 @@ def example_evidence(seed: int = 0, classes: tuple[int, ...] = ()) -> Evidence:
             for name in PREDICTIONS
             if (population := name.removeprefix("base_")) in labels
         }
-        | {name: _in_groups(seed, name) for name in PREDICTIONS if name.endswith(GROUPS)},
+        | {name: _in_groups(seed, name) for name in PREDICTIONS if name.endswith(GROUPS)}
+        | {
+            GENERATED: _judged(seed, GENERATED, labels["test"]),
+            REAL: _judged(seed, REAL, labels["train"]),
+        },
+        copies=_copies(seed),
         forget=forget & ~gone,
         retain=~forget & ~gone,
         classes=classes,
@@ -66,6 +72,25 @@ def _predictions(rng: np.random.Generator, labels: LabelArray) -> Predictions:
     logits = rng.normal(size=(len(labels), _CLASSES)).astype(np.float32)
     logits[np.arange(len(labels)), labels] += 1.5
     return Predictions(logits, labels)
+
+
+def _judged(seed: int, name: str, labels: LabelArray) -> Predictions:
+    """Predictions with two features, which depend on the class."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    found = _predictions(np.random.default_rng([seed, len(name)]), labels)
+    return replace(found, features=found.logits[:, :2].copy())
+
+
+def _copies(seed: int) -> Copies:
+    """Distances of generated and of held-out images."""
+    import numpy as np
+
+    from expunge.metrics.near_copies import Copies
+
+    return Copies(*np.random.default_rng([seed, 0]).uniform(0, 1, (2, 200)).astype(np.float32))
 
 
 def _in_groups(seed: int, name: str) -> Predictions:

@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 Value: TypeAlias = float | dict[str, "Value"] | list["Value"] | None
 """A number, or an object of numbers, as JSON."""
 
+GENERATED, REAL = "generated", "real"
+
 _PREDICTED = (*POPULATIONS, GROUPS)
-PREDICTIONS = (*_PREDICTED, *(f"base_{name}" for name in _PREDICTED))
+PREDICTIONS = (*_PREDICTED, *(f"base_{name}" for name in _PREDICTED), GENERATED, REAL)
 """Predictions that a metric may read: those of the model on each population, and with `base_` those
-of the model before unlearning. With `train` and `base_train` come the flags of retained samples;
-predictions of `groups` have the group of each sample."""
+of the model before unlearning. With `train`, `base_train` and `real` come the flags of retained
+samples; predictions of `groups` have the group of each sample. `generated` and `real` are an
+independent classifier's predictions, with its features, on the images that the model makes, whose
+labels are the classes asked for, and on the training images."""
 
 WEIGHTS = ("model", "base", "reference")
 """Weights that a metric may read: of the model with its mask, of the model before unlearning, and
@@ -32,13 +36,17 @@ FORGET = "forget"
 """The need of a metric that reads the forget set: the flags of its samples for `train` and
 `base_train`. They are not available once a forgotten sample is gone from the data."""
 
-NEEDS = (*PREDICTIONS, *WEIGHTS, FORGET)
+COPIES = "copies"
+"""The need of a metric that reads how near generated images are to those of the forget set."""
+
+NEEDS = (*PREDICTIONS, *WEIGHTS, FORGET, COPIES)
 """All that a metric may read."""
 
 RANGES: dict[str, tuple[float, float]] = {
     "percent": (0.0, 100.0),
     "fraction": (0.0, 1.0),
     "norm": (0.0, math.inf),
+    "distance": (0.0, math.inf),
 }
 """The range of numbers with these units; with other units, they need only be finite."""
 
@@ -106,6 +114,8 @@ class Metric:
     """Whether the gap to Retrain includes it, if a recipe names it."""
     drawn: bool = False
     """Whether its value is a mean over draws, which it gives with it: see `over_draws`."""
+    tasks: frozenset[str] = frozenset({"classify"})
+    """The tasks of the models that it measures."""
     version: int = 1
     """Raise it when the numbers change; part of the id of every measurement."""
     summary: str

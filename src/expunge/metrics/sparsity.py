@@ -31,6 +31,7 @@ SPARSITY_AT = Metric(
     run=shares_below,
     needs=frozenset({"model"}),
     unit="fraction",
+    tasks=frozenset({"classify", "generate"}),
     detailed=True,
     summary="The share of prunable weights that are zero in the unlearned model, and the share "
     "below each of several thresholds.",

@@ -27,7 +27,8 @@ def build(spec: ModelSpec, seed: int = 0) -> nn.Module:
     """A freshly initialised network on the CPU: the same spec and seed give the same weights.
 
     It takes a `Batch` of the spec's kind of inputs: float images `(B, C, H, W)` in [0, 1], float
-    vectors `(B, D)`, or a dict of token tensors `(B, L)`. For images and vectors its first layer,
+    vectors `(B, D)`, or a dict of token tensors `(B, L)`; one of the task `generate` takes that
+    task's inputs. For images and vectors its first layer,
     `normalise`, is followed by the layers of the named network under their own names. The layers of
     a network from an adapter (`hf:` with a folder or hub id, `timm:` with a name) are under
     `network`, and its weights are fresh too. A custom network (`package.module:callable`) is called
@@ -51,11 +52,15 @@ def build(spec: ModelSpec, seed: int = 0) -> nn.Module:
             check_network(f"{spec.name} of width {spec.width:g}", lambda: _named(spec))
             torch.default_generator.manual_seed(seed)
         network = _named(spec)
+        if MODELS[spec.name].whole:
+            return network
         return _normalised(spec, dict(network.named_children()))
 
 
 def _named(spec: ModelSpec) -> nn.Module:
     make: Callable[..., nn.Module] = _maker(MODELS[spec.name].maker)
+    if MODELS[spec.name].whole:
+        return make(spec)
     if spec.input_kind == "vectors":
         if spec.stem != "cifar":
             raise ModelError(f"{spec.name!r} has no stem: leave stem out, got {spec.stem!r}")

@@ -8,34 +8,44 @@ from operator import itemgetter
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from expunge.batch import Batch, map_batch
 from expunge.errors import ModelError, line_of, some
 from expunge.models.probe import aside, example_batch, probe
 from expunge.models.tensors import oddity
 from expunge.settings import InputKind
+from expunge.tasks import classify
 from expunge.tasks.outputs import first_output
+from expunge.tasks.task import Task
 
 
 def check_outputs(
-    model: nn.Module, shape: tuple[int, ...], num_classes: int, kind: InputKind = "images"
+    model: nn.Module,
+    shape: tuple[int, ...],
+    num_classes: int,
+    kind: InputKind = "images",
+    task: Task = classify.TASK,
 ) -> None:
-    """Refuse a network that does not map two inputs of `shape` to finite logits `(2, classes)`.
+    """Refuse a network that does not map two inputs of `shape` to finite outputs of its task.
 
-    Its weights must be float32, and it runs in evaluation mode. `kind` and `shape` come from the
-    data's `Inputs`.
+    For classification these are logits `(2, classes)`. Its weights must be float32, and it runs in
+    evaluation mode. `kind` and `shape` come from the data's `Inputs`.
 
     Raises:
         ModelError: a weight is of another kind, the forward pass fails, or returns something else.
     """
     check_weights(model)
-    logits = probe(model, example_batch(model, shape, kind), kind)
-    _check_logits(logits, num_classes, kind)
+    inputs, _ = _example(model, shape, kind, task)
+    outputs = probe(model, inputs, shape, kind)
+    _check_shape(outputs, task.output_shape(shape, num_classes), kind, task)
 
 
 def check_model(
-    model: nn.Module, shape: tuple[int, ...], num_classes: int, kind: InputKind = "images"
+    model: nn.Module,
+    shape: tuple[int, ...],
+    num_classes: int,
+    kind: InputKind = "images",
+    task: Task = classify.TASK,
 ) -> tuple[str, ...]:
     """Refuse a network that cannot be trained, unlearned from and measured; return notes on it.
 
@@ -46,7 +56,7 @@ def check_model(
         ModelError: as in `check_outputs`, or it cannot be copied, evaluated on one input, or
             trained.
     """
-    check_outputs(model, shape, num_classes, kind)
+    check_outputs(model, shape, num_classes, kind, task)
     trainable = [name for name, each in model.named_parameters() if each.requires_grad]
     frozen = [name for name, each in model.named_parameters() if not each.requires_grad]
     if not trainable:
@@ -60,9 +70,9 @@ def check_model(
             f"{len(frozen)} of {len(frozen) + len(trainable)} parameters are frozen, and no "
             f"training or unlearning changes them, but pruning may: {some(frozen, 3)}"
         )
-    batch = example_batch(model, shape, kind)
+    batch, targets = _example(model, shape, kind, task)
     notes += _evaluated(model, batch, kind)
-    notes += _trained(model, batch, num_classes, kind)
+    notes += _trained(model, batch, targets, task.output_shape(shape, num_classes), kind, task)
     return tuple(notes)
 
 
@@ -110,23 +120,37 @@ def check_weights(model: nn.Module) -> None:
         )
 
 
-def _check_logits(logits: object, num_classes: int, kind: InputKind, when: str = "") -> None:
-    """Refuse anything but finite logits for two inputs."""
-    expected = (2, num_classes)
-    if not isinstance(logits, Tensor):
+def _example(
+    model: nn.Module, shape: tuple[int, ...], kind: InputKind, task: Task
+) -> tuple[Batch, Tensor]:
+    """The inputs and targets of two samples, of the first two classes."""
+    stored = example_batch(model, shape, kind)
+    device = next(iter(stored.values() if isinstance(stored, dict) else [stored])).device
+    drawn = task.draw(2, shape, torch.Generator(device).manual_seed(0))
+    return task.example(stored, torch.arange(2, device=device), drawn)
+
+
+def _check_shape(
+    outputs: object, shape: tuple[int, ...], kind: InputKind, task: Task, when: str = ""
+) -> None:
+    """Refuse anything but finite outputs of `shape` for each of two inputs."""
+    expected = (2, *shape)
+    what = "logits" if task.classifies else "outputs"
+    if not isinstance(outputs, Tensor):
         raise ModelError(
-            f"the network must return logits, a tensor {expected} for 2 {kind}, "
-            f"got {type(logits).__name__}: wrap it so that it returns only the logits"
+            f"the network must return {what}, a tensor {expected} for 2 {kind}, "
+            f"got {type(outputs).__name__}: wrap it so that it returns only the {what}"
         )
-    if tuple(logits.shape) != expected:
+    if tuple(outputs.shape) != expected:
+        advice = f": set its number of classes to {shape[0]}" if task.classifies else ""
         raise ModelError(
-            f"the network must return logits of shape {expected} for 2 {kind}{when}, "
-            f"got {tuple(logits.shape)}: set its number of classes to {num_classes}"
+            f"the network must return {what} of shape {expected} for 2 {kind}{when}, "
+            f"got {tuple(outputs.shape)}{advice}"
         )
-    if not logits.is_floating_point() or not bool(logits.isfinite().all()):
+    if not outputs.is_floating_point() or not bool(outputs.isfinite().all()):
         raise ModelError(
-            f"the network must return finite floats for 2 {kind}{when}, got {logits.dtype} with "
-            f"{int((~logits.isfinite()).sum())} of {logits.numel()} not finite"
+            f"the network must return finite floats for 2 {kind}{when}, got {outputs.dtype} with "
+            f"{int((~outputs.isfinite()).sum())} of {outputs.numel()} not finite"
         )
 
 
@@ -160,7 +184,14 @@ def _close(one: Tensor, other: Tensor) -> bool:
     return torch.allclose(one, other, rtol=1e-3, atol=1e-4)
 
 
-def _trained(model: nn.Module, batch: Batch, num_classes: int, kind: InputKind) -> list[str]:
+def _trained(
+    model: nn.Module,
+    batch: Batch,
+    targets: Tensor,
+    shape: tuple[int, ...],
+    kind: InputKind,
+    task: Task,
+) -> list[str]:
     """Train a copy for half a step in both modes, and say what takes no part in it."""
     notes = []
     try:
@@ -178,16 +209,15 @@ def _trained(model: nn.Module, batch: Batch, num_classes: int, kind: InputKind) 
                 raise ModelError(
                     f"the network fails on 2 {kind}{when}: {line_of(error)}"
                 ) from error
-            logits = first_output(outputs)
-            _check_logits(logits, num_classes, kind, when)
+            first = first_output(outputs)
+            _check_shape(first, shape, kind, task, when)
             try:
-                loss = F.cross_entropy(logits, torch.arange(2, device=logits.device))
-                torch.autograd.backward(loss)
+                torch.autograd.backward(task.loss(first, targets.to(first.device)).mean())
             except Exception as error:
                 raise ModelError(
                     f"the network's outputs have no usable gradient{when}: {line_of(error)}"
                 ) from error
-    if outputs is not logits:
+    if outputs is not first:
         notes.append(
             f"in training mode the network returns {type(outputs).__name__}: training uses its "
             "first output, and auxiliary heads are not trained"

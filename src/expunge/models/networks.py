@@ -25,6 +25,11 @@ class Network:
     so the number does not depend on which cores are free."""
     maker: str = ""
     """`module:function` in `expunge.models` that builds it."""
+    task: str = "classify"
+    """The task that it is for."""
+    whole: bool = False
+    """Whether its maker takes the whole spec, and its inputs come as the task gives them: no layer
+    in front of it normalises them."""
 
 
 def _by_name(*networks: Network) -> dict[str, Network]:
@@ -38,6 +43,7 @@ MODELS: Mapping[str, Network] = _by_name(
     Network(name="resnet20s", maker="resnet:resnet20s"),
     Network(name="resnet50", threads=2, maker="resnet:resnet50"),
     Network(name="swin_t", threads=2, maker="swin:swin_t"),
+    Network(name="unet", maker="unet:unet", task="generate", whole=True),
     Network(name="vgg16_bn", threads=2, maker="vgg:vgg16_bn"),
 )
 """All named networks."""
@@ -60,6 +66,15 @@ def is_own(name: str) -> bool:
     """
     adapter, colon, _ = name.partition(":")
     return bool(colon) and adapter not in ADAPTERS
+
+
+def takes_raw(name: str) -> bool:
+    """Whether nothing in front of the network normalises its inputs, unless asked to.
+
+    >>> takes_raw("my_package:network"), takes_raw("unet"), takes_raw("resnet8")
+    (True, True, False)
+    """
+    return is_own(name) or (":" not in name and name in MODELS and MODELS[name].whole)
 
 
 def find_network(name: str) -> Network:
@@ -92,8 +107,12 @@ def check_pairing(name: str, kind: InputKind) -> None:
     network = find_network(name)
     if kind not in network.inputs:
         others = {**MODELS, **{f"{each}:NAME": found for each, found in ADAPTERS.items()}}
-        fitting = [other for other, found in others.items() if kind in found.inputs]
+        fitting = [
+            other
+            for other, found in others.items()
+            if kind in found.inputs and found.task == network.task
+        ]
         raise ModelError(
             f"{name!r} takes {' or '.join(network.inputs)}, and the data are {kind}: use "
-            f"{', '.join(fitting)} or package.module:callable"
+            f"{', '.join((*fitting, 'package.module:callable'))}"
         )

@@ -49,8 +49,10 @@ def example_batch(model: nn.Module, shape: tuple[int, ...], kind: InputKind = "i
     return torch.rand((2, *shape), generator=generator).to(device)
 
 
-def probe(model: nn.Module, batch: Batch, kind: InputKind = "images") -> object:
-    """The outputs of `model` for a batch of `example_batch`, in evaluation mode.
+def probe(
+    model: nn.Module, batch: Batch, shape: tuple[int, ...], kind: InputKind = "images"
+) -> object:
+    """The outputs of `model` for the task's inputs of an `example_batch`, in evaluation mode.
 
     Raises:
         ModelError: the model does not take such inputs.
@@ -59,8 +61,7 @@ def probe(model: nn.Module, batch: Batch, kind: InputKind = "images") -> object:
         try:
             return model(batch)
         except Exception as error:
-            given = batch if isinstance(batch, torch.Tensor) else batch["input_ids"]
             raise ModelError(
-                f"the network does not take {kind} of shape {tuple(given.shape[1:])} "
+                f"the network does not take {kind} of shape {shape} "
                 f"{_SHAPES[kind]}: {line_of(error)}"
             ) from error

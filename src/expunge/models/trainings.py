@@ -21,11 +21,24 @@ scaled to the batch size."""
 PERCEPTRON = Training(epochs=100, batch_size=64, lr=0.05, schedule="cosine")
 """For hundreds to thousands of vectors, where the ResNet batch size would be half of the data."""
 
+DIFFUSION = Training(
+    optimizer="adamw",
+    epochs=200,
+    batch_size=64,
+    lr=2e-3,
+    weight_decay=1e-4,
+    schedule="cosine",
+    warmup_epochs=0.5,
+)
+"""For a diffusion model of thousands of small images; one of tens of thousands needs fewer passes
+and a lower rate."""
+
 TRAININGS: Mapping[str, Training] = {
     "mlp": PERCEPTRON,
     "swin_t": TRANSFORMER,
     "hf": TRANSFORMER,
     "timm": TRANSFORMER,
+    "unet": DIFFUSION,
 }
 """Settings that differ from `Training()`, by the name of a network or adapter. An adapter can bring
 any architecture; AdamW with warm-up trains them all, but SGD at the ResNet's rate does not."""

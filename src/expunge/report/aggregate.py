@@ -73,6 +73,8 @@ class Group:
     """Share of zeros, 0 to 1."""
     attacks: Mapping[str, Mapping[str, Summary]]
     """By name of the membership attack and key of the measure."""
+    by_group: Mapping[str, Mapping[str, float | None]]
+    """By group of test samples and class: the mean accuracy in percent; None without samples."""
     confidence: Mapping[tuple[str, str], Shares]
     """By ("before" or "after", "forget", "retain" or "test"): the mean distribution."""
 
@@ -192,6 +194,7 @@ def _group(method: str, level: Level, cells: Sequence[Mapping[str, Any]]) -> Gro
         rte_s=summarise(cell["rte_s"] for cell in cells),
         sparsity_measured=summarise(zeros(cell) for cell in cells),
         attacks=_attacks([cell.get("attacks") or {} for cell in cells]),
+        by_group=_by_group([each for cell in cells if (each := cell.get("group_accuracy"))]),
         confidence=_confidence([cell["confidence"] for cell in cells if cell.get("confidence")]),
     )
 
@@ -238,6 +241,18 @@ def _attacks(
 ) -> dict[str, dict[str, Summary]]:
     names = dict.fromkeys(name for cell in cells for name in cell)
     return {name: _summaries([cell.get(name, {}) for cell in cells]) for name in names}
+
+
+def _by_group(
+    cells: Sequence[Mapping[str, Mapping[str, float | None]]],
+) -> dict[str, dict[str, float | None]]:
+    """The mean over seeds of every group and class."""
+    found: dict[str, dict[str, float | None]] = {}
+    for group in dict.fromkeys(name for cell in cells for name in cell):
+        rows = [cell.get(group, {}) for cell in cells]
+        means = {name: summarise(row.get(name) for row in rows) for row in rows for name in row}
+        found[group] = {name: None if mean is None else mean.mean for name, mean in means.items()}
+    return found
 
 
 def _confidence(cells: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Shares]:

@@ -67,7 +67,7 @@ class Drawing:
     """File name without its ending."""
     scenario: str
     kind: str
-    """`metrics`, `gap-vs-time`, `trojan`, `confidence` or `theory`."""
+    """`metrics`, `gap-vs-time`, `trojan`, `groups`, `confidence` or `theory`."""
     title: str
     caption: str
     svg: str

@@ -16,6 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from numpy.typing import NDArray
 
 from expunge.report.aggregate import Group, Level, Scenario, Shares, aggregate
+from expunge.report.bias import draw_bias
 from expunge.report.drawing import (
     INK,
     MARKERS,
@@ -86,6 +87,7 @@ def draw(
                     )
                 )
             drawings += draw_trojan(scenario, settings, stem)
+            drawings += draw_bias(scenario, stem)
             for index, level in enumerate(scenario.levels):
                 groups = _with_confidence(scenario, level)
                 if not groups:

@@ -20,6 +20,7 @@ from expunge.report.draws import DRAWS_HEADER, DRAWS_NOTE, draw_rows
 from expunge.report.environments import environments, numbered
 from expunge.report.figures import draw
 from expunge.report.files import write_atomically
+from expunge.report.generation import Grid, grid_of
 from expunge.report.measures import CORE, FURTHER, GLOSSARY, Measure, further
 from expunge.report.results import check_results
 from expunge.report.summary import Findings, findings
@@ -52,6 +53,7 @@ class _Section:
     drawings: tuple[Drawing, ...]
     trojan: Trojan | None
     pictures: Pictures | None
+    grid: Grid | None
 
 
 def write_report(results: Mapping[str, Any], folder: Path) -> Path:
@@ -99,6 +101,7 @@ def _render(
             drawings=tuple(drawing for drawing in drawings if drawing.scenario == scenario.name),
             trojan=trojan_of(scenario, results["settings"]),
             pictures=pictures_of(scenario, results),
+            grid=grid_of(scenario, results),
         )
         for index, scenario in enumerate(scenarios, start=1)
     ]

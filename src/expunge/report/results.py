@@ -10,6 +10,7 @@ from typing import Any
 
 from expunge.digest import KEY, without_digest
 from expunge.errors import ConfigError, DataError, some
+from expunge.report.generation import check_images
 from expunge.report.trojan_pictures import check_pictures
 from expunge.statistics.claims import claim_from
 
@@ -47,6 +48,7 @@ _OPTIONAL = {
     "attacks": (dict, None),
     "chosen_by": (str, None),
     "confidence": (dict, None),
+    "group_accuracy": (dict, None),
     "sparsity_at": (dict, None),
     "reasons": (dict, None),
     "failed": (str, None),
@@ -115,12 +117,18 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
             raise DataError(f"{source}: maker {index}: expected an object, got {_kind(maker)}")
     _check_claims(results["settings"], source)
     check_pictures(results.get("pictures", []), source)
+    check_images(results.get("images", []), source)
     if not results["cells"]:
         raise DataError(f"{source}: cells is empty: there is nothing to report")
+    not_asked = _not_asked(results["cells"], results["metrics"])
     seen: dict[tuple[object, ...], int] = {}
     for index, cell in enumerate(results["cells"]):
         place = f"{source}: cell {index}"
-        _check_cell(cell, results["metrics"], place)
+        lacks = not_asked.get(str(cell.get("scenario")), set()) if isinstance(cell, dict) else ()
+        declared = {
+            name: results["metrics"][name] for name in results["metrics"] if name not in lacks
+        }
+        _check_cell(cell, declared, place)
         key = tuple(cell[name] for name in ("scenario", "pruner", "sparsity", "method", "seed"))
         if key in seen:
             raise DataError(
@@ -194,6 +202,20 @@ def _check_metrics(metrics: dict[str, Any], source: str) -> None:
         )
 
 
+def _not_asked(cells: list[Any], declared: Mapping[str, Any]) -> dict[str, set[str]]:
+    """By scenario, the declared metrics that none of its cells has, and those of another do.
+
+    So it is where several documents were joined.
+    """
+    there: dict[str, set[str]] = {}
+    for cell in cells:
+        if isinstance(cell, dict) and isinstance(cell.get("scenario"), str):
+            names = {*cell, *(cell["metrics"] if isinstance(cell.get("metrics"), dict) else ())}
+            there.setdefault(cell["scenario"], set()).update(names)
+    somewhere = declared.keys() & set().union(*there.values())
+    return {scenario: somewhere - names for scenario, names in there.items()}
+
+
 def _check_cell(cell: object, declared: dict[str, Any], place: str) -> None:
     if not isinstance(cell, dict):
         raise DataError(f"{place}: expected an object, got {_kind(cell)}")
@@ -224,6 +246,10 @@ def _check_cell(cell: object, declared: dict[str, Any], place: str) -> None:
     _check_fields(attacks, dict.fromkeys(attacks, dict), f"{place}: attacks")
     for name, found in attacks.items():
         _check_numbers(found, (), f"{place}: attacks: {name}")
+    groups = cell.get("group_accuracy") or {}
+    _check_fields(groups, dict.fromkeys(groups, dict), f"{place}: group_accuracy")
+    for name, found in groups.items():
+        _check_numbers(found, (), f"{place}: group_accuracy: {name}")
     if cell.get("confidence") is not None:
         _check_confidence(cell["confidence"], f"{place}: confidence")
 

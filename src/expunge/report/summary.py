@@ -38,7 +38,9 @@ class Findings:
 
 def findings(scenario: Scenario) -> Findings:
     """Say what the seeds tell apart, and how much they can tell."""
-    lead = tuple(_level(scenario, level) for level in scenario.levels)
+    compared = [each.get("compared", True) for each in scenario.declared.values()]
+    levels = scenario.levels if any(compared) or not compared else ()
+    lead = tuple(_level(scenario, level) for level in levels)
     base, *sparse = scenario.levels
     rest = []
     if base.sparsity == 0:

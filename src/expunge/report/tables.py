@@ -17,6 +17,7 @@ from expunge.report.measures import (
     SPARSITY,
     Measure,
     further,
+    measures_of,
 )
 from expunge.report.summary import lowest, not_converged
 from expunge.report.wording import (
@@ -37,7 +38,6 @@ LOW_NOTE = (
 )
 """What bold or highlighted entries are."""
 
-CORE_KEYS = frozenset(measure.key for measure in CORE)
 
 NOT_CONVERGED = "‡"
 """The mark of a Retrain that has not learnt what it retains."""
@@ -105,23 +105,37 @@ class _Notes:
 
 def main_table(scenario: Scenario) -> Table:
     """UA, RA, TA and MIA-efficacy with gaps, the mean gap, and RTE."""
-    return _table(scenario, (*core_of(scenario), AVG_GAP, RTE))
+    gap = (AVG_GAP,) if has_gap(scenario) else ()
+    return _table(scenario, (*core_of(scenario), *gap, RTE))
 
 
 def core_of(scenario: Scenario) -> tuple[Measure, ...]:
-    """Those of the four measures that were asked for; all of them where that is not known."""
-    return tuple(
-        measure
-        for measure in CORE
-        if measure.key in scenario.declared or not scenario.declared.keys() & CORE_KEYS
-    )
+    """Those of the four measures that were asked for, or else the first four others.
+
+    All of the four where it is not known what was asked for.
+    """
+    if asked := tuple(measure for measure in CORE if measure.key in scenario.declared):
+        return asked
+    others = [key for key in scenario.declared if key not in DETAILS]
+    return measures_of(others[:4], scenario.declared) if others else CORE
+
+
+def has_gap(scenario: Scenario) -> bool:
+    """Whether a measure that gaps are over was asked for, or it is not known."""
+    flags = [each.get("compared", True) for each in scenario.declared.values()]
+    return any(flags) or not flags
 
 
 def further_table(scenario: Scenario) -> Table | None:
     """Measures outside the mean gap; None if the document has none of them."""
     groups = scenario.groups.values()
-    measures = further(
-        frozenset(key for group in groups for key in group.metrics), scenario.declared
+    shown = {measure.key for measure in core_of(scenario)}
+    measures = tuple(
+        measure
+        for measure in further(
+            frozenset(key for group in groups for key in group.metrics), scenario.declared
+        )
+        if measure.key not in shown
     )
     if any(group.gap_dense for group in groups):
         measures = (*measures, AVG_GAP_DENSE)

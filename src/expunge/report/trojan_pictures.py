@@ -1,4 +1,4 @@
-"""Test images without and with a trigger in a report, and what models say of them."""
+"""Test images without and with a trigger or mark in a report, and what models say of them."""
 
 from __future__ import annotations
 
@@ -50,6 +50,8 @@ class Pictures:
     """The images of a scenario, and the models of one seed."""
 
     seed: int
+    shown_with: str
+    """What the second image of each sample has: the trigger, or a mark."""
     samples: tuple[Sample, ...]
     rows: tuple[Row, ...]
 
@@ -60,6 +62,7 @@ def pictures_of(scenario: Scenario, results: Mapping[str, Any]) -> Pictures | No
         if shown["scenario"] == scenario.name:
             return Pictures(
                 seed=shown["seed"],
+                shown_with=printable(shown.get("with", "the trigger")),
                 samples=tuple(
                     Sample(
                         label=printable(each["label"]),
@@ -103,6 +106,8 @@ def check_pictures(pictures: object, source: str) -> None:
         samples, says = shown.get("samples"), shown.get("says")
         if not (isinstance(shown.get("scenario"), str) and _is_int(shown.get("seed"))):
             raise DataError(f"{place}: expected a scenario and a seed")
+        if not isinstance(shown.get("with", ""), str):
+            raise DataError(f"{place}: with must be text")
         if not (isinstance(samples, list) and all(map(_is_sample, samples))):
             raise DataError(f"{place}: samples must have a label and two images in base64")
         if not (isinstance(says, list) and all(_is_said(each, len(samples)) for each in says)):

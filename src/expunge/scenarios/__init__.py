@@ -6,6 +6,7 @@ from expunge.scenarios.by_class import ByClass, by_class
 from expunge.scenarios.by_class_draw import ByClassDraw, by_class_draw
 from expunge.scenarios.by_draw import ByDraw, by_draw
 from expunge.scenarios.by_edit import ByEdit, by_edit
+from expunge.scenarios.by_fold import ByFold, by_fold
 from expunge.scenarios.by_ids import ByIds, by_ids
 from expunge.scenarios.by_indices import ByIndices, by_indices
 from expunge.scenarios.by_memorisation import ByMemorisation, by_memorisation
@@ -19,6 +20,7 @@ __all__ = [
     "ByClassDraw",
     "ByDraw",
     "ByEdit",
+    "ByFold",
     "ByIds",
     "ByIndices",
     "ByMemorisation",
@@ -30,6 +32,7 @@ __all__ = [
     "by_class_draw",
     "by_draw",
     "by_edit",
+    "by_fold",
     "by_ids",
     "by_indices",
     "by_memorisation",

@@ -9,6 +9,7 @@ from expunge.scenarios.by_class import by_class
 from expunge.scenarios.by_class_draw import by_class_draw
 from expunge.scenarios.by_draw import by_draw
 from expunge.scenarios.by_edit import ByEdit, by_edit
+from expunge.scenarios.by_fold import by_fold
 from expunge.scenarios.by_ids import by_ids
 from expunge.scenarios.by_memorisation import by_memorisation
 from expunge.scenarios.by_suspicion import by_suspicion
@@ -84,6 +85,14 @@ def _share_and_number(kind: str, value: str) -> tuple[float, int]:
         ) from None
 
 
+def _fold(value: str, seed: int) -> Scenario:
+    """`FOLD/FOLDS`."""
+    fold, _, folds = value.partition("/")
+    if not (fold.isdecimal() and folds.isdecimal() and len(value) < 20):
+        raise ConfigError(f"'fold:{value}' must give a fold and how many there are, as fold:1/5")
+    return by_fold(int(fold), int(folds))
+
+
 def _memorised(value: str, seed: int) -> Scenario:
     """`SHARE` or `SHARE:MODELS`."""
     share, colon, models = value.partition(":")
@@ -108,6 +117,7 @@ _FORMS: dict[str, tuple[tuple[str, ...], Callable[[str, int], Scenario]]] = {
     "classes": (("classes:0.5:17",), _class_draw),
     "random": (("random:0.1",), _random),
     "draw": (("draw:0.5:17",), _draw),
+    "fold": (("fold:1/5",), _fold),
     "memorised": (("memorised:0.1",), _memorised),
     "ids": (("ids:FILE",), _ids),
     "edited": (("edited:EDIT", "edited:EDIT:0.5"), _edited),

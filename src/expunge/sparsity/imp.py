@@ -62,6 +62,7 @@ def imp_rounds(config: ImpConfig) -> tuple[float, ...]:
 
 PRUNER = Pruner(
     name="imp",
+    tasks=frozenset({"classify", "generate"}),
     run=iterative_magnitude,
     config=ImpConfig,
     example={"per_round": 0.4},

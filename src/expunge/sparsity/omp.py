@@ -31,6 +31,7 @@ def one_shot_magnitude(
 
 PRUNER = Pruner(
     name="omp",
+    tasks=frozenset({"classify", "generate"}),
     run=one_shot_magnitude,
     config=TrainedPruneConfig,
     summary="remove the smallest weights of the trained network, once",

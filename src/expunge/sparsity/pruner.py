@@ -82,5 +82,7 @@ class Pruner:
     rounds: Callable[[Any], tuple[float, ...]] = one_round
     """From an instance of `config` to the ascending sparsity of each round. The network is trained
     after every round; the last sparsity is `config.sparsity`."""
+    tasks: frozenset[str] = frozenset({"classify"})
+    """The tasks of the models that it can prune."""
     needs_samples: bool = False
     """Whether it reads training samples; if not, it uses only their shape."""

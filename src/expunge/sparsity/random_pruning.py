@@ -37,6 +37,7 @@ def random_pruning(
 
 PRUNER = Pruner(
     name="random",
+    tasks=frozenset({"classify", "generate"}),
     run=random_pruning,
     config=TrainedPruneConfig,
     summary="remove random weights, as a baseline",

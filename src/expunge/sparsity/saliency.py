@@ -86,8 +86,10 @@ def mean_loss(
     labels = samples.labels.to(context.device)
     dtype = next(network.parameters()).dtype
     inputs = samples.inputs.to(context.device).batches(batches)
+    noise = context.generator("saliency: task", context.device)
     for batch, stored in zip(batches, inputs, strict=True):
-        given = cast_inputs(context.task.inputs(stored), dtype, torch.contiguous_format)
-        targets = labels[batch.to(labels.device)]
+        drawn = context.task.draw(len(batch), samples.inputs.shape, noise)
+        example = context.task.example(stored, labels[batch.to(labels.device)], drawn)
+        given, targets = cast_inputs(example[0], dtype, torch.contiguous_format), example[1]
         outputs = network(given) / temperature
         yield context.task.loss(outputs, targets).sum() / len(index)

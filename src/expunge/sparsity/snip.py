@@ -59,6 +59,7 @@ def connection_sensitivity(
 
 PRUNER = Pruner(
     name="snip",
+    tasks=frozenset({"classify", "generate"}),
     run=snip,
     config=SaliencyConfig,
     example={"samples_per_class": 3},

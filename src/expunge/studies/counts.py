@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.graph.kinds.forget import load_forget
-from expunge.graph.kinds.measure import divided, load_measured
+from expunge.graph.kinds.measure import divided, load_measured, target_in
 from expunge.graph.kinds.predict import load_predictions
 from expunge.graph.runtime import read_facts
 from expunge.runs import Store
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 def counts_of(store: Store, measures: Mapping[str, str]) -> dict[str, Any]:
     """By metric, `count` of `n` samples, and for test samples the bounds `low` and `high`.
 
-    `count` is of what the metric counts: for UA the samples that the model gets wrong. `measures`
+    `count` is of what the metric counts: for UA the samples that the model gets wrong, for ASR the
+    triggered ones that it calls the target. `measures`
     are the nodes by metric; metrics of other kinds, and those without a value, are left out.
 
     Raises:
@@ -50,6 +51,13 @@ def counts_of(store: Store, measures: Mapping[str, str]) -> dict[str, Any]:
             count = int(sum(right))
             interval = wilson(count, len(right))
             found[name] = {"count": count, "n": len(right)}
+            found[name] |= {"low": interval.low, "high": interval.high}
+    for name in ("asr", "asr_all"):
+        if name in measures:
+            called = _called_target(store, measures[name], everywhere=name == "asr_all")
+            count = int(called.sum())
+            interval = wilson(count, len(called))
+            found[name] = {"count": count, "n": len(called)}
             found[name] |= {"low": interval.low, "high": interval.high}
     return found
 
@@ -79,6 +87,15 @@ def against(store: Store, measure: str, reference: str) -> dict[str, Any]:
         "high": interval.high if interval.bounded else None,
         "n": interval.n,
     }
+
+
+def _called_target(store: Store, measure: str, *, everywhere: bool) -> Right:
+    """Which triggered samples a model calls the target: those of other classes, or all."""
+    parents = {role: store.path(parent) for role, parent in store.node(measure).parents.items()}
+    predictions, target = load_predictions(parents["triggered"]), target_in(parents)
+    called = predictions["logits"].argmax(axis=1) == target
+    found: Right = called if everywhere else called[predictions["labels"] != target]
+    return found
 
 
 def _of_training(store: Store, measure: str, name: str) -> Right:

@@ -14,6 +14,7 @@ from expunge.graph.model_files import MODEL, WEIGHTS
 from expunge.metrics import get_metric
 from expunge.runs import Store, checked, create_json, read_document, read_object, write_document
 from expunge.studies.grid import Cell, collect_cells
+from expunge.studies.images import images_of
 from expunge.studies.made import Makers
 from expunge.studies.pictures import pictures_of
 from expunge.studies.recipe import Experiment
@@ -37,7 +38,7 @@ def collect_grid(
     makers = Makers()
     rows = collect_cells(store, cells, makers)
     metrics = {name: get_metric(name) for name in experiment.metrics}
-    pictures = pictures_of(store, cells)
+    pictures, images = pictures_of(store, cells), images_of(store, cells)
     return {
         "schema": SCHEMA,
         "title": experiment.title,
@@ -50,6 +51,7 @@ def collect_grid(
         "reproduce": reproduce,
         "cells": rows,
         **({"pictures": pictures} if pictures else {}),
+        **({"images": images} if images else {}),
     }
 
 

@@ -16,16 +16,19 @@ from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.forget import add_forget
 from expunge.graph.kinds.measure import add_measure, load_measured
 from expunge.graph.kinds.pictures import add_pictures
+from expunge.graph.kinds.predict import has_marks
 from expunge.graph.kinds.prune import add_prune
 from expunge.graph.kinds.train import Origin, Together, add_train, check_training
 from expunge.graph.kinds.unlearn import add_unlearn
 from expunge.graph.record import load_record
-from expunge.metrics import all_metrics, get_metric
+from expunge.metrics import GROUP_METRICS, all_metrics, get_metric
 from expunge.metrics.gap import gap
+from expunge.models.networks import find_network
 from expunge.runs import Store
 from expunge.studies.counts import counts_of
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
+from expunge.tasks import check_task
 
 REFERENCE = "retrain"
 REFERENCE_AGAIN = "retrain_again"
@@ -60,7 +63,7 @@ class Cell:
     gap_note: str | None = None
     """What to know of its gap: how its reference is trained otherwise."""
     pictures: str | None = None
-    """The node of images to show it on, if it is measured with a trigger."""
+    """The node of images to show it on, if it is measured with a trigger or marks."""
 
 
 def plan_data(graph: Graph, experiment: Experiment, cache: Path | None) -> tuple[str, Facts]:
@@ -68,10 +71,14 @@ def plan_data(graph: Graph, experiment: Experiment, cache: Path | None) -> tuple
 
     Raises:
         DataError: the data cannot be read.
-        ModelError, ConfigError: the network or its training does not fit the data.
+        ModelError, ConfigError: the network or its training does not fit the data, or the judging
+            of images does not fit the network.
     """
     facts = resolve(experiment.data, cache or default_cache())
     check_training(experiment.network, experiment.training, facts)
+    if experiment.judging is not None:
+        task = find_network(experiment.network.name).task
+        check_task("judging of images", {"generate"}, task)
     note_groups(graph, experiment.data.groups, facts)
     return add_data(graph, experiment.data, facts), facts
 
@@ -145,8 +152,11 @@ def _cells_of_base(
     together: Together | None,
 ) -> Iterator[Cell]:
     shown = None
-    if {"asr", "ta"} <= set(experiment.metrics):
-        shown = add_pictures(graph, graph.data_of(base.model_id))
+    asked, data = set(experiment.metrics), graph.data_of(base.model_id)
+    if {"asr", "ta"} <= asked:
+        shown = add_pictures(graph, data)
+    elif "ta" in asked and asked & set(GROUP_METRICS) and has_marks(graph.node(data)):
+        shown = add_pictures(graph, data, marks=True)
     configs = {
         name: experiment.method_config(name, scenario)
         for name in experiment.methods
@@ -176,7 +186,14 @@ def _cells_of_base(
             pictures=shown,
             measures={
                 metric: add_measure(
-                    graph, metric, model_id, base.model_id, forget, models.get(REFERENCE), together
+                    graph,
+                    metric,
+                    model_id,
+                    base.model_id,
+                    forget,
+                    models.get(REFERENCE),
+                    together,
+                    judging=experiment.judging,
                 )
                 for metric in experiment.metrics
             },

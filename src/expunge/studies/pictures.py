@@ -1,4 +1,4 @@
-"""Test images without and with a trigger, and what each model of a grid says of them."""
+"""Test images without and with a trigger or mark, and what each model of a grid says of them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from expunge.errors import DivergedError
 from expunge.graph.kinds.pictures import load_pictures
 from expunge.graph.kinds.predict import load_predictions
 from expunge.graph.runtime import read_facts
+from expunge.metrics import GROUP_METRICS
 from expunge.runs import Store
 
 if TYPE_CHECKING:
@@ -52,24 +53,34 @@ def _shown(store: Store, cell: Cell, node_id: str) -> dict[str, Any]:
             arrays["rows"].tolist(), arrays["clean"], arrays["triggered"], strict=True
         )
     ]
-    return {"scenario": cell.scenario, "seed": cell.seed, "samples": samples, "says": []}
+    shown = {"scenario": cell.scenario, "seed": cell.seed, "samples": samples, "says": []}
+    return shown | ({"with": "another class’s mark"} if "marks" in arrays else {})
 
 
 def _says(store: Store, cell: Cell, node_id: str) -> dict[str, Any]:
     """The classes that a cell's model gives the images; None where it has diverged."""
-    rows = load_pictures(store.path(node_id))["rows"]
+    arrays = load_pictures(store.path(node_id))
+    rows = arrays["rows"].tolist()
     names = read_facts(store.path(store.node(node_id).parents["data"])).class_names
     said: dict[str, list[str] | None] = {}
-    for what, metric, need in (("clean", "ta", "test"), ("triggered", "asr", "triggered")):
+    changed = ("asr", "triggered")
+    if "marks" in arrays:
+        changed = (next(name for name in GROUP_METRICS if name in cell.measures), "groups")
+    for what, (metric, need) in {"clean": ("ta", "test"), "triggered": changed}.items():
         folder = store.path(store.node(cell.measures[metric]).parents[need])
         try:
             predicted = load_predictions(folder)
         except DivergedError:
             said[what] = None
             continue
-        place = {row: index for index, row in enumerate(predicted["rows"].tolist())}
+        places = predicted["rows"].tolist()
+        wanted = rows
+        if need == "groups":
+            places = list(zip(places, predicted["groups"].tolist(), strict=True))
+            wanted = list(zip(rows, arrays["marks"].tolist(), strict=True))
+        place = {each: index for index, each in enumerate(places)}
         called = predicted["logits"].argmax(axis=1)
-        said[what] = [names[int(called[place[row]])] for row in rows.tolist()]
+        said[what] = [names[int(called[place[each]])] for each in wanted]
     return {
         "pruner": cell.base.pruner,
         "sparsity": cell.base.sparsity,

@@ -9,8 +9,10 @@ from typing import Any
 from expunge.config import from_mapping, to_mapping
 from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, shown, some, unknown
+from expunge.graph.kinds.judge import Judging
 from expunge.methods import get_method
-from expunge.metrics import DEFAULT_METRICS, get_metric
+from expunge.metrics import DEFAULT_METRICS, DEFAULTS, get_metric
+from expunge.models.networks import find_network
 from expunge.models.spec import NetworkSettings
 from expunge.models.trainings import training_for
 from expunge.scenarios.parse import SCENARIO_KINDS, parse
@@ -56,6 +58,8 @@ class Experiment:
     retrain_again: bool = False
     """Also retrain by another seed: its gap to Retrain is the floor below which a gap means
     nothing."""
+    judging: Judging | None = None
+    """How images that the models make are judged; for models that generate only."""
     claims: tuple[Claim, ...] = ()
     """Contrasts that are named before anything is measured, each with the smallest effect that is
     worth a claim; all else in the report is descriptive."""
@@ -234,6 +238,7 @@ def experiment_from(tables: dict[str, Any], where: str) -> Experiment:
     Raises:
         ConfigError: they are not an experiment.
     """
+    _read_judging(tables, where)
     parts = {"data": DataSpec, "network": NetworkSettings, "training": Training}
     for name, cls in parts.items():
         if not isinstance(tables.get(name, {}), Mapping):
@@ -242,6 +247,8 @@ def experiment_from(tables: dict[str, Any], where: str) -> Experiment:
         if cls is Training:  # the file overrides the network's default training settings
             given = {**to_mapping(training_for(tables["network"].name)), **given}
         tables[name] = from_mapping(cls, given, f"{where}: {name}")
+    task = find_network(tables["network"].name).task
+    tables.setdefault("metrics", list(DEFAULTS[task]))
     for name in ("methods", "pruners"):
         table = tables.get(name, {})
         if not isinstance(table, Mapping) or not all(
@@ -250,6 +257,22 @@ def experiment_from(tables: dict[str, Any], where: str) -> Experiment:
             raise ConfigError(f"{where}: {name} must be tables such as [{name}.NAME]")
     tables["claims"] = parse_claims(tables.get("claims", []), where)
     return from_mapping(Experiment, tables, where)
+
+
+def _read_judging(tables: dict[str, Any], where: str) -> None:
+    """Replace the table `judging`, and those in it, by settings."""
+    if "judging" not in tables:
+        return
+    given = tables["judging"]
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{where}: judging must be a table")
+    found = dict(given)
+    for name, cls in (("network", NetworkSettings), ("training", Training)):
+        if name in given:
+            if not isinstance(given[name], Mapping):
+                raise ConfigError(f"{where}: judging.{name} must be a table")
+            found[name] = from_mapping(cls, given[name], f"{where}: judging.{name}")
+    tables["judging"] = from_mapping(Judging, found, f"{where}: judging")
 
 
 def with_overrides(

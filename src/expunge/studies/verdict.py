@@ -13,7 +13,7 @@ from expunge.graph.kinds.measure import add_measure, load_measured
 from expunge.graph.kinds.predict import add_predict, has_groups
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.runtime import read_facts
-from expunge.metrics import DEFAULT_METRICS, GROUP_METRICS
+from expunge.metrics import DEFAULTS, GROUP_METRICS
 from expunge.runs import Store
 from expunge.studies.counts import against, counts_of
 from expunge.studies.doubts import doubts, not_converged
@@ -47,7 +47,7 @@ def plan_verdict(
     metrics: tuple[str, ...] | None = None,
     groups: str | None = None,
 ) -> Verdict:
-    """Plan the metrics of a model, and of `reference_id` if given.
+    """Plan the metrics of a model, by default those of its task, and of `reference_id` if given.
 
     `forget` is the scenario to measure on; by default, what the model has unlearned. `metrics` are
     by default those of every grid, and accuracy by group where the data have groups; `groups` is a
@@ -63,7 +63,7 @@ def plan_verdict(
         note_groups(graph, groups, read_facts(graph.store.path(graph.data_of(run_id))))
     if metrics is None:
         there = groups is not None or has_groups(graph.node(graph.data_of(run_id)))
-        metrics = (*DEFAULT_METRICS, *(GROUP_METRICS if there else ()))
+        metrics = (*DEFAULTS[graph.task_of(run_id)], *(GROUP_METRICS if there else ()))
     base_id, forget_id = run_id, model.parents.get("forget")
     if model.kind == "unlearn":
         base_id = model.parents["model"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from expunge.settings import check_range
 from expunge.tasks.task import Task
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
 
     from expunge.batch import Batch
     from expunge.settings import Training
@@ -28,6 +29,7 @@ class Classify:
 
     name = "classify"
     version = 1
+    classifies = True
 
     def __post_init__(self) -> None:
         check_range("label_smoothing", self.label_smoothing, 0, 1)
@@ -53,6 +55,28 @@ class Classify:
             return stored
 
         return map_batch(given, batch)
+
+    def output_shape(self, shape: tuple[int, ...], num_classes: int) -> tuple[int, ...]:
+        """One logit per class."""
+        return (num_classes,)
+
+    def draw(
+        self, count: int, shape: tuple[int, ...], generator: Generator
+    ) -> Mapping[str, Tensor]:
+        """Nothing."""
+        return {}
+
+    def example(
+        self, batch: Batch, labels: Tensor, drawn: Mapping[str, Tensor]
+    ) -> tuple[Batch, Tensor]:
+        """The inputs, and the labels as targets."""
+        return self.inputs(batch), labels
+
+    def targets_as(
+        self, labels: Tensor, inputs: Batch, answer: Callable[[Batch], Tensor]
+    ) -> Tensor:
+        """The labels themselves."""
+        return labels
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The cross-entropy of every sample, `(B,)`."""

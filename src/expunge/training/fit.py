@@ -21,6 +21,7 @@ from expunge.tasks.inputs import cast_inputs
 from expunge.tasks.outputs import first_output
 from expunge.tasks.task import Task
 from expunge.training.compiled import compiled, uncompiled
+from expunge.training.holder import Holder
 from expunge.training.placement import at_work
 from expunge.training.reproducibility import seeded_layers
 from expunge.training.schedule import learning_rate
@@ -28,7 +29,7 @@ from expunge.training.share import sum_over_processes
 from expunge.training.step import Loss, Phase, Step
 from expunge.training.streams import Batch, Lane, Stream
 from expunge.training.whole_batch import whole_batch
-from expunge.types import Context
+from expunge.types import Context, Mask
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -53,6 +54,7 @@ def fit(
     label: str = "train",
     teachers: Mapping[str, nn.Module] | None = None,
     penalty: Penalty | None = None,
+    only: Mask | None = None,
     after_epoch: Callable[[int], None] | None = None,
 ) -> None:
     """Train `model` in place with the settings `training` on the `loss` of `streams`.
@@ -61,7 +63,8 @@ def fit(
     leads: an epoch is one pass over it. The other streams give as many batches, and start again
     when they run out. Instead of one loss, `loss` may list the phases of each epoch; each phase is
     a pass over one stream with its own loss. Weights that `context.mask` prunes are zero after
-    every step, and so is their momentum. `teachers` are in evaluation mode and are not trained.
+    every step, and so is their momentum. Weights that `only` does not keep, of the parameters that
+    it names, stay as they are. `teachers` are in evaluation mode and are not trained.
     `after_epoch` is called with the number of epochs done, starting at 0. Progress is reported as
     `label`. Modes, device and global random state are restored on return. Multi-process results
     equal single-process ones, except in random layers such as dropout.
@@ -72,7 +75,7 @@ def fit(
             empty or unknown stream; a number of phase lists other than the epochs of `training`; a
             loss without exactly one number per sample.
         DivergedError: the loss of an epoch, or a final weight, is not finite.
-        MaskError: the mask does not belong to the model.
+        MaskError: the mask, or `only`, does not belong to the model.
     """
     _check_penalty(penalty, training, context.fabric)
     fabric, device = context.fabric, context.device
@@ -89,7 +92,8 @@ def fit(
             apply_mask(model, context.mask)
         parameters = [p for p in model.parameters() if p.requires_grad]
         optimizer = _optimizer(parameters, training)
-        keep_zeros = Masker(model, context.mask, optimizer) if context.mask is not None else None
+        keepers: list[Callable[[], None]] = [] if only is None else [Holder(model, only)]
+        keepers += [] if context.mask is None else [Masker(model, context.mask, optimizer)]
         network, stepper = _set_up(model, optimizer, lanes, context)
         taught = {name: _frozen(teacher, fabric) for name, teacher in frozen.items()}
 
@@ -119,8 +123,8 @@ def fit(
                     stepper.step()
                     if penalty is not None and penalty.form == "proximal":
                         proximal_step(parameters, lr * gamma)
-                    if keep_zeros is not None:
-                        keep_zeros()
+                    for keep in keepers:
+                        keep()
                     stepper.zero_grad()
                     done += 1
                     seen += step.seen
@@ -141,8 +145,7 @@ def _lanes(
     streams: Stream | Mapping[str, Stream], task: Task, training: Training, context: Context
 ) -> dict[str, Lane]:
     """One lane per stream; samples that several streams share are copied to the device once."""
-    named = {"samples": streams} if isinstance(streams, Stream) else streams
-    if not named:
+    if not (named := {"samples": streams} if isinstance(streams, Stream) else streams):
         raise ConfigError("training needs at least one stream of samples, got none")
     for stream in named.values():
         check_augmentation(context.augmentation, stream.samples.inputs.kind)

@@ -19,10 +19,10 @@ def input_batches(
     context: Context,
     label: str,
 ) -> Callable[[], Iterator[tuple[Batch, Tensor]]]:
-    """A function that iterates over the samples at `index` in batches of inputs and targets `(B,)`.
+    """A function that iterates over the samples at `index` in batches of inputs and targets.
 
-    Inputs are on the device and, except token ids, in the dtype of `model`. The progress of each
-    pass is reported as `label`.
+    Targets are `(B, ...)`; every pass draws the same for the task. Inputs are on the device and,
+    except integers, in the dtype of `model`. The progress of each pass is reported as `label`.
     """
     dtype = next(p.dtype for p in model.parameters() if p.is_floating_point())
     inputs = samples.inputs.to(context.device)
@@ -31,10 +31,13 @@ def input_batches(
 
     def go() -> Iterator[tuple[Batch, Tensor]]:
         seen = 0
+        noise = context.generator(f"task:{label}", context.device)
         labelled = with_labels(inputs, samples.labels, batches, context.device)
-        for done, (batch, targets) in enumerate(labelled, start=1):
+        for done, (stored, labels) in enumerate(labelled, start=1):
+            drawn = context.task.draw(len(labels), inputs.shape, noise)
+            batch, targets = context.task.example(stored, labels, drawn)
             # Contiguous, not channels-last: per-sample products read one channel at a time.
-            given = cast_inputs(context.task.inputs(batch), dtype, torch.contiguous_format)
+            given = cast_inputs(batch, dtype, torch.contiguous_format)
             yield given, targets
             seen += len(targets)
             context.progress(label, done, len(batches), seen)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor
 
@@ -59,6 +60,22 @@ class Step:
         """The task's loss of every sample, `(B,)`."""
         return self.task.loss(self.outputs(stream), self.batch(stream).targets)
 
+    def losses_as(self, labels: Tensor, teacher: str, stream: str | None = None) -> Tensor:
+        """The task's loss of every sample, `(B,)`, if they had `labels`, int64 `(B,)`.
+
+        Where the task's targets are outputs themselves, they are the teacher's.
+
+        Raises:
+            ConfigError: no teacher or no stream has this name.
+        """
+        batch = self.batch(stream)
+
+        def answer(inputs: Any) -> Tensor:
+            return self._teacher(teacher)(replace(batch, inputs=inputs))
+
+        targets = self.task.targets_as(labels, batch.inputs, answer)
+        return self.task.loss(self.outputs(stream), targets)
+
     def teacher(self, teacher: str, stream: str | None = None) -> Tensor:
         """A frozen teacher's outputs for the batch, `(B, ...)`, without a graph.
 
@@ -67,10 +84,13 @@ class Step:
         """
         key = teacher, stream or self.leads
         if key not in self._taught:
-            if teacher not in self._teachers:
-                raise ConfigError(unknown("teacher", teacher, self._teachers))
-            self._taught[key] = self._teachers[teacher](self.batch(stream))
+            self._taught[key] = self._teacher(teacher)(self.batch(stream))
         return self._taught[key]
+
+    def _teacher(self, name: str) -> Callable[[Batch], Tensor]:
+        if name not in self._teachers:
+            raise ConfigError(unknown("teacher", name, self._teachers))
+        return self._teachers[name]
 
     @property
     def seen(self) -> int:

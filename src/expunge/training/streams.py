@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from expunge.errors import ConfigError
 from expunge.training.batches import augmented_shares, batch_count, shuffled_batches
+from expunge.training.share import own_share
 
 if TYPE_CHECKING:
     from expunge.tasks.task import Task
@@ -34,6 +36,9 @@ class Batch:
     inputs: Any
     """The network's inputs: augmented, and converted by the task."""
     targets: Tensor
+    """The targets of the task's loss, `(B, ...)`."""
+    index: Tensor
+    """int64 `(B,)`, on the CPU: the places of the samples among those of the stream."""
     size: int
     """Samples in the whole batch, over all processes."""
     counts: bool
@@ -65,6 +70,7 @@ class Lane:
         self._order = context.generator("order" if first else f"order:{name}")
         # All processes draw the same numbers.
         self._draws = context.generator(f"augmentation:{0 if first else name}", context.device)
+        self._noise = context.generator(f"task:{0 if first else name}", context.device)
         self._waiting: list[Tensor] = []
 
     def __len__(self) -> int:
@@ -78,7 +84,10 @@ class Lane:
 
     def first_inputs(self) -> Any:
         """The network's inputs for one batch, not augmented, as an example of a batch."""
-        return self._task.inputs(next(self._inputs.batches([self._index[: self.batch_size]])))
+        index, device = self._index[: self.batch_size], self._context.device
+        drawn = self._task.draw(len(index), self._inputs.shape, torch.Generator(device))
+        labels = self._labels[index].to(device)
+        return self._task.example(next(self._inputs.batches([index])), labels, drawn)[0]
 
     def one_pass(self) -> Iterator[Batch]:
         """Every sample once, in a new order."""
@@ -95,8 +104,11 @@ class Lane:
         return shuffled_batches(self._index, self.batch_size, self._order)
 
     def _shares(self, batches: list[Tensor]) -> Iterator[Batch]:
-        rank = self._context.fabric.global_rank
+        fabric = self._context.fabric
         shares = augmented_shares(self._inputs, self._labels, batches, self._context, self._draws)
-        for batch, (stored, targets) in zip(batches, shares, strict=True):
-            size = len(batch)
-            yield Batch(self._task.inputs(stored), targets, size, counts=rank < size)
+        for batch, (stored, labels) in zip(batches, shares, strict=True):
+            size, mine = len(batch), own_share(len(batch), fabric)
+            drawn = self._task.draw(size, self._inputs.shape, self._noise)
+            share = {name: each[mine] for name, each in drawn.items()}
+            inputs, targets = self._task.example(stored, labels, share)
+            yield Batch(inputs, targets, batch[mine], size, counts=fabric.global_rank < size)

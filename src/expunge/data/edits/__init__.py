@@ -1,6 +1,14 @@
 """Edits of training data, one per file, and `EDITS`; this module does not load PyTorch."""
 
-from expunge.data.edits import badnets, blended, clean_label_patch, correlate, relabel, warped
+from expunge.data.edits import (
+    badnets,
+    blended,
+    clean_label_patch,
+    correlate,
+    duplicate,
+    relabel,
+    warped,
+)
 from expunge.data.edits.edit import Edit
 from expunge.data.edits.own import is_own, own_edit
 from expunge.errors import ConfigError, unknown
@@ -13,6 +21,7 @@ EDITS: tuple[Edit, ...] = (
     warped.EDIT,
     clean_label_patch.EDIT,
     correlate.EDIT,
+    duplicate.EDIT,
 )
 
 

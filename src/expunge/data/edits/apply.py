@@ -13,6 +13,7 @@ from expunge.errors import ConfigError, DataError
 from expunge.settings import derive_seed
 
 if TYPE_CHECKING:
+    from expunge.data.facts import Facts
     from expunge.data.spec import DataSpec
     from expunge.types import Dataset
 
@@ -64,8 +65,12 @@ def apply_edits(dataset: Dataset, spec: DataSpec) -> tuple[Dataset, dict[str, tu
     touched = {}
     for name, config in edit_configs(spec.edits).items():
         edited = get_edit(name).run(dataset.train, config, derive_seed(spec.seed, f"edit {name}"))
-        if edited.samples.ids != dataset.train.ids:
-            raise DataError(f"edit {name} changed the ids of samples: an edit must keep them")
+        ids = edited.samples.ids
+        if ids[: len(dataset.train)] != dataset.train.ids or len(set(ids)) < len(ids):
+            raise DataError(
+                f"edit {name} changed the ids of samples: an edit must keep them, and may add "
+                "samples with new ids after them"
+            )
         dataset = replace(dataset, train=edited.samples)
         touched[name] = edited.touched
     return dataset, touched
@@ -95,6 +100,30 @@ def marking(edits: Edits) -> tuple[Marks, Any] | None:
         if marks is not None:
             return marks, config
     return None
+
+
+def check_trigger(edits: Edits, facts: Facts) -> None:
+    """Refuse a trigger that cannot be put on these data, or whose target they do not have.
+
+    Raises:
+        ConfigError: not one edit with a trigger; the trigger does not fit, or its target is no
+            class.
+        DataError: the trigger is of another kind of data.
+    """
+    import numpy as np
+
+    from expunge.data.arrays import as_samples
+
+    found = triggering(edits)
+    if found is None:
+        raise ConfigError(f"an edit without a trigger: {', '.join(edits)}; badnets has one")
+    trigger, config = found
+    target, classes = trigger.target(config), len(facts.class_names)
+    if not 0 <= target < classes:
+        raise ConfigError(f"trigger: target must be a class in 0..{classes - 1}, got {target}")
+    if facts.kind == "images":
+        blank = np.zeros((2, *facts.shape), dtype=np.uint8)
+        trigger.show(as_samples((blank, [0, 1]), name="blank"), config)
 
 
 def target_of(edits: Edits) -> int | None:

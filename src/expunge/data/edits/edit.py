@@ -15,7 +15,8 @@ class Edited:
     """Samples after an edit."""
 
     samples: Samples
-    """The same ids in the same order; changed inputs or labels are copies."""
+    """The same ids in the same order, and after them those of added samples; changed inputs or
+    labels are copies."""
     touched: tuple[str, ...]
     """The ids that the edit chose, in sample order."""
 

@@ -21,6 +21,7 @@ from expunge.graph.runtime import FACTS
 from expunge.runs import syntax_digest, write_json
 
 if TYPE_CHECKING:
+    from expunge.data.edits.apply import Edits
     from expunge.graph.graph import Graph
     from expunge.graph.runtime import Runtime
     from expunge.runs import Node
@@ -31,17 +32,31 @@ def add_data(graph: Graph, spec: DataSpec, facts: Facts) -> str:
     params: dict[str, Any] = {"fingerprint": facts.fingerprint}
     edits: dict[str, Any] = {}
     if spec.edits:
-        from expunge.data.edits import get_edit
-        from expunge.data.edits.apply import edit_configs
-
-        edits = {name: to_mapping(config) for name, config in edit_configs(spec.edits).items()}
-        params["edits"] = {
-            name: {"version": get_edit(name).version, "config": config, **_code(name)}
-            for name, config in edits.items()
-        }
+        params["edits"] = edit_params(spec.edits)
         params["seed"] = spec.seed
+        edits = settings_of(params["edits"])
     graph.notes += [line for line in summary(facts, edits) if line not in graph.notes]
     return graph.add("data", params, where=to_mapping(spec), label=f"data {facts.name}")
+
+
+def edit_params(edits: Edits) -> dict[str, Any]:
+    """The settings of edits in full, with what identifies them, as nodes keep them.
+
+    Raises:
+        ConfigError: as `edit_configs`.
+    """
+    from expunge.data.edits import get_edit
+    from expunge.data.edits.apply import edit_configs
+
+    return {
+        name: {"version": get_edit(name).version, "config": to_mapping(config), **_code(name)}
+        for name, config in edit_configs(edits).items()
+    }
+
+
+def settings_of(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of edits by name, from what `edit_params` gave."""
+    return {name: edit["config"] for name, edit in params.items()}
 
 
 def spec_at(where: Mapping[str, Any]) -> DataSpec:
@@ -58,8 +73,8 @@ def check_edits(node: Node) -> None:
     for name, edit in node.params.get("edits", {}).items():
         if "code" in edit and _code(name)["code"] != edit["code"]:
             raise DataError(
-                f"the code of the edit {name!r} has changed since these data were made: put it "
-                "back, or run the command that made them again"
+                f"the code of the edit {name!r} has changed since these data were planned or made: "
+                "put it back, or run the command again"
             )
 
 
@@ -92,7 +107,15 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
         dataset, touched = apply_edits(dataset, spec)
         edited = facts_of(dataset)
         # Keep the source's digests: they are compared when it is read again.
-        train = replace(facts.train, labels=edited.train.labels, touched=touched)
+        added = len(edited.train.ids) - len(facts.train.ids)
+        train = replace(
+            facts.train,
+            ids=edited.train.ids,
+            labels=edited.train.labels,
+            digests=(*facts.train.digests, *edited.train.digests[len(facts.train.digests) :]),
+            touched=touched,
+            added=added,
+        )
         facts = replace(
             facts, parts={**facts.parts, "train": train}, mean=edited.mean, std=edited.std
         )

@@ -10,19 +10,23 @@ from typing import TYPE_CHECKING, Any
 from expunge.data.groups import GROUPS
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.forget import load_forget
+from expunge.graph.kinds.judge import Judging, add_judged, add_judged_real
+from expunge.graph.kinds.nearest import add_nearest, load_distances
 from expunge.graph.kinds.predict import add_predict, load_groups, load_predictions
 from expunge.graph.kinds.train import Together
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.model_files import WEIGHTS, load_model
 from expunge.graph.outcome import divergence
-from expunge.metrics import get_metric
-from expunge.metrics.metric import PREDICTIONS
+from expunge.metrics import all_metrics, get_metric
+from expunge.metrics.metric import COPIES, GENERATED, PREDICTIONS, REAL
 from expunge.runs import checked, read_object, write_json
 from expunge.settings import derive_seed
+from expunge.tasks import check_task
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from expunge.data.edits.apply import Edits
     from expunge.graph.graph import Graph
     from expunge.graph.runtime import Runtime
     from expunge.metrics.arrays import Flags
@@ -42,17 +46,24 @@ def add_measure(
     together: Together | None = None,
     gone: Collection[str] = (),
     groups: str | None = None,
+    trigger: Edits | None = None,
+    judging: Judging | None = None,
 ) -> str:
     """Metric `metric` of `model_id`, unlearned from `base_id`, on the forget set `forget_id`.
 
     `reference_id` is the retrained model to compare weights with. `gone` are ids that `model_id`
     has forgotten, so that predictions of `base_id` may lack them. `groups` is a file of
-    groups to take instead of the one that the data name.
+    groups to take instead of the one that the data name. `trigger` is the settings of an edit by
+    its name, whose trigger test samples carry instead of that of the data's own edit. `judging`
+    says how images that a model makes are judged.
 
     Raises:
-        ConfigError: no metric has this name, or an id is not a model's.
+        ConfigError: no metric has this name, it is for another task, or an id is not a model's.
     """
-    entry = get_metric(metric)
+    entry, task = get_metric(metric), graph.task_of(model_id)
+    fitting = (each.name for each in all_metrics().values() if task in each.tasks)
+    check_task(f"metric {metric}", entry.tasks, task, fitting)
+    judging = judging or Judging()
     parents = {
         "model": model_id,
         "data": graph.data_of(base_id),
@@ -66,9 +77,17 @@ def add_measure(
                 parents["reference"] = reference_id
         elif need.startswith("base_"):
             name = need.removeprefix("base_")
-            parents[need] = add_predict(graph, base_id, name, together, gone, groups)
+            parents[need] = add_predict(graph, base_id, name, together, gone, groups, trigger)
+        elif need == GENERATED:
+            parents[need] = add_judged(graph, model_id, judging)
+        elif need == REAL:
+            parents[need] = add_judged_real(graph, parents["data"], judging)
+        elif need == COPIES:
+            parents[need] = add_nearest(graph, model_id, forget_id, judging)
         elif need not in ("model", "forget"):
-            parents[need] = add_predict(graph, model_id, need, together, groups=groups)
+            parents[need] = add_predict(
+                graph, model_id, need, together, groups=groups, trigger=trigger
+            )
     params = {
         "metric": metric,
         "version": entry.version,
@@ -130,6 +149,16 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
         if "reference" in inputs:
             reason = divergence(inputs["reference"])
         missing |= {} if reason is None else {"reference": reason}
+    copies = None
+    if COPIES in inputs:
+        from expunge.metrics.near_copies import Copies
+
+        near = load_distances(inputs[COPIES])
+        if gone := int(near["missing"]):
+            total = len(chosen["ids"])
+            missing[COPIES] = f"{gone} of {total} samples to forget are no longer in the data"
+        else:
+            copies = Copies(near["generated"], near["held_out"])
     weights: dict[str, Callable[[], Mapping[str, Tensor]]] = {
         role: partial(read_tensors, checked(inputs[role], WEIGHTS))
         for role in ("base", "reference")
@@ -148,7 +177,9 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
     groups = _groups(inputs)
     return Evidence(
         predictions={
-            need: Predictions(each["logits"], each["labels"], each.get("groups"))
+            need: Predictions(
+                each["logits"], each["labels"], each.get("groups"), each.get("features")
+            )
             for need, each in arrays.items()
         },
         forget=forget,
@@ -156,13 +187,14 @@ def _evidence(node: Node, inputs: Inputs, runtime: Runtime, needs: frozenset[str
         classes=tuple(chosen["classes"]),
         ids=there,
         seed=node.params["seed"],
-        target=_target(inputs),
+        target=target_in(inputs),
         class_names=runtime.facts(inputs["data"]).class_names if groups else (),
         group_names=tuple(groups.get("names", ())),
         groups_are_marks=bool(groups.get("marks")),
         weights=weights,
         mask=mask,
         counted=counted,
+        copies=copies,
         missing=missing,
     )
 
@@ -174,7 +206,7 @@ def _common_rows(arrays: dict[str, dict[str, Any]]) -> list[int] | None:
     """
     import numpy as np
 
-    divided = [name for name in ("train", "base_train") if name in arrays]
+    divided = [name for name in ("train", "base_train", REAL) if name in arrays]
     if not divided:
         return None
     rows = set.intersection(*(set(arrays[name]["rows"].tolist()) for name in divided))
@@ -204,13 +236,16 @@ def _groups(inputs: Inputs) -> dict[str, Any]:
     return {}
 
 
-def _target(inputs: Inputs) -> int | None:
-    """The target class of the data's edits for triggered samples, if they have one."""
+def target_in(inputs: Inputs) -> int | None:
+    """The target class of triggered samples: of the trigger that they carry, or the data's."""
     from expunge.data.edits.apply import target_of
+    from expunge.graph.kinds.data import settings_of
     from expunge.graph.runtime import params_of
 
-    edits: Mapping[str, Any] = params_of(inputs["data"]).get("edits", {})
-    return target_of({name: edit["config"] for name, edit in edits.items()})
+    for need in ("triggered", "base_triggered"):
+        if need in inputs and "trigger" in params_of(inputs[need]):
+            return target_of(settings_of(params_of(inputs[need])["trigger"]))
+    return target_of(settings_of(params_of(inputs["data"]).get("edits", {})))
 
 
 KIND = Kind(name="measure", version=1, run=run, minor=True)

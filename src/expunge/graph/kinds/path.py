@@ -16,6 +16,7 @@ from expunge.graph.model_files import load_model, save_model
 from expunge.runs import checked, read_artefact, read_object, write_json
 from expunge.settings import Training, derive_seed
 from expunge.sparsity import get_pruner
+from expunge.tasks import check_task
 from expunge.theory.bound import check_plain_sgd
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def add_path(graph: Graph, base_id: str) -> str:
         ModelError: `base_id` descends from adopted weights, whose initialisation is not known.
     """
     graph.model(base_id)
+    check_task("the theorem", {"classify"}, graph.task_of(base_id))
     origin = graph.node(graph.origin_of(base_id))
     check_plain_sgd(from_mapping(Training, origin.params["training"], "training"))
     start = add_start(graph, base_id)

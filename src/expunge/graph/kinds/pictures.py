@@ -1,4 +1,4 @@
-"""The kind `pictures`: a few test images, clean and with the trigger, for people to look at."""
+"""The kind `pictures`: a few test images, clean and with a trigger or mark, for people to see."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from expunge.runs import checked, read_arrays, write_arrays
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from expunge.data.spec import DataSpec
     from expunge.graph.graph import Graph
     from expunge.graph.runtime import Runtime
     from expunge.runs import Node
@@ -20,17 +21,20 @@ PICTURES = "pictures.safetensors"
 COUNT = 6
 
 
-def add_pictures(graph: Graph, data_id: str) -> str:
-    """The first test images of up to `COUNT` classes other than the target, without and with it."""
-    return graph.add(
-        "pictures", {"count": COUNT}, {"data": data_id}, label=f"pictures of {data_id}"
-    )
+def add_pictures(graph: Graph, data_id: str, *, marks: bool = False) -> str:
+    """The first test images of up to `COUNT` classes other than the target, without and with it.
+
+    With `marks`, each has the mark of a class far from its own in place of the trigger.
+    """
+    params = {"count": COUNT, **({"marks": True} if marks else {})}
+    return graph.add("pictures", params, {"data": data_id}, label=f"pictures of {data_id}")
 
 
 def load_pictures(folder: Path) -> dict[str, Any]:
     """`clean` and `triggered`, uint8 `(K, C, H, W)`, and `rows`, positions of test samples `(K,)`.
 
-    There are none, K = 0, of data that are not images of uint8.
+    Of images with marks, there is `marks` `(K,)`, too: the class whose mark each carries. There are
+    none, K = 0, of data that are not images of uint8.
     """
     return dict(read_arrays(checked(folder, PICTURES)))
 
@@ -53,13 +57,42 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
         if label != target
     ]
     rows = torch.tensor(first[: int(node.params["count"])], dtype=torch.int64)
-    shown = {"clean": dataset.test, "triggered": population_of(dataset, "triggered", spec)}
-    images = {name: _images(samples, rows) for name, samples in shown.items()}
+    if node.params.get("marks"):
+        classes = dataset.test.num_classes
+        # Half-way round, so that colours differ most.
+        marks = (labels[rows] + (classes + 1) // 2) % classes
+        images = {
+            "clean": _images(dataset.test, rows),
+            "triggered": _marked(dataset.test, rows, marks, spec),
+        }
+    else:
+        shown = {"clean": dataset.test, "triggered": population_of(dataset, "triggered", spec)}
+        images = {name: _images(samples, rows) for name, samples in shown.items()}
     if any(each is None for each in images.values()):
         rows = rows[:0]
         images = dict.fromkeys(images, torch.zeros((0, 1, 1, 1), dtype=torch.uint8))
     arrays = {name: each.numpy() for name, each in images.items() if each is not None}
+    if node.params.get("marks"):
+        arrays["marks"] = marks[: len(rows)].numpy()
     write_arrays(out / PICTURES, {**arrays, "rows": rows.numpy()})
+
+
+def _marked(test: Samples, rows: Tensor, marks: Tensor, spec: DataSpec) -> Tensor | None:
+    """The images at `rows`, each with the mark of the class in `marks`, or None."""
+    import torch
+
+    from expunge.data.edits.apply import marking
+    from expunge.data.splits import subset
+
+    found = marking(spec.edits)
+    if found is None or _images(test, rows) is None:
+        return None
+    edit, config = found
+    images = [
+        _images(edit.show(subset(test, row[None]), config, int(mark)), torch.arange(1))
+        for row, mark in zip(rows, marks, strict=True)
+    ]
+    return torch.cat([image for image in images if image is not None])
 
 
 def _images(samples: Samples, rows: Tensor) -> Tensor | None:

@@ -11,16 +11,19 @@ from expunge.data.facts import ROLES
 from expunge.data.groups import GROUPS, digest_of, no_groups, read_groups
 from expunge.errors import ConfigError, DataError, DivergedError
 from expunge.graph.kind import Inputs, Kind
+from expunge.graph.kinds.data import edit_params
 from expunge.graph.kinds.train import Together
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.model_files import load_model
 from expunge.graph.outcome import check_diverged, divergence, write_divergence
 from expunge.methods import get_method
 from expunge.runs import checked, read_arrays, read_object, write_arrays, write_json
+from expunge.tasks import check_task
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from expunge.data.edits.apply import Edits
     from expunge.data.groups import Grouped
     from expunge.data.spec import DataSpec
     from expunge.graph.graph import Graph
@@ -40,19 +43,23 @@ def add_predict(
     together: Together | None = None,
     gone: Collection[str] = (),
     groups: str | None = None,
+    trigger: Edits | None = None,
 ) -> str:
     """The logits of `model_id` on `population`: one of `POPULATIONS`, or `groups`.
 
     `gone` are ids that a later model has forgotten: the data may lack them, too. `groups` is a file
-    of groups to take instead of the one that the data name.
+    of groups to take instead of the one that the data name. `trigger` is the settings of an edit by
+    its name; test samples carry its trigger instead of that of the data's own edit.
 
     Raises:
-        ConfigError: `model_id` is not a model, or its data have no triggered samples or groups.
+        ConfigError: `model_id` is not a model that classifies, or its data have no triggered
+            samples or groups.
         DataError: the file of groups cannot be read.
     """
     graph.model(model_id)
+    check_task("a prediction", {"classify"}, graph.task_of(model_id))
     data = graph.node(graph.data_of(model_id))
-    if population == "triggered":
+    if population == "triggered" and trigger is None:
         _check_trigger(data)
     origin = graph.node(graph.origin_of(model_id))
     # Evaluation is never compiled.
@@ -68,6 +75,8 @@ def add_predict(
         if file is not None:
             params["groups"] = digest_of(read_groups(file))
             where["groups"] = file
+    if population == "triggered" and trigger is not None:
+        params["trigger"] = edit_params(trigger)
     parents = {"model": model_id, "data": graph.data_of(model_id)}
     label = f"predict {population} with {model_id}"
     return graph.add("predict", params, parents, where=where, label=label)
@@ -75,10 +84,15 @@ def add_predict(
 
 def has_groups(data: Node) -> bool:
     """Whether a data node names a file of groups, or has an edit with marks."""
+    return data.where.get("groups") is not None or has_marks(data)
+
+
+def has_marks(data: Node) -> bool:
+    """Whether marks make the groups of a data node."""
     from expunge.data.edits.apply import marking
 
     edits = {name: edit["config"] for name, edit in data.params.get("edits", {}).items()}
-    return data.where.get("groups") is not None or marking(edits) is not None
+    return data.where.get("groups") is None and marking(edits) is not None
 
 
 def _groups_file(data: Node, given: str | None) -> str | None:
@@ -133,7 +147,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
 
     from expunge.data.groups import Grouped, group_names, grouped, groups_are_marks
     from expunge.data.populations import population_of
-    from expunge.graph.kinds.data import spec_at
+    from expunge.graph.kinds.data import settings_of, spec_at
     from expunge.runs import read_artefact
     from expunge.training.predict import predict
 
@@ -145,6 +159,8 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     forgotten = (*forgotten_by(inputs["model"]), *runtime.where(node).get("gone", ()))
     dataset = runtime.dataset(inputs["data"], forgotten)
     spec = spec_at(runtime.where(read_artefact(inputs["data"]).node))
+    if "trigger" in node.params:
+        spec = replace(spec, edits=settings_of(node.params["trigger"]))
     parts: Iterable[Samples | Grouped]
     if population == GROUPS:
         spec = _with_groups(spec, node, runtime)

@@ -17,7 +17,8 @@ from expunge.graph.outcome import REFUSED, write_divergence
 from expunge.graph.record import write_record
 from expunge.runs import JSON, checked_if_any
 from expunge.settings import derive_seed
-from expunge.sparsity import get_pruner
+from expunge.sparsity import all_pruners, get_pruner
+from expunge.tasks import check_task
 
 if TYPE_CHECKING:
     from expunge.graph.graph import Graph
@@ -36,10 +37,14 @@ def add_prune(
     """The model `model_id`, pruned and retrained.
 
     Raises:
-        ConfigError: `model_id` is not a model, or no pruner has this name.
+        ConfigError: `model_id` is not a model, no pruner has this name, or it is for another
+            task.
     """
     graph.model(model_id)
     origin = graph.origin_of(model_id)
+    task = graph.task_of(model_id)
+    fitting = (each.name for each in all_pruners().values() if task in each.tasks)
+    check_task(f"pruner {pruner}", get_pruner(pruner).tasks, task, fitting)
     params = {
         "pruner": pruner,
         "version": get_pruner(pruner).version,

@@ -14,6 +14,7 @@ from expunge.graph.model_files import load_model
 from expunge.graph.runtime import params_of
 from expunge.runs import read_artefact, write_json
 from expunge.settings import Training
+from expunge.tasks import check_task
 from expunge.theory.config import HessianConfig
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def add_sharpness(graph: Graph, model_id: str, config: HessianConfig) -> str:
         ModelError: it descends from adopted weights, whose initialisation is not known.
     """
     model = graph.model(model_id)
+    check_task("the bound", {"classify"}, graph.task_of(model_id))
     origin = graph.node(graph.origin_of(model_id))
     start = model.params["start"] if model.kind == "sgd_path" else add_start(graph, model_id)
     params: dict[str, Any] = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from expunge.runs import JSON, checked, read_arrays, read_object, write_arrays, 
 from expunge.settings import derive_seed
 
 if TYPE_CHECKING:
+    from expunge.detectors.evidence import Floats
     from expunge.graph.graph import Graph
     from expunge.graph.runtime import Runtime
     from expunge.runs import Node
@@ -64,6 +66,11 @@ def add_suspect(
     }
     params.pop("compiled", None)
     parents = {"model": model_id, "data": graph.data_of(model_id)}
+    if "out_of_fold" in entry.needs:
+        # Here, because unlearning imports forgetting, which imports this.
+        from expunge.graph.kinds.folds import add_folds
+
+        parents |= add_folds(graph, model_id, params["config"]["folds"], together)
     where = {"clean": listed} if listed else {}
     label = f"look for suspects by {detector}, {model_id}"
     return graph.add("suspect", params, parents, where=where, label=label)
@@ -96,6 +103,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     import numpy as np
 
     from expunge.detectors.find import find
+    from expunge.graph.kinds.folds import out_of_fold
 
     detector = get_detector(node.params["detector"])
     config: Any = from_mapping(detector.config, node.params["config"], detector.name)
@@ -105,6 +113,10 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     clean, source = _clean(node, dataset, forgotten, runtime)
     samples = training_samples(dataset.train, (*forgotten, *clean.ids))
     model, _, _ = load_model(inputs["model"])
+    unseen: Callable[[Samples], Floats] | None = None
+    if "out_of_fold" in detector.needs:
+        folds, known = int(node.params["config"]["folds"]), set(dataset.train.ids)
+        unseen = partial(out_of_fold, trained_on=known, inputs=inputs, folds=folds, runtime=runtime)
     found = find(
         detector,
         config,
@@ -114,6 +126,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
         false_positives,
         node.params["seed"],
         runtime.evaluator,
+        unseen=unseen,
         progress=runtime.progress,
     )
     place = {name: row for row, name in enumerate(runtime.facts(inputs["data"]).train.ids)}

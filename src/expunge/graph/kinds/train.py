@@ -17,10 +17,11 @@ from expunge.graph.kind import Inputs, Kind
 from expunge.graph.model_files import save_model
 from expunge.graph.record import write_record
 from expunge.graph.runtime import Runtime, params_of, precision_on
-from expunge.models.networks import check_pairing, find_network, is_own
+from expunge.models.networks import check_pairing, find_network, is_own, takes_raw
 from expunge.models.spec import ModelSpec, NetworkSettings, spec_for
 from expunge.runs import syntax_digest
 from expunge.settings import PRECISIONS, Training, check_augmentation, check_choice, check_range
+from expunge.tasks import check_task, get_task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -93,11 +94,16 @@ def check_training(network: NetworkSettings, training: Training, facts: Facts) -
 
     Raises:
         ModelError: no network has this name, or it takes other inputs.
-        ConfigError: the training augments inputs that are not images, or the normalisation does not
-            fit the inputs.
+        ConfigError: the training augments inputs that are not images, it does not fit the
+            network's task, or the normalisation does not fit the inputs.
     """
     check_pairing(network.name, facts.kind)
     check_augmentation(training.augmentation, facts.kind)
+    get_task(find_network(network.name).task).trained_by(training)
+    if find_network(network.name).whole and network.normalisation is not None:
+        raise ConfigError(
+            f"{network.name!r} takes images as they are: leave normalise, mean and std out"
+        )
     model_spec(_sizes(network), facts)
 
 
@@ -113,6 +119,7 @@ def add_train(
     Raises:
         CheckpointError: the file of weights cannot be read.
         ModelError: no network has this name, or its configuration cannot be read.
+        ConfigError: an accuracy is expected of a model that does not classify.
     """
     together = together or Together()
     params: dict[str, Any] = {
@@ -126,6 +133,8 @@ def add_train(
     where: dict[str, Any] = {}
     verb = "train"
     if origin.weights is not None:
+        if origin.expect_accuracy is not None:
+            check_task("expect_accuracy", {"classify"}, find_network(origin.network.name).task)
         params["weights"] = _digest(Path(origin.weights))
         if origin.weights_key is not None:
             params["weights_key"] = origin.weights_key
@@ -192,7 +201,7 @@ def model_spec(network: Mapping[str, Any], facts: Facts) -> ModelSpec:
         ConfigError: the normalisation does not fit the inputs.
     """
     # A custom network gets raw inputs, and normalises them itself if it wants to.
-    asked = network.get("normalisation", "off" if is_own(network["name"]) else "data")
+    asked = network.get("normalisation", "off" if takes_raw(network["name"]) else "data")
     statistics = None
     if asked == "data":
         statistics = facts.statistics
@@ -221,6 +230,7 @@ def context_for(runtime: Runtime, origin: Path | Node, spec: ModelSpec, seed: in
         rebuild=lambda seed: build(spec, seed=seed),
         training=training,
         augmentation=training.augmentation,
+        task=get_task(find_network(spec.name).task),
         compiled=params.get("compiled", False),
         progress=runtime.progress,
     )
@@ -236,7 +246,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     context = context_for(runtime, node, spec, node.params["seed"])
     model = context.fresh_model()
     check_storable(model)
-    about = check_model(model, facts.shape, spec.num_classes, facts.kind)
+    about = check_model(model, facts.shape, spec.num_classes, facts.kind, context.task)
     record: dict[str, Any] = {}
     mask: Mask | None = None
     if "weights" in node.params:
@@ -296,6 +306,8 @@ def _adopt(
             f"{mask_sparsity(mask):.1%} of the weights in {len(mask)} layers are zero: the model "
             "is taken as sparse, and they stay zero in unlearning and retraining"
         )
+    if not get_task(find_network(spec.name).task).classifies:
+        return {"notes": notes, "inner": loaded.inner}, mask
     found = measured(model, dataset, runtime.evaluator)
     check_adopted(
         found, where.get("expect_accuracy"), model, dataset, facts.statistics, runtime.evaluator
@@ -326,7 +338,7 @@ def _train(
     def after_epoch(done: int) -> None:
         if done == min(training.rewind_epoch, training.epochs):
             save_weights(model, out / REWIND)
-        if dataset.validation is not None and done:
+        if dataset.validation is not None and done and context.task.classifies:
             logits = predict(model, dataset.validation, runtime.evaluator)
             validation.append(accuracy(logits.numpy(), dataset.validation.labels.numpy()))
 
