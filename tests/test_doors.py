@@ -27,8 +27,6 @@ NOT_OF_THE_STORE = {
     ("graph/model_files.py", "_load"): "what its two callers give it",
     ("graph/times.py", "_lines"): "times: every line has a check of its own",
     ("graph/times.py", "note_time"): "times, to write to",
-    ("studies/attribution_recipe.py", "parse_attribution"): "the text of a recipe",
-    ("studies/attribution_recipe.py", "read_attribution"): "a user's recipe",
     ("studies/folder.py", "claim_settings"): "settings, compared with those asked for",
     ("studies/recipe.py", "parse_tables"): "the text of a recipe",
     ("studies/recipe.py", "read_recipe"): "a user's recipe",

@@ -159,7 +159,7 @@ def _lds(document: Mapping[str, Any]) -> TextTable:
     first: Mapping[str, Any] = next(iter(document["scores"]), {})
     return TextTable(
         title="Linear datamodelling score",
-        header=["attributor", *(f"{share:.0%} retained" for share in shares)],
+        header=["attributor", *(f"{100 * share:g} % retained" for share in shares)],
         rows=rows,
         notes=[
             f"n = {_counts(summary)} seeds, each with {first.get('subsets', MISSING)} subset "
@@ -203,8 +203,8 @@ def _weights(document: Mapping[str, Any], scenario: str) -> TextTable:
         header=["weights reset", *(_MEASURES[name] for name in names)],
         rows=rows,
         notes=[
-            f"Percentages, mean ± sample deviation over n = {_counts(summary)} seeds; those by chance "
-            "are means over draws in each seed."
+            f"Percentages, mean ± sample deviation over n = {_counts(summary)} seeds; for random "
+            "weights, of the mean over draws in each seed."
         ],
     )
 

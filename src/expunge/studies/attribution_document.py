@@ -47,7 +47,8 @@ def collect_attribution(
             "attributor": label,
             **load_lds(store.path(node)),
             "run": node,
-            "made_by": makers.of(store.path(node)),
+            # What computed: the attributor, or for the ceiling the training.
+            "made_by": makers.of(store.path(each.attributions.get(label, each.model_id))),
         }
         for each in seeds
         for (retained, label), node in each.lds.items()
@@ -58,7 +59,8 @@ def collect_attribution(
     for each in seeds:
         for scenario, node in each.weights.items():
             curves = load_curves(store.path(node))
-            place = {"seed": each.seed, "scenario": scenario}
+            made_by = makers.of(store.path(node))
+            place = {"seed": each.seed, "scenario": scenario, "made_by": made_by}
             points += [{**place, **point} for point in _over_draws(curves["points"])]
             overlaps += [{**place, **overlap} for overlap in curves["overlaps"]]
             left_out += [{**place, **each} for each in curves["left_out"]]
