@@ -30,7 +30,9 @@ from expunge.studies.theory import plan_theory
 from expunge.theory.config import HessianConfig
 
 RECIPE = (
-    TINY.replace('"class:3", ', '"class:3", "edited:badnets", "suspected:strip", ')
+    TINY.replace(
+        '"class:3", ', '"class:3", "edited:badnets", "corrected:badnets", "suspected:strip", '
+    )
     + """
 [methods.ft]
 epochs = 1
@@ -120,15 +122,22 @@ def test_every_node_stands_on_its_models_own_data_and_training(plan):
     """There are several of each in the plan."""
     nodes = {node.id: node for node in plan()}
     assert sum(node.kind == "train" for node in nodes.values()) == 4
+    # What is corrected stands on the data before and after: the one kind that moves to others.
+    pairs = {
+        (n.parents["before"], n.parents["data"]) for n in nodes.values() if n.kind == "correct"
+    }
+    assert all(before != after for before, after in pairs)
     for node in nodes.values():
         if "model" in node.parents and "data" in node.parents:
             model = nodes[node.parents["model"]]
-            assert node.parents["data"] == model.parents["data"]
+            both = node.parents["data"], model.parents["data"]
+            assert both[0] == both[1] or {both, both[::-1]} & pairs
             origin = model.parents.get("origin", model.id)
             assert node.parents.get("origin", origin) == origin
         if "forget" in node.parents:
             forget = nodes[node.parents["forget"]]
-            assert forget.parents["data"] == node.parents["data"]
+            own = node.parents.get("before", node.parents["data"])
+            assert forget.parents["data"] == own
 
 
 @pytest.mark.parametrize("kind", KINDS)

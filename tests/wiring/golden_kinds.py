@@ -25,6 +25,7 @@ from expunge.engines import Engine, run
 from expunge.graph.graph import Graph
 from expunge.graph.kinds import KINDS
 from expunge.graph.kinds.attribution import add_attribution, load_scores
+from expunge.graph.kinds.correct import add_correct
 from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.forget import add_forget, load_forget
 from expunge.graph.kinds.lds import add_lds, load_lds
@@ -38,6 +39,7 @@ from expunge.graph.kinds.suspect import load_scores as load_suspicion
 from expunge.graph.kinds.theorem import add_theorem
 from expunge.graph.kinds.train import Origin, add_train
 from expunge.graph.kinds.weight_influence import add_weight_influence, load_curves
+from expunge.graph.model_files import load_model
 from expunge.graph.runtime import Place, read_facts
 from expunge.graph.targets import parse_targets
 from expunge.methods import get_method
@@ -121,6 +123,12 @@ def theorem():
     suspect = add_suspect(graph, original, "spectral_signatures")
     poisoned = replace(SPEC, edits={"badnets": {"size": 2}})
     shown = add_pictures(graph, add_data(graph, poisoned, facts))
+    wrong = replace(SPEC, edits={"relabel": {"share": 0.2}})
+    origin = Origin(network=network, training=PLAIN, seed=3)
+    mislabelled = add_train(graph, add_data(graph, wrong, facts), origin)
+    correction = add_forget(graph, mislabelled, "corrected:relabel", facts=facts)
+    ft = get_method("ft").config(epochs=1)
+    corrected = add_correct(graph, mislabelled, correction, "ft", ft)
     path = add_path(graph, original)
     config = HessianConfig(samples=20, tolerance=1e-3)
     sharpness = add_sharpness(graph, path, config)
@@ -137,6 +145,7 @@ def theorem():
         },
         "forget": {"samples": len(ids), "rows": sum(rows)},
         "suspect": suspected(store.path(suspect)),
+        "correct": norms(store.path(corrected)),
         "pictures": {
             name: float(array.mean()) for name, array in load_pictures(store.path(shown)).items()
         },
@@ -148,6 +157,12 @@ def theorem():
         },
         "theorem": load_facts(store.path(theorem))["distances"],
     }
+
+
+def norms(folder):
+    model, _, _ = load_model(folder)
+    weights = [each.detach().double() for each in model.parameters()]
+    return {"first": float(weights[0].norm()), "last": float(weights[-1].norm())}
 
 
 def suspected(folder):
