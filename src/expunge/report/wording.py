@@ -42,6 +42,8 @@ def scenario_label(scenario: str) -> str:
 
     >>> scenario_label("class:3"), scenario_label("random:0.1"), scenario_label("ids:bad.csv")
     ('Forget class 3', 'Forget 10 % at random', 'Forget ids:bad.csv')
+    >>> scenario_label("draw:0.5:17"), scenario_label("memorised:0.1")
+    ('Forget 50 % at random, draw 17', 'Forget the most memorised 10 %')
     """
     kind, _, value = printable(scenario).partition(":")
     if kind == "class" and value:
@@ -54,10 +56,13 @@ def scenario_label(scenario: str) -> str:
             return f"Forget what {value} changed"
     if kind == "suspected" and value:
         return f"Forget what {method_label(value)} suspects"
-    if kind in ("random", "draw"):
+    if kind in ("random", "draw", "memorised"):
         share, _, number = value.partition(":")
         try:
-            words = f"Forget {100 * float(share):g} % at random"
+            amount = f"{100 * float(share):g} %"
+            if kind == "memorised":
+                return f"Forget the most memorised {amount}"
+            words = f"Forget {amount} at random"
             return words if kind == "random" else f"{words}, draw {number}"
         except ValueError:
             pass
