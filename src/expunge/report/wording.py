@@ -37,6 +37,13 @@ def method_label(method: str) -> str:
     return label.upper() if len(label) <= 3 else label
 
 
+_SHARES = {
+    "random": "Forget {amount} at random",
+    "draw": "Forget {amount} at random, draw {number}",
+    "memorised": "Forget the most memorised {amount}",
+}
+
+
 def scenario_label(scenario: str) -> str:
     """What is forgotten, in words where the scenario is one of the usual ones.
 
@@ -56,14 +63,10 @@ def scenario_label(scenario: str) -> str:
             return f"Forget what {value} changed"
     if kind == "suspected" and value:
         return f"Forget what {method_label(value)} suspects"
-    if kind in ("random", "draw", "memorised"):
+    if kind in _SHARES:
         share, _, number = value.partition(":")
         try:
-            amount = f"{100 * float(share):g} %"
-            if kind == "memorised":
-                return f"Forget the most memorised {amount}"
-            words = f"Forget {amount} at random"
-            return words if kind == "random" else f"{words}, draw {number}"
+            return _SHARES[kind].format(amount=f"{100 * float(share):g} %", number=number)
         except ValueError:
             pass
     return f"Forget {printable(scenario)}"
