@@ -89,12 +89,11 @@ def judged(store: Store, graph: Graph, case: Case) -> dict[str, Judgement]:
     return found
 
 
-def success(store: Store, case: Case) -> float:
+def success(triggered: dict[str, Any], target: int) -> float:
     """The attack success rate on triggered images of other classes, in percent."""
-    found = load_predictions(store.path(case.triggered))
-    others = found["labels"] != case.target
-    called = np.full(int(others.sum()), case.target)
-    return accuracy(found["logits"][others], called)
+    others = triggered["labels"] != target
+    called = np.full(int(others.sum()), target)
+    return accuracy(triggered["logits"][others], called)
 
 
 def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -142,11 +141,11 @@ def main() -> None:
     graph = space.graph()
     cases = plan(graph, read_experiment(options.recipe), SHARES)
     space.run(graph)
-    rows = [
-        row_of(case, name, found, success(space.store, case))
-        for case in cases
-        for name, found in judged(space.store, graph, case).items()
-    ]
+    rows = []
+    for case in cases:
+        asr = success(load_predictions(space.store.path(case.triggered)), case.target)
+        found = judged(space.store, graph, case)
+        rows += [row_of(case, name, judgement, asr) for name, judgement in found.items()]
     document = {
         "schema": 1,
         "env": environment(),

@@ -15,7 +15,7 @@ READERS = {
 DOORS = {"checked", "checked_if_any"}
 NOT_OF_THE_STORE = {
     # by file and function: what is read there, and what checks it
-    ("cli/bench.py", "demo"): "a recipe of this package",
+    ("cli/demo.py", "_experiment"): "a recipe of this package",
     ("cli/options.py", "_pair"): "an option of the command line",
     ("cli/runs.py", "show_run"): "an artefact's record, which its reader checks",
     ("cli/session.py", "__post_init__"): "the null device, to write to",
@@ -27,8 +27,6 @@ NOT_OF_THE_STORE = {
     ("graph/model_files.py", "_load"): "what its two callers give it",
     ("graph/times.py", "_lines"): "times: every line has a check of its own",
     ("graph/times.py", "note_time"): "times, to write to",
-    ("studies/attribution_recipe.py", "parse_attribution"): "the text of a recipe",
-    ("studies/attribution_recipe.py", "read_attribution"): "a user's recipe",
     ("studies/folder.py", "claim_settings"): "settings, compared with those asked for",
     ("studies/recipe.py", "parse_tables"): "the text of a recipe",
     ("studies/recipe.py", "read_recipe"): "a user's recipe",

@@ -53,7 +53,18 @@ def test_the_demo(folder, monkeypatch, capsys):
         better = found("edited:relabel", method, "ta") - found("edited:relabel", "original", "ta")
         assert better > 3
     assert cells["class:3", "omp", "ft"]["sparsity_at"]["0"] == pytest.approx(0.95, abs=0.001)
-    assert (folder / "report.html").stat().st_size > 100_000
+    trojan = json.loads((folder / "trojan" / "results.json").read_text())
+    rates = {cell["method"]: cell["metrics"] for cell in trojan["cells"]}
+    # FT leaves the Trojan, ℓ1-sparse does not, and neither costs accuracy.
+    assert rates["original"]["asr"] > 95
+    assert rates["retrain"]["asr"] < 3
+    assert rates["ft"]["asr"] > 90
+    assert rates["l1_sparse"]["asr"] < 10
+    assert min(each["ta"] for each in rates.values()) > 95
+    page = (folder / "report.html").read_text()
+    assert len(page) > 100_000
+    for said in ("Forget class 3", "Trojan cleanse", "Test images without and with the trigger"):
+        assert said in page
     assert len(list((folder / "figures").glob("*.svg"))) >= 6
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     out, err = demo(folder, monkeypatch, capsys)
@@ -63,5 +74,9 @@ def test_the_demo(folder, monkeypatch, capsys):
     assert "found" in err
     assert not re.findall(r"^ *[\d.]+s ", err, re.MULTILINE)
     assert "Forget class 3, dense" in out
+    assert "Forget what badnets changed: Trojan cleanse" in out
     after = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    assert {p for p in before | after if before.get(p) != after.get(p)} <= {folder / "results.json"}
+    assert {p for p in before | after if before.get(p) != after.get(p)} <= {
+        folder / "results.json",
+        folder / "trojan" / "results.json",
+    }

@@ -33,6 +33,24 @@ def test_the_classes_of_a_model_are_ranked(command, source, store):
     assert found["run"] == source
 
 
+def test_any_model_is_measured_on_the_target(command, source, store):
+    words = source, *TARGET, "--fine-tune", 1, "--lr", 0.05
+    code, out, err = command("transfer-run", *words, *store)
+    assert code == 0, err
+    lines = out.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["linear probe", "fine-tuned"]
+    found = json.loads(ok(command("transfer-run", *words, *store, "--json")))["found"]
+    for line, way in zip(lines, found.values(), strict=True):
+        assert (
+            f"{way['accuracy']['test']:.2f} % of 40 test samples of digits (95 % interval" in line
+        )
+    assert set(found) == {"linear probe", "fine-tuned"}
+    words = source, *TARGET, "--fine-tune", 1, "--lr", 1e30
+    code, out, err = command("transfer-run", *words, *store)
+    assert code == 1
+    assert "failed: fine-tuned: diverged: transfer-" in err
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [

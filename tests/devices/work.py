@@ -8,7 +8,12 @@ import torch
 from tests.conftest import small_network
 from tests.training import shared_work
 
+from expunge.attribution import ATTRIBUTORS
+from expunge.attribution.placed import at_rest
+from expunge.attribution.weights import WeightsConfig, saliencies
+from expunge.config import from_mapping
 from expunge.data.inputs.images import StreamedImages
+from expunge.data.splits import subset
 from expunge.engines import Engine, run
 from expunge.graph.graph import Graph
 from expunge.graph.runtime import Place, Runtime
@@ -102,7 +107,30 @@ def streaming(runtime, folder):
     return {**model.state_dict(), "logits": logits}
 
 
+def attribution(runtime, folder):
+    """Our own attributors, dense and under a mask, and the saliency of weights."""
+    samples = shared_work.samples(30)
+    targets = subset(samples, torch.tensor([2, 9]))
+    model = small_network()
+    kept = torch.rand(model.conv2.weight.shape, generator=torch.Generator().manual_seed(1)) < 0.5
+    found = {}
+    for name, mask in (("dense", None), ("sparse", {"conv2.weight": kept})):
+        context = Context(fabric=runtime.evaluator, mask=mask)
+        for attributor in ATTRIBUTORS:
+            # Packages may tell weights by their addresses, which the second device lacks.
+            if attributor.package:
+                continue
+            config = from_mapping(attributor.config, attributor.example, attributor.name)
+            scores = attributor.run(model, samples, targets, config, context).scores
+            found[f"{attributor.name}, {name}"] = scores
+        with at_rest(model, context.device) as network:
+            weights = saliencies(network, samples, WeightsConfig(), context)
+        found[f"weights, {name}"] = weights["product"]["conv2.weight"].cpu()
+    return found
+
+
 PARTS = {
+    "attribution": attribution,
     "training": lambda runtime, _: shared_work.training(runtime.fabric(FLOAT64)),
     "methods": lambda runtime, _: shared_work.methods(runtime.fabric(FLOAT64)),
     "pruners": lambda runtime, _: shared_work.pruners(runtime.fabric(FLOAT64)),

@@ -25,8 +25,11 @@ from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.pictures import add_pictures
 from expunge.graph.kinds.train import Together
 from expunge.runs import Store
+from expunge.studies.attribution import plan_attribution
+from expunge.studies.attribution_recipe import AttributionSettings
 from expunge.studies.grid import plan_grid
 from expunge.studies.theory import plan_theory
+from expunge.studies.transfer.study import parse_transfer, plan_removals, plan_transfer
 from expunge.theory.config import HessianConfig
 
 RECIPE = (
@@ -76,6 +79,18 @@ schedule = "constant"
 [methods.ft]
 epochs = 1
 """
+TRANSFER = """
+[influence]
+subsets = 10
+[target]
+source = "digits"
+seed = 5
+train_limit = 60
+validation_fraction = 0.2
+"""
+ATTRIBUTION = AttributionSettings(
+    attributors={"gradient_similarity": {}}, targets="draw:3", retained=(0.5,), subsets=3
+)
 
 
 @pytest.fixture
@@ -88,6 +103,11 @@ def plan(tmp_path):
         add_pictures(graph, next(node.id for node in graph if node.kind == "data"))
         plan_theory(graph, tiny(PLAIN), HessianConfig())
         plan_grid(graph, tiny(IMAGES))
+        plan_attribution(graph, tiny(PLAIN), ATTRIBUTION)
+        study = parse_transfer(
+            PLAIN.replace('scenarios = ["class:3"]', "numbers = [1]") + TRANSFER, "transfer"
+        )
+        plan_removals(graph, plan_transfer(graph, study), range(10))
         graph.add("empty", {"seed": 0})
         return list(graph)
 

@@ -11,8 +11,8 @@ from expunge.report.attribution_figures import draw_attribution, draw_memorised
 from expunge.report.explanation import draw_explanation, explanation_tables
 
 
-def spread(mean, low=None, high=None):
-    return {"mean": mean, "low": low, "high": high}
+def spread(mean, low=None, high=None, sd=None):
+    return {"mean": mean, "low": low, "high": high, "sd": sd}
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def document():
     )
     weights = [
         {"scenario": "class:3", "rule": rule, "share": share, "n": 2}
-        | {"ua": spread(ua, ua - 1, ua + 1), "ra": spread(ra), "ta": spread(50.0)}
+        | {"ua": spread(ua, sd=1.5), "ra": spread(ra), "ta": spread(50.0)}
         for rule, share, ua, ra in (
             ("none", 0.0, 0.0, 100.0),
             ("product", 0.1, 90.0, 40.0),
@@ -47,6 +47,9 @@ def document():
         "title": "Tiny & small",
         "reproduce": "expunge attribution tiny.toml",
         "scores": scores,
+        "left_out": [
+            {"seed": 1, "scenario": "class:3", "sparsity": 0.99, "reason": "a layer is empty"}
+        ],
         "memorisation": [
             {
                 "seed": 0,
@@ -71,6 +74,7 @@ def document():
         "claims": [
             {
                 "name": "one",
+                "measure": "lds",
                 "verdict": "holds",
                 "difference": 0.25,
                 "low": 0.1,
@@ -96,7 +100,8 @@ def test_tables_hold_every_number_with_its_interval(document):
     assert any("Up to 1 targets" in note for note in lds.notes)
     assert "each with 9 subset models a share and 4 targets" in lds.notes[0]
     assert weights.rows[0][0] == "none"
-    assert "90.0 (89.0 to 91.0)" in cells(weights)
+    assert "90.0 ± 1.5" in cells(weights)
+    assert "Seed 1 lacks OMP at 99 %: a layer is empty." in kept.notes
     assert kept.rows == [["10 % by |θ·∂L/∂θ|", "80"], ["chance", "10"]]
     assert memorised.rows == [["0", "30", "4", "0.125", "a"]]
 

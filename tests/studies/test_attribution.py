@@ -12,6 +12,7 @@ from tests.studies.small import HERE
 from expunge.attribution import get_attributor
 from expunge.attribution.datamodel import agreement, linear_datamodelling_score, margins
 from expunge.attribution.memorisation import memorisation
+from expunge.attribution.weights import WeightsConfig
 from expunge.data.sources import load
 from expunge.data.splits import subset
 from expunge.engines import Engine, run
@@ -23,7 +24,7 @@ from expunge.graph.kinds.lds import BOOTSTRAP, load_lds
 from expunge.graph.kinds.memorisation import load_memorisation
 from expunge.graph.kinds.subsets import load_subsets
 from expunge.graph.kinds.unlearn import add_unlearn
-from expunge.graph.kinds.weight_influence import load_curves
+from expunge.graph.kinds.weight_influence import add_weight_influence, load_curves
 from expunge.graph.model_files import load_model
 from expunge.graph.runtime import read_facts
 from expunge.graph.targets import parse_targets
@@ -285,6 +286,20 @@ def test_the_document_has_every_seed_its_means_and_its_claims(made):
     assert len(row["most"]) == 12
     estimates = [round(each["estimate"], 9) for each in row["most"]]
     assert estimates == sorted(estimates, reverse=True)
+
+
+def test_a_sparsity_at_which_omp_empties_a_layer_is_left_out_and_named(made):
+    facts = read_facts(made.folder(made.graph.data_of(made.first.model_id)))
+    graph = Graph(made.store)
+    forget = add_forget(graph, made.first.model_id, "class:3", facts=facts)
+    config = WeightsConfig(shares=(0.1,), draws=1, sparsities=(0.5, 0.9999))
+    node = add_weight_influence(graph, made.first.model_id, forget, config)
+    run(graph, Engine(), HERE)
+    curves = load_curves(made.folder(node))
+    assert {each["sparsity"] for each in curves["overlaps"]} == {0.5}
+    (left_out,) = curves["left_out"]
+    assert left_out["sparsity"] == 0.9999
+    assert "layer collapse" in left_out["reason"]
 
 
 def test_random_weights_are_a_mean_over_draws(made):

@@ -33,11 +33,13 @@ from expunge.graph.kinds.memorisation import add_memorisation, load_memorisation
 from expunge.graph.kinds.path import add_path, load_facts
 from expunge.graph.kinds.pictures import add_pictures, load_pictures
 from expunge.graph.kinds.sharpness import add_sharpness
+from expunge.graph.kinds.similarity import add_similarity, load_similarity
 from expunge.graph.kinds.subsets import add_subsets, load_subsets
 from expunge.graph.kinds.suspect import add_suspect, load_suspects
 from expunge.graph.kinds.suspect import load_scores as load_suspicion
 from expunge.graph.kinds.theorem import add_theorem
 from expunge.graph.kinds.train import Origin, add_train
+from expunge.graph.kinds.transfer import add_transfer, load_transfer
 from expunge.graph.kinds.weight_influence import add_weight_influence, load_curves
 from expunge.graph.model_files import load_model
 from expunge.graph.runtime import Place, read_facts
@@ -51,6 +53,7 @@ from expunge.models.spec import ModelSpec, NetworkSettings
 from expunge.runs import Store
 from expunge.settings import Training
 from expunge.theory.config import HessianConfig
+from expunge.transfer.probe import ProbeConfig
 from expunge.types import Context
 
 SPEC = DataSpec(source="digits", train_limit=100, test_limit=50)
@@ -64,7 +67,10 @@ BY_NAME = {"train", "prune", "unlearn", "predict", "empty"}
 def entries():
     """What has golden numbers here: by name, the version it has now, and how they are computed."""
     found = {
-        name: (kind.version, lambda name=name: (theorem() | influence() | images())[name])
+        name: (
+            kind.version,
+            lambda name=name: (theorem() | influence() | images() | transferred())[name],
+        )
         for name, kind in KINDS.items()
         if name not in BY_NAME and name != "measure"
     }
@@ -211,6 +217,31 @@ def influence():
             "overlap": load_curves(store.path(weights))["overlaps"][0]["kept"],
             "ra": load_curves(store.path(weights))["points"][1]["ra"],
         },
+    }
+
+
+@cache
+def transferred():
+    """How a tiny model serves other digits, made once."""
+    store = Store(Path(tempfile.mkdtemp()) / "runs")
+    graph = Graph(store)
+    facts = resolve(SPEC, default_cache())
+    data = add_data(graph, SPEC, facts)
+    network = NetworkSettings(name="resnet8", width=0.25)
+    original = add_train(graph, data, Origin(network=network, training=PLAIN, seed=3))
+    other = DataSpec(source="digits", seed=5, train_limit=60, validation_fraction=0.2)
+    target = add_data(graph, other, resolve(other, default_cache()))
+    probed = add_transfer(graph, original, target, ProbeConfig())
+    tuned = add_transfer(graph, original, target, PLAIN)
+    similarity = add_similarity(graph, original, target)
+    run(graph, Engine(), Place(device="cpu"))
+    found = load_similarity(store.path(similarity))
+    return {
+        "transfer": {
+            "probe": load_transfer(store.path(probed))["accuracy"]["test"],
+            "fine_tuning": load_transfer(store.path(tuned))["accuracy"]["test"],
+        },
+        "similarity": {"first": found[0], "largest": max(found)},
     }
 
 

@@ -53,7 +53,7 @@ def ekfac(
     """
     import torch
 
-    from expunge.attribution.gradients import gradient_rows, trained
+    from expunge.attribution.gradients import Gradients, trained
     from expunge.attribution.placed import at_rest
 
     with at_rest(model, context.device) as network:
@@ -65,16 +65,14 @@ def ekfac(
                 f"{type(model).__name__} has none: use gradient_similarity"
             )
 
-        def rows(samples: Samples, label: str) -> Any:
-            return gradient_rows(network, samples, names, config.batch_size, context, label)
-
+        gradients = Gradients(network, names, config.batch_size, context)
         # Also checks that samples are separate, before the package takes the network.
-        parts = list(rows(targets, "gradients of the targets"))
+        parts = list(gradients.rows(targets, "gradients of the targets"))
         wanted = {name: torch.cat([part[name] for part in parts]) for name in names}
         solve = _inverse(network, names, train, config, context)
         solved = solve(wanted)
         scores = []
-        for part in rows(train, "gradients of the training samples"):
+        for part in gradients.rows(train, "gradients of the training samples"):
             products = [solved[name].flatten(1) @ part[name].flatten(1).T for name in names]
             scores.append(torch.stack(products).sum(0).cpu())
     left_out = [name for name in everything if name not in names]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -50,24 +50,22 @@ def gradient_similarity(
     """
     import torch
 
-    from expunge.attribution.gradients import gradient_rows, trained
+    from expunge.attribution.gradients import Gradients, trained
     from expunge.attribution.placed import at_rest
 
     with at_rest(model, context.device) as network:
         names = trained(network)
         projection = _projection(network, names, config.projection, context)
+        gradients = Gradients(network, names, config.batch_size, context)
 
-        def rows(samples: Samples, label: str) -> list[Tensor]:
-            found = gradient_rows(network, samples, names, config.batch_size, context, label)
-            return [_flat(each, projection, config.measure) for each in found]
+        def rows(samples: Samples, label: str) -> Iterator[Tensor]:
+            for each in gradients.rows(samples, label):
+                yield _flat(each, projection, config.measure)
 
-        wanted = torch.cat(rows(targets, "gradients of the targets"))
-        parts = []
-        found = gradient_rows(
-            network, train, names, config.batch_size, context, "gradients of the training samples"
-        )
-        for each in found:
-            parts.append((wanted @ _flat(each, projection, config.measure).T).cpu())
+        wanted = torch.cat(list(rows(targets, "gradients of the targets")))
+        parts = [
+            (wanted @ each.T).cpu() for each in rows(train, "gradients of the training samples")
+        ]
     return Attributed(torch.cat(parts, 1))
 
 

@@ -8,43 +8,51 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from expunge.curvature.per_sample import Network
     from expunge.types import Context, Samples
 
 
-def gradient_rows(
-    model: nn.Module,
-    samples: Samples,
-    names: Collection[str],
-    batch_size: int,
-    context: Context,
-    label: str,
-) -> Iterator[dict[str, Tensor]]:
-    """Batch by batch, the gradients `(B, *shape)` of every sample's loss, by parameter name.
+class Gradients:
+    """The gradients of single samples of one network, by parameter name.
 
-    The model must be on the device and in evaluation mode. Gradients of pruned weights are zero.
-
-    Raises:
-        ModelError: a layer mixes the samples of a batch.
+    The model must be on the device and in evaluation mode. It is checked on the first batch.
     """
-    import torch
 
-    from expunge.curvature.per_sample import Network
-    from expunge.training.inputs import input_batches
+    def __init__(
+        self, model: nn.Module, names: Collection[str], batch_size: int, context: Context
+    ) -> None:
+        self.model, self.names = model, names
+        self.batch_size, self.context = batch_size, context
+        self.mask = {name: kept.to(context.device) for name, kept in (context.mask or {}).items()}
+        self._network: Network | None = None
 
-    everything = torch.arange(len(samples))
-    batches = input_batches(model, samples, everything, batch_size, context, label)
-    mask = {name: kept.to(context.device) for name, kept in (context.mask or {}).items()}
-    network: Network | None = None
-    for batch, labels in batches():
-        if network is None:
-            network = Network(model, names, batch)
-        done = network.run(batch)
-        cotangents = context.task.cotangents(done.logits, labels)[:, None]
-        found = {name: each[:, 0] for name, each in done.gradients(cotangents)}
-        yield {
-            name: found[name] * mask[name] if name in mask else found[name].detach()
-            for name in names
-        }
+    def rows(self, samples: Samples, label: str) -> Iterator[dict[str, Tensor]]:
+        """Batch by batch, the gradients `(B, *shape)` of every sample's loss.
+
+        Those of pruned weights are zero. The progress is reported as `label`.
+
+        Raises:
+            ModelError: a layer mixes the samples of a batch.
+        """
+        import torch
+
+        from expunge.curvature.per_sample import Network
+        from expunge.training.inputs import input_batches
+
+        everything = torch.arange(len(samples))
+        batches = input_batches(
+            self.model, samples, everything, self.batch_size, self.context, label
+        )
+        for batch, labels in batches():
+            if self._network is None:
+                self._network = Network(self.model, self.names, batch)
+            done = self._network.run(batch)
+            cotangents = self.context.task.cotangents(done.logits, labels)[:, None]
+            found = {name: each[:, 0].detach() for name, each in done.gradients(cotangents)}
+            yield {
+                name: found[name] * self.mask[name] if name in self.mask else found[name]
+                for name in self.names
+            }
 
 
 def trained(model: nn.Module) -> tuple[str, ...]:

@@ -12,7 +12,9 @@ from expunge.cli import (
     bench,
     cleanse,
     correct,
+    demo,
     evaluate,
+    generate,
     influence,
     listing,
     prune,
@@ -40,7 +42,7 @@ app = typer.Typer(
 # arguments.
 _SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
-app.command("demo", epilog="Example: expunge demo --out demo --seeds 2")(bench.demo)
+app.command("demo", epilog="Example: expunge demo --out demo --seeds 2")(demo.demo)
 app.command(
     "train",
     cls=command_with(train.train_settings),
@@ -77,6 +79,9 @@ app.command(
 app.command(
     "evaluate", epilog="Example: expunge evaluate unlearn-1a2b --reference unlearn-3c4d --json"
 )(evaluate.evaluate)
+app.command("generate", epilog="Example: expunge generate unlearn-1a2b --out after.png")(
+    generate.generate
+)
 app.command(
     "attribute",
     context_settings=_SETTINGS,
@@ -110,6 +115,11 @@ app.command(
 app.command(
     "transfer", epilog="Example: expunge transfer recipes/transfer-16px.toml --out transfer"
 )(transfer.transfer)
+app.command(
+    "transfer-run",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge transfer-run unlearn-1a2b --target data/flowers --fine-tune 10",
+)(transfer.transfer_run)
 app.command("methods", epilog="Example: expunge methods l1_sparse")(listing.methods)
 app.command("metrics", epilog="Example: expunge metrics mia_efficacy")(listing.metrics)
 app.command("detectors", epilog="Example: expunge detectors strip")(listing.detectors)

@@ -1,4 +1,4 @@
-"""`expunge demo` and `expunge bench`: run a whole experiment and report it."""
+"""`expunge bench`: run a whole experiment and report it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,52 +29,9 @@ if TYPE_CHECKING:
     from expunge.cli.session import Session
     from expunge.studies.recipe import Experiment
 
-Out = Annotated[
-    Path, typer.Option("--out", help="Folder for the results and the report.", metavar="DIR")
-]
 Seeds = Annotated[
     int | None, typer.Option("--seeds", help="Run seeds 0 to N-1.", min=1, metavar="N")
 ]
-
-
-def demo(
-    out: Out = Path("demo"),
-    seeds: Seeds = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers",
-            help="How many processes make nodes in parallel; default: one per core, at most 4.",
-            min=1,
-            metavar="N",
-        ),
-    ] = None,
-    engine: Engine = None,
-    shard: Shard = None,
-    slurm: Slurm = None,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    picture: Picture = None,
-    as_json: AsJson = False,
-) -> None:
-    """Train, prune, forget a class, a random tenth and wrong labels, and report, in a minute."""
-    from importlib.resources import files
-
-    from expunge.runs import available_cores
-    from expunge.studies.recipe import parse_experiment, with_overrides
-
-    text = (files("expunge.studies") / "demo.toml").read_text(encoding="utf-8")
-    experiment = with_overrides(parse_experiment(text, "demo.toml"), seeds=_first(seeds))
-    words = f" --seeds {seeds}" if seeds is not None else ""
-    reproduce = f"expunge demo --out demo{words}"
-    if engine is None and shard is None:
-        workers = workers or min(4, available_cores())
-    check_folder(out)
-    space = session(out / "runs", device, engine=engine, workers=workers, shard=shard, slurm=slurm)
-    if dry_run:
-        _show_plan(space, experiment, picture, as_json)
-    else:
-        _run(space, experiment, out, reproduce, as_json)
 
 
 def bench(
@@ -109,7 +66,7 @@ def bench(
     """Run a recipe's experiment, except what is already in the store, and report it."""
     from expunge.studies.recipe import read_experiment, with_overrides
 
-    experiment = with_overrides(read_experiment(recipe), seeds=_first(seeds), source=data)
+    experiment = with_overrides(read_experiment(recipe), seeds=first(seeds), source=data)
     words = f" --seeds {seeds}" if seeds is not None else ""
     out = out if out is not None else Path(recipe.stem)
     check_folder(out)
@@ -123,7 +80,8 @@ def bench(
         _run(space, experiment, out, f"expunge bench {recipe}{words}", as_json)
 
 
-def _first(seeds: int | None) -> tuple[int, ...] | None:
+def first(seeds: int | None) -> tuple[int, ...] | None:
+    """The seeds from 0 that an option asks for; None leaves those of the recipe."""
     return None if seeds is None else tuple(range(seeds))
 
 
@@ -157,10 +115,10 @@ def _run(
 
         print_tables(to_text(results))
         say(f"\nReport: {path}")
-    _tell(results["cells"])
+    tell_failed(results["cells"])
 
 
-def _tell(cells: list[dict[str, Any]]) -> None:
+def tell_failed(cells: list[dict[str, Any]]) -> None:
     """Print on standard error which models are damaged or not there; exit with 1 for the latter."""
     for cell in cells:
         for note in cell.get("notes") or []:

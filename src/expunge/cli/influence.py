@@ -1,6 +1,6 @@
 """`expunge influence`: which source classes of a model harm or help a target task."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,9 @@ from expunge.cli.options import (
 )
 from expunge.cli.plans import show_graph
 from expunge.cli.tables import print_tables
+
+if TYPE_CHECKING:
+    from expunge.data.spec import DataSpec
 
 Target = Annotated[
     str, typer.Option("--target", help="The target's data: a folder, a Hub id, digits, ...")
@@ -54,10 +57,8 @@ def influence(
 
     Further flags describe the target's data: --image-size 32 --validation-fraction 0.2.
     """
-    from expunge.config import from_mapping, parse_flags
     from expunge.data.facts import resolve
     from expunge.data.places import default_cache
-    from expunge.data.spec import DataSpec
     from expunge.graph.kinds.data import add_data
     from expunge.graph.kinds.transfer import check_target
     from expunge.graph.runtime import read_facts
@@ -67,8 +68,7 @@ def influence(
     from expunge.transfer.probe import ProbeConfig
 
     settings = InfluenceSettings(subsets=subsets, share=share, epochs=epochs)
-    given = parse_flags(DataSpec, context.args, "influence")
-    spec = from_mapping(DataSpec, {**_HELD_OUT, **given, "source": target}, "influence")
+    spec = target_spec(target, context.args, "influence")
     space = session(store, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     model = space.store.find(run)
     graph = space.graph()
@@ -89,5 +89,14 @@ def influence(
     print_tables([influence_table(found, source.name, facts.name)])
 
 
-_HELD_OUT = {"validation_fraction": 0.2}
-"""Classes are ranked on validation samples, so that test samples only judge."""
+def target_spec(target: str, words: list[str], command: str) -> "DataSpec":
+    """The target's data, with a fifth of the training samples held out for validation by default.
+
+    Classes are ranked on validation samples, so that test samples only judge.
+    """
+    from expunge.config import from_mapping, parse_flags
+    from expunge.data.spec import DataSpec
+
+    given = parse_flags(DataSpec, words, command)
+    held_out = {} if "validation_split" in given else {"validation_fraction": 0.2}
+    return from_mapping(DataSpec, {**held_out, **given, "source": target}, command)

@@ -27,6 +27,7 @@ def methods(
             "name": item.name,
             "summary": item.summary,
             "needs": sorted(item.needs),
+            "tasks": sorted(item.tasks),
             "reads": sorted(item.reads),
             "cite": item.cite,
             "settings": settings(item.config),
@@ -40,6 +41,7 @@ def methods(
             "summary": pruner.summary,
             "needs": ["rebuild", "training"] if pruner.when == "initial" else ["training"],
             "reads": ["forget", "retain"] if pruner.needs_samples else [],
+            "tasks": sorted(pruner.tasks),
             "cite": pruner.cite,
             "settings": settings(pruner.config),
         }
@@ -77,6 +79,7 @@ def metrics(
             "summary": metric.summary,
             "unit": metric.unit,
             "needs": [need for need in NEEDS if need in metric.needs],
+            "tasks": sorted(metric.tasks),
             "compared": metric.compared,
             "detailed": metric.detailed,
             "default": metric.name in DEFAULT_METRICS,

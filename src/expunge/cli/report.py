@@ -12,21 +12,30 @@ from expunge.cli.targets import check_folder
 
 
 def report(
-    results: Annotated[Path, typer.Argument(help="A results.json, or the folder that holds it.")],
+    results: Annotated[
+        list[Path],
+        typer.Argument(
+            help="A results.json, or the folder that holds it; several make one report."
+        ),
+    ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder for report.html and figures; default: the same folder."),
+        typer.Option(
+            "--out", help="Folder for report.html and figures; default: the first’s folder."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write report.html and its figures from measured results."""
     from expunge.report import load_results, to_text, write_report
+    from expunge.report.joined import joined
 
     if out is not None:
         check_folder(out)
-    path = results / "results.json" if results.is_dir() else results
-    document = load_results(path)
-    written = write_report(document, out if out is not None else path.parent)
+    paths = [path / "results.json" if path.is_dir() else path for path in results]
+    documents = [load_results(path) for path in paths]
+    document = documents[0] if len(documents) == 1 else joined(documents)
+    written = write_report(document, out if out is not None else paths[0].parent)
     if as_json:
         show_json({"report": str(written), "cells": len(document["cells"])})
     else:

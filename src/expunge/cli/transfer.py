@@ -1,18 +1,22 @@
-"""`expunge transfer`: forget the source classes that harm a target task, and measure the gain."""
+"""`expunge transfer` and `expunge transfer-run`: what source models are worth for a target task."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from expunge.cli.influence import Target, target_spec
 from expunge.cli.options import (
+    DEFAULT_STORE,
     AsJson,
     Device,
     DryRun,
     Engine,
+    Model,
     Picture,
     Shard,
     Slurm,
+    Store,
     Workers,
     session,
     show_json,
@@ -98,11 +102,81 @@ def transfer(
     results = keep(folder / TRANSFER, results, "removals")
     figures = write_transfer_figures(results, folder)
     failed = [row for row in results["removals"] if row["failed"] is not None]
-    for row in failed:
-        tell(f"note: {row['run']}: {row['failed']}")
     if as_json:
         show_json(results)
+    else:
+        print_tables(transfer_tables(results))
+        for path in figures:
+            say(f"Figure: {path}")
+    for row in failed:
+        tell(f"failed: {row['run']}: {row['failed']}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def transfer_run(
+    context: typer.Context,
+    run: Model,
+    target: Target,
+    fine_tune: Annotated[
+        int | None,
+        typer.Option("--fine-tune", help="Also train the whole network for so many epochs.", min=1),
+    ] = None,
+    lr: Annotated[float, typer.Option(help="Learning rate of fine-tuning.")] = 0.01,
+    store: Store = DEFAULT_STORE,
+    engine: Engine = None,
+    workers: Workers = None,
+    shard: Shard = None,
+    slurm: Slurm = None,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    picture: Picture = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure any model on another task: by a linear probe, and after fine-tuning.
+
+    Further flags describe the target's data: --image-size 32 --validation-fraction 0.2.
+    """
+    from expunge.data.facts import resolve
+    from expunge.data.places import default_cache
+    from expunge.graph.kinds.data import add_data
+    from expunge.graph.kinds.transfer import add_transfer, check_target, load_transfer
+    from expunge.graph.runtime import read_facts
+    from expunge.settings import Training
+    from expunge.statistics.intervals import wilson
+    from expunge.transfer.probe import ProbeConfig
+
+    ways: dict[str, ProbeConfig | Training] = {"linear probe": ProbeConfig()}
+    if fine_tune is not None:
+        ways["fine-tuned"] = Training(epochs=fine_tune, batch_size=64, lr=lr, schedule="cosine")
+    spec = target_spec(target, context.args, "transfer-run")
+    space = session(store, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
+    model = space.store.find(run)
+    graph = space.graph()
+    source = read_facts(space.store.path(graph.data_of(graph.model(model).id)))
+    facts = resolve(spec, default_cache())
+    check_target(source, facts)
+    target_id = add_data(graph, spec, facts)
+    nodes = {name: add_transfer(graph, model, target_id, way) for name, way in ways.items()}
+    if dry_run:
+        show_graph(graph, picture, as_json)
         return
-    print_tables(transfer_tables(results))
-    for path in figures:
-        say(f"Figure: {path}")
+    space.run(graph)
+    found = {name: load_transfer(space.store.path(node)) for name, node in nodes.items()}
+    if as_json:
+        show_json({"run": model, "target": facts.name, "found": found})
+    for name, measured in found.items():
+        if "diverged" in measured:
+            tell(f"failed: {name}: {measured['diverged']}")
+        elif not as_json:
+            accuracy, total = measured["accuracy"]["test"], measured["samples"]["test"]
+            validation = measured["accuracy"]["validation"]
+            bounds = wilson(round(accuracy * total / 100), total)
+            say(
+                f"{name:<12}  {accuracy:.2f} % of {total} test samples of {facts.name} "
+                f"(95 % interval {bounds.low:.1f} to {bounds.high:.1f}), "
+                f"{validation:.2f} % of {measured['samples']['validation']} validation samples, "
+                f"{measured['seconds']:.1f} s"
+            )
+    if any("diverged" in measured for measured in found.values()):
+        raise typer.Exit(1)

@@ -56,7 +56,7 @@ DEFAULT_METRICS = (
 DEFAULTS = {
     "classify": DEFAULT_METRICS,
     "generate": (
-        *("ua_generated", "accuracy_generated", "frechet", "frechet_floor"),
+        *("ua_generated", "accuracy_generated", "frechet", "frechet_floor", "near_copies"),
         *("drift", "weight_distance", "sparsity_at"),
     ),
 }

@@ -119,7 +119,13 @@ def _claims(document: Mapping[str, Any]) -> TextTable:
         [
             claim["name"],
             claim["verdict"],
-            _interval(claim["difference"], claim["low"], claim["high"], signed=True),
+            _interval(
+                claim["difference"],
+                claim["low"],
+                claim["high"],
+                signed=True,
+                digits=3 if claim["measure"] == "lds" else 1,
+            ),
             f"{claim['effect']:g}",
             str(claim["n"]),
         ]
@@ -129,7 +135,10 @@ def _claims(document: Mapping[str, Any]) -> TextTable:
         title="Claims, named before anything was measured",
         header=["claim", "verdict", "difference", "smallest that counts", "n"],
         rows=rows,
-        notes=["Differences are paired over seeds, with their 95 % t-interval; n is seeds."],
+        notes=[
+            "Differences are paired over seeds, with their 95 % t-interval; n is seeds. Scores are "
+            "correlations, the others percentage points."
+        ],
     )
 
 
@@ -150,7 +159,7 @@ def _lds(document: Mapping[str, Any]) -> TextTable:
     first: Mapping[str, Any] = next(iter(document["scores"]), {})
     return TextTable(
         title="Linear datamodelling score",
-        header=["attributor", *(f"{share:.0%} retained" for share in shares)],
+        header=["attributor", *(f"{100 * share:g} % retained" for share in shares)],
         rows=rows,
         notes=[
             f"n = {_counts(summary)} seeds, each with {first.get('subsets', MISSING)} subset "
@@ -194,8 +203,8 @@ def _weights(document: Mapping[str, Any], scenario: str) -> TextTable:
         header=["weights reset", *(_MEASURES[name] for name in names)],
         rows=rows,
         notes=[
-            f"Percentages, mean over n = {_counts(summary)} seeds with 95 % t-interval; those by "
-            "chance are means over draws in each seed."
+            f"Percentages, mean ± sample deviation over n = {_counts(summary)} seeds; for random "
+            "weights, of the mean over draws in each seed."
         ],
     )
 
@@ -220,7 +229,12 @@ def _overlaps(document: Mapping[str, Any], scenario: str) -> TextTable:
         header=["weights", *(f"OMP {100 * level:g} %" for level in levels)],
         rows=[*rows, chance] if rows else [],
         notes=[
-            "Mean over seeds. Far above chance: magnitude pruning keeps what carries the group."
+            "Mean over seeds. Far above chance: OMP keeps what carries the group.",
+            *(
+                f"Seed {each['seed']} lacks OMP at {100 * each['sparsity']:g} %: {each['reason']}."
+                for each in document["left_out"]
+                if each["scenario"] == scenario
+            ),
         ],
     )
 
@@ -257,29 +271,32 @@ def _values(spread: Mapping[str, float | None]) -> dict[str, Any]:
 
 
 def _mean(spread: Mapping[str, float | None] | None) -> str:
-    """One digit after the point, and the interval.
+    """One digit after the point, and the deviation.
 
-    >>> _mean({"mean": 12.34, "low": 10.0, "high": 14.68}), _mean(None)
-    ('12.3 (10.0 to 14.7)', '—')
+    >>> _mean({"mean": 12.34, "sd": 2.0}), _mean({"mean": 12.34, "sd": None}), _mean(None)
+    ('12.3 ± 2.0', '12.3', '—')
     """
     if spread is None or spread["mean"] is None:
         return MISSING
     text = f"{spread['mean']:.1f}"
-    return (
-        text if spread["low"] is None else f"{text} ({spread['low']:.1f} to {spread['high']:.1f})"
-    )
+    return text if spread["sd"] is None else f"{text} ± {spread['sd']:.1f}"
 
 
 def _interval(
-    value: float | None, low: float | None, high: float | None, *, signed: bool = False
+    value: float | None,
+    low: float | None,
+    high: float | None,
+    *,
+    signed: bool = False,
+    digits: int = 3,
 ) -> str:
-    """Three digits after the point, and the bounds.
+    """Some digits after the point, and the bounds.
 
     >>> _interval(0.1234, 0.1, 0.15), _interval(None, None, None)
     ('0.123 (0.100 to 0.150)', '—')
     """
     if value is None:
         return MISSING
-    sign = "+" if signed else ""
-    text = f"{value:{sign}.3f}"
-    return text if low is None else f"{text} ({low:{sign}.3f} to {high:{sign}.3f})"
+    form = f"{'+' if signed else ''}.{digits}f"
+    text = f"{value:{form}}"
+    return text if low is None else f"{text} ({low:{form}} to {high:{form}})"

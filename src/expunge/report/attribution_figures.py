@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 from expunge.report.drawing import MARKERS, PALETTE, Drawing, figure_of, slug, style, to_svg
 from expunge.report.wording import scenario_label
@@ -36,7 +37,7 @@ def draw_attribution(document: Mapping[str, Any]) -> list[Drawing]:
                 "",
                 "Linear datamodelling score by attributor",
                 "Mean over seeds; whiskers: 95 % t-interval over seeds; dots: single seeds. The "
-                "line is the ceiling: how well two trainings of the same subsets agree.",
+                "dashed line is the ceiling: how well two trainings of the same subsets agree.",
                 _bars(document),
             )
         )
@@ -142,11 +143,10 @@ def _panel(axes: Axes, document: Mapping[str, Any], share: float, labels: list[s
     ceiling = by_label.get(CEILING)
     if ceiling is not None:
         axes.axvline(ceiling["mean"], color=PALETTE[-1], linestyle="--", linewidth=1.5)
-        axes.text(ceiling["mean"], len(labels) - 0.45, " ceiling", color=PALETTE[-1], fontsize=10)
     axes.axvline(0, linewidth=0.8, color=PALETTE[-1])
     axes.set_yticks(list(places), labels)
-    axes.invert_yaxis()
-    axes.set_title(f"{share:.0%} of the samples retained", loc="left")
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.set_title(f"{100 * share:g} % of the samples retained", loc="left")
     axes.set_xlabel("linear datamodelling score")
 
 
@@ -172,9 +172,11 @@ def _curves(document: Mapping[str, Any], scenario: str) -> Figure:
                 **look,
             )
         left.set_xscale("log")
+        left.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        left.xaxis.set_minor_locator(NullLocator())
         left.set_xlabel("weights reset, %")
         left.set_title("Wrong answers, %: on the group, dashed on the rest", loc="left")
-        left.legend(loc="upper left", fontsize=10)
+        left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=10, ncols=3)
         shares = sorted({row["share"] for row in overlaps})
         rules = [rule for rule in RULES if any(row["rule"] == rule for row in overlaps)]
         # The middle of the shares: few weights are a noisy share, many are not salient.
@@ -193,5 +195,5 @@ def _curves(document: Mapping[str, Any], scenario: str) -> Figure:
         right.set_xlabel("sparsity of OMP, %")
         if share is not None:
             right.set_title(f"Of the top {100 * share:g} %, kept by OMP, %", loc="left")
-        right.legend(loc="lower left", fontsize=10)
+        right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=10, ncols=3)
     return figure

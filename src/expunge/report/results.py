@@ -120,10 +120,15 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
     check_images(results.get("images", []), source)
     if not results["cells"]:
         raise DataError(f"{source}: cells is empty: there is nothing to report")
+    not_asked = _not_asked(results["cells"], results["metrics"])
     seen: dict[tuple[object, ...], int] = {}
     for index, cell in enumerate(results["cells"]):
         place = f"{source}: cell {index}"
-        _check_cell(cell, results["metrics"], place)
+        lacks = not_asked.get(str(cell.get("scenario")), set()) if isinstance(cell, dict) else ()
+        declared = {
+            name: results["metrics"][name] for name in results["metrics"] if name not in lacks
+        }
+        _check_cell(cell, declared, place)
         key = tuple(cell[name] for name in ("scenario", "pruner", "sparsity", "method", "seed"))
         if key in seen:
             raise DataError(
@@ -195,6 +200,20 @@ def _check_metrics(metrics: dict[str, Any], source: str) -> None:
         _check_fields(
             said, {"title": str, "unit": str, "compared": bool}, f"{source}: metrics: {name}"
         )
+
+
+def _not_asked(cells: list[Any], declared: Mapping[str, Any]) -> dict[str, set[str]]:
+    """By scenario, the declared metrics that none of its cells has, and those of another do.
+
+    So it is where several documents were joined.
+    """
+    there: dict[str, set[str]] = {}
+    for cell in cells:
+        if isinstance(cell, dict) and isinstance(cell.get("scenario"), str):
+            names = {*cell, *(cell["metrics"] if isinstance(cell.get("metrics"), dict) else ())}
+            there.setdefault(cell["scenario"], set()).update(names)
+    somewhere = declared.keys() & set().union(*there.values())
+    return {scenario: somewhere - names for scenario, names in there.items()}
 
 
 def _check_cell(cell: object, declared: dict[str, Any], place: str) -> None:

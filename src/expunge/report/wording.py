@@ -37,11 +37,20 @@ def method_label(method: str) -> str:
     return label.upper() if len(label) <= 3 else label
 
 
+_SHARES = {
+    "random": "Forget {amount} at random",
+    "draw": "Forget {amount} at random, draw {number}",
+    "memorised": "Forget the most memorised {amount}",
+}
+
+
 def scenario_label(scenario: str) -> str:
     """What is forgotten, in words where the scenario is one of the usual ones.
 
     >>> scenario_label("class:3"), scenario_label("random:0.1"), scenario_label("ids:bad.csv")
     ('Forget class 3', 'Forget 10 % at random', 'Forget ids:bad.csv')
+    >>> scenario_label("draw:0.5:17"), scenario_label("memorised:0.1")
+    ('Forget 50 % at random, draw 17', 'Forget the most memorised 10 %')
     """
     kind, _, value = printable(scenario).partition(":")
     if kind == "class" and value:
@@ -54,11 +63,10 @@ def scenario_label(scenario: str) -> str:
             return f"Forget what {value} changed"
     if kind == "suspected" and value:
         return f"Forget what {method_label(value)} suspects"
-    if kind in ("random", "draw"):
+    if kind in _SHARES:
         share, _, number = value.partition(":")
         try:
-            words = f"Forget {100 * float(share):g} % at random"
-            return words if kind == "random" else f"{words}, draw {number}"
+            return _SHARES[kind].format(amount=f"{100 * float(share):g} %", number=number)
         except ValueError:
             pass
     return f"Forget {printable(scenario)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 from expunge.config import to_mapping
@@ -47,18 +47,23 @@ def collect_attribution(
             "attributor": label,
             **load_lds(store.path(node)),
             "run": node,
-            "made_by": makers.of(store.path(node)),
+            # What computed: the attributor, or for the ceiling the training.
+            "made_by": makers.of(store.path(each.attributions.get(label, each.model_id))),
         }
         for each in seeds
         for (retained, label), node in each.lds.items()
     ]
-    points, overlaps = [], []
+    points: list[dict[str, Any]] = []
+    overlaps: list[dict[str, Any]] = []
+    left_out: list[dict[str, Any]] = []
     for each in seeds:
         for scenario, node in each.weights.items():
             curves = load_curves(store.path(node))
-            place = {"seed": each.seed, "scenario": scenario}
+            made_by = makers.of(store.path(node))
+            place = {"seed": each.seed, "scenario": scenario, "made_by": made_by}
             points += [{**place, **point} for point in _over_draws(curves["points"])]
             overlaps += [{**place, **overlap} for overlap in curves["overlaps"]]
+            left_out += [{**place, **each} for each in curves["left_out"]]
     document: dict[str, Any] = {
         "schema": 1,
         "title": experiment.title,
@@ -68,6 +73,7 @@ def collect_attribution(
         "scores": scores,
         "weights": points,
         "overlaps": overlaps,
+        "left_out": left_out,
         "memorisation": _memorisation(store, seeds),
         "summary": {
             "lds": _summed(scores, ("retained", "attributor"), ("mean",)),
@@ -154,9 +160,10 @@ def _over_draws(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _summed(
     rows: list[dict[str, Any]], keys: tuple[str, ...], values: tuple[str, ...]
 ) -> list[dict[str, Any]]:
-    """For each combination of `keys`: n seeds, and mean and 95 % interval of each value there is.
+    """For each combination of `keys`: n seeds, and how each value that there is spreads over them.
 
-    The interval is the t-interval over seeds; null for one seed.
+    That is the mean, the sample deviation `sd`, and `low` and `high` of the 95 % t-interval; all
+    but the mean are null for one seed.
     """
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
@@ -174,10 +181,10 @@ def _summed(
 
 def _spread(values: list[float]) -> dict[str, float | None]:
     if len(values) < 2:
-        return {"mean": values[0], "low": None, "high": None}
+        return {"mean": values[0], "sd": None, "low": None, "high": None}
     found = paired_t(values)
-    bounds = (found.low, found.high) if found.bounded else (None, None)
-    return {"mean": found.estimate, "low": bounds[0], "high": bounds[1]}
+    low, high = (found.low, found.high) if found.bounded else (None, None)
+    return {"mean": found.estimate, "sd": stdev(values), "low": low, "high": high}
 
 
 def _memorisation(store: Store, seeds: Iterable[Seed]) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from expunge.config import from_mapping
 from expunge.errors import ConfigError, unknown
 from expunge.graph.targets import parse_targets
 from expunge.settings import check_range
-from expunge.studies.recipe import Experiment, parse_experiment
+from expunge.studies.recipe import Experiment, parse_experiment, parse_tables, read_recipe
 
 TABLE = "attribution"
 ATTRIBUTOR = "attributor"
@@ -132,17 +131,13 @@ def read_attribution(path: Path) -> tuple[Experiment, AttributionSettings]:
     Raises:
         ConfigError: the file is missing, is not TOML, or has no table `[attribution]`.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the recipe {path}: {error}") from None
-    return parse_attribution(text, str(path))
+    return parse_attribution(read_recipe(path), str(path))
 
 
 def parse_attribution(text: str, where: str) -> tuple[Experiment, AttributionSettings]:
     """The same from TOML text."""
     experiment = parse_experiment(text, where)
-    table = tomllib.loads(text).get(TABLE)
+    table = parse_tables(text, where).get(TABLE)
     if not isinstance(table, Mapping):
         raise ConfigError(
             f"{where}: expected a table [attribution] with [attribution.attributors.NAME]"

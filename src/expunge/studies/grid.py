@@ -23,7 +23,7 @@ from expunge.graph.kinds.train import Origin, Together, add_train, check_trainin
 from expunge.graph.record import load_record
 from expunge.metrics import GROUP_METRICS, all_metrics, get_metric
 from expunge.metrics.gap import gap
-from expunge.models.networks import find_network
+from expunge.models.networks import task_of
 from expunge.runs import Store
 from expunge.studies.counts import counts_of
 from expunge.studies.made import Makers
@@ -77,7 +77,7 @@ def plan_data(graph: Graph, experiment: Experiment, cache: Path | None) -> tuple
     facts = resolve(experiment.data, cache or default_cache())
     check_training(experiment.network, experiment.training, facts)
     if experiment.judging is not None:
-        task = find_network(experiment.network.name).task
+        task = task_of(experiment.network.name, experiment.network.task)
         check_task("judging of images", {"generate"}, task)
     note_groups(graph, experiment.data.groups, facts)
     return add_data(graph, experiment.data, facts), facts

@@ -97,7 +97,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
         else:
             found = _fine_tune(node, inputs, target, runtime)
     except DivergedError as error:
-        write_divergence(out, f"diverged: {node.id} (fine-tuning on the target: {error})")
+        write_divergence(out, f"diverged: {node.id} (transfer to the target: {error})")
         return
     seconds = time.perf_counter() - start
     counts: dict[str, JSON] = {}
@@ -121,6 +121,8 @@ def _probe(
         features(model, spec.num_classes, samples, runtime.evaluator, runtime.progress)
         for samples in (target.train, *(_part(target, part) for part in PARTS))
     )
+    for each in (train, *others):
+        _check_finite(each, "features")
     config = from_mapping(ProbeConfig, node.params["probe"], "probe")
     found = probe(train, target.train.labels.numpy(), others, config)
     return dict(zip(PARTS, found, strict=True))
@@ -158,10 +160,20 @@ def _fine_tune(
     everything = Stream(target.train, torch.arange(len(target.train)))
     context = replace(context, mask=body)
     fit(network, everything, task_loss, training, context, label="fine-tune")
-    return {
-        part: predict(network, _part(target, part), runtime.evaluator).argmax(1).numpy()
-        for part in PARTS
-    }
+    found = {}
+    for part in PARTS:
+        outputs = predict(network, _part(target, part), runtime.evaluator)
+        _check_finite(outputs.numpy(), "outputs after fine-tuning")
+        found[part] = outputs.argmax(1).numpy()
+    return found
+
+
+def _check_finite(values: npt.NDArray[Any], what: str) -> None:
+    import numpy as np
+
+    broken = int((~np.isfinite(values)).any(1).sum())
+    if broken:
+        raise DivergedError(f"the {what} of {broken} of {len(values)} samples are not finite")
 
 
 def _part(target: Dataset, name: str) -> Samples:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.attribution.weights import RULES, WeightsConfig
 from expunge.config import from_mapping, to_mapping
+from expunge.errors import MaskError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.forget import load_forget
 from expunge.graph.kinds.prune import origin_seed
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from expunge.graph.graph import Graph
     from expunge.graph.runtime import Runtime
     from expunge.runs import Node
-    from expunge.types import Samples
+    from expunge.types import Mask, Samples
 
 CURVES = "weights.json"
 
@@ -54,7 +55,8 @@ def load_curves(folder: Path) -> dict[str, Any]:
     """The curves in this folder.
 
     `points` has one for each rule, share and draw: `ua`, `ra`, `ta` and, with a trigger, `asr`, in
-    percent. `overlaps` has one for each rule, share and sparsity: the shares `kept` and `chance`.
+    percent. `overlaps` has one for each rule, share and sparsity: the shares `kept` and `chance`;
+    `left_out` has the sparsities at which OMP cannot prune, with the reasons.
     """
     return read_object(checked(folder, CURVES))
 
@@ -71,7 +73,6 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     )
     from expunge.data.splits import subset
     from expunge.sparsity.mask import prunable
-    from expunge.sparsity.ranking import keep_highest
 
     config = from_mapping(WeightsConfig, node.params["config"], "weight_influence")
     forgotten = forgotten_by(inputs["model"])
@@ -91,11 +92,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     measures = _Measures(inputs, runtime, split.train, dataset.test, split.forget, split.retain)
     points: list[dict[str, Any]] = [{"rule": "none", "share": 0.0, "draw": 0, **measures.of(model)}]
     overlaps: list[dict[str, Any]] = []
-    omp = {
-        sparsity: keep_highest({name: w.abs() for name, w in weights.items()}, sparsity, mask)
-        for sparsity in config.sparsities
-        if _can_keep(mask, sparsity)
-    }
+    omp, left_out = _omp(weights, mask, config.sparsities)
     generator = context.generator("weights by chance")
     for share in config.shares:
         for rule in RULES:
@@ -117,14 +114,24 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
             reset = _reset(model, highest(scores, count_of(scores, share)), fresh)
             points.append({"rule": "random", "share": share, "draw": draw, **measures.of(reset)})
         runtime.progress("reset weights", config.shares.index(share) + 1, len(config.shares), 0)
-    write_json(out / CURVES, {"points": points, "overlaps": overlaps})
+    write_json(out / CURVES, {"points": points, "overlaps": overlaps, "left_out": left_out})
 
 
-def _can_keep(mask: Any, sparsity: float) -> bool:
-    """Whether OMP can prune to a sparsity: not below that of a mask."""
-    from expunge.sparsity.mask import mask_sparsity
+def _omp(
+    weights: Mapping[str, Tensor], mask: Mask | None, sparsities: Iterable[float]
+) -> tuple[dict[float, Mask], list[dict[str, Any]]]:
+    """What OMP keeps at each sparsity, and those at which it cannot prune, with the reasons."""
+    from expunge.sparsity.ranking import keep_highest
 
-    return mask is None or mask_sparsity(mask) < sparsity
+    magnitudes = {name: weight.abs() for name, weight in weights.items()}
+    found: dict[float, Mask] = {}
+    left_out: list[dict[str, Any]] = []
+    for sparsity in sparsities:
+        try:
+            found[sparsity] = keep_highest(magnitudes, sparsity, mask)
+        except MaskError as error:
+            left_out.append({"sparsity": sparsity, "reason": str(error)})
+    return found, left_out
 
 
 def _reset(model: nn.Module, flags: Mapping[str, Tensor], fresh: nn.Module | None) -> nn.Module:

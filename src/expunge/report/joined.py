@@ -1,0 +1,50 @@
+"""Several results documents as one, for one report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from expunge.errors import DataError
+from expunge.report.results import check_results
+
+
+def joined(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The cells of all, under the title of the first; its settings, and the others' by their title.
+
+    Raises:
+        DataError: there is none, one does not fit the schema, or two hold the same scenario.
+    """
+    if not documents:
+        raise DataError("expected one or more results documents, got none")
+    first, *others = (check_results(each) for each in documents)
+    found = {
+        **first,
+        "makers": [*first["makers"]],
+        "metrics": dict(first["metrics"]),
+        "settings": dict(first["settings"]),
+        "cells": [*first["cells"]],
+    }
+    pictures = [*first.get("pictures", [])]
+    for other in others:
+        both = {cell["scenario"] for cell in found["cells"]}
+        both &= {cell["scenario"] for cell in other["cells"]}
+        if both:
+            raise DataError(f"two results hold the scenario {min(both)!r}: report them apart")
+        places = [_place(found["makers"], maker) for maker in other["makers"]]
+        found["cells"] += [{**cell, "made_by": places[cell["made_by"]]} for cell in other["cells"]]
+        found["metrics"] = {**other["metrics"], **found["metrics"]}
+        settings = dict(other["settings"])
+        claims = [*found["settings"].get("claims", []), *settings.pop("claims", [])]
+        found["settings"] |= {other["title"]: settings} | ({"claims": claims} if claims else {})
+        pictures += other.get("pictures", [])
+        if other["reproduce"] != first["reproduce"]:
+            found["reproduce"] += f"\n{other['reproduce']}"
+    return check_results({**found, **({"pictures": pictures} if pictures else {})})
+
+
+def _place(makers: list[Any], maker: Mapping[str, Any]) -> int:
+    """Where a maker is in the list, which gets it if it is not there."""
+    if maker not in makers:
+        makers.append(maker)
+    return makers.index(maker)
