@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 from expunge.config import from_mapping, to_mapping
 from expunge.errors import DivergedError, ModelError
 from expunge.graph.kind import Inputs, Kind
-from expunge.graph.kinds.forget import load_forget
+from expunge.graph.kinds.forget import load_forget, refuse_correction
 from expunge.graph.kinds.prune import origin_seed
 from expunge.graph.kinds.train import Together, context_for
 from expunge.graph.lineage import forgotten_by, training_split, write_forgotten
 from expunge.graph.model_files import load_model, save_model
 from expunge.graph.outcome import REFUSED, divergence, write_divergence
 from expunge.graph.record import write_record
-from expunge.methods import get_method
+from expunge.methods import all_methods, get_method
 from expunge.settings import derive_seed
+from expunge.tasks import check_task
 
 if TYPE_CHECKING:
     from expunge.graph.graph import Graph
@@ -44,7 +45,9 @@ def add_unlearn(
     Raises:
         ConfigError: `model_id` is not a model, no method has this name, or it is for another
             task.
+        ForgetError: the forget set is a correction.
     """
+    refuse_correction(graph, forget_id)
     parents = {
         "model": model_id,
         "data": graph.data_of(model_id),
@@ -68,9 +71,13 @@ def unlearn_params(
     """The params of a model that a method makes of `model_id`.
 
     Raises:
-        ConfigError: `model_id` is not a model, or no method has this name.
+        ConfigError: `model_id` is not a model, no method has this name, or it is for another
+            task.
     """
     graph.model(model_id)
+    task = graph.task_of(model_id)
+    fitting = (each.name for each in all_methods().values() if task in each.tasks)
+    check_task(f"method {method}", get_method(method).tasks, task, fitting)
     params = {
         "method": method,
         "version": get_method(method).version,
