@@ -26,6 +26,7 @@ from expunge.statistics.intervals import paired_t
 from expunge.studies.grid import plan_bases, plan_data
 from expunge.studies.recipe import Experiment, read_experiment
 
+SEEDS = range(5)
 MEASURES = ("auroc", "recall", "precision", "false_positives")
 OUT_OF_FOLD, OWN = "out_of_fold", "own loss"
 
@@ -98,7 +99,7 @@ def main() -> None:
     options = parser.parse_args()
     space = session(options.store)
     graph = space.graph()
-    cases = plan(graph, read_experiment(options.recipe))
+    cases = plan(graph, replace(read_experiment(options.recipe), seeds=tuple(SEEDS)))
     space.run(graph)
     rows = [
         row for seed, nodes in cases.items() for row in rows_of(seed, judged(space.store, nodes))

@@ -31,8 +31,8 @@ class OutOfFoldConfig:
 def out_of_fold(evidence: SampleEvidence, config: OutOfFoldConfig) -> Floats:
     """The cross-entropy of each sample's label, −log p_y, by a model that was not trained on it.
 
-    A model's own loss does not tell: of what it has learnt by heart it is near 0, label right or
-    wrong.
+    A model's own loss is near 0 for all that it has learnt by heart, label right or wrong, and so
+    below that of clean samples which it has not seen: it flags nothing.
 
     Source: Northcutt, Jiang and Chuang, JAIR 2021: self-confidence, out of sample.
     """

@@ -51,6 +51,8 @@ def scenario_label(scenario: str) -> str:
     ('Forget class 3', 'Forget 10 % at random', 'Forget ids:bad.csv')
     >>> scenario_label("draw:0.5:17"), scenario_label("memorised:0.1")
     ('Forget 50 % at random, draw 17', 'Forget the most memorised 10 %')
+    >>> scenario_label("corrected:relabel"), scenario_label("corrected:right.csv")
+    ('Correct what relabel changed', 'Correct by right.csv')
     """
     kind, _, value = printable(scenario).partition(":")
     if kind == "class" and value:
@@ -61,8 +63,12 @@ def scenario_label(scenario: str) -> str:
             return f"Forget {100 * float(share):g} % of what {edit} changed"
         except ValueError:
             return f"Forget what {value} changed"
-    if kind == "suspected" and value:
-        return f"Forget what {method_label(value)} suspects"
+    others = {
+        "corrected": f"Correct by {value}" if ".csv" in value else f"Correct what {value} changed",
+        "suspected": f"Forget what {method_label(value)} suspects",
+    }
+    if kind in others and value:
+        return others[kind]
     if kind in _SHARES:
         share, _, number = value.partition(":")
         try:
