@@ -66,7 +66,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Cleanse:
-    """All stages: given, pruned and retrained if asked for, and cleansed by each share, all last."""
+    """All stages: given, pruned and retrained if asked for, cleansed by each share, all last."""
 
     request: Request
     stages: tuple[Stage, ...]
