@@ -58,11 +58,8 @@ def attribution(
 
     from expunge.attribution import check_installed, get_attributor
     from expunge.cli.targets import check_folder
-    from expunge.report.attribution import (
-        attribution_tables,
-        load_attribution,
-        write_attribution,
-    )
+    from expunge.report.attribution import attribution_tables, load_attribution
+    from expunge.report.attribution_page import write_attribution
     from expunge.studies.attribution import plan_attribution
     from expunge.studies.attribution_document import ATTRIBUTION, collect_attribution
     from expunge.studies.attribution_recipe import read_attribution
