@@ -35,7 +35,7 @@ def plan(graph: Graph, experiment: Experiment) -> dict[int, dict[str, str]]:
     cases = {}
     for seed in experiment.seeds:
         data = replace(experiment.data, seed=seed)
-        each = replace(experiment, data=data, pruners={}, seeds=(seed,))
+        each = replace(experiment, data=data, pruners={}, claims=(), seeds=(seed,))
         data_id, _ = plan_data(graph, each, None)
         (base,) = plan_bases(graph, each, data_id, seed)
         cases[seed] = {

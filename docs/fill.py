@@ -8,9 +8,11 @@ import re
 from pathlib import Path
 from statistics import fmean, stdev
 
-from expunge.report import load_results
+from expunge.report import findings, load_results
+from expunge.report.aggregate import aggregate
 from expunge.report.attribution import attribution_tables, load_attribution
-from expunge.report.text import to_markdown
+from expunge.report.text import as_markdown, to_markdown
+from expunge.report.trojan import trojan_table
 
 ROOT = Path(__file__).parent.parent
 PLACE = re.compile(r"(<!-- (results/[\w./-]+\.json) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -37,12 +39,88 @@ def table(path: Path) -> str:
         body = detectors(document)
     elif "tuning" in document.get("settings", {}):
         body = searches(document)
+    elif "carriers" in document:
+        body = causes(document)
+    elif "asr" in document.get("metrics", {}):
+        body = trojan(path)
     elif "overlaps" in document:
         body = attribution(path)
     else:
         body = to_markdown(load_results(path)) + by_group(document)
     makers = document["makers"] if "makers" in document else [document["env"]]
     return f"{body.rstrip()}\n\n{source(path, makers)}\n"
+
+
+def trojan(path: Path) -> str:
+    """Attack success and accuracy over sparsity, one table a scenario, with its verdicts."""
+    results = load_results(path)
+    tables = [trojan_table(scenario, results["settings"]) for scenario in aggregate(results)]
+    claims = [claim for scenario in aggregate(results) for claim in findings(scenario).claims]
+    body = "\n".join(as_markdown(table) for table in tables if table is not None)
+    return "\n".join((body, *(f"{claim}  " for claim in claims)))
+
+
+def causes(document: dict) -> str:
+    """What fine-tuning leaves of a Trojan by what moves weights, by the mask, and where it is."""
+    lines = [
+        "| unlearning, dense | epochs | retained loss | poison loss | weights moved | ASR | SA |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for rows in grouped(document["fading"], ("method", "lr", "weight_decay", "gamma", "epochs")):
+        named = [
+            f"{name} {rows[0][name]:g}"
+            for name in ("lr", "weight_decay", "gamma")
+            if name in rows[0]
+        ]
+        moved = over(rows, "moved", 100) + " %" if "moved" in rows[0] else "—"
+        lines.append(
+            f"| {', '.join((rows[0]['method'], *named))} | {rows[0].get('epochs', '—')} | "
+            f"{fmean(row['retain_loss'] for row in rows):.2g} | "
+            f"{fmean(row['forget_loss'] for row in rows):.2g} | {moved} | "
+            f"{over(rows, 'asr')} | {over(rows, 'sa')} |"
+        )
+    lines += [
+        "",
+        "| sparsity | mask and weights | retained loss | ASR before | ASR after FT | SA after FT |",
+        "|---:|---|---:|---:|---:|---:|",
+    ]
+    for rows in grouped(document["sparse"], ("sparsity", "way")):
+        before, after = ([row[when] for row in rows] for when in ("before", "after"))
+        lines.append(
+            f"| {rows[0]['sparsity']:.0%} | {rows[0]['way']} | "
+            f"{fmean(row['retain_loss'] for row in before):.2g} | {over(before, 'asr')} | "
+            f"{over(after, 'asr')} | {over(after, 'sa')} |"
+        )
+    kept = [*document["carriers"][0]["kept_by_omp"]]
+    lines += [
+        "",
+        "| weights set to zero | ASR | SA | as many at random: ASR | SA | "
+        + " | ".join(f"kept by OMP at {float(each):.0%}" for each in kept)
+        + " |",
+        "|---:|" + "---:|" * (4 + len(kept)),
+    ]
+    for rows in grouped(document["carriers"], ("share",)):
+        of, others, masks = (
+            [row[part] for row in rows] for part in ("carriers", "random", "kept_by_omp")
+        )
+        cells = [over(each, key) for each in (of, others) for key in ("asr", "sa")]
+        cells += [f"{over(masks, each)} %" for each in kept]
+        lines.append(f"| {rows[0]['share']:.1%} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def grouped(rows: list[dict], keys: tuple[str, ...]) -> list[list[dict]]:
+    """The rows of all seeds that agree in `keys`, in the order of the first."""
+    found: dict[tuple, list[dict]] = {}
+    for row in rows:
+        found.setdefault(tuple(row.get(key) for key in keys), []).append(row)
+    return [*found.values()]
+
+
+def over(rows: list[dict], key: str, scale: float = 1.0) -> str:
+    """Mean and sample deviation over seeds."""
+    values = [scale * row[key] for row in rows]
+    return f"{fmean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
 
 
 def figures(document: dict) -> str:

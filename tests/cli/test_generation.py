@@ -77,3 +77,38 @@ def test_methods_and_metrics_say_for_which_tasks_they_are(command, name):
     assert entry["tasks"] == ["classify", "generate"]
     (metric,) = json.loads(ok(command("metrics", "frechet", "--json")))
     assert metric["tasks"] == ["generate"]
+
+
+OWN = """
+import torch
+
+class Small(torch.nn.Module):
+    def __init__(self, num_classes, in_channels):
+        super().__init__()
+        self.classes = torch.nn.Embedding(num_classes, 4)
+        self.first = torch.nn.Conv2d(in_channels, 4, 3, padding=1)
+        self.last = torch.nn.Conv2d(4, in_channels, 3, padding=1)
+
+    def forward(self, inputs):
+        about = self.classes(inputs["condition"]) + inputs["step"][:, None] / 1000
+        return self.last(torch.relu(self.first(inputs["noisy"]) + about[:, :, None, None]))
+"""
+
+
+def test_a_network_of_ones_own_can_generate(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own_denoiser.py").write_text(OWN)
+    settings = ("--train-limit", 60, "--test-limit", 30, "--epochs", 1, "--lr", 0.01)
+    network = ("--model", "own_denoiser:Small", "--task", "generate")
+    original = ok(command("train", "--data", "digits", *network, *settings)).strip()
+    unlearned = ok(
+        command("unlearn", original, "--forget", "class:3", "--method", "redirect", "--epochs", 1)
+    ).strip()
+    asked = ("--per-class", 1, "--steps", 2, "--json")
+    made = json.loads(ok(command("generate", unlearned, "--out", "after.png", *asked)))
+    assert np.array(Image.open("after.png")).shape == (80, 8)
+    assert made["rows"][3] == "3"
+    code, _, err = command("train", "--data", "digits", "--model", "resnet8", *network[2:])
+    assert code == 2
+    assert "task is for networks of your own" in err

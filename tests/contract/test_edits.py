@@ -2,14 +2,18 @@
 
 import json
 import tomllib
+from dataclasses import replace
 
 import pytest
 import torch
+from tests.kinds import clouds
 
 from expunge.config import from_mapping, to_mapping
 from expunge.data.edits import EDITS, all_edits, get_edit
+from expunge.data.facts import facts_of
 from expunge.data.identity import fingerprint
-from expunge.errors import ConfigError
+from expunge.errors import ConfigError, DataError
+from expunge.types import Dataset
 
 
 @pytest.fixture(params=EDITS, ids=lambda edit: edit.name)
@@ -42,6 +46,28 @@ def test_samples_stay_who_they_are_and_those_that_changed_or_came_are_named(edit
     assert set(changed.nonzero().flatten().tolist()) | added <= set(rows)
     assert changed.any() or added
     assert set(after.labels.tolist()) <= set(range(samples.num_classes))
+
+
+def test_a_check_of_its_settings_refuses_what_it_would_refuse_itself(edit, config, samples):
+    """And nothing that it would take."""
+    if edit.check is None:
+        pytest.skip("refuses nothing beforehand")
+    facts = facts_of(Dataset(train=samples, test=samples))
+    edit.check(config, facts)
+    places = {"target": 3, "size": 9, "row": 8, "column": -1}
+    wrong = [
+        replace(config, **{name: each}) for name, each in places.items() if name in vars(config)
+    ]
+    assert wrong
+    for other in wrong:
+        with pytest.raises(ConfigError) as early:
+            edit.check(other, facts)
+        with pytest.raises(ConfigError) as late:
+            edit.run(samples, other, 0)
+        assert str(early.value) == str(late.value)
+    vectors = clouds()
+    with pytest.raises(DataError, match="changes images"):
+        edit.check(config, facts_of(Dataset(train=vectors, test=vectors)))
 
 
 def test_what_is_given_is_not_changed(edit, config, samples):

@@ -46,9 +46,21 @@ def test_the_example_has_something_to_measure(metric):
     assert len({*numbers(measure(metric, evidence).value)}) > (1 if metric.detailed else 0)
 
 
+def with_logits_moved(evidence, rows):
+    """The evidence, with the answers for other samples."""
+    predictions = {
+        name: replace(each, logits=np.roll(each.logits, rows, axis=0))
+        for name, each in evidence.predictions.items()
+    }
+    return replace(evidence, predictions=predictions)
+
+
 def test_other_evidence_gives_other_numbers(metric, evidence):
     """A metric that looks at nothing would pass all else."""
-    found = {str(measure(metric, example_evidence(seed, (1,))).value) for seed in range(6)}
+    others = [example_evidence(seed, (1,)) for seed in range(6)]
+    if metric.example is not None:
+        others = [with_logits_moved(metric.example(), rows) for rows in range(6)]
+    found = {str(measure(metric, other).value) for other in others}
     assert len(found) > 1 or metric.unit == "fraction"
 
 

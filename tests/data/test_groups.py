@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from expunge.data.by_id import digest_of
 from expunge.data.edits.apply import edit_configs
 from expunge.data.edits.correlate import CorrelateConfig, with_mark
-from expunge.data.groups import check_groups, digest_of, group_names, grouped, read_groups
+from expunge.data.groups import check_groups, group_names, grouped, read_groups
 from expunge.data.sources import load
 from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, DataError

@@ -25,12 +25,17 @@ from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.pictures import add_pictures
 from expunge.graph.kinds.train import Together
 from expunge.runs import Store
+from expunge.studies.attribution import plan_attribution
+from expunge.studies.attribution_recipe import AttributionSettings
 from expunge.studies.grid import plan_grid
 from expunge.studies.theory import plan_theory
+from expunge.studies.transfer.study import parse_transfer, plan_removals, plan_transfer
 from expunge.theory.config import HessianConfig
 
 RECIPE = (
-    TINY.replace('"class:3", ', '"class:3", "edited:badnets", "suspected:strip", ')
+    TINY.replace(
+        '"class:3", ', '"class:3", "edited:badnets", "corrected:badnets", "suspected:strip", '
+    )
     + """
 [methods.ft]
 epochs = 1
@@ -74,6 +79,18 @@ schedule = "constant"
 [methods.ft]
 epochs = 1
 """
+TRANSFER = """
+[influence]
+subsets = 10
+[target]
+source = "digits"
+seed = 5
+train_limit = 60
+validation_fraction = 0.2
+"""
+ATTRIBUTION = AttributionSettings(
+    attributors={"gradient_similarity": {}}, targets="draw:3", retained=(0.5,), subsets=3
+)
 
 
 @pytest.fixture
@@ -86,6 +103,11 @@ def plan(tmp_path):
         add_pictures(graph, next(node.id for node in graph if node.kind == "data"))
         plan_theory(graph, tiny(PLAIN), HessianConfig())
         plan_grid(graph, tiny(IMAGES))
+        plan_attribution(graph, tiny(PLAIN), ATTRIBUTION)
+        study = parse_transfer(
+            PLAIN.replace('scenarios = ["class:3"]', "numbers = [1]") + TRANSFER, "transfer"
+        )
+        plan_removals(graph, plan_transfer(graph, study), range(10))
         graph.add("empty", {"seed": 0})
         return list(graph)
 
@@ -120,15 +142,22 @@ def test_every_node_stands_on_its_models_own_data_and_training(plan):
     """There are several of each in the plan."""
     nodes = {node.id: node for node in plan()}
     assert sum(node.kind == "train" for node in nodes.values()) == 4
+    # What is corrected stands on the data before and after: the one kind that moves to others.
+    pairs = {
+        (n.parents["before"], n.parents["data"]) for n in nodes.values() if n.kind == "correct"
+    }
+    assert all(before != after for before, after in pairs)
     for node in nodes.values():
         if "model" in node.parents and "data" in node.parents:
             model = nodes[node.parents["model"]]
-            assert node.parents["data"] == model.parents["data"]
+            both = node.parents["data"], model.parents["data"]
+            assert both[0] == both[1] or {both, both[::-1]} & pairs
             origin = model.parents.get("origin", model.id)
             assert node.parents.get("origin", origin) == origin
         if "forget" in node.parents:
             forget = nodes[node.parents["forget"]]
-            assert forget.parents["data"] == node.parents["data"]
+            own = node.parents.get("before", node.parents["data"])
+            assert forget.parents["data"] == own
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -16,6 +16,8 @@ from expunge.methods.random_label import RandomLabelConfig, random_label
 from expunge.methods.redirect import RedirectConfig, redirect, redirected
 from expunge.methods.salun import SalUnConfig, salient_weights, salun
 from expunge.scenarios import at_random, by_class, make_split
+from expunge.tasks import get_task
+from expunge.tasks.generate import CONDITION, NOISY
 
 SETTINGS = {
     "alpha": 0.7,
@@ -146,3 +148,49 @@ def test_settings_that_do_nothing_are_refused():
         SalUnConfig(share=0)
     with pytest.raises(ConfigError, match=r"alpha must be a finite number in 0\.\., got -1"):
         RandomLabelConfig(alpha=-1)
+
+
+class Denoiser(torch.nn.Module):
+    """A scale and a number for each class."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.tensor(0.3, dtype=torch.float64))
+        self.classes = torch.nn.Parameter(torch.tensor([0.1, -0.4, 0.6], dtype=torch.float64))
+
+    def forward(self, inputs):
+        return self.scale * inputs[NOISY] + self.classes[inputs[CONDITION]].reshape(-1, 1, 1, 1)
+
+
+def test_a_model_that_generates_gives_what_the_original_gives_for_the_other_class(samples, exact):
+    """By hand: noise of each stream, and SGD on α‖ε − ε̂‖² + ‖ε̂(y) − ε̂_original(y′)‖²."""
+    split, model = make_split(samples, by_class(1)), Denoiser()
+    context = replace(exact, task=get_task("generate"))
+    config = RandomLabelConfig(**{**SETTINGS, "epochs": 1, "momentum": 0.0, "weight_decay": 0.0})
+    ours = random_label(model, split, config, context)
+    others = random_labels(split, context)
+    expected, original = copy.deepcopy(model), copy.deepcopy(model)
+    draws = {name: context.generator(f"task:{name}") for name in ("0", "forget")}
+    retain = whole_passes(split.retain, 8, context.generator("order"), 1)
+    forget = whole_passes(split.forget, 8, context.generator("order:forget"), 9)
+    (pixels,) = samples.inputs.batches([torch.arange(60)])
+    task = context.task
+    for batches in zip(retain, forget, strict=False):
+        total = 0
+        for batch, name in zip(batches, ("0", "forget"), strict=True):
+            drawn = task.draw(len(batch), (1, 8, 8), draws[name])
+            inputs, noise = task.example(pixels[batch], samples.labels[batch], drawn)
+            inputs[NOISY] = inputs[NOISY].double()
+            if name == "0":
+                total = total + 0.7 * (expected(inputs) - noise).square().mean()
+            else:
+                wrong = {**inputs, CONDITION: others[batch]}
+                target = original(wrong).detach()
+                total = total + (expected(inputs) - target).square().mean()
+        gradients = torch.autograd.grad(total, list(expected.parameters()))
+        with torch.no_grad():
+            for p, gradient in zip(expected.parameters(), gradients, strict=True):
+                p -= 0.02 * gradient
+    torch.testing.assert_close(ours.scale, expected.scale, rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close(ours.classes, expected.classes, rtol=1e-6, atol=1e-8)
+    assert not torch.equal(ours.classes, model.classes)

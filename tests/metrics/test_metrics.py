@@ -275,3 +275,27 @@ def test_attack_success_without_a_target_or_a_victim_is_none():
     e = Evidence(predictions={"triggered": triggered}, target=0)
     assert "every triggered sample" in measure(get_metric("asr"), e).reason
     assert values(e, ("asr_all",)) == {"asr_all": 100.0}
+
+
+def test_old_labels_are_counted_among_corrected_samples():
+    rng = np.random.default_rng(0)
+    now, before = rng.integers(4, size=(2, 60))
+    before[::2] = now[::2]
+    logits = rng.normal(size=(60, 4)).astype(np.float32)
+    forget = np.arange(60) < 40
+    evidence = Evidence(
+        predictions={
+            "train": Predictions(logits, now),
+            "base_train": Predictions(logits[::-1].copy(), before),
+        },
+        forget=forget,
+        retain=~forget,
+    )
+    kept = [
+        int(np.argmax(row)) == old
+        for row, new, old, chosen in zip(logits, now, before, forget, strict=True)
+        if chosen and new != old
+    ]
+    assert values(evidence, ("old_label",)) == {
+        "old_label": pytest.approx(100 * sum(kept) / len(kept))
+    }

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from expunge.errors import DataError
-from expunge.report import check_results, render_html, to_markdown, to_text
+from expunge.report import check_results, findings, render_html, to_markdown, to_text
 from expunge.report.aggregate import aggregate
 from expunge.report.figures import draw
 from expunge.report.published import CURVES, SPARSITIES, same_setting
@@ -94,6 +94,21 @@ def test_where_there_was_hardly_a_trojan_there_is_no_verdict(poisoned):
     _, sparse = of(poisoned).verdicts
     assert sparse.startswith(
         "95 % OMP: ASR of the original 90.00. FT: ASR 11.00, −79.00 (−81.48 to −76.52); SA "
+    )
+
+
+def test_a_claim_about_what_was_hardly_there_has_no_verdict(poisoned):
+    def said(sparsity):
+        side = {"method": "ft", "pruner": "omp" if sparsity else "none", "sparsity": sparsity}
+        other = {"method": "ga", "pruner": "none", "sparsity": 0.0}
+        claim = {"name": "lower", "scenario": "class:3", "measure": "asr", "direction": "higher"}
+        poisoned["settings"]["claims"] = [claim | {"effect": 1.0, "first": side, "second": other}]
+        (scenario,) = aggregate(check_results(poisoned))
+        return findings(scenario).claims[0]
+
+    assert said(0.0).startswith("Claim “lower”: holds.")
+    assert said(0.95).startswith(
+        "Claim “lower”: no verdict, because, 95 % OMP, the original’s ASR is 89.83, below 90"
     )
 
 

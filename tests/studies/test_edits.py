@@ -141,6 +141,18 @@ def test_clean_data_have_no_triggered_samples(tmp_path):
         planned(tmp_path, tiny(metrics=("asr",)))
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("row = 0", "row = 7"), "a patch of 2 pixels from row 7 is not inside an image of 8"),
+        (("size = 2", "size = 2\ntarget = 10"), r"target must be a class in 0\.\.9, got 10"),
+    ],
+)
+def test_an_edit_that_does_not_fit_is_refused_before_any_work(tmp_path, change, message):
+    with pytest.raises(ConfigError, match=message):
+        planned(tmp_path, parse_experiment(RECIPE.replace(*change), "poisoned"))
+
+
 def test_an_edit_that_the_data_do_not_have_is_refused_before_any_work(tmp_path):
     text = RECIPE.replace('"edited:badnets"', '"edited:relabel"')
     with pytest.raises(ForgetError, match=r"unknown edit of the data 'relabel'.*badnets"):

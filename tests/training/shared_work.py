@@ -18,11 +18,13 @@ from expunge.data.statistics import input_statistics
 from expunge.methods import METHODS
 from expunge.methods.fisher_forgetting import FisherForgettingConfig, fisher_forgetting
 from expunge.methods.influence import InfluenceConfig, influence_unlearning
+from expunge.methods.salun import SalUnConfig, salun
 from expunge.models.build import build
 from expunge.models.spec import spec_for
 from expunge.scenarios import by_class, make_split
 from expunge.settings import Augmentation, Training
 from expunge.sparsity import PRUNERS
+from expunge.tasks import get_task
 from expunge.training.fit import Penalty, fit
 from expunge.training.predict import predict
 from expunge.training.share import own_share, sum_over_processes
@@ -42,6 +44,7 @@ def everything(fabric):
         **curvature_methods(fabric),
         **predictions(fabric),
         **other_inputs(fabric),
+        **diffusion(fabric),
     }
 
 
@@ -212,6 +215,21 @@ def other_inputs(fabric):
             config = InfluenceConfig(batch_size=5)
             unlearned = influence_unlearning(model, split, config, context)
             found |= {f"{kind} iu {n}": t.clone() for n, t in unlearned.named_parameters()}
+    return {name: tensor.detach() for name, tensor in found.items()}
+
+
+def diffusion(fabric):
+    """A model that generates: all processes draw the same noise, and each takes its share."""
+    data, task = samples(61), get_task("generate")
+    spec = spec_for("unet", data.inputs, 3, width=0.5)
+    context = Context(fabric=fabric, task=task)
+    recipe = Training(epochs=1, batch_size=16, lr=0.02, schedule="constant")
+    model = build(spec, 0).double()
+    fit(model, Stream(data, torch.arange(61)), task_loss, recipe, context)
+    found = {f"denoiser, {name}": tensor.clone() for name, tensor in model.named_parameters()}
+    config = SalUnConfig(epochs=1, batch_size=16)
+    unlearned = salun(model, make_split(data, by_class(1)), config, context)
+    found |= {f"denoiser after salun, {name}": p for name, p in unlearned.named_parameters()}
     return {name: tensor.detach() for name, tensor in found.items()}
 
 

@@ -25,6 +25,7 @@ from expunge.engines import Engine, run
 from expunge.graph.graph import Graph
 from expunge.graph.kinds import KINDS
 from expunge.graph.kinds.attribution import add_attribution, load_scores
+from expunge.graph.kinds.correct import add_correct
 from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.forget import add_forget, load_forget
 from expunge.graph.kinds.lds import add_lds, load_lds
@@ -32,12 +33,15 @@ from expunge.graph.kinds.memorisation import add_memorisation, load_memorisation
 from expunge.graph.kinds.path import add_path, load_facts
 from expunge.graph.kinds.pictures import add_pictures, load_pictures
 from expunge.graph.kinds.sharpness import add_sharpness
+from expunge.graph.kinds.similarity import add_similarity, load_similarity
 from expunge.graph.kinds.subsets import add_subsets, load_subsets
 from expunge.graph.kinds.suspect import add_suspect, load_suspects
 from expunge.graph.kinds.suspect import load_scores as load_suspicion
 from expunge.graph.kinds.theorem import add_theorem
 from expunge.graph.kinds.train import Origin, add_train
+from expunge.graph.kinds.transfer import add_transfer, load_transfer
 from expunge.graph.kinds.weight_influence import add_weight_influence, load_curves
+from expunge.graph.model_files import load_model
 from expunge.graph.runtime import Place, read_facts
 from expunge.graph.targets import parse_targets
 from expunge.methods import get_method
@@ -49,6 +53,7 @@ from expunge.models.spec import ModelSpec, NetworkSettings
 from expunge.runs import Store
 from expunge.settings import Training
 from expunge.theory.config import HessianConfig
+from expunge.transfer.probe import ProbeConfig
 from expunge.types import Context
 
 SPEC = DataSpec(source="digits", train_limit=100, test_limit=50)
@@ -62,7 +67,10 @@ BY_NAME = {"train", "prune", "unlearn", "predict", "empty"}
 def entries():
     """What has golden numbers here: by name, the version it has now, and how they are computed."""
     found = {
-        name: (kind.version, lambda name=name: (theorem() | influence() | images())[name])
+        name: (
+            kind.version,
+            lambda name=name: (theorem() | influence() | images() | transferred())[name],
+        )
         for name, kind in KINDS.items()
         if name not in BY_NAME and name != "measure"
     }
@@ -121,6 +129,12 @@ def theorem():
     suspect = add_suspect(graph, original, "spectral_signatures")
     poisoned = replace(SPEC, edits={"badnets": {"size": 2}})
     shown = add_pictures(graph, add_data(graph, poisoned, facts))
+    wrong = replace(SPEC, edits={"relabel": {"share": 0.2}})
+    origin = Origin(network=network, training=PLAIN, seed=3)
+    mislabelled = add_train(graph, add_data(graph, wrong, facts), origin)
+    correction = add_forget(graph, mislabelled, "corrected:relabel", facts=facts)
+    ft = get_method("ft").config(epochs=1)
+    corrected = add_correct(graph, mislabelled, correction, "ft", ft)
     path = add_path(graph, original)
     config = HessianConfig(samples=20, tolerance=1e-3)
     sharpness = add_sharpness(graph, path, config)
@@ -137,6 +151,7 @@ def theorem():
         },
         "forget": {"samples": len(ids), "rows": sum(rows)},
         "suspect": suspected(store.path(suspect)),
+        "correct": norms(store.path(corrected)),
         "pictures": {
             name: float(array.mean()) for name, array in load_pictures(store.path(shown)).items()
         },
@@ -148,6 +163,12 @@ def theorem():
         },
         "theorem": load_facts(store.path(theorem))["distances"],
     }
+
+
+def norms(folder):
+    model, _, _ = load_model(folder)
+    weights = [each.detach().double() for each in model.parameters()]
+    return {"first": float(weights[0].norm()), "last": float(weights[-1].norm())}
 
 
 def suspected(folder):
@@ -196,6 +217,31 @@ def influence():
             "overlap": load_curves(store.path(weights))["overlaps"][0]["kept"],
             "ra": load_curves(store.path(weights))["points"][1]["ra"],
         },
+    }
+
+
+@cache
+def transferred():
+    """How a tiny model serves other digits, made once."""
+    store = Store(Path(tempfile.mkdtemp()) / "runs")
+    graph = Graph(store)
+    facts = resolve(SPEC, default_cache())
+    data = add_data(graph, SPEC, facts)
+    network = NetworkSettings(name="resnet8", width=0.25)
+    original = add_train(graph, data, Origin(network=network, training=PLAIN, seed=3))
+    other = DataSpec(source="digits", seed=5, train_limit=60, validation_fraction=0.2)
+    target = add_data(graph, other, resolve(other, default_cache()))
+    probed = add_transfer(graph, original, target, ProbeConfig())
+    tuned = add_transfer(graph, original, target, PLAIN)
+    similarity = add_similarity(graph, original, target)
+    run(graph, Engine(), Place(device="cpu"))
+    found = load_similarity(store.path(similarity))
+    return {
+        "transfer": {
+            "probe": load_transfer(store.path(probed))["accuracy"]["test"],
+            "fine_tuning": load_transfer(store.path(tuned))["accuracy"]["test"],
+        },
+        "similarity": {"first": found[0], "largest": max(found)},
     }
 
 

@@ -15,14 +15,13 @@ from expunge.data.edits.apply import triggering
 from expunge.errors import ConfigError
 from expunge.graph.runtime import FLOAT32
 from expunge.metrics import get_metric
+from expunge.metrics.attack_success import BACKDOOR
 from expunge.metrics.evidence import Evidence, Predictions
 from expunge.metrics.metric import measure
 from expunge.models.check import check_outputs
 from expunge.settings import Progress, Training, silent
 from expunge.training.predict import predict
 from expunge.types import Samples, Split
-
-BACKDOOR = 90.0
 
 
 @dataclass(frozen=True)

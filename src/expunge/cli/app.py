@@ -11,6 +11,7 @@ from expunge.cli import (
     attribution,
     bench,
     cleanse,
+    correct,
     demo,
     evaluate,
     generate,
@@ -59,6 +60,11 @@ app.command(
     epilog="Example: expunge unlearn train-1a2b --forget ids:delete.csv --method l1_sparse "
     "--gamma 0.001",
 )(unlearn.unlearn)
+app.command(
+    "correct",
+    context_settings=_SETTINGS,
+    epilog="Example: expunge correct train-1a2b --labels right.csv --method l1_sparse --epochs 15",
+)(correct.correct)
 app.command(
     "cleanse",
     context_settings=_SETTINGS,

@@ -242,12 +242,17 @@ def _print(found: Mapping[str, Any]) -> None:
     names |= {"ta": "SA"}
     table = Table(header_style="bold")
     table.add_column("model")
-    for name in ("known", "forgotten", *names.values()):
+    shares = {row["share"] for row in found["stages"]} - {None, 1.0}
+    for name in (*(["known"] if shares else []), "forgotten", *names.values()):
         table.add_column(name, justify="right")
     for row in found["stages"]:
         known = "" if row["share"] is None else f"{100 * row['share']:g} %"
-        values = (_value(row, name) for name in names)
-        table.add_row(_stage(row, found), known, str(row["forgotten"] or ""), *values)
+        table.add_row(
+            _stage(row, found),
+            *([known] if shares else []),
+            str(row["forgotten"] or ""),
+            *(_value(row, name) for name in names),
+        )
     show_table(table)
     say("In brackets: 95 % intervals over test images, which are about these models alone.")
     for row in found["stages"]:

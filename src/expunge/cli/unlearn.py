@@ -66,9 +66,9 @@ def unlearn(
     from expunge.cli.targets import check_file
     from expunge.config import from_flags
     from expunge.errors import ConfigError, StoreError
+    from expunge.graph.kinds.correct import add_answer
     from expunge.graph.kinds.forget import add_forget
     from expunge.graph.kinds.prune import add_prune
-    from expunge.graph.kinds.unlearn import add_unlearn
     from expunge.graph.outcome import check_diverged
     from expunge.graph.record import load_record
     from expunge.graph.runtime import read_facts
@@ -103,7 +103,7 @@ def unlearn(
     if pruner is not None:
         pruning = pruner_config(pruner, sparsity, pruner_words)
         base = add_prune(graph, base, pruner, pruning, space.together)
-    run_id = add_unlearn(graph, base, forget_id, method, config, space.together)
+    run_id = add_answer(graph, base, forget_id, method, config, space.together)
     space.run(graph)
     folder = space.store.path(run_id)
     check_diverged(folder)

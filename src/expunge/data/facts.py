@@ -232,9 +232,8 @@ def _key(spec: DataSpec) -> str | None:
     stamp = source.stamp(spec.source)
     if stamp is None:
         return None
-    settings = {
-        key: value for key, value in to_mapping(spec).items() if key not in ("edits", "groups")
-    }
+    later = ("edits", "groups", "labels")
+    settings = {key: value for key, value in to_mapping(spec).items() if key not in later}
     text = json.dumps([_FORMAT, source.name, source.version, stamp, settings], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

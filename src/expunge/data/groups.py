@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from expunge.data.by_id import read_by_id
 from expunge.errors import ConfigError, DataError, some
 
 if TYPE_CHECKING:
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 
 GROUPS = "groups"
 """The name of this population."""
-_HEADER = ["id", "group"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,40 +99,7 @@ def read_groups(path: str | Path) -> dict[str, str]:
     Raises:
         DataError: the file is missing, is no such CSV, or names a sample twice.
     """
-    try:
-        # utf-8-sig: spreadsheets put a byte order mark first.
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise DataError(f"cannot read the groups in {path}: {reason}") from error
-    try:
-        rows = [
-            [cell.strip() for cell in row]
-            for row in csv.reader(io.StringIO(text, newline=""), strict=True)
-            if any(cell.strip() for cell in row)
-        ]
-    except csv.Error as error:
-        raise DataError(f"{path} is not valid CSV: {error}") from error
-    header = [cell.lower() for cell in rows[0]] if rows else []
-    if not set(_HEADER) <= set(header):
-        raise DataError(f"{path}: expected the columns id and group, got {some(header) or 'none'}")
-    columns = [header.index(name) for name in _HEADER]
-    listed: dict[str, str] = {}
-    for row in rows[1:]:
-        name, group = (row[column] if column < len(row) else "" for column in columns)
-        if not name or not group:
-            raise DataError(f"{path}: the row {','.join(row)!r} lacks an id or a group")
-        if name in listed:
-            raise DataError(f"{path}: the sample {name} is there twice")
-        listed[name] = group
-    if not listed:
-        raise DataError(f"{path} lists no samples: expected rows with an id and a group")
-    return listed
-
-
-def digest_of(listed: Mapping[str, str]) -> str:
-    """Hex digest of samples and their groups, in whatever order they are listed."""
-    return hashlib.blake2b(repr(sorted(listed.items())).encode(), digest_size=16).hexdigest()
+    return read_by_id(path, "group")
 
 
 def check_groups(listed: Mapping[str, str], test: Collection[str], where: str) -> str:

@@ -64,6 +64,9 @@ class DataSpec:
     groups: str | None = None
     """CSV file with the columns `id` and `group`: the groups of test samples that accuracy by
     group is measured on."""
+    labels: tuple[str, ...] | None = None
+    """CSV files with the columns `id` and `label`, one after the other: right labels of training
+    samples in place of those that were read, after edits."""
     seed: int = 0
     """Seed of what is held out, of the limits and of the edits."""
     # A hash may leave fields out, and a mapping has none.

@@ -7,7 +7,7 @@ from typing import Any
 
 from expunge.errors import ConfigError, StoreError, unknown
 from expunge.graph.kinds import KINDS
-from expunge.models.networks import find_network
+from expunge.models.networks import task_of
 from expunge.runs import Node, Store
 
 
@@ -112,8 +112,8 @@ class Graph:
 
     def task_of(self, run_id: str) -> str:
         """The task of the original model that a model descends from."""
-        name = self.node(self.origin_of(run_id)).params["network"]["name"]
-        return find_network(str(name)).task
+        network = self.node(self.origin_of(run_id)).params["network"]
+        return task_of(network["name"], network.get("task"))
 
     def last_forgetting(self, run_id: str) -> str | None:
         """The nearest node that forgets something, among a model and its ancestors."""

@@ -162,6 +162,12 @@ class Runtime:
                     "put them back, because edits are drawn from all samples"
                 )
             dataset, _ = apply_edits(dataset, spec)
+        if spec.labels:
+            from expunge.data.corrections import corrected
+
+            # Those that the data node read, whatever has become of the files.
+            train = self.facts(data).train
+            dataset = corrected(dataset, dict(zip(train.ids, train.labels, strict=True)))
         placed = place_dataset(dataset, self.torch_device, self.place.budget_bytes)
         self._datasets[data.name] = gone, placed
         return placed

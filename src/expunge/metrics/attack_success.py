@@ -9,6 +9,10 @@ from expunge.metrics.metric import Measured, Metric
 if TYPE_CHECKING:
     from expunge.metrics.evidence import Evidence
 
+BACKDOOR = 90.0
+"""Below this ASR of the model before, in percent, there is too little of a Trojan to judge by what
+unlearning left of it."""
+
 _NO_TARGET = "the data has no edit with a target class"
 
 

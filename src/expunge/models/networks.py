@@ -68,6 +68,19 @@ def is_own(name: str) -> bool:
     return bool(colon) and adapter not in ADAPTERS
 
 
+def task_of(name: str, given: str | None = None) -> str:
+    """The task of the network called `name`: that of its entry, for a custom network the one given.
+
+    Raises:
+        ModelError: the name is unknown.
+
+    >>> task_of("resnet8"), task_of("my_package:network", "generate")
+    ('classify', 'generate')
+    """
+    own = find_network(name).task
+    return given if given is not None and is_own(name) else own
+
+
 def takes_raw(name: str) -> bool:
     """Whether nothing in front of the network normalises its inputs, unless asked to.
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
 from expunge.errors import ConfigError
+from expunge.models.networks import is_own
 from expunge.settings import InputKind, check_choice, check_range
+from expunge.tasks import get_task
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and standard deviation of ImageNet's red, green and blue, for images in [0, 1]."""
@@ -51,6 +53,8 @@ class ModelSpec:
     vectors. None: nothing is subtracted."""
     std: tuple[float, ...] | None = None
     """Divides each channel or feature in the first layer. Required with `mean`, and only then."""
+    task: str | None = None
+    """What a custom network is for; None: classification."""
 
     def __post_init__(self) -> None:
         check_range("num_classes", self.num_classes, 2, None)
@@ -129,10 +133,12 @@ def spec_for(
     stem: Stem = "cifar",
     width: float = 1.0,
     statistics: tuple[tuple[float, ...], tuple[float, ...]] | None = None,
+    task: str | None = None,
 ) -> ModelSpec:
     """The spec of the network called `name` for `inputs`.
 
-    `statistics` are the mean and the standard deviation for its first layer.
+    `statistics` are the mean and the standard deviation for its first layer, `task` is that of a
+    custom network.
 
     Raises:
         ConfigError: a size is out of range.
@@ -151,6 +157,7 @@ def spec_for(
         width=width,
         mean=mean,
         std=std,
+        task=task,
     )
 
 
@@ -173,6 +180,8 @@ class NetworkSettings:
     """Instead of `normalise`: subtracted from each channel of images in [0, 1], or each feature."""
     std: tuple[float, ...] | None = None
     """With `mean`: divides each channel or feature."""
+    task: str | None = None
+    """What a network of your own is for: `classify`, the default, or `generate`."""
 
     def __post_init__(self) -> None:
         check_choice("stem", self.stem, get_args(Stem))
@@ -185,6 +194,13 @@ class NetworkSettings:
             raise ConfigError("mean and std must be given together, got one of them")
         if self.mean is not None and self.normalise is not None:
             raise ConfigError("give either mean and std, or normalise, not both")
+        if self.task is not None:
+            get_task(self.task)
+            if not is_own(self.name):
+                raise ConfigError(
+                    f"task is for networks of your own, package.module:callable: leave it out for "
+                    f"{self.name!r}"
+                )
 
     @property
     def normalisation(self) -> dict[str, list[float]] | Literal["data", "off"] | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from expunge.metrics.gap import CONVERGED
 from expunge.report.aggregate import Group, Level, Scenario
+from expunge.report.backdoor import ASR, ASR_ALL, no_backdoor
 from expunge.report.measures import measure_label
 from expunge.report.wording import (
     ORIGINAL,
@@ -229,6 +230,11 @@ def _floor(scenario: Scenario) -> str:
 
 
 def _claim(scenario: Scenario, claim: Claim) -> str:
+    if claim.measure in (ASR, ASR_ALL):
+        for side in (claim.first, claim.second):
+            level = Level(side.sparsity, side.pruner)
+            if why := no_backdoor(scenario, level):
+                return f"Claim “{claim.name}”: no verdict, because, {level.label}, {why}."
     judged = judge(claim, *(_of(scenario, side, claim) for side in (claim.first, claim.second)))
     unit = measure_label(claim.measure, scenario.declared)
     by = "" if claim.direction == "within" else " by at least"

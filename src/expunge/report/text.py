@@ -72,9 +72,9 @@ def to_markdown(results: Mapping[str, Any]) -> str:
     results = check_results(results)
     found = []
     for scenario in aggregate(results):
-        found.append(_as_markdown(_as_text(scenario, bold="**", escape=True)))
+        found.append(as_markdown(_as_text(scenario, bold="**", escape=True)))
         trojan = trojan_table(scenario, results["settings"])
-        found += [] if trojan is None else [_as_markdown(trojan)]
+        found += [] if trojan is None else [as_markdown(trojan)]
     return "\n".join(found)
 
 
@@ -124,7 +124,8 @@ def _entry_text(entry: Entry, bold: str) -> str:
     return f"{bold}{text}{bold}" if entry.low else text
 
 
-def _as_markdown(table: TextTable) -> str:
+def as_markdown(table: TextTable) -> str:
+    """A table in Markdown, with its notes under it."""
     lines = [
         f"### {table.title}",
         "",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from expunge.report.aggregate import Group, Level, Scenario
+from expunge.report.backdoor import ASR, ASR_ALL, no_backdoor
 from expunge.report.published import SOURCE, published, same_data, same_setting
 from expunge.report.text import TextTable
 from expunge.report.wording import (
@@ -21,9 +22,7 @@ from expunge.report.wording import (
 )
 from expunge.statistics.intervals import Interval, difference, over_seeds
 
-ASR, ASR_ALL, SA = "asr", "asr_all", "ta"
-BACKDOOR = 90.0
-"""Below this ASR of the original, in percent, there is too little of a Trojan to judge by."""
+SA = "ta"
 
 HEADER = (
     "Sparsity",
@@ -92,15 +91,9 @@ def trojan_table(scenario: Scenario, settings: Mapping[str, Any]) -> TextTable |
 def _verdict(scenario: Scenario, level: Level) -> str:
     """What unlearning did to the backdoor at a level; no verdict where there was hardly one."""
     start = level.label[:1].upper() + level.label[1:]
-    original = scenario.get(ORIGINAL, level)
-    if original is None or ASR not in original.by_seed:
-        return f"{start}: no cleanse verdict, because the original’s ASR was not measured."
-    before = original.mean(ASR)
-    if before < BACKDOOR:
-        return (
-            f"{start}: no cleanse verdict, because the original’s ASR is {points(before)}, below "
-            f"{BACKDOOR:g}: there is too little of a Trojan to remove."
-        )
+    why, original = no_backdoor(scenario, level), scenario.get(ORIGINAL, level)
+    if why or original is None:
+        return f"{start}: no cleanse verdict, because {why}."
     groups = [
         group
         for method in scenario.methods
@@ -109,7 +102,7 @@ def _verdict(scenario: Scenario, level: Level) -> str:
         and ASR in group.by_seed
     ]
     effects = [_effect(group, original, scenario.get(RETRAIN, level)) for group in groups]
-    return " ".join((f"{start}: ASR of the original {points(before)}.", *effects))
+    return " ".join((f"{start}: ASR of the original {points(original.mean(ASR))}.", *effects))
 
 
 def _effect(group: Group, original: Group, retrain: Group | None) -> str:

@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from expunge.report.aggregate import Level, Scenario
+from expunge.report.backdoor import ASR, ASR_ALL
 from expunge.report.drawing import INK, MARKERS, PALETTE, Drawing, figure_of, slug, style, to_svg
 from expunge.report.published import published, same_data
-from expunge.report.trojan import ASR, ASR_ALL, SA
+from expunge.report.trojan import SA
 from expunge.report.wording import ORIGINAL, RETRAIN, RETRAIN_AGAIN, method_label, scenario_label
 from expunge.statistics.intervals import over_seeds
 

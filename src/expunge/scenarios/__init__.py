@@ -4,6 +4,7 @@ from expunge.scenarios.at_random import AtRandom, at_random
 from expunge.scenarios.base import Listed, Scenario
 from expunge.scenarios.by_class import ByClass, by_class
 from expunge.scenarios.by_class_draw import ByClassDraw, by_class_draw
+from expunge.scenarios.by_correction import ByCorrection, by_correction
 from expunge.scenarios.by_draw import ByDraw, by_draw
 from expunge.scenarios.by_edit import ByEdit, by_edit
 from expunge.scenarios.by_fold import ByFold, by_fold
@@ -18,6 +19,7 @@ __all__ = [
     "AtRandom",
     "ByClass",
     "ByClassDraw",
+    "ByCorrection",
     "ByDraw",
     "ByEdit",
     "ByFold",
@@ -30,6 +32,7 @@ __all__ = [
     "at_random",
     "by_class",
     "by_class_draw",
+    "by_correction",
     "by_draw",
     "by_edit",
     "by_fold",

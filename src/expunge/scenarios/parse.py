@@ -7,6 +7,7 @@ from expunge.scenarios.at_random import at_random
 from expunge.scenarios.base import Scenario
 from expunge.scenarios.by_class import by_class
 from expunge.scenarios.by_class_draw import by_class_draw
+from expunge.scenarios.by_correction import by_correction
 from expunge.scenarios.by_draw import by_draw
 from expunge.scenarios.by_edit import ByEdit, by_edit
 from expunge.scenarios.by_fold import by_fold
@@ -58,6 +59,10 @@ def _edited(value: str, seed: int) -> ByEdit:
         return by_edit(edit, float(share), seed) if edit else by_edit(value)
     except ValueError:
         return by_edit(value)
+
+
+def _corrected(value: str, seed: int) -> Scenario:
+    return by_correction(value)
 
 
 def _suspected(value: str, seed: int) -> Scenario:
@@ -121,6 +126,7 @@ _FORMS: dict[str, tuple[tuple[str, ...], Callable[[str, int], Scenario]]] = {
     "memorised": (("memorised:0.1",), _memorised),
     "ids": (("ids:FILE",), _ids),
     "edited": (("edited:EDIT", "edited:EDIT:0.5"), _edited),
+    "corrected": (("corrected:labels.csv", "corrected:EDIT"), _corrected),
     "suspected": (("suspected:DETECTOR",), _suspected),
 }
 """By the text before the colon: forms for messages, and a parser of the text after it."""

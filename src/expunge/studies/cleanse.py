@@ -17,13 +17,11 @@ from expunge.graph.kinds.train import Together
 from expunge.graph.kinds.unlearn import add_unlearn
 from expunge.graph.record import load_record
 from expunge.graph.runtime import read_facts
+from expunge.metrics.attack_success import BACKDOOR
 from expunge.runs import Store
 from expunge.settings import check_range
 from expunge.studies.counts import counts_of
 from expunge.studies.grid import failure, read_measures
-
-BACKDOOR = 90.0
-"""Below this ASR of the given model, in percent, there is too little of a Trojan to judge by."""
 
 SCHEMA = 1
 

@@ -12,6 +12,7 @@ from expunge.data.facts import Facts, resolve
 from expunge.data.groups import check_groups, read_groups
 from expunge.data.places import default_cache
 from expunge.graph.graph import Graph
+from expunge.graph.kinds.correct import add_answer, corrected_data, is_correction
 from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.forget import add_forget
 from expunge.graph.kinds.measure import add_measure, load_measured
@@ -19,11 +20,10 @@ from expunge.graph.kinds.pictures import add_pictures
 from expunge.graph.kinds.predict import has_marks
 from expunge.graph.kinds.prune import add_prune
 from expunge.graph.kinds.train import Origin, Together, add_train, check_training
-from expunge.graph.kinds.unlearn import add_unlearn
 from expunge.graph.record import load_record
 from expunge.metrics import GROUP_METRICS, all_metrics, get_metric
 from expunge.metrics.gap import gap
-from expunge.models.networks import find_network
+from expunge.models.networks import task_of
 from expunge.runs import Store
 from expunge.studies.counts import counts_of
 from expunge.studies.made import Makers
@@ -77,7 +77,7 @@ def plan_data(graph: Graph, experiment: Experiment, cache: Path | None) -> tuple
     facts = resolve(experiment.data, cache or default_cache())
     check_training(experiment.network, experiment.training, facts)
     if experiment.judging is not None:
-        task = find_network(experiment.network.name).task
+        task = task_of(experiment.network.name, experiment.network.task)
         check_task("judging of images", {"generate"}, task)
     note_groups(graph, experiment.data.groups, facts)
     return add_data(graph, experiment.data, facts), facts
@@ -163,14 +163,17 @@ def _cells_of_base(
         if experiment.runs_at(name, base.sparsity)
     }
     models = {
-        name: add_unlearn(graph, base.model_id, forget, name, config, together)
+        name: add_answer(graph, base.model_id, forget, name, config, together)
         for name, config in configs.items()
     }
     if experiment.retrain_again and REFERENCE in configs:
         configs[REFERENCE_AGAIN] = configs[REFERENCE]
-        models[REFERENCE_AGAIN] = add_unlearn(
+        models[REFERENCE_AGAIN] = add_answer(
             graph, base.model_id, forget, REFERENCE, configs[REFERENCE], together, another_seed=True
         )
+    corrected = None
+    if is_correction(graph, forget):
+        corrected = corrected_data(graph, base.model_id, forget)
     for method, model_id in {ORIGINAL: base.model_id, **models}.items():
         yield Cell(
             scenario=scenario,
@@ -194,6 +197,7 @@ def _cells_of_base(
                     models.get(REFERENCE),
                     together,
                     judging=experiment.judging,
+                    corrected=corrected,
                 )
                 for metric in experiment.metrics
             },

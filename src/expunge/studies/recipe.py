@@ -12,7 +12,7 @@ from expunge.errors import ConfigError, shown, some, unknown
 from expunge.graph.kinds.judge import Judging
 from expunge.methods import get_method
 from expunge.metrics import DEFAULT_METRICS, DEFAULTS, get_metric
-from expunge.models.networks import find_network
+from expunge.models.networks import task_of
 from expunge.models.spec import NetworkSettings
 from expunge.models.trainings import training_for
 from expunge.scenarios.parse import SCENARIO_KINDS, parse
@@ -247,7 +247,7 @@ def experiment_from(tables: dict[str, Any], where: str) -> Experiment:
         if cls is Training:  # the file overrides the network's default training settings
             given = {**to_mapping(training_for(tables["network"].name)), **given}
         tables[name] = from_mapping(cls, given, f"{where}: {name}")
-    task = find_network(tables["network"].name).task
+    task = task_of(tables["network"].name, tables["network"].task)
     tables.setdefault("metrics", list(DEFAULTS[task]))
     for name in ("methods", "pruners"):
         table = tables.get(name, {})

@@ -8,6 +8,7 @@ from typing import Any
 
 from expunge.errors import ConfigError
 from expunge.graph.graph import Graph
+from expunge.graph.kinds.correct import corrected_data, is_correction
 from expunge.graph.kinds.forget import add_forget
 from expunge.graph.kinds.measure import add_measure, load_measured
 from expunge.graph.kinds.predict import add_predict, has_groups
@@ -61,11 +62,8 @@ def plan_verdict(
     model = graph.model(run_id)
     if groups is not None:
         note_groups(graph, groups, read_facts(graph.store.path(graph.data_of(run_id))))
-    if metrics is None:
-        there = groups is not None or has_groups(graph.node(graph.data_of(run_id)))
-        metrics = (*DEFAULTS[graph.task_of(run_id)], *(GROUP_METRICS if there else ()))
     base_id, forget_id = run_id, model.parents.get("forget")
-    if model.kind == "unlearn":
+    if model.kind in ("unlearn", "correct"):
         base_id = model.parents["model"]
     if forget is not None:
         facts = read_facts(graph.store.path(graph.data_of(run_id)))
@@ -74,6 +72,18 @@ def plan_verdict(
     if forget_id is None:
         raise ConfigError(f"{run_id} has unlearned nothing: add --forget")
     scenario = str(graph.node(forget_id).where["scenario"])
+    corrected = None
+    if model.kind == "correct" and forget is None:
+        corrected = model.parents["data"]
+    elif is_correction(graph, forget_id):
+        corrected = corrected_data(graph, base_id, forget_id)
+    if metrics is None:
+        there = groups is not None or has_groups(graph.node(graph.data_of(base_id)))
+        metrics = (
+            *DEFAULTS[graph.task_of(run_id)],
+            *(GROUP_METRICS if there else ()),
+            *(("old_label",) if corrected is not None else ()),
+        )
     other_base = None
     if reference_id is not None:
         _check_reference(graph, reference_id, forget_id, scenario)
@@ -85,7 +95,15 @@ def plan_verdict(
     def measured(model_id: str) -> dict[str, str]:
         return {
             metric: add_measure(
-                graph, metric, model_id, base_id, forget_id, reference_id, gone=gone, groups=groups
+                graph,
+                metric,
+                model_id,
+                base_id,
+                forget_id,
+                reference_id,
+                gone=gone,
+                groups=groups,
+                corrected=corrected,
             )
             for metric in metrics
         }
@@ -97,7 +115,9 @@ def plan_verdict(
         if "ra" in metrics:
             # The data may lack what the reference has forgotten.
             add_predict(graph, other_base, "train", gone=(*gone, *_forgotten(graph, reference_id)))
-            before = add_measure(graph, "ra", other_base, other_base, forget_id)
+            before = add_measure(
+                graph, "ra", other_base, other_base, forget_id, corrected=corrected
+            )
     return Verdict(
         run_id=run_id,
         base_id=base_id,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from expunge.data.edits.drawing import changed, check_share, draw, ids_at
 from expunge.data.edits.edit import Edit, Edited, Trigger
-from expunge.data.edits.pixels import check_target, patched
+from expunge.data.edits.pixels import check_images, check_patch, check_target, patched
 from expunge.settings import check_range
 
 if TYPE_CHECKING:
+    from expunge.data.facts import Facts
     from expunge.types import Samples
 
 
@@ -63,7 +64,7 @@ def badnets(samples: Samples, config: BadnetsConfig, seed: int) -> Edited:
     """
     import torch
 
-    check_target("badnets", config.target, samples)
+    check_target("badnets", config.target, samples.num_classes)
     index = draw(samples, config.share, torch.Generator().manual_seed(seed))
     labels = samples.labels.clone()
     labels[index] = config.target
@@ -84,11 +85,23 @@ def with_patch(samples: Samples, config: BadnetsConfig) -> Samples:
     return changed(samples, inputs=patched("badnets", samples.inputs, everywhere, config))
 
 
+def check(config: BadnetsConfig, facts: Facts) -> None:
+    """Refuse data that are no images, or have no place for the patch, or no such target.
+
+    Raises:
+        ConfigError: the target is no class, or the patch does not lie in the image.
+        DataError: the inputs are no images.
+    """
+    check_images("badnets", config, facts)
+    check_patch("badnets", config, facts)
+
+
 EDIT = Edit(
     name="badnets",
     run=badnets,
     config=BadnetsConfig,
     trigger=Trigger(show=with_patch, target=lambda config: int(config.target)),
+    check=check,
     summary="a backdoor: a patch in a share of the images, labelled as the target class",
     cite="Gu, Liu, Dolan-Gavitt and Garg, BadNets: Evaluating Backdooring Attacks on Deep Neural "
     "Networks, IEEE Access 2019",

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from expunge.data.edits.drawing import changed, check_share, draw, ids_at
 from expunge.data.edits.edit import Edit, Edited, Trigger
-from expunge.data.edits.pixels import check_target, pixels_of
+from expunge.data.edits.pixels import check_images, check_target, pixels_of
 from expunge.errors import ConfigError
 from expunge.settings import check_range
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from expunge.data.facts import Facts
     from expunge.types import Inputs, Samples
 
 
@@ -58,7 +59,7 @@ def blended(samples: Samples, config: BlendedConfig, seed: int) -> Edited:
     """
     import torch
 
-    check_target("blended", config.target, samples)
+    check_target("blended", config.target, samples.num_classes)
     index = draw(samples, config.share, torch.Generator().manual_seed(seed))
     labels = samples.labels.clone()
     labels[index] = config.target
@@ -92,11 +93,22 @@ def _blended(inputs: Inputs, index: Tensor, config: BlendedConfig) -> Inputs:
     return ResidentImages(images)
 
 
+def check(config: BlendedConfig, facts: Facts) -> None:
+    """Refuse data that are no images, or have no such target.
+
+    Raises:
+        ConfigError: the target is no class.
+        DataError: the inputs are no images.
+    """
+    check_images("blended", config, facts)
+
+
 EDIT = Edit(
     name="blended",
     run=blended,
     config=BlendedConfig,
     trigger=Trigger(show=with_pattern, target=lambda config: int(config.target)),
+    check=check,
     summary="a backdoor: a faint pattern over a share of the images, labelled as the target class",
     cite="Chen, Liu, Li, Lu and Song, Targeted Backdoor Attacks on Deep Learning Systems Using "
     "Data Poisoning, 2017",

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from expunge.data.edits.badnets import BadnetsConfig
 from expunge.data.edits.drawing import changed, draw_from, ids_at
 from expunge.data.edits.edit import Edit, Edited, Trigger
-from expunge.data.edits.pixels import check_target, patched
+from expunge.data.edits.pixels import check_images, check_patch, check_target, patched
 
 if TYPE_CHECKING:
+    from expunge.data.facts import Facts
     from expunge.types import Samples
 
 
@@ -42,7 +43,7 @@ def clean_label_patch(samples: Samples, config: CleanLabelPatchConfig, seed: int
     """
     import torch
 
-    check_target("clean_label_patch", config.target, samples)
+    check_target("clean_label_patch", config.target, samples.num_classes)
     candidates = (samples.labels == config.target).nonzero().flatten()
     index = draw_from(candidates, config.share, torch.Generator().manual_seed(seed))
     images = patched("clean_label_patch", samples.inputs, index, config)
@@ -64,11 +65,23 @@ def with_patch(samples: Samples, config: CleanLabelPatchConfig) -> Samples:
     return changed(samples, inputs=images)
 
 
+def check(config: CleanLabelPatchConfig, facts: Facts) -> None:
+    """Refuse data that are no images, or have no place for the patch, or no such target.
+
+    Raises:
+        ConfigError: the target is no class, or the patch does not lie in the image.
+        DataError: the inputs are no images.
+    """
+    check_images("clean_label_patch", config, facts)
+    check_patch("clean_label_patch", config, facts)
+
+
 EDIT = Edit(
     name="clean_label_patch",
     run=clean_label_patch,
     config=CleanLabelPatchConfig,
     trigger=Trigger(show=with_patch, target=lambda config: int(config.target)),
+    check=check,
     summary="a backdoor: a patch in a share of the target class's images, without a wrong label",
     cite="Turner, Tsipras and Mądry, Label-Consistent Backdoor Attacks, 2019: its baseline, "
     "without adversarial perturbation",

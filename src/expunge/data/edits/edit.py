@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from expunge.data.facts import Facts
     from expunge.types import Samples
 
 
@@ -56,6 +57,9 @@ class Edit:
     """Its settings: a frozen dataclass whose defaults are the paper's."""
     trigger: Trigger | None = None
     """Makes the population `triggered`; None for an edit without a backdoor."""
+    check: Callable[[Any, Facts], None] | None = None
+    """`check(config, facts)`: refuse settings that do not fit the data, before these are loaded;
+    None if `run` refuses all."""
     marks: Marks | None = None
     """Makes the population `groups`: every mark on every test sample; None without marks."""
     version: int = 1

@@ -9,7 +9,9 @@ from expunge.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from expunge.types import Inputs, Samples
+    from expunge.data.facts import Facts
+    from expunge.settings import InputKind
+    from expunge.types import Inputs
 
 _BATCH = 1024
 
@@ -38,16 +40,43 @@ class Patch(Protocol):
         ...
 
 
-def check_target(edit: str, target: int, samples: Samples) -> None:
-    """Refuse a target that is no class of the samples.
+class Targeted(Protocol):
+    """Settings with a target class."""
+
+    @property
+    def target(self) -> int:
+        """Its index."""
+        ...
+
+
+def check_target(edit: str, target: int, classes: int) -> None:
+    """Refuse a target that is none of so many classes.
 
     Raises:
         ConfigError: it is not.
     """
-    if target >= samples.num_classes:
-        raise ConfigError(
-            f"{edit}: target must be a class in 0..{samples.num_classes - 1}, got {target}"
-        )
+    if target >= classes:
+        raise ConfigError(f"{edit}: target must be a class in 0..{classes - 1}, got {target}")
+
+
+def check_images(edit: str, config: Targeted, facts: Facts) -> None:
+    """Refuse data that are no images, or have no such target class.
+
+    Raises:
+        ConfigError: the target is no class.
+        DataError: the inputs are no images.
+    """
+    _check_kind(edit, facts.kind, facts.shape)
+    check_target(edit, config.target, len(facts.class_names))
+
+
+def check_patch(edit: str, patch: Patch, facts: Facts) -> None:
+    """Refuse a patch that does not lie in the images of `facts`.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    _spans(edit, patch, facts.shape)
 
 
 def pixels_of(edit: str, inputs: Inputs) -> Tensor:
@@ -58,10 +87,7 @@ def pixels_of(edit: str, inputs: Inputs) -> Tensor:
     """
     import torch
 
-    if inputs.kind != "images":
-        raise DataError(
-            f"{edit} changes images (C, H, W), got {inputs.kind} of shape {inputs.shape}"
-        )
+    _check_kind(edit, inputs.kind, inputs.shape)
     batches = inputs.batches(torch.split(torch.arange(len(inputs)), _BATCH))
     images = torch.cat([batch.cpu() for batch in batches if isinstance(batch, torch.Tensor)])
     if images.dtype != torch.uint8:
@@ -79,10 +105,22 @@ def patched(edit: str, inputs: Inputs, index: Tensor, patch: Patch) -> Inputs:
     from expunge.data.inputs.images import ResidentImages
 
     images = pixels_of(edit, inputs)
-    rows = _span(edit, "row", patch.row, patch.size, images.shape[2])
-    columns = _span(edit, "column", patch.column, patch.size, images.shape[3])
+    rows, columns = _spans(edit, patch, inputs.shape)
     images[index, :, rows, columns] = patch.value
     return ResidentImages(images)
+
+
+def _check_kind(edit: str, kind: InputKind, shape: tuple[int, ...]) -> None:
+    if kind != "images":
+        raise DataError(f"{edit} changes images (C, H, W), got {kind} of shape {shape}")
+
+
+def _spans(edit: str, patch: Patch, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """The rows and columns of the patch in images `(C, H, W)`."""
+    return (
+        _span(edit, "row", patch.row, patch.size, shape[1]),
+        _span(edit, "column", patch.column, patch.size, shape[2]),
+    )
 
 
 def _span(edit: str, name: str, start: int, size: int, length: int) -> slice:

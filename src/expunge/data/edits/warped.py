@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from expunge.data.edits.drawing import changed, check_share, draw, ids_at
 from expunge.data.edits.edit import Edit, Edited, Trigger
-from expunge.data.edits.pixels import check_target, pixels_of
+from expunge.data.edits.pixels import check_images, check_target, pixels_of
 from expunge.errors import ConfigError
 from expunge.settings import check_range
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from expunge.data.facts import Facts
     from expunge.types import Inputs, Samples
 
 _BATCH = 1024
@@ -67,7 +68,7 @@ def warped(samples: Samples, config: WarpedConfig, seed: int) -> Edited:
     """
     import torch
 
-    check_target("warped", config.target, samples)
+    check_target("warped", config.target, samples.num_classes)
     index = draw(samples, config.share, torch.Generator().manual_seed(seed))
     labels = samples.labels.clone()
     labels[index] = config.target
@@ -119,11 +120,22 @@ def _warped(inputs: Inputs, index: Tensor, config: WarpedConfig) -> Inputs:
     return ResidentImages(images)
 
 
+def check(config: WarpedConfig, facts: Facts) -> None:
+    """Refuse data that are no images, or have no such target.
+
+    Raises:
+        ConfigError: the target is no class.
+        DataError: the inputs are no images.
+    """
+    check_images("warped", config, facts)
+
+
 EDIT = Edit(
     name="warped",
     run=warped,
     config=WarpedConfig,
     trigger=Trigger(show=with_warp, target=lambda config: int(config.target)),
+    check=check,
     summary="a backdoor: a share of the images bent by a smooth warp, labelled as the target class",
     cite="Nguyen and Tran, WaNet: Imperceptible Warping-Based Backdoor Attack, ICLR 2021: without "
     "its noise mode",

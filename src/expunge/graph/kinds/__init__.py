@@ -3,6 +3,7 @@
 from expunge.graph.kind import Kind
 from expunge.graph.kinds import (
     attribution,
+    correct,
     data,
     empty,
     forget,
@@ -36,6 +37,7 @@ KINDS: dict[str, Kind] = {
         suspect.KIND,
         forget.KIND,
         unlearn.KIND,
+        correct.KIND,
         predict.KIND,
         measure.KIND,
         generate.KIND,

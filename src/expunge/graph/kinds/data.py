@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from expunge.callables import working_directory_last
 from expunge.config import from_mapping, to_mapping
+from expunge.data.corrections import labels_digest, read_labels
 from expunge.data.facts import Facts, facts_of
 from expunge.data.spec import DataSpec
 from expunge.data.summary import summary
@@ -28,15 +29,33 @@ if TYPE_CHECKING:
 
 
 def add_data(graph: Graph, spec: DataSpec, facts: Facts) -> str:
-    """The data that `spec` names, whose content `facts` describes."""
+    """The data that `spec` names, whose content `facts` describes.
+
+    Raises:
+        ConfigError, DataError: an edit does not fit the data.
+    """
     params: dict[str, Any] = {"fingerprint": facts.fingerprint}
     edits: dict[str, Any] = {}
     if spec.edits:
+        _check_fit(spec, facts)
         params["edits"] = edit_params(spec.edits)
         params["seed"] = spec.seed
         edits = settings_of(params["edits"])
+    if spec.labels:
+        params["labels"] = [labels_digest(path) for path in spec.labels]
     graph.notes += [line for line in summary(facts, edits) if line not in graph.notes]
     return graph.add("data", params, where=to_mapping(spec), label=f"data {facts.name}")
+
+
+def _check_fit(spec: DataSpec, facts: Facts) -> None:
+    """Refuse edits that do not fit the data."""
+    from expunge.data.edits import get_edit
+    from expunge.data.edits.apply import edit_configs
+
+    for name, config in edit_configs(spec.edits).items():
+        check = get_edit(name).check
+        if check is not None:
+            check(config, facts)
 
 
 def edit_params(edits: Edits) -> dict[str, Any]:
@@ -119,6 +138,15 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
         facts = replace(
             facts, parts={**facts.parts, "train": train}, mean=edited.mean, std=edited.std
         )
+    for path, digest in zip(spec.labels or (), node.params.get("labels", ()), strict=True):
+        if labels_digest(path) != digest:
+            raise DataError(
+                f"the labels in {path} have changed since this was planned: run it again"
+            )
+        train = facts.train
+        right = read_labels(path, train.ids, train.labels, train.class_names)
+        labels = (right.get(name, had) for name, had in zip(train.ids, train.labels, strict=True))
+        facts = replace(facts, parts={**facts.parts, "train": replace(train, labels=tuple(labels))})
     write_json(out / FACTS, facts.to_json())
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expunge.data.corrections import labels_digest
 from expunge.errors import ForgetError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.suspect import add_suspect, how, load_suspects
@@ -16,6 +17,7 @@ from expunge.graph.lineage import forgotten_by, remaining
 from expunge.graph.runtime import read_facts
 from expunge.runs import checked, read_object, write_json
 from expunge.scenarios import (
+    ByCorrection,
     ByEdit,
     ByIds,
     ByMemorisation,
@@ -71,9 +73,15 @@ def add_forget(
     edits = graph.node(parents["data"]).params.get("edits", {})
     if isinstance(chosen, ByEdit):
         _check_edit(chosen, facts.train, edits)
-    count = _check(chosen, facts, forgotten)
+    if isinstance(chosen, ByCorrection) and not chosen.is_file:
+        _check_edit(ByEdit(chosen.source), facts.train, edits)
+    count = None
+    if not (isinstance(chosen, ByCorrection) and edits.keys() - facts.train.touched.keys()):
+        count = _check(chosen, facts, forgotten)
     params: dict[str, Any] = {"scenario": scenario}
-    if isinstance(chosen, ByIds):
+    if isinstance(chosen, ByCorrection) and chosen.is_file:
+        params = {"scenario": "corrected", "labels": labels_digest(chosen.source)}
+    elif isinstance(chosen, ByIds):
         params = {"scenario": "ids", "ids": _digest(chosen.ids)}
     elif isinstance(chosen, BySuspicion):
         looked = last or graph.origin_of(model_id)
@@ -123,6 +131,8 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
             f"the list of ids {chosen.source} has changed since this was planned: run the command "
             "again"
         )
+    if "labels" in node.params and isinstance(chosen, ByCorrection):
+        _check_labels(chosen.source, node.params["labels"])
     if isinstance(chosen, BySuspicion):
         chosen = replace(chosen, ids=tuple(load_suspects(inputs["suspects"])["suspected"]))
     part = remaining(facts.train, forgotten)
@@ -162,13 +172,24 @@ def _check(scenario: Scenario, facts: Facts, forgotten: Collection[str]) -> int 
 
 def _said(scenario: str, count: int, facts: Facts, forgotten: Collection[str]) -> str:
     left = len(remaining(facts.train, forgotten).ids)
-    return f"{scenario}: {count} of {left} training samples to forget"
+    what = "correct" if scenario.startswith("corrected:") else "forget"
+    return f"{scenario}: {count} of {left} training samples to {what}"
 
 
 def _check_edit(scenario: ByEdit, train: Part, edits: Mapping[str, Any]) -> None:
     """Refuse an edit that the data do not have; its samples need not be known yet."""
     known = {name: train.touched.get(name, ()) for name in edits}
     scenario.count(replace(train, touched=known))
+
+
+def _check_labels(path: str, digest: str) -> None:
+    """Refuse a file of labels that has changed.
+
+    Raises:
+        ForgetError: it is not the one that was planned with.
+    """
+    if labels_digest(path) != digest:
+        raise ForgetError(f"the labels in {path} have changed since this was planned: run it again")
 
 
 def _digest(ids: Collection[str]) -> str:

@@ -12,7 +12,7 @@ from expunge.graph.kinds.predict import PREDICTIONS
 from expunge.graph.kinds.train import Origin, add_train
 from expunge.graph.model_files import load_model
 from expunge.graph.outcome import divergence, write_divergence
-from expunge.models.networks import find_network
+from expunge.models.networks import task_of
 from expunge.models.spec import NetworkSettings
 from expunge.runs import write_arrays
 from expunge.settings import Training, check_range
@@ -49,7 +49,7 @@ class Judging:
         check_range("per_class", self.per_class, 1, None)
         check_range("steps", self.steps, 1, None)
         check_range("seed", self.seed, 0, None)
-        check_task("judging", {"classify"}, find_network(self.network.name).task)
+        check_task("judging", {"classify"}, task_of(self.network.name, self.network.task))
 
 
 def add_classifier(graph: Graph, data_id: str, judging: Judging) -> str:

@@ -48,6 +48,7 @@ def add_measure(
     groups: str | None = None,
     trigger: Edits | None = None,
     judging: Judging | None = None,
+    corrected: str | None = None,
 ) -> str:
     """Metric `metric` of `model_id`, unlearned from `base_id`, on the forget set `forget_id`.
 
@@ -55,7 +56,8 @@ def add_measure(
     has forgotten, so that predictions of `base_id` may lack them. `groups` is a file of
     groups to take instead of the one that the data name. `trigger` is the settings of an edit by
     its name, whose trigger test samples carry instead of that of the data's own edit. `judging`
-    says how images that a model makes are judged.
+    says how images that a model makes are judged. `corrected` is the data with right labels and
+    inputs, if the forget set is a correction: training samples are measured by those.
 
     Raises:
         ConfigError: no metric has this name, it is for another task, or an id is not a model's.
@@ -85,8 +87,9 @@ def add_measure(
         elif need == COPIES:
             parents[need] = add_nearest(graph, model_id, forget_id, judging)
         elif need not in ("model", "forget"):
+            by = None if corrected is None else corrected if need == "train" else parents["data"]
             parents[need] = add_predict(
-                graph, model_id, need, together, groups=groups, trigger=trigger
+                graph, model_id, need, together, groups=groups, trigger=trigger, data_id=by
             )
     params = {
         "metric": metric,

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expunge.data.by_id import digest_of
 from expunge.data.facts import ROLES
-from expunge.data.groups import GROUPS, digest_of, no_groups, read_groups
+from expunge.data.groups import GROUPS, no_groups, read_groups
 from expunge.errors import ConfigError, DataError, DivergedError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.data import edit_params
@@ -44,12 +45,14 @@ def add_predict(
     gone: Collection[str] = (),
     groups: str | None = None,
     trigger: Edits | None = None,
+    data_id: str | None = None,
 ) -> str:
     """The logits of `model_id` on `population`: one of `POPULATIONS`, or `groups`.
 
     `gone` are ids that a later model has forgotten: the data may lack them, too. `groups` is a file
     of groups to take instead of the one that the data name. `trigger` is the settings of an edit by
-    its name; test samples carry its trigger instead of that of the data's own edit.
+    its name; test samples carry its trigger instead of that of the data's own edit. `data_id` is
+    other data with the same samples, to take instead of those of the model.
 
     Raises:
         ConfigError: `model_id` is not a model that classifies, or its data have no triggered
@@ -58,7 +61,7 @@ def add_predict(
     """
     graph.model(model_id)
     check_task("a prediction", {"classify"}, graph.task_of(model_id))
-    data = graph.node(graph.data_of(model_id))
+    data = graph.node(graph.data_of(model_id) if data_id is None else data_id)
     if population == "triggered" and trigger is None:
         _check_trigger(data)
     origin = graph.node(graph.origin_of(model_id))
@@ -77,7 +80,7 @@ def add_predict(
             where["groups"] = file
     if population == "triggered" and trigger is not None:
         params["trigger"] = edit_params(trigger)
-    parents = {"model": model_id, "data": graph.data_of(model_id)}
+    parents = {"model": model_id, "data": data.id}
     label = f"predict {population} with {model_id}"
     return graph.add("predict", params, parents, where=where, label=label)
 

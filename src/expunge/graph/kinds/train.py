@@ -17,7 +17,7 @@ from expunge.graph.kind import Inputs, Kind
 from expunge.graph.model_files import save_model
 from expunge.graph.record import write_record
 from expunge.graph.runtime import Runtime, params_of, precision_on
-from expunge.models.networks import check_pairing, find_network, is_own, takes_raw
+from expunge.models.networks import check_pairing, find_network, is_own, takes_raw, task_of
 from expunge.models.spec import ModelSpec, NetworkSettings, spec_for
 from expunge.runs import syntax_digest
 from expunge.settings import PRECISIONS, Training, check_augmentation, check_choice, check_range
@@ -99,7 +99,7 @@ def check_training(network: NetworkSettings, training: Training, facts: Facts) -
     """
     check_pairing(network.name, facts.kind)
     check_augmentation(training.augmentation, facts.kind)
-    get_task(find_network(network.name).task).trained_by(training)
+    get_task(task_of(network.name, network.task)).trained_by(training)
     if find_network(network.name).whole and network.normalisation is not None:
         raise ConfigError(
             f"{network.name!r} takes images as they are: leave normalise, mean and std out"
@@ -134,7 +134,8 @@ def add_train(
     verb = "train"
     if origin.weights is not None:
         if origin.expect_accuracy is not None:
-            check_task("expect_accuracy", {"classify"}, find_network(origin.network.name).task)
+            task = task_of(origin.network.name, origin.network.task)
+            check_task("expect_accuracy", {"classify"}, task)
         params["weights"] = _digest(Path(origin.weights))
         if origin.weights_key is not None:
             params["weights_key"] = origin.weights_key
@@ -214,6 +215,7 @@ def model_spec(network: Mapping[str, Any], facts: Facts) -> ModelSpec:
         stem=network["stem"],
         width=network["width"],
         statistics=statistics,
+        task=network.get("task"),
     )
 
 
@@ -230,7 +232,7 @@ def context_for(runtime: Runtime, origin: Path | Node, spec: ModelSpec, seed: in
         rebuild=lambda seed: build(spec, seed=seed),
         training=training,
         augmentation=training.augmentation,
-        task=get_task(find_network(spec.name).task),
+        task=get_task(task_of(spec.name, spec.task)),
         compiled=params.get("compiled", False),
         progress=runtime.progress,
     )
@@ -306,7 +308,7 @@ def _adopt(
             f"{mask_sparsity(mask):.1%} of the weights in {len(mask)} layers are zero: the model "
             "is taken as sparse, and they stay zero in unlearning and retraining"
         )
-    if not get_task(find_network(spec.name).task).classifies:
+    if not get_task(task_of(spec.name, spec.task)).classifies:
         return {"notes": notes, "inner": loaded.inner}, mask
     found = measured(model, dataset, runtime.evaluator)
     check_adopted(

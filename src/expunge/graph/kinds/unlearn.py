@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +17,14 @@ from expunge.graph.lineage import forgotten_by, training_split, write_forgotten
 from expunge.graph.model_files import load_model, save_model
 from expunge.graph.outcome import REFUSED, divergence, write_divergence
 from expunge.graph.record import write_record
-from expunge.methods import all_methods, get_method
+from expunge.methods import get_method
 from expunge.settings import derive_seed
-from expunge.tasks import check_task
 
 if TYPE_CHECKING:
     from expunge.graph.graph import Graph
     from expunge.graph.runtime import Runtime
     from expunge.runs import Node
+    from expunge.types import Split
 
 
 def add_unlearn(
@@ -44,37 +45,75 @@ def add_unlearn(
         ConfigError: `model_id` is not a model, no method has this name, or it is for another
             task.
     """
-    model = graph.model(model_id)
-    origin = graph.origin_of(model_id)
-    task = graph.task_of(model_id)
-    fitting = (each.name for each in all_methods().values() if task in each.tasks)
-    check_task(f"method {method}", get_method(method).tasks, task, fitting)
+    parents = {
+        "model": model_id,
+        "data": graph.data_of(model_id),
+        "origin": graph.origin_of(model_id),
+        "forget": forget_id,
+    }
+    params = unlearn_params(graph, model_id, method, config, together, another_seed=another_seed)
+    label = unlearn_label(graph, model_id, forget_id, method, another_seed=another_seed)
+    return graph.add("unlearn", params, parents, label=label)
+
+
+def unlearn_params(
+    graph: Graph,
+    model_id: str,
+    method: str,
+    config: Any,
+    together: Together | None,
+    *,
+    another_seed: bool,
+) -> dict[str, Any]:
+    """The params of a model that a method makes of `model_id`.
+
+    Raises:
+        ConfigError: `model_id` is not a model, or no method has this name.
+    """
+    graph.model(model_id)
     params = {
         "method": method,
         "version": get_method(method).version,
         "config": to_mapping(config),
-        "threads": graph.node(origin).params["threads"],
+        "threads": graph.node(graph.origin_of(model_id)).params["threads"],
         **(together or Together()).params(),
     }
     if another_seed:
         params["another_seed"] = True
-    parents = {
-        "model": model_id,
-        "data": graph.data_of(model_id),
-        "origin": origin,
-        "forget": forget_id,
-    }
+    return params
+
+
+def unlearn_label(
+    graph: Graph, model_id: str, forget_id: str, method: str, *, another_seed: bool
+) -> str:
+    """What to call such a model."""
+    model = graph.model(model_id)
     what = "dense"
     if model.kind == "prune":
         what = f"{model.params['config']['sparsity']:.0%} {model.params['pruner']}"
     scenario = graph.node(forget_id).where["scenario"]
     seed = f"seed {graph.seed_of(model_id)}{', another' if another_seed else ''}"
-    label = f"unlearn {scenario} by {method}, {what}, {seed}"
-    return graph.add("unlearn", params, parents, label=label)
+    return f"unlearn {scenario} by {method}, {what}, {seed}"
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
-    """Run the method on a copy of the model, without what was forgotten earlier.
+    """Run the method on a copy of the model, without what was forgotten earlier."""
+    forgotten = forgotten_by(inputs["model"])
+    chosen = load_forget(inputs["forget"])
+    write_forgotten(out, (*forgotten, *chosen["ids"]))
+
+    def split() -> Split:
+        train = runtime.dataset(inputs["data"], forgotten).train
+        classes = tuple(chosen["classes"])
+        return training_split(train, chosen["ids"], forgotten, chosen["scenario"], classes)
+
+    made_by_method(node, inputs, out, runtime, split)
+
+
+def made_by_method(
+    node: Node, inputs: Inputs, out: Path, runtime: Runtime, split: Callable[[], Split]
+) -> None:
+    """Run the method of a node on a copy of its model, and write the model that it gives.
 
     If the method refuses the network, or it or the model before has diverged, the reason stands in
     place of the model.
@@ -82,19 +121,13 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     from expunge.methods.outcome import look_at
     from expunge.methods.run import run_method
 
-    forgotten = forgotten_by(inputs["model"])
-    chosen = load_forget(inputs["forget"])
-    write_forgotten(out, (*forgotten, *chosen["ids"]))
     reason = divergence(inputs["model"])
     if reason is not None:
         write_divergence(out, reason)
         write_record(out, {"seconds": None})
         return
     model, spec, mask = load_model(inputs["model"])
-    dataset = runtime.dataset(inputs["data"], forgotten)
-    split = training_split(
-        dataset.train, chosen["ids"], forgotten, chosen["scenario"], tuple(chosen["classes"])
-    )
+    samples = split()
     method = get_method(node.params["method"])
     config: Any = from_mapping(method.config, node.params["config"], method.name)
     purpose = "unlearn again" if node.params.get("another_seed") else "unlearn"
@@ -102,8 +135,8 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     context = replace(context_for(runtime, inputs["origin"], spec, seed), mask=mask)
     context = replace(context, compiled=node.params.get("compiled", False))
     try:
-        unlearned, seconds = run_method(method, model, split, config, context)
-        notes = look_at(method, model, unlearned, split, config, context)
+        unlearned, seconds = run_method(method, model, samples, config, context)
+        notes = look_at(method, model, unlearned, samples, config, context)
     except (DivergedError, ModelError) as error:
         why = f"{REFUSED}{node.id} ({method.name}: {error})"
         if isinstance(error, DivergedError):
