@@ -98,7 +98,9 @@ def unlearn_label(
         what = f"{model.params['config']['sparsity']:.0%} {model.params['pruner']}"
     scenario = graph.node(forget_id).where["scenario"]
     seed = f"seed {graph.seed_of(model_id)}{', another' if another_seed else ''}"
-    return f"unlearn {scenario} by {method}, {what}, {seed}"
+    verb = "correct" if scenario.startswith("corrected:") else "unlearn"
+    scenario = scenario.removeprefix("corrected:")
+    return f"{verb} {scenario} by {method}, {what}, {seed}"
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
