@@ -17,8 +17,9 @@ from expunge.graph.lineage import forgotten_by, training_split, write_forgotten
 from expunge.graph.model_files import load_model, save_model
 from expunge.graph.outcome import REFUSED, divergence, write_divergence
 from expunge.graph.record import write_record
-from expunge.methods import get_method
+from expunge.methods import all_methods, get_method
 from expunge.settings import derive_seed
+from expunge.tasks import check_task
 
 if TYPE_CHECKING:
     from expunge.graph.graph import Graph
@@ -68,9 +69,13 @@ def unlearn_params(
     """The params of a model that a method makes of `model_id`.
 
     Raises:
-        ConfigError: `model_id` is not a model, or no method has this name.
+        ConfigError: `model_id` is not a model, no method has this name, or it is for another
+            task.
     """
     graph.model(model_id)
+    task = graph.task_of(model_id)
+    fitting = (each.name for each in all_methods().values() if task in each.tasks)
+    check_task(f"method {method}", get_method(method).tasks, task, fitting)
     params = {
         "method": method,
         "version": get_method(method).version,
@@ -93,7 +98,9 @@ def unlearn_label(
         what = f"{model.params['config']['sparsity']:.0%} {model.params['pruner']}"
     scenario = graph.node(forget_id).where["scenario"]
     seed = f"seed {graph.seed_of(model_id)}{', another' if another_seed else ''}"
-    return f"unlearn {scenario} by {method}, {what}, {seed}"
+    verb = "correct" if scenario.startswith("corrected:") else "unlearn"
+    scenario = scenario.removeprefix("corrected:")
+    return f"{verb} {scenario} by {method}, {what}, {seed}"
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
