@@ -52,7 +52,7 @@ def test_one_image_is_too_few():
 def judged(rng, labels, shift=0.0):
     logits = rng.normal(size=(len(labels), 4)).astype(np.float32)
     features = (rng.normal(size=(len(labels), 3)) + labels[:, None] + shift).astype(np.float32)
-    return Predictions(logits, labels, features)
+    return Predictions(logits, labels, features=features)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_the_parts_are_drawn_by_the_seed(evidence):
 def test_images_that_are_further_off_are_further_off(evidence):
     far = dict(evidence.predictions)
     found = far["generated"]
-    far["generated"] = Predictions(found.logits, found.labels, found.features + 3)
+    far["generated"] = replace(found, features=found.features + 3)
     assert frechet(replace(evidence, predictions=far)).value > 5 + frechet(evidence).value
 
 
