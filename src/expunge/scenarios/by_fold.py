@@ -69,8 +69,8 @@ def by_fold(fold: int, folds: int) -> ByFold:
 def folds_of(ids: Iterable[str], folds: int) -> list[int]:
     """The fold of every id, 1 to `folds`, whatever other ids there are.
 
-    >>> folds_of(["a", "b", "a"], 5)
-    [4, 5, 4]
+    >>> folds_of(["scan-1", "scan-2", "scan-1"], 5)
+    [1, 3, 1]
     """
     return [1 + int.from_bytes(_hash(name)) % folds for name in ids]
 
