@@ -1,15 +1,19 @@
 """Biased data in a grid: marks go in, every group is measured, and the biased are forgotten."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
 from tests.studies.small import HERE, ids, made, planned
 
+from expunge.cli import main
 from expunge.data.edits.correlate import CorrelateConfig, with_mark
 from expunge.data.sources import load
 from expunge.engines import Engine, run
 from expunge.errors import ConfigError, DataError
+from expunge.graph.graph import Graph
 from expunge.graph.kinds.forget import load_forget
 from expunge.graph.kinds.predict import add_predict, load_groups, load_predictions
 from expunge.graph.model_files import load_model
@@ -223,3 +227,25 @@ def test_pictures_have_another_classes_mark_and_each_models_answers(grid):
     page = render_html(results)
     assert "Test images without and with another class’s mark" in page
     assert "accuracy by group, dense" in page
+
+
+def test_the_command_shows_every_group(grid, group_file, monkeypatch, capsys):
+    _, graph, cells, _ = grid
+    words = f"evaluate {cells[1].model_id} --groups {group_file} --store {graph.store.root}"
+    monkeypatch.setattr(sys, "argv", ["expunge", *words.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capsys.readouterr()
+    assert not ended.value.code, err
+    assert "80 of 100 test samples in even, odd; 20 without a group are left out" in err
+    lines = out[out.index("Test accuracy by group, %") :].splitlines()
+    assert lines[2].split() == ["class", "even", "odd"]
+    found = {line.split()[0]: line.split()[1:] for line in lines if len(line.split()) == 3}
+    assert set(found) >= {str(digit) for digit in range(10)}
+    verdict = plan_verdict(
+        Graph(graph.store), cells[1].model_id, None, None, groups=str(group_file)
+    )
+    shown = collect_verdict(graph.store, verdict)["group_accuracy"]
+    for digit in map(str, range(10)):
+        values = [shown[group][digit] for group in ("even", "odd")]
+        assert found[digit] == ["—" if value is None else f"{value:.1f}" for value in values]

@@ -150,9 +150,9 @@ def _print_groups(found: dict[str, dict[str, float | None]]) -> None:
     from rich import box
     from rich.table import Table
 
-    table = Table(
-        title="Test accuracy by group, %", box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 0)
-    )
+    # Above the table, which may be narrower than its title.
+    say("Test accuracy by group, %:")
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 0))
     table.add_column("class", no_wrap=True)
     for group in found:
         table.add_column(group, justify="right")
