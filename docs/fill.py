@@ -37,6 +37,8 @@ def table(path: Path) -> str:
         body = growth(document)
     elif "detectors" in document:
         body = detectors(document)
+    elif "wrong_labels" in document:
+        body = wrong_labels(document)
     elif "tuning" in document.get("settings", {}):
         body = searches(document)
     elif "carriers" in document:
@@ -168,6 +170,17 @@ def detectors(document: dict) -> str:
         )
         poison = f"{100 * row['share']:g} %, {row['poisoned']}"
         lines.append(f"| {poison} | {row['detector']} | {cells} | {row['asr']:.1f} | {row['n']} |")
+    return "\n".join(lines)
+
+
+def wrong_labels(document: dict) -> str:
+    """A row for each loss that looks for wrong labels: means over seeds, and their intervals."""
+    lines = ["| loss | AUROC | recall | precision | false positives | n |", "|---|" + "---:|" * 5]
+    for row in document["wrong_labels"]:
+        cells = " | ".join(
+            ranged(row[name]) for name in ("auroc", "recall", "precision", "false_positives")
+        )
+        lines.append(f"| {row['detector']} | {cells} | {row['n']} |")
     return "\n".join(lines)
 
 

@@ -179,6 +179,9 @@ def test_the_study_from_its_recipe_to_its_page(command, tmp_path):
         ok(command("attribution", recipe, "--out", out, "--subsets", 4, "--dry-run", "--json"))
     )
     assert 0 < fewer["missing"] < len(fewer["nodes"])
+    code, _, err = command("attribution", recipe, "--out", out, "--subsets", 4)
+    assert code == 2
+    assert "other settings (attribution" in err
 
 
 def test_a_recipe_of_a_grid_is_told_what_it_lacks(command, tmp_path):

@@ -166,6 +166,20 @@ def test_a_trigger_of_ones_own_replaces_that_of_the_data(answer, poisoned):
     assert other["stages"][0]["metrics"]["asr"] != whole["stages"][0]["metrics"]["asr"]
 
 
+def test_retrain_stands_beside_it_where_asked_for(answer, place, poisoned):
+    sparse = ("--prune", "omp", "--sparsity", "0.5")
+    found = answer("cleanse", poisoned, *FT, *sparse, "--retrain")
+    stages = {row["stage"]: row for row in found["stages"]}
+    assert [*stages] == ["given", "pruned", "retrained", "cleansed"]
+    node = answer("runs", "show", stages["retrained"]["run"])
+    assert node["params"]["method"] == "retrain"
+    assert node["parents"]["model"] == stages["pruned"]["run"]
+    assert node["parents"]["forget"] == answer("runs", "show", found["run"])["parents"]["forget"]
+    assert stages["retrained"]["forgotten"] == 12
+    numbers = [stages["retrained"]["metrics"][name] for name in ("asr", "asr_all", "ta")]
+    assert numbers == pytest.approx(by_hand(place / "runs", stages["retrained"]["run"]))
+
+
 def test_without_a_trigger_there_is_no_attack_success(answer, command, place, clean):
     found = answer("cleanse", clean, "--forget", "class:3", *FT)
     assert "asr" not in found["stages"][0]["metrics"]

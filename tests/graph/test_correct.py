@@ -11,7 +11,7 @@ from tests.studies.small import HERE, ids, made, planned, tiny
 from expunge.cli import main
 from expunge.data.sources import load
 from expunge.engines import Engine, run
-from expunge.errors import DataError, ForgetError
+from expunge.errors import ConfigError, DataError, ForgetError
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.correct import add_correct, correction_split
 from expunge.graph.kinds.forget import add_forget, load_forget
@@ -265,3 +265,37 @@ def test_what_was_forgotten_is_neither_unlearned_nor_learnt(samples):
     assert split.forget.tolist() == list(range(5))
     retained = np.setdiff1d(np.arange(5, 65), [15, 16]).tolist()
     assert split.retain.tolist() == retained
+
+
+def test_a_correction_is_never_taken_for_a_deletion(grid, labels, samples):
+    from expunge.graph.kinds.theorem import add_theorem
+    from expunge.scenarios import by_correction, make_split
+
+    _, graph, cells, _ = grid
+    again = Graph(graph.store)
+    original = cells[0].model_id
+    facts = read_facts(graph.store.path(again.data_of(original)))
+    forget = add_forget(again, original, f"corrected:{labels}", facts=facts)
+    config = get_method("ft").config(epochs=1)
+    with pytest.raises(ForgetError, match="corrects samples, and this deletes them"):
+        add_unlearn(again, original, forget, "ft", config)
+    with pytest.raises(ForgetError, match="corrects samples, and this deletes them"):
+        add_theorem(again, original, forget, {"ft": config})
+    with pytest.raises(ForgetError, match="a split deletes them: use expunge correct"):
+        make_split(samples, by_correction("relabel"))
+
+
+def test_a_method_of_another_task_is_refused(grid, monkeypatch):
+    from dataclasses import replace
+
+    from expunge.graph.kinds import unlearn
+
+    _, graph, cells, _ = grid
+    again = Graph(graph.store)
+    original = cells[0].model_id
+    facts = read_facts(graph.store.path(again.data_of(original)))
+    forget = add_forget(again, original, "corrected:relabel", facts=facts)
+    other = replace(get_method("ft"), tasks=frozenset({"generate"}))
+    monkeypatch.setattr(unlearn, "get_method", lambda name: other)
+    with pytest.raises(ConfigError, match="method ft"):
+        add_correct(again, original, forget, "ft", other.config())

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from expunge.errors import DataError
-from expunge.report.attribution import attribution_tables, load_attribution, write_attribution
+from expunge.report.attribution import attribution_tables, load_attribution
 from expunge.report.attribution_figures import draw_attribution, draw_memorised
+from expunge.report.attribution_page import write_attribution
 from expunge.report.explanation import draw_explanation, explanation_tables
 
 
@@ -98,7 +99,8 @@ def test_tables_hold_every_number_with_its_interval(document):
     assert ["<b>", "—"] in lds.rows
     assert "Seed 0, <b>: too few." in lds.notes
     assert any("Up to 1 targets" in note for note in lds.notes)
-    assert "each with 9 subset models a share and 4 targets" in lds.notes[0]
+    assert lds.notes[0].startswith("9 subset models a share and seed, 4 targets.")
+    assert "t-interval over them" in lds.notes[1]
     assert weights.rows[0][0] == "none"
     assert "90.0 ± 1.5" in cells(weights)
     assert "Seed 1 lacks OMP at 99 %: a layer is empty." in kept.notes
@@ -122,6 +124,17 @@ def test_the_same_document_gives_the_same_figures(document):
     first, second = (draw_attribution(document) for _ in range(2))
     assert [each.svg for each in first] == [each.svg for each in second]
     assert draw_memorised(document, {}) == []
+
+
+def test_a_single_seed_has_the_interval_of_its_subset_models(document):
+    document["scores"] = [
+        row | {"low": 0.125, "high": 0.25} for row in document["scores"] if row["seed"] == 0
+    ]
+    for row in document["summary"]["lds"]:
+        row["n"] = 1
+    lds = attribution_tables(document)[1]
+    assert lds.rows[0] == ["dot", "0.200 (0.125 to 0.250)"]
+    assert "bootstrap over its subset models" in lds.notes[1]
 
 
 def test_a_single_seed_has_no_whiskers(document):

@@ -23,14 +23,17 @@ from expunge.graph.kinds.forget import add_forget, load_forget
 from expunge.graph.kinds.lds import BOOTSTRAP, load_lds
 from expunge.graph.kinds.memorisation import load_memorisation
 from expunge.graph.kinds.subsets import load_subsets
+from expunge.graph.kinds.train import Origin, add_train
 from expunge.graph.kinds.unlearn import add_unlearn
 from expunge.graph.kinds.weight_influence import add_weight_influence, load_curves
 from expunge.graph.model_files import load_model
 from expunge.graph.runtime import read_facts
 from expunge.graph.targets import parse_targets
 from expunge.methods import get_method
+from expunge.models.spec import NetworkSettings
 from expunge.runs import Store
 from expunge.scenarios import by_draw
+from expunge.settings import Training
 from expunge.studies.attribution import CEILING, plan_attribution
 from expunge.studies.attribution_document import collect_attribution
 from expunge.studies.attribution_recipe import parse_attribution
@@ -395,6 +398,22 @@ def test_recipes_that_cannot_be_measured_are_refused_in_one_line(old, new, messa
 def test_a_recipe_without_the_table_says_what_it_lacks():
     with pytest.raises(ConfigError, match=r"expected a table \[attribution\]"):
         parse_attribution(RECIPE.partition("[attribution]")[0], "tiny")
+
+
+def test_a_model_that_generates_images_is_refused_before_the_work(made):
+    graph = Graph(made.store)
+    data = graph.data_of(made.first.model_id)
+    facts = read_facts(made.folder(data))
+    model = add_train(
+        graph, data, Origin(network=NetworkSettings(name="unet"), training=Training(epochs=1))
+    )
+    config = get_attributor("gradient_similarity").config()
+    draw = parse_targets("draw:2")
+    with pytest.raises(ConfigError, match="attribution is for models of the task classify"):
+        add_attribution(graph, model, "gradient_similarity", config, draw, facts=facts)
+    forget = add_forget(graph, model, "class:3", facts=facts)
+    with pytest.raises(ConfigError, match="model influence is for models of the task classify"):
+        add_weight_influence(graph, model, forget, WeightsConfig())
 
 
 def test_more_targets_than_test_samples_are_refused_before_the_work(made):

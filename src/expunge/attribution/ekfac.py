@@ -43,9 +43,10 @@ def ekfac(
 ) -> Attributed:
     """g_tᵀ (F + λ)⁻¹ g_i, with F the EK-FAC approximation of the Fisher of the training samples.
 
-    Only weights of convolutions and linear layers have a factor (George et al. 2018); other
-    weights, such as those of normalisation, are taken as fixed, and a note says so. Gradients of
-    pruned weights are left out.
+    Divided by N, it estimates how much higher the loss of t would be without sample i. Only weights
+    of convolutions and linear layers have a factor (George et al. 2018); other weights, such as
+    those of normalisation, are taken as fixed, and a note says so. Gradients of pruned weights are
+    left out.
 
     Raises:
         ConfigError: the package curvlinops is not installed.

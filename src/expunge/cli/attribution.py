@@ -58,15 +58,16 @@ def attribution(
 
     from expunge.attribution import check_installed, get_attributor
     from expunge.cli.targets import check_folder
-    from expunge.report.attribution import (
-        attribution_tables,
-        load_attribution,
-        write_attribution,
-    )
+    from expunge.report.attribution import attribution_tables, load_attribution
+    from expunge.report.attribution_page import write_attribution
     from expunge.studies.attribution import plan_attribution
-    from expunge.studies.attribution_document import ATTRIBUTION, collect_attribution
+    from expunge.studies.attribution_document import (
+        ATTRIBUTION,
+        collect_attribution,
+        settings_of,
+    )
     from expunge.studies.attribution_recipe import read_attribution
-    from expunge.studies.folder import claim, keep
+    from expunge.studies.folder import claim_settings, keep
     from expunge.studies.recipe import with_overrides
 
     experiment, settings = read_attribution(recipe)
@@ -86,7 +87,7 @@ def attribution(
     if dry_run:
         show_graph(graph, picture, as_json)
         return
-    claim(folder, experiment)
+    claim_settings(folder, settings_of(experiment, settings))
     space.run(graph)
     reproduce = f"expunge attribution {recipe}{words}"
     results = collect_attribution(space.store, experiment, settings, planned, reproduce)

@@ -58,7 +58,7 @@ def cleanse(
         str | None,
         typer.Option(
             help="Forget what this detector suspects: see expunge detectors. Set it with "
-            "--suspect.false_positives 0.01.",
+            "--suspect.false_positives 0.1.",
             metavar="DETECTOR",
         ),
     ] = None,
@@ -86,6 +86,10 @@ def cleanse(
             help="Also forget only these shares of the poison: 0.1,0.25,0.5.", metavar="SHARES"
         ),
     ] = None,
+    retrain: Annotated[
+        bool,
+        typer.Option("--retrain", help="Also retrain without the same samples, to compare with."),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -143,6 +147,7 @@ def cleanse(
         pruning=pruning,
         trigger=None if trigger is None else _trigger(trigger, words["trigger"]),
         known=_known(known),
+        retrain=retrain,
         suspecting=suspecting,
     )
     planned = plan_cleanse(graph, given, request, space.together)
@@ -270,7 +275,7 @@ def _stage(row: Mapping[str, Any], found: Mapping[str, Any]) -> str:
         return "as given"
     if row["stage"] == "pruned":
         return f"pruned by {found['pruner']}"
-    return f"after {found['method']}"
+    return "retrained" if row["stage"] == "retrained" else f"after {found['method']}"
 
 
 def _value(row: Mapping[str, Any], name: str) -> str:

@@ -112,7 +112,8 @@ def _print(found: dict[str, Any]) -> None:
 def _print_samples(found: dict[str, Any]) -> None:
     """Counts, with intervals for test samples, and what the samples say of two models."""
     counts = found.get("samples", {})
-    for name, what in (("ua", "forgotten samples wrong"), ("ra", "retained samples right")):
+    chosen = "corrected" if found["scenario"].startswith("corrected:") else "forgotten"
+    for name, what in (("ua", f"{chosen} samples wrong"), ("ra", "retained samples right")):
         if name in counts:
             say(f"{name.upper()}: {counts[name]['count']} of {counts[name]['n']} {what}.")
     for name, label in (("ta", "TA"), ("ta_forgotten", "TA, forgotten classes")):

@@ -134,7 +134,9 @@ def _write_ids(space: "Session", forget_id: str, path: Path) -> None:
     from expunge.graph.kinds.forget import load_forget
     from expunge.scenarios.id_file import csv_of_ids
 
-    ids = load_forget(space.store.path(forget_id))["ids"]
+    found = load_forget(space.store.path(forget_id))
+    ids = found["ids"]
+    chosen = "corrected" if found["scenario"].startswith("corrected:") else "forgotten"
     with replacing(path) as aside:
         aside.write_text(csv_of_ids(ids), encoding="utf-8", newline="")
-    tell(f"note: the ids of the {len(ids)} forgotten samples are in {path}")
+    tell(f"note: the ids of the {len(ids)} {chosen} samples are in {path}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from expunge.detectors.evidence import Floats, Inputs, Integers, SampleEvidence
-from expunge.detectors.features import WithFeatures
 from expunge.errors import DataError
+from expunge.features.extract import features_and_logits
 from expunge.settings import Progress, silent
 from expunge.tasks import classify
 from expunge.tasks.task import Task
@@ -51,10 +51,11 @@ def observe(
     features: Floats | None = None
     logits: Floats | None = None
     if "features" in needs:
-        (batch,) = samples.inputs.batches([torch.arange(1)])
-        network: nn.Module = WithFeatures(model, task.inputs(batch))
-        both = _outputs(network, parts, fabric, task, progress)
-        features, logits = np.split(both, [both.shape[1] - samples.num_classes], axis=1)
+        found = [
+            features_and_logits(model, part, fabric, task=task, label="observe", progress=progress)
+            for part in parts
+        ]
+        features, logits = (_joined(each) for each in zip(*found, strict=True))
     elif "logits" in needs:
         logits = _outputs(model, parts, fabric, task, progress)
     return SampleEvidence(
@@ -80,7 +81,11 @@ def _outputs(
         predict(model, part, fabric, task=task, label="observe", progress=progress)
         for part in parts
     ]
-    return torch.cat(found).numpy().astype(np.float64)
+    return _joined(found)
+
+
+def _joined(parts: Iterable[Tensor]) -> Floats:
+    return torch.cat(list(parts)).numpy().astype(np.float64)
 
 
 def _reader(parts: tuple[Samples, ...], task: Task) -> Callable[[Integers], Inputs]:

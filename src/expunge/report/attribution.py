@@ -1,29 +1,17 @@
-"""The attribution study as tables and figures: scores, weights, memorised samples."""
+"""The attribution study as tables: claims, scores, weights, memorised samples."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from expunge.digest import without_digest
 from expunge.errors import DataError
-from expunge.report.attribution_figures import (
-    CEILING,
-    RULES,
-    draw_attribution,
-    draw_memorised,
-    scenarios,
-)
-from expunge.report.drawing import save
-from expunge.report.page import Section, write_page
+from expunge.report.attribution_figures import CEILING, RULES, scenarios
 from expunge.report.text import TextTable
 from expunge.report.wording import MISSING, scenario_label
-
-if TYPE_CHECKING:
-    from expunge.report.attribution_figures import Pictures
-    from expunge.report.drawing import Drawing
 
 SCHEMA = 1
 """The version of the document that this module reads."""
@@ -57,61 +45,6 @@ def attribution_tables(document: Mapping[str, Any]) -> list[TextTable]:
     found += [_overlaps(document, scenario) for scenario in scenarios(document)]
     found.append(_memorised(document))
     return [table for table in found if table.rows]
-
-
-def write_attribution(document: Mapping[str, Any], folder: Path, pictures: Pictures) -> list[Path]:
-    """Write `attribution.html` and its figures into a folder; return all paths, the page first.
-
-    `pictures` are images of the most memorised samples by id; none, if inputs are not images.
-
-    Raises:
-        StoreError: the folder cannot be written to.
-    """
-    drawings = draw_attribution(document)
-    data: list[Drawing] = [each for each in drawings if not each.scenario]
-    weights = [each for each in drawings if each.scenario]
-    memorised = draw_memorised(document, pictures)
-    tables = {table.title: table for table in attribution_tables(document)}
-
-    def named(*starts: str) -> list[TextTable]:
-        return [each for title, each in tables.items() if title.startswith(starts)]
-
-    page = folder / "attribution.html"
-    write_page(
-        page,
-        document["title"],
-        [("Seeds", str(len({row["seed"] for row in document["scores"]})))],
-        [
-            Section(heading="Claims", tables=named("Claims")),
-            Section(
-                heading="Data influence",
-                words=[
-                    "Each attributor scores every training sample for each target. The linear "
-                    "datamodelling score is the rank correlation, over models trained on subsets, "
-                    "of the summed scores of the subset with the model's margin on the target."
-                ],
-                drawings=data,
-                tables=named("Linear"),
-            ),
-            Section(
-                heading="Model influence",
-                words=["Weights are ranked by how much the group's loss depends on them."],
-                drawings=weights,
-                tables=named("Forget", "Kept"),
-            ),
-            Section(
-                heading="Memorised samples",
-                words=[
-                    "P(right | trained on it) − P(right | not), over the same subset models "
-                    "(Feldman and Zhang 2020)."
-                ],
-                drawings=memorised,
-                tables=named("Memorised"),
-            ),
-        ],
-        document["reproduce"],
-    )
-    return [page, *save([*data, *weights, *memorised], folder)]
 
 
 def _claims(document: Mapping[str, Any]) -> TextTable:
@@ -149,6 +82,14 @@ def _lds(document: Mapping[str, Any]) -> TextTable:
         dict.fromkeys(row["attributor"] for row in summary), key=lambda label: label == CEILING
     )
     by_place = {(row["retained"], row["attributor"]): row for row in summary}
+    alone = {row["n"] for row in summary} == {1}
+    if alone:
+        # The only interval of one seed: the bootstrap over its subset models.
+        by_place = {
+            (row["retained"], row["attributor"]): {"mean": row}
+            for row in document["scores"]
+            if row["mean"] is not None
+        }
     rows = []
     for label in labels:
         cells = [f"ceiling: {label}" if label == CEILING else label]
@@ -162,9 +103,13 @@ def _lds(document: Mapping[str, Any]) -> TextTable:
         header=["attributor", *(f"{100 * share:g} % retained" for share in shares)],
         rows=rows,
         notes=[
-            f"n = {_counts(summary)} seeds, each with {first.get('subsets', MISSING)} subset "
-            f"models a share and {first.get('targets', MISSING)} targets; 95 % t-interval over "
-            "seeds. 1: the scores order the subsets as the retrained models do.",
+            f"{first.get('subsets', MISSING)} subset models a share and seed, "
+            f"{first.get('targets', MISSING)} targets. 1: the scores order the subsets as the "
+            "retrained models do.",
+            "One seed: the 95 % interval is of a bootstrap over its subset models, and says "
+            "nothing of other seeds."
+            if alone
+            else f"n = {_counts(summary)} seeds, with a 95 % t-interval over them.",
             *_reasons(document),
         ],
     )

@@ -110,13 +110,16 @@ def main_table(scenario: Scenario) -> Table:
 
 
 def core_of(scenario: Scenario) -> tuple[Measure, ...]:
-    """Those of the four measures that were asked for, or else the first four others.
+    """Those of the four measures that were asked for here, or else the first four others.
 
     All of the four where it is not known what was asked for.
     """
-    if asked := tuple(measure for measure in CORE if measure.key in scenario.declared):
+    groups = scenario.groups.values()
+    there = {key for group in groups for key in (*group.metrics, *group.reasons)}
+    declared = [key for key in scenario.declared if key in there]
+    if asked := tuple(measure for measure in CORE if measure.key in declared):
         return asked
-    others = [key for key in scenario.declared if key not in DETAILS]
+    others = [key for key in declared if key not in DETAILS]
     return measures_of(others[:4], scenario.declared) if others else CORE
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from expunge.errors import ForgetError
 from expunge.scenarios.base import Listed, Scenario
+from expunge.scenarios.by_correction import ByCorrection
 
 if TYPE_CHECKING:
     from expunge.types import Samples, Split
@@ -15,9 +16,14 @@ def make_split(train: Samples, scenario: Scenario) -> Split:
     """The training samples, split by the scenario into those to forget and those to retain.
 
     Raises:
-        ForgetError: the scenario does not match the samples, or leaves a set empty.
+        ForgetError: the scenario does not match, leaves a set empty, or is a correction.
     """
     import torch
+
+    if isinstance(scenario, ByCorrection):
+        raise ForgetError(
+            f"{scenario.name!r} corrects samples, and a split deletes them: use expunge correct"
+        )
 
     from expunge.types import Split
 

@@ -27,6 +27,11 @@ MOST = 12
 """How many of the most memorised samples a document names."""
 
 
+def settings_of(experiment: Experiment, settings: AttributionSettings) -> dict[str, Any]:
+    """All settings of the study as JSON values."""
+    return {**plain(experiment), "attribution": to_mapping(settings)}
+
+
 def collect_attribution(
     store: Store,
     experiment: Experiment,
@@ -68,7 +73,7 @@ def collect_attribution(
         "schema": 1,
         "title": experiment.title,
         "makers": makers.listed,
-        "settings": {**plain(experiment), "attribution": to_mapping(settings)},
+        "settings": settings_of(experiment, settings),
         "reproduce": reproduce,
         "scores": scores,
         "weights": points,

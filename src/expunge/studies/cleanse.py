@@ -17,6 +17,7 @@ from expunge.graph.kinds.train import Together
 from expunge.graph.kinds.unlearn import add_unlearn
 from expunge.graph.record import load_record
 from expunge.graph.runtime import read_facts
+from expunge.methods import get_method
 from expunge.metrics.attack_success import BACKDOOR
 from expunge.runs import Store
 from expunge.settings import check_range
@@ -43,6 +44,8 @@ class Request:
     """Settings of an edit by its name, whose trigger test images get; None: the data's own."""
     known: tuple[float, ...] = ()
     """Shares of the poison to forget besides all of it, as if only they were known."""
+    retrain: bool = False
+    """Also retrain without all of it, from where the method starts, to compare with."""
     suspecting: Mapping[str, Any] = field(default_factory=dict)
     """Arguments of `add_suspect` other than its defaults, for a scenario of suspects."""
 
@@ -52,7 +55,7 @@ class Stage:
     """A model on the way, and the nodes that measure it."""
 
     name: str
-    """`given`, `pruned` or `cleansed`."""
+    """`given`, `pruned`, `retrained` or `cleansed`."""
     share: float | None
     """Of the poison that was forgotten; None before anything is."""
     model_id: str
@@ -63,7 +66,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Cleanse:
-    """All stages: given, perhaps pruned, and cleansed by each share, the whole last."""
+    """All stages: given, pruned and retrained if asked for, cleansed by each share, all last."""
 
     request: Request
     stages: tuple[Stage, ...]
@@ -128,6 +131,10 @@ def plan_cleanse(
     if request.pruner is not None:
         base_id = add_prune(graph, run_id, request.pruner, request.pruning, together)
         stages.append(stage("pruned", None, base_id, base_id))
+    if request.retrain:
+        config = get_method("retrain").config()
+        model_id = add_unlearn(graph, base_id, forgets[1.0], "retrain", config, together)
+        stages.append(stage("retrained", 1.0, model_id, base_id))
     for share, forget_id in forgets.items():
         model_id = add_unlearn(graph, base_id, forget_id, request.method, request.config, together)
         stages.append(stage("cleansed", share, model_id, base_id))
@@ -194,7 +201,7 @@ def collect_cleanse(store: Store, cleanse: Cleanse) -> dict[str, Any]:
 
 
 def _row(store: Store, stage: Stage) -> dict[str, Any]:
-    forgot = stage.name == "cleansed"
+    forgot = stage.name in ("retrained", "cleansed")
     seconds = load_record(store.path(stage.model_id)).get("seconds")
     return {
         "stage": stage.name,

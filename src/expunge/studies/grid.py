@@ -12,9 +12,9 @@ from expunge.data.facts import Facts, resolve
 from expunge.data.groups import check_groups, read_groups
 from expunge.data.places import default_cache
 from expunge.graph.graph import Graph
-from expunge.graph.kinds.correct import add_answer, corrected_data, is_correction
+from expunge.graph.kinds.correct import add_answer, corrected_data
 from expunge.graph.kinds.data import add_data
-from expunge.graph.kinds.forget import add_forget
+from expunge.graph.kinds.forget import add_forget, is_correction
 from expunge.graph.kinds.measure import add_measure, load_measured
 from expunge.graph.kinds.pictures import add_pictures
 from expunge.graph.kinds.predict import has_marks

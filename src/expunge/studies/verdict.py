@@ -8,8 +8,8 @@ from typing import Any
 
 from expunge.errors import ConfigError
 from expunge.graph.graph import Graph
-from expunge.graph.kinds.correct import corrected_data, is_correction
-from expunge.graph.kinds.forget import add_forget
+from expunge.graph.kinds.correct import corrected_data
+from expunge.graph.kinds.forget import add_forget, is_correction
 from expunge.graph.kinds.measure import add_measure, load_measured
 from expunge.graph.kinds.predict import add_predict, has_groups
 from expunge.graph.lineage import forgotten_by

@@ -17,6 +17,7 @@ from expunge.graph.model_files import load_model
 from expunge.graph.targets import Targets, parse_targets
 from expunge.runs import checked, read_arrays, read_object, write_arrays, write_json
 from expunge.settings import derive_seed
+from expunge.tasks import check_task
 
 if TYPE_CHECKING:
     from expunge.data.facts import Facts
@@ -42,10 +43,11 @@ def add_attribution(
     """Scores of the training samples of `model_id` for the `targets`, by an attributor.
 
     Raises:
-        ConfigError: `model_id` is not a model, no attributor has this name, or the targets do not
-            fit the data of `facts`.
+        ConfigError: `model_id` is not a model that classifies, no attributor has this name, or the
+            targets do not fit the data of `facts`.
     """
     graph.model(model_id)
+    check_task("attribution", {"classify"}, graph.task_of(model_id))
     count = targets.check(facts)
     origin = graph.node(graph.origin_of(model_id))
     params: dict[str, Any] = {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from expunge.data.corrections import labels_digest
 from expunge.errors import DataError, ForgetError
 from expunge.graph.kind import Inputs, Kind
-from expunge.graph.kinds.forget import load_forget
+from expunge.graph.kinds.forget import is_correction, load_forget
 from expunge.graph.kinds.train import Together
 from expunge.graph.kinds.unlearn import add_unlearn, made_by_method, unlearn_label, unlearn_params
 from expunge.graph.lineage import forgotten_by, write_forgotten
@@ -77,12 +77,6 @@ def add_answer(
     """
     add = add_correct if is_correction(graph, forget_id) else add_unlearn
     return add(graph, model_id, forget_id, method, config, together, another_seed=another_seed)
-
-
-def is_correction(graph: Graph, forget_id: str) -> bool:
-    """Whether the samples of a forget set are to be corrected instead of deleted."""
-    scenario = str(graph.node(forget_id).where["scenario"])
-    return scenario.startswith("corrected:")
 
 
 def corrected_data(graph: Graph, model_id: str, forget_id: str) -> str:

@@ -103,6 +103,25 @@ def add_forget(
     return added
 
 
+def is_correction(graph: Graph, forget_id: str) -> bool:
+    """Whether the samples of a forget set are to be corrected instead of deleted."""
+    scenario = str(graph.node(forget_id).where["scenario"])
+    return scenario.startswith("corrected:")
+
+
+def refuse_correction(graph: Graph, forget_id: str) -> None:
+    """Refuse to delete what is to be corrected.
+
+    Raises:
+        ForgetError: the forget set is a correction.
+    """
+    if is_correction(graph, forget_id):
+        raise ForgetError(
+            f"{graph.node(forget_id).where['scenario']!r} corrects samples, and this deletes them: "
+            "expected a scenario that forgets; expunge correct, unlearn and bench correct"
+        )
+
+
 def load_forget(folder: Path) -> dict[str, Any]:
     """`ids`, `classes` and `scenario` of the forget set in this folder."""
     return read_object(checked(folder, CHOSEN))

@@ -91,28 +91,32 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     import torch
 
     from expunge.data.inputs.images import ResidentImages
-    from expunge.training.features import judge_images
-    from expunge.types import Inputs as SampleInputs
+    from expunge.features.extract import features_and_logits
+    from expunge.types import Samples
 
     arrays: dict[str, Any] = {}
-    given: SampleInputs
     if "images" in inputs:
         reason = divergence(inputs["images"])
         if reason is not None:
             write_divergence(out, reason)
             return
         found = load_images(inputs["images"])
-        given = ResidentImages(torch.from_numpy(found["images"]))
-        arrays["labels"] = found["conditions"]
+        samples = Samples(
+            inputs=ResidentImages(torch.from_numpy(found["images"])),
+            labels=torch.from_numpy(found["conditions"]),
+            ids=tuple(map(str, range(len(found["images"])))),
+            class_names=(),
+            name="generated images",
+            fingerprint="",
+        )
     else:
         samples = runtime.dataset(inputs["data"]).train
         place = {name: row for row, name in enumerate(runtime.facts(inputs["data"]).train.ids)}
-        given = samples.inputs
-        arrays["labels"] = samples.labels.numpy()
         arrays["rows"] = np.array([place[name] for name in samples.ids], dtype=np.int64)
     classifier, _, _ = load_model(inputs["classifier"])
-    logits, features = judge_images(classifier, given, runtime.evaluator)
-    arrays |= {"logits": logits.numpy(), "features": features.numpy()}
+    features, logits = features_and_logits(classifier, samples, runtime.evaluator, label="judge")
+    arrays |= {"labels": samples.labels.numpy(), "logits": logits.numpy()}
+    arrays["features"] = features.numpy()
     write_arrays(out / PREDICTIONS, arrays)
 
 

@@ -45,16 +45,16 @@ def load_similarity(folder: Path) -> list[float]:
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     """Compare the features of the source's and the target's training samples."""
-    from expunge.transfer.features import features
+    from expunge.features.extract import features_of
     from expunge.transfer.similarity import class_similarity
 
     forgotten = forgotten_by(inputs["model"])
     source = runtime.dataset(inputs["data"], forgotten).train
     source = training_samples(source, forgotten)
     target = runtime.dataset(inputs["target"]).train
-    model, spec, _ = load_model(inputs["model"])
+    model, _, _ = load_model(inputs["model"])
     own, other = (
-        features(model, spec.num_classes, samples, runtime.evaluator, runtime.progress)
+        features_of(model, samples, runtime.evaluator, runtime.progress)
         for samples in (source, target)
     )
     found = class_similarity(own, source.labels.numpy(), other, source.num_classes)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from expunge.config import from_mapping, to_mapping
 from expunge.errors import ConfigError
 from expunge.graph.kind import Inputs, Kind
-from expunge.graph.kinds.forget import load_forget
+from expunge.graph.kinds.forget import load_forget, refuse_correction
 from expunge.graph.kinds.path import FACTS, load_path
 from expunge.graph.kinds.prune import origin_seed
 from expunge.graph.kinds.train import context_for
@@ -33,7 +33,9 @@ def add_theorem(graph: Graph, path_id: str, forget_id: str, methods: Mapping[str
 
     Raises:
         ConfigError: a method starts from another initialisation.
+        ForgetError: the forget set is a correction.
     """
+    refuse_correction(graph, forget_id)
     for name in methods:
         if "rebuild" in get_method(name).needs:
             raise ConfigError(

@@ -113,12 +113,12 @@ def _probe(
     node: Node, inputs: Inputs, target: Dataset, runtime: Runtime
 ) -> dict[str, npt.NDArray[np.int64]]:
     """The classes of every part by a linear probe."""
-    from expunge.transfer.features import features
+    from expunge.features.extract import features_of
     from expunge.transfer.probe import probe
 
-    model, spec, _ = load_model(inputs["model"])
+    model, _, _ = load_model(inputs["model"])
     train, *others = (
-        features(model, spec.num_classes, samples, runtime.evaluator, runtime.progress)
+        features_of(model, samples, runtime.evaluator, runtime.progress)
         for samples in (target.train, *(_part(target, part) for part in PARTS))
     )
     for each in (train, *others):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from expunge.config import from_mapping, to_mapping
 from expunge.errors import DivergedError, ModelError
 from expunge.graph.kind import Inputs, Kind
-from expunge.graph.kinds.forget import load_forget
+from expunge.graph.kinds.forget import load_forget, refuse_correction
 from expunge.graph.kinds.prune import origin_seed
 from expunge.graph.kinds.train import Together, context_for
 from expunge.graph.lineage import forgotten_by, training_split, write_forgotten
@@ -45,7 +45,9 @@ def add_unlearn(
     Raises:
         ConfigError: `model_id` is not a model, no method has this name, or it is for another
             task.
+        ForgetError: the forget set is a correction.
     """
+    refuse_correction(graph, forget_id)
     parents = {
         "model": model_id,
         "data": graph.data_of(model_id),
@@ -98,7 +100,9 @@ def unlearn_label(
         what = f"{model.params['config']['sparsity']:.0%} {model.params['pruner']}"
     scenario = graph.node(forget_id).where["scenario"]
     seed = f"seed {graph.seed_of(model_id)}{', another' if another_seed else ''}"
-    return f"unlearn {scenario} by {method}, {what}, {seed}"
+    verb = "correct" if scenario.startswith("corrected:") else "unlearn"
+    scenario = scenario.removeprefix("corrected:")
+    return f"{verb} {scenario} by {method}, {what}, {seed}"
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:

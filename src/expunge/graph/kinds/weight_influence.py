@@ -19,6 +19,7 @@ from expunge.graph.lineage import forgotten_by, training_split
 from expunge.graph.model_files import load_model
 from expunge.graph.runtime import params_of
 from expunge.runs import checked, read_artefact, read_object, write_json
+from expunge.tasks import check_task
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,9 +36,10 @@ def add_weight_influence(graph: Graph, model_id: str, forget_id: str, config: We
     """What `model_id` forgets of the forget set when weights that are salient for it are reset.
 
     Raises:
-        ConfigError: `model_id` is not a model.
+        ConfigError: `model_id` is not a model that classifies.
     """
     graph.model(model_id)
+    check_task("model influence", {"classify"}, graph.task_of(model_id))
     origin = graph.node(graph.origin_of(model_id))
     params = {"config": to_mapping(config), "threads": origin.params["threads"]}
     parents = {

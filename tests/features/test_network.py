@@ -11,10 +11,10 @@ from torch.nn.utils import parametrizations
 
 from expunge.detectors import get_detector
 from expunge.detectors.evidence import SampleEvidence
-from expunge.detectors.features import WithFeatures
 from expunge.detectors.find import find
 from expunge.detectors.observe import observe
 from expunge.errors import ConfigError, DataError, ModelError
+from expunge.features.network import WithFeatures
 from expunge.models.resnet import resnet8
 
 

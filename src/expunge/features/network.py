@@ -29,6 +29,7 @@ class WithFeatures(nn.Module):
         # A weight that is computed belongs to a module in the layer's own.
         self.layer = weight.rpartition(".")[0].partition(".parametrizations")[0]
         self.convolves = model.get_parameter(weight).ndim > 2
+        self.classes = len(model.get_parameter(weight))
 
     def forward(self, batch: Batch) -> Tensor:
         """Features and logits, `(B, F + classes)`.

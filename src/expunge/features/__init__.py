@@ -1,0 +1,1 @@
+"""Features: what a network's last layer is given."""
