@@ -35,12 +35,15 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Make a trained classifier forget some of its training data, and prove it.",
+    help="Make a trained model forget some of its training data, and prove it.",
     epilog="Start with: expunge demo --out demo",
 )
 # Training, pruner and method settings are dataclass fields, so their flags are read as extra
 # arguments.
 _SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
+_APPLICATION = "Applications"
+_STUDY = "Studies"
+_LIST = "What there is"
 
 app.command("demo", epilog="Example: expunge demo --out demo --seeds 2")(demo.demo)
 app.command(
@@ -62,11 +65,13 @@ app.command(
 )(unlearn.unlearn)
 app.command(
     "correct",
+    rich_help_panel=_APPLICATION,
     context_settings=_SETTINGS,
     epilog="Example: expunge correct train-1a2b --labels right.csv --method l1_sparse --epochs 15",
 )(correct.correct)
 app.command(
     "cleanse",
+    rich_help_panel=_APPLICATION,
     context_settings=_SETTINGS,
     epilog="Example: expunge cleanse train-1a2b --suspect spectral_signatures --method l1_sparse "
     "--trigger badnets --trigger.size 3",
@@ -79,16 +84,20 @@ app.command(
 app.command(
     "evaluate", epilog="Example: expunge evaluate unlearn-1a2b --reference unlearn-3c4d --json"
 )(evaluate.evaluate)
-app.command("generate", epilog="Example: expunge generate unlearn-1a2b --out after.png")(
-    generate.generate
-)
+app.command(
+    "generate",
+    rich_help_panel=_APPLICATION,
+    epilog="Example: expunge generate unlearn-1a2b --out after.png",
+)(generate.generate)
 app.command(
     "attribute",
+    rich_help_panel=_APPLICATION,
     context_settings=_SETTINGS,
     epilog="Example: expunge attribute train-1a2b --targets wrong:5 --by unlearning --out why",
 )(attribute.attribute)
 app.command(
     "attribution",
+    rich_help_panel=_STUDY,
     epilog="Example: expunge attribution recipes/attribution-digits.toml --out attribution-digits",
 )(attribution.attribution)
 app.command("bench", epilog="Example: expunge bench recipes/cifar10-cpu.toml --out cifar10")(
@@ -99,31 +108,45 @@ app.command("report", epilog="Example: expunge report demo/results.json --out sh
 )
 app.command(
     "theory",
+    rich_help_panel=_STUDY,
     context_settings=_SETTINGS,
     epilog="Example: expunge theory recipes/theory-digits.toml --out theory-digits",
 )(theory.theory)
 app.command(
     "theory-run",
+    rich_help_panel=_STUDY,
     context_settings=_SETTINGS,
     epilog="Example: expunge theory-run train-1a2b --samples 1000",
 )(theory.theory_run)
 app.command(
     "influence",
+    rich_help_panel=_APPLICATION,
     context_settings=_SETTINGS,
     epilog="Example: expunge influence train-1a2b --target data/flowers --subsets 200 --epochs 10",
 )(influence.influence)
 app.command(
-    "transfer", epilog="Example: expunge transfer recipes/transfer-16px.toml --out transfer"
+    "transfer",
+    rich_help_panel=_STUDY,
+    epilog="Example: expunge transfer recipes/transfer-16px.toml --out transfer",
 )(transfer.transfer)
 app.command(
     "transfer-run",
+    rich_help_panel=_APPLICATION,
     context_settings=_SETTINGS,
     epilog="Example: expunge transfer-run unlearn-1a2b --target data/flowers --fine-tune 10",
 )(transfer.transfer_run)
-app.command("methods", epilog="Example: expunge methods l1_sparse")(listing.methods)
-app.command("metrics", epilog="Example: expunge metrics mia_efficacy")(listing.metrics)
-app.command("detectors", epilog="Example: expunge detectors strip")(listing.detectors)
-app.command("attributors", epilog="Example: expunge attributors unlearning")(listing.attributors)
+app.command("methods", rich_help_panel=_LIST, epilog="Example: expunge methods l1_sparse")(
+    listing.methods
+)
+app.command("metrics", rich_help_panel=_LIST, epilog="Example: expunge metrics mia_efficacy")(
+    listing.metrics
+)
+app.command("detectors", rich_help_panel=_LIST, epilog="Example: expunge detectors strip")(
+    listing.detectors
+)
+app.command("attributors", rich_help_panel=_LIST, epilog="Example: expunge attributors unlearning")(
+    listing.attributors
+)
 app.add_typer(
     runs.app,
     name="runs",
