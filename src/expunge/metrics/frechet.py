@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from expunge.errors import DataError, TooFewSamplesError
 from expunge.metrics.metric import GENERATED, REAL, Measured, Metric
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from expunge.metrics.evidence import Evidence, Predictions
 
-Features = npt.NDArray[np.float64]
+    Features = npt.NDArray[np.float64]
 
 
 def frechet_distance(one: Features, other: Features) -> float:
@@ -27,6 +27,8 @@ def frechet_distance(one: Features, other: Features) -> float:
     Raises:
         TooFewSamplesError: there are fewer than two samples in a set.
     """
+    import numpy as np
+
     if min(len(one), len(other)) < 2:
         raise TooFewSamplesError(
             f"a covariance needs two images or more, got {min(len(one), len(other))}"
@@ -42,6 +44,8 @@ def frechet_distance(one: Features, other: Features) -> float:
 
 def _covariance(features: Features) -> Features:
     """The unbiased covariance `(D, D)`."""
+    import numpy as np
+
     centred = features - features.mean(axis=0, dtype=np.float64)
     found: Features = centred.T @ centred / (len(features) - 1)
     return found
@@ -49,6 +53,8 @@ def _covariance(features: Features) -> Features:
 
 def _root(matrix: Features) -> Features:
     """The symmetric square root of a symmetric matrix without negative eigenvalues."""
+    import numpy as np
+
     values, vectors = np.linalg.eigh(matrix)
     found: Features = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
     return found
@@ -71,6 +77,8 @@ def _equal_parts(evidence: Evidence) -> tuple[Features, Features, Features]:
 
     All three have as many images of each retained class: as many as the rarest allows.
     """
+    import numpy as np
+
     real = evidence.retained(REAL)
     asked = ~evidence.of_forgotten_classes(GENERATED)
     if not asked.any():
@@ -96,7 +104,7 @@ def _equal_parts(evidence: Evidence) -> tuple[Features, Features, Features]:
 def _features(predictions: Predictions) -> Features:
     if predictions.features is None:
         raise DataError("there are no features of the images: judge them by a classifier")
-    found: Features = predictions.features.astype(np.float64)
+    found: Features = predictions.features.astype("float64")
     return found
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from expunge.errors import DataError
 from expunge.metrics.metric import COPIES, Measured, Metric
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from expunge.metrics.evidence import Evidence
+
+    Images = npt.NDArray[np.float32]
+    Distances = npt.NDArray[np.float32]
 
 CHANCE = 1.0
 """Percentage of held-out real images that count as near copies."""
-
-Images = npt.NDArray[np.float32]
-Distances = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +47,8 @@ def nearest(images: Images, others: Images) -> Distances:
 
     Both are `(N, C, H, W)`, with pixels in 0-1.
     """
+    import numpy as np
+
     flat = others.reshape(len(others), -1)
     found = [
         np.sqrt(np.square(flat - each.reshape(1, -1), dtype=np.float64).mean(axis=1).min())
@@ -60,6 +62,8 @@ def near_copies(evidence: Evidence) -> Measured:
 
     The threshold is the distance below which `CHANCE` per cent of held-out real images are.
     """
+    import numpy as np
+
     copies = evidence.distances()
     threshold = np.percentile(copies.held_out, CHANCE)
     return Measured(100.0 * int((copies.generated < threshold).sum()) / len(copies.generated))
