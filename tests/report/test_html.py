@@ -7,8 +7,9 @@ from html.parser import HTMLParser
 import pytest
 
 from expunge.errors import DataError, StoreError
+from expunge.metrics import get_metric
 from expunge.report import render_html, write_report
-from expunge.report.measures import GLOSSARY
+from expunge.report.measures import AVG_GAP, AVG_GAP_DENSE, CORE, FURTHER, RTE, SPARSITY
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -67,11 +68,30 @@ def test_the_order_of_the_page(page):
     ]
 
 
-def test_every_measure_is_explained_with_what_is_good(html):
-    for measure in GLOSSARY:
+def test_every_measure_is_explained_with_what_is_good(html, three_seeds):
+    measured = [each for each in (*CORE, *FURTHER) if each.key in three_seeds["metrics"]]
+    assert len(measured) > 6
+    for measure in (*measured, AVG_GAP, AVG_GAP_DENSE, RTE, SPARSITY):
         assert f"<dt>{measure.short}" in html
         assert "Good: " + measure.good.replace("'", "&#39;") in html
     assert "neither higher nor lower" in html
+
+
+def test_a_report_explains_what_it_measures_and_nothing_else(results):
+    metric = get_metric("asr")
+    results["metrics"]["asr"] = {"title": metric.title, "unit": "percent", "compared": False}
+    del results["metrics"]["drift"]
+    for cell in results["cells"]:
+        cell["metrics"]["asr"] = 99.0
+        del cell["metrics"]["drift"]
+    html = render_html(results)
+    terms = re.findall(r"<dt>([^<]*?) ?(?:<span>|</dt>)", html.split('id="glossary"')[1])
+    assert terms.count("ASR") == 1
+    assert metric.summary.replace("'", "&#39;") in html
+    assert "Drift" not in terms
+    header = html.split('id="runs"')[1].split("</thead>")[0]
+    assert ">ASR<" in header
+    assert "Drift" not in header
 
 
 def test_headers_can_be_sorted_by_keyboard(page):

@@ -21,10 +21,10 @@ from expunge.report.environments import environments, numbered
 from expunge.report.figures import draw
 from expunge.report.files import write_atomically
 from expunge.report.generation import Grid, grid_of
-from expunge.report.measures import CORE, FURTHER, GLOSSARY, Measure, further
+from expunge.report.measures import CORE, FURTHER, Measure, further, glossary
 from expunge.report.results import check_results
 from expunge.report.summary import Findings, findings
-from expunge.report.tables import LOW_NOTE, Table, further_table, main_table
+from expunge.report.tables import LOW_NOTE, Table, further_table, has_gap, main_table
 from expunge.report.trojan import INTRODUCTION, Trojan, trojan_of
 from expunge.report.trojan_pictures import Pictures, pictures_of
 from expunge.report.wording import (
@@ -107,9 +107,9 @@ def _render(
     ]
     made_by, numbers = environments(results["makers"]), numbered(results["makers"])
     keys = frozenset(key for cell in results["cells"] for key in cell["metrics"])
-    described = {measure.key for measure in FURTHER}
+    first = [measure for measure in (*CORE, *FURTHER) if measure.key in keys]
     others = further(keys, results["metrics"])
-    measures = (*CORE, *FURTHER, *(each for each in others if each.key not in described))
+    measures = (*first, *(each for each in others if each not in FURTHER))
     script = _text("script.js")
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -122,7 +122,7 @@ def _render(
         script=Markup(script),
         script_hash=_hash(script),
         sections=sections,
-        glossary=GLOSSARY,
+        glossary=glossary(measures, gaps=any(has_gap(each) for each in scenarios)),
         facts=_facts(made_by),
         environments=[list(flat(environment)) for environment in made_by],
         version=_version(made_by),

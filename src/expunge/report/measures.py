@@ -86,7 +86,16 @@ SPARSITY = Measure(
 DETAILS = frozenset(metric.name for metric in METRICS if metric.detailed)
 """Measures with several numbers, which have their own tables and figures."""
 
-GLOSSARY = (*CORE, AVG_GAP, RTE, *FURTHER, AVG_GAP_DENSE, SPARSITY)
+
+def glossary(measured: Sequence[Measure], *, gaps: bool) -> tuple[Measure, ...]:
+    """What a report explains: what it measures, and `gaps` if it has some.
+
+    Measures of other packages, of which only the title is known, are left out.
+    """
+    core = [measure for measure in measured if measure in CORE]
+    others = [measure for measure in measured if measure not in CORE and measure.meaning]
+    gap, dense = ([AVG_GAP], [AVG_GAP_DENSE]) if gaps else ([], [])
+    return (*core, *gap, RTE, *others, *dense, SPARSITY)
 
 
 def further(keys: frozenset[str], declared: Mapping[str, Mapping[str, Any]]) -> tuple[Measure, ...]:
