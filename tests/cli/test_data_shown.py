@@ -1,10 +1,17 @@
 """What a command says about its data before it starts, and that bad data leave nothing behind."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from expunge.data.facts import resolve
+from expunge.data.spec import DataSpec
+from expunge.graph.graph import Graph
+from expunge.graph.kinds.data import add_data
+from expunge.runs import Store
 
 RECIPE = """
 title = "photos"
@@ -107,3 +114,14 @@ def test_names_of_classes_come_from_a_file(command, photos, tmp_path):
     )
     assert code == 2
     assert "the data have the classes cat, which are not among the 1 given: dog" in err
+
+
+def test_two_sets_of_data_are_each_shown_whole(tmp_path):
+    graph = Graph(Store(tmp_path / "runs"))
+    plain = DataSpec(source="digits", train_limit=60)
+    edited = replace(plain, edits={"relabel": {"share": 0.5}})
+    for spec in (plain, edited, edited):
+        add_data(graph, spec, resolve(spec, tmp_path / "cache"))
+    assert [note.count("digits: ") for note in graph.notes] == [1, 1]
+    assert [note.count("train: 60") for note in graph.notes] == [1, 1]
+    assert ["then edited: relabel" in note for note in graph.notes] == [False, True]

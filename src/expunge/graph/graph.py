@@ -23,7 +23,7 @@ class Graph:
         self.labels: dict[str, str] = {}
         """By id: the label of each added node, for people."""
         self.notes: list[str] = []
-        """Lines for people: what was read, and what they should know before nodes are made."""
+        """Texts for people: what was read, and what they should know before nodes are made."""
         self.uncounted: set[str] = set()
         """Forget sets whose number of samples is known once they are made."""
         self._added: dict[str, Node] = {}

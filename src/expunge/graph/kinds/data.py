@@ -43,7 +43,9 @@ def add_data(graph: Graph, spec: DataSpec, facts: Facts) -> str:
         edits = settings_of(params["edits"])
     if spec.labels:
         params["labels"] = [labels_digest(path) for path in spec.labels]
-    graph.notes += [line for line in summary(facts, edits) if line not in graph.notes]
+    # One text: with several data, lines that they share would leave others without their head.
+    if (said := "\n".join(summary(facts, edits))) not in graph.notes:
+        graph.notes.append(said)
     return graph.add("data", params, where=to_mapping(spec), label=f"data {facts.name}")
 
 
