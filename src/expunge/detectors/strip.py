@@ -60,7 +60,7 @@ def strip(evidence: SampleEvidence, config: StripConfig) -> Floats:
 
 
 def _spread(rows: Integers, count: int) -> Integers:
-    """Up to `count` of the rows, evenly over their order: the first ones may all be of one class."""
+    """Up to `count` of the rows, from all over their order: the first may all be of one class."""
     import numpy as np
 
     few = min(count, len(rows))

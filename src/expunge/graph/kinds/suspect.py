@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from expunge.graph.lineage import forgotten_by, training_samples
 from expunge.graph.model_files import load_model
 from expunge.runs import JSON, checked, read_arrays, read_object, write_arrays, write_json
 from expunge.settings import derive_seed
+from expunge.tasks import check_task
 
 if TYPE_CHECKING:
     from expunge.detectors.evidence import Floats
@@ -47,12 +49,15 @@ def add_suspect(
     clean, in place of those that `trust` would draw; such training samples are not suspected.
 
     Raises:
-        ConfigError: `model_id` is not a model, or no detector has this name.
+        ConfigError: `model_id` is not a model that classifies, no detector has this name, or there
+            are too few `clean_ids`.
     """
     graph.model(model_id)
     entry = get_detector(detector)
+    check_task(f"detector {detector}", {"classify"}, graph.task_of(model_id))
     trust = trust or Trust()
-    listed = list(dict.fromkeys(clean_ids))
+    if listed := list(dict.fromkeys(clean_ids)):
+        trust = replace(trust, clean=len(listed))
     clean: dict[str, Any] = {"false_positives": trust.false_positives}
     clean |= {"ids": _digest(listed)} if listed else {"draw": trust.clean}
     params = {
