@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.config import from_mapping, to_mapping
+from expunge.data.by_id import ids_digest
 from expunge.detectors import get_detector
 from expunge.detectors.trust import Trust
 from expunge.errors import ForgetError, some
@@ -59,7 +58,7 @@ def add_suspect(
     if listed := list(dict.fromkeys(clean_ids)):
         trust = replace(trust, clean=len(listed))
     clean: dict[str, Any] = {"false_positives": trust.false_positives}
-    clean |= {"ids": _digest(listed)} if listed else {"draw": trust.clean}
+    clean |= {"ids": ids_digest(listed)} if listed else {"draw": trust.clean}
     params = {
         "detector": detector,
         "version": entry.version,
@@ -170,7 +169,7 @@ def _clean(
         seed = derive_seed(node.params["seed"], "clean")
         return subset(samples, limited(samples.labels, node.params["clean"]["draw"], seed)), source
     ids = list(runtime.where(node)["clean"])
-    if _digest(ids) != node.params["clean"]["ids"]:
+    if ids_digest(ids) != node.params["clean"]["ids"]:
         raise ForgetError("the ids of clean samples have changed since this was planned")
     return _named(dataset, ids, forgotten), "given"
 
@@ -198,11 +197,6 @@ def _named(dataset: Dataset, ids: list[str], forgotten: Collection[str]) -> Samp
         f"none of the {len(ids)} ids of clean samples is in the data ({some(ids)}): expected those "
         "of training, validation or test samples"
     )
-
-
-def _digest(ids: Collection[str]) -> str:
-    """Hex digest of a set of ids."""
-    return hashlib.blake2b(json.dumps(sorted(ids)).encode(), digest_size=16).hexdigest()
 
 
 KIND = Kind(name="suspect", version=1, run=run)
