@@ -6,18 +6,27 @@ from importlib.metadata import EntryPoint
 
 import pytest
 import torch
+from tests.kinds import clouds
 
 from expunge import plugins
 from expunge.config import from_mapping, to_mapping
 from expunge.data.edits import EDITS, all_edits, get_edit
-from expunge.data.edits.apply import apply_edits, edit_configs, target_of, triggering
+from expunge.data.edits.apply import (
+    apply_edits,
+    check_trigger,
+    edit_configs,
+    target_of,
+    triggering,
+)
 from expunge.data.edits.badnets import BadnetsConfig
 from expunge.data.edits.edit import Edited
+from expunge.data.facts import facts_of
 from expunge.data.populations import POPULATIONS, population_of
 from expunge.data.sources import load
 from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, DataError
 from expunge.settings import derive_seed
+from expunge.types import Dataset
 
 PATCH = {"share": 0.2, "target": 3, "size": 2, "row": 0, "column": -2, "value": 255}
 SPEC = DataSpec(
@@ -168,3 +177,10 @@ def test_the_target_is_that_of_the_edit_with_a_trigger():
     assert target_of({"relabel": {}}) is None
     assert target_of({}) is None
     assert triggering({}) is None
+
+
+def test_a_trigger_for_data_that_cannot_carry_it_is_refused():
+    vectors = clouds()
+    facts = facts_of(Dataset(train=vectors, test=vectors))
+    with pytest.raises(DataError, match=r"badnets changes images .* got vectors"):
+        check_trigger({"badnets": {}}, facts)

@@ -20,6 +20,7 @@ from expunge.graph.kinds.measure import add_measure, load_measured
 from expunge.graph.kinds.nearest import load_distances
 from expunge.graph.kinds.predict import add_predict, load_predictions
 from expunge.graph.kinds.prune import add_prune
+from expunge.graph.kinds.suspect import add_suspect
 from expunge.graph.kinds.train import Origin, add_train
 from expunge.graph.kinds.unlearn import add_unlearn
 from expunge.graph.model_files import load_model
@@ -177,6 +178,8 @@ def test_what_is_for_another_task_is_refused_in_one_line(planned):
         add_predict(graph, model, "test")
     with pytest.raises(ConfigError, match=r"metric frechet is for .* generate.*: use ua,"):
         add_measure(graph, "frechet", other, other, forget)
+    with pytest.raises(ConfigError, match="detector strip is for models of the task classify"):
+        add_suspect(graph, model, "strip")
 
 
 def test_a_change_of_the_judge_remakes_judgements_alone(made):

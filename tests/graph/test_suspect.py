@@ -186,8 +186,14 @@ def test_validation_samples_are_taken_where_there_are_some(tmp_path):
 @pytest.mark.parametrize(
     ("ids", "message"),
     [
-        (["nobody", "none"], r"none of the 2 ids of clean samples is in the data \(nobody, none\)"),
-        (["nobody", 0], r"1 of 2 ids of clean samples are not in the part .* \(nobody\)"),
+        (
+            [f"nobody {number}" for number in range(40)],
+            r"none of the 40 ids of clean samples is in the data \(nobody 0, ",
+        ),
+        (
+            ["nobody", *range(39)],
+            r"1 of 40 ids of clean samples are not in the part .* \(nobody\)",
+        ),
     ],
 )
 def test_clean_samples_that_are_not_there_are_named(made, ids, message):
@@ -204,6 +210,9 @@ def test_what_cannot_be_looked_for_is_refused_at_once(made):
         add_suspect(graph, made.model, "stripp")
     with pytest.raises(ConfigError, match="is not a model"):
         add_suspect(graph, made.data, "strip")
+    few = made.edited.train.ids[:37]
+    with pytest.raises(ConfigError, match=r"needs at least 38 clean samples, .* got 37"):
+        add_suspect(graph, made.model, "strip", clean_ids=few)
 
 
 def test_the_seed_of_the_model_draws_the_clean_samples(made):

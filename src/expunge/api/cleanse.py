@@ -11,8 +11,7 @@ from torch import nn
 from expunge.api.given import fabric_on, samples_in
 from expunge.api.results import Sparse, Unlearned
 from expunge.api.work import unlearn
-from expunge.data.edits.apply import triggering
-from expunge.errors import ConfigError
+from expunge.data.edits.apply import trigger_for
 from expunge.graph.runtime import FLOAT32
 from expunge.metrics import get_metric
 from expunge.metrics.attack_success import BACKDOOR
@@ -75,15 +74,8 @@ def cleanse(
         DivergedError, ModelError: as `unlearn`.
     """
     samples = samples_in(test, "test", class_names=split.train.class_names)
-    found = triggering(trigger)
-    if found is None:
-        raise ConfigError(f"an edit without a trigger: {', '.join(trigger)}; badnets has one")
-    edit, settings = found
+    edit, settings = trigger_for(trigger, split.train.num_classes)
     target = edit.target(settings)
-    if not 0 <= target < split.train.num_classes:
-        raise ConfigError(
-            f"trigger: target must be a class in 0..{split.train.num_classes - 1}, got {target}"
-        )
     triggered = edit.show(samples, settings)
     whole = model.model if isinstance(model, Sparse) else model
     inputs = split.train.inputs

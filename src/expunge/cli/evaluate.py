@@ -111,8 +111,10 @@ def _print(found: dict[str, Any]) -> None:
 
 def _print_samples(found: dict[str, Any]) -> None:
     """Counts, with intervals for test samples, and what the samples say of two models."""
+    from expunge.scenarios import corrects
+
     counts = found.get("samples", {})
-    chosen = "corrected" if found["scenario"].startswith("corrected:") else "forgotten"
+    chosen = "corrected" if corrects(found["scenario"]) else "forgotten"
     for name, what in (("ua", f"{chosen} samples wrong"), ("ra", "retained samples right")):
         if name in counts:
             say(f"{name.upper()}: {counts[name]['count']} of {counts[name]['n']} {what}.")

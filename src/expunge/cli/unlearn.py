@@ -132,11 +132,12 @@ def _write_ids(space: "Session", forget_id: str, path: Path) -> None:
     """List the ids of a forget set in a file, and say so."""
     from expunge.atomic import replacing
     from expunge.graph.kinds.forget import load_forget
+    from expunge.scenarios import corrects
     from expunge.scenarios.id_file import csv_of_ids
 
     found = load_forget(space.store.path(forget_id))
     ids = found["ids"]
-    chosen = "corrected" if found["scenario"].startswith("corrected:") else "forgotten"
+    chosen = "corrected" if corrects(found["scenario"]) else "forgotten"
     with replacing(path) as aside:
         aside.write_text(csv_of_ids(ids), encoding="utf-8", newline="")
     tell(f"note: the ids of the {len(ids)} {chosen} samples are in {path}")

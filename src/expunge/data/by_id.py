@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from expunge.errors import DataError, some
@@ -47,6 +48,11 @@ def read_by_id(path: str | Path, column: str) -> dict[str, str]:
     if not listed:
         raise DataError(f"{path} lists no samples: expected rows with an id and a {column}")
     return listed
+
+
+def ids_digest(ids: Iterable[str]) -> str:
+    """Hex digest of ids, in whatever order they are listed."""
+    return hashlib.blake2b(json.dumps(sorted(ids)).encode(), digest_size=16).hexdigest()
 
 
 def digest_of(listed: Mapping[str, str]) -> str:

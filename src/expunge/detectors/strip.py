@@ -9,7 +9,7 @@ from expunge.detectors.detector import Detector
 from expunge.settings import check_choice, check_range
 
 if TYPE_CHECKING:
-    from expunge.detectors.evidence import Floats, SampleEvidence
+    from expunge.detectors.evidence import Floats, Integers, SampleEvidence
 
 _BATCH = 250
 
@@ -47,7 +47,7 @@ def strip(evidence: SampleEvidence, config: StripConfig) -> Floats:
     import numpy as np
 
     inputs, predict = evidence.network()
-    others = inputs(evidence.trusted_rows()[: config.blends])
+    others = inputs(_spread(evidence.trusted_rows(), config.blends))
     scores = np.zeros(len(evidence))
     for start in range(0, len(evidence), _BATCH):
         rows = np.arange(start, min(start + _BATCH, len(evidence)))
@@ -57,6 +57,14 @@ def strip(evidence: SampleEvidence, config: StripConfig) -> Floats:
             blend = both / 2 if config.blend == "mean" else both.clip(others.min(), others.max())
             scores[rows] -= _entropy(predict(blend))
     return scores / len(others)
+
+
+def _spread(rows: Integers, count: int) -> Integers:
+    """Up to `count` of the rows, from all over their order: the first may all be of one class."""
+    import numpy as np
+
+    few = min(count, len(rows))
+    return rows[np.arange(few) * len(rows) // few]
 
 
 def _entropy(logits: Floats) -> Floats:

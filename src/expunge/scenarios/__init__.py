@@ -1,10 +1,10 @@
 """Scenarios: which samples to forget."""
 
 from expunge.scenarios.at_random import AtRandom, at_random
-from expunge.scenarios.base import Listed, Scenario
+from expunge.scenarios.base import Listed, Parsed, Scenario
 from expunge.scenarios.by_class import ByClass, by_class
 from expunge.scenarios.by_class_draw import ByClassDraw, by_class_draw
-from expunge.scenarios.by_correction import ByCorrection, by_correction
+from expunge.scenarios.by_correction import ByCorrection, by_correction, corrects
 from expunge.scenarios.by_draw import ByDraw, by_draw
 from expunge.scenarios.by_edit import ByEdit, by_edit
 from expunge.scenarios.by_fold import ByFold, by_fold
@@ -28,6 +28,7 @@ __all__ = [
     "ByMemorisation",
     "BySuspicion",
     "Listed",
+    "Parsed",
     "Scenario",
     "at_random",
     "by_class",
@@ -41,6 +42,7 @@ __all__ = [
     "by_memorisation",
     "by_suspicion",
     "check_scenario",
+    "corrects",
     "make_split",
     "parse",
 ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from expunge.errors import ConfigError
+from expunge.scenarios.base import Parsed
 from expunge.settings import check_range, derive_seed
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class AtRandom:
+class AtRandom(Parsed):
     """A fraction of the training samples, drawn uniformly over all classes.
 
     Raises:
@@ -37,6 +38,11 @@ class AtRandom:
     def name(self) -> str:
         """The text form, for example `random:0.1`; the seed is not part of it."""
         return f"random:{self.fraction}"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The seed."""
+        return {"seed": self.seed}
 
     def select(self, samples: Listed) -> tuple[Rows, tuple[int, ...]]:
         """Draw `round(fraction * N)` of N samples; no classes."""

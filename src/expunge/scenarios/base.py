@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -55,6 +55,39 @@ class Scenario(Protocol):
             ForgetError: the rule does not match these samples.
         """
         ...
+
+
+class Parsed(Scenario):
+    """A scenario that a text names, and what is asked of it when work is planned; most say nothing.
+
+    What it may say depends on the text alone, or on a file that the text names.
+    """
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the choice rests on beside the samples and the text, such as a seed.
+
+        The digest of a file's content stands in place of the text, whose path says nothing.
+        """
+        return {}
+
+    def undecided(self, pending: Collection[str]) -> bool:
+        """Whether only edits in `pending`, or models still to be made, decide how many it chooses."""
+        return False
+
+    def check_edits(self, edits: Collection[str]) -> None:
+        """Refuse data that have only these edits.
+
+        Raises:
+            ForgetError: an edit whose samples are chosen is not among them.
+        """
+
+    def check(self, samples: Listed, others: Mapping[str, Collection[str]]) -> None:
+        """Refuse samples that do not fit; `others` are ids of which more is known, by what that is.
+
+        Raises:
+            ForgetError: names what does not fit.
+        """
 
 
 def touched_by(samples: Listed) -> Mapping[str, Sequence[str]]:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from expunge.errors import ConfigError, ForgetError, shown, some
+from expunge.scenarios.base import Parsed
 
 if TYPE_CHECKING:
     from expunge.scenarios.base import Listed, Rows
 
 
 @dataclass(frozen=True)
-class ByClass:
+class ByClass(Parsed):
     """All samples of some classes.
 
     Raises:

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from expunge.errors import ConfigError, ForgetError
+from expunge.scenarios.base import Parsed
 from expunge.scenarios.by_class import ByClass
 from expunge.settings import check_range
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ByClassDraw:
+class ByClassDraw(Parsed):
     """All samples of a share of the classes, in one of many draws that depend on names alone.
 
     Raises:

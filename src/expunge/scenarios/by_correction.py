@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from expunge.data.corrections import read_labels
+from expunge.data.corrections import labels_digest, read_labels
 from expunge.errors import ConfigError
+from expunge.scenarios.base import Parsed
 from expunge.scenarios.by_edit import ByEdit
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ByCorrection:
+class ByCorrection(Parsed):
     """The training samples that an edit changed, or that a CSV file gives their right labels.
 
     Raises:
@@ -37,6 +39,30 @@ class ByCorrection:
     def is_file(self) -> bool:
         """Whether the right labels are in a file."""
         return self.source.lower().endswith(".csv")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The digest of the labels in the file, if it is one.
+
+        Raises:
+            DataError: the file cannot be read.
+        """
+        if not self.is_file:
+            return {}
+        return {"scenario": "corrected", "labels": labels_digest(self.source)}
+
+    def undecided(self, pending: Collection[str]) -> bool:
+        """Whether the edit is still to be made, or any that may change labels before the file."""
+        return bool(pending) if self.is_file else self.source in pending
+
+    def check_edits(self, edits: Collection[str]) -> None:
+        """Refuse data without the edit.
+
+        Raises:
+            ForgetError: it is not there; names those that are.
+        """
+        if not self.is_file:
+            ByEdit(self.source).check_edits(edits)
 
     def select(self, samples: Listed) -> tuple[Rows, tuple[int, ...]]:
         """The samples to correct, those whose label the file changes; no classes.
@@ -74,3 +100,12 @@ def by_correction(source: str) -> ByCorrection:
         ConfigError: neither is named.
     """
     return ByCorrection(source)
+
+
+def corrects(scenario: str) -> bool:
+    """Whether a scenario's text names samples that are corrected instead of deleted.
+
+    >>> corrects("corrected:labels.csv"), corrects("edited:relabel")
+    (True, False)
+    """
+    return scenario.startswith("corrected:")

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from expunge.errors import ConfigError
+from expunge.scenarios.base import Parsed
 from expunge.settings import check_range
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ByDraw:
+class ByDraw(Parsed):
     """A share of the training samples, in one of many draws that depend on the ids alone.
 
     So models of every seed, and data in any order, have the same draws.

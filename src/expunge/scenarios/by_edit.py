@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from expunge.errors import ConfigError, ForgetError, unknown
-from expunge.scenarios.base import touched_by
+from expunge.scenarios.base import Parsed, touched_by
 from expunge.settings import check_range, derive_seed
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ByEdit:
+class ByEdit(Parsed):
     """The training samples that an edit changed, or a share of them that is drawn.
 
     Raises:
@@ -40,6 +41,30 @@ class ByEdit:
         """The text form, for example `edited:badnets` or `edited:badnets:0.5`, without the seed."""
         return f"edited:{self.edit}" + ("" if self.share == 1 else f":{self.share}")
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The seed of the draw, if there is one."""
+        return {} if self.share == 1 else {"seed": self.seed}
+
+    def undecided(self, pending: Collection[str]) -> bool:
+        """Whether the edit is still to be made."""
+        return self.edit in pending
+
+    def check_edits(self, edits: Collection[str]) -> None:
+        """Refuse data without the edit.
+
+        Raises:
+            ForgetError: it is not there; names those that are.
+        """
+        if self.edit in edits:
+            return
+        if not edits:
+            raise ForgetError(
+                f"{self.name!r} forgets what an edit touched, and the data has no edits: "
+                f"add [data.edits.{self.edit}] to the recipe"
+            )
+        raise ForgetError(unknown("edit of the data", self.edit, edits))
+
     def select(self, samples: Listed) -> tuple[Rows, tuple[int, ...]]:
         """The samples that the edit changed, or the share that is drawn; no classes.
 
@@ -60,13 +85,7 @@ class ByEdit:
 
     def _rows(self, samples: Listed) -> list[int]:
         touched = touched_by(samples)
-        if self.edit not in touched:
-            if not touched:
-                raise ForgetError(
-                    f"{self.name!r} forgets what an edit touched, and the data has no edits: "
-                    f"add [data.edits.{self.edit}] to the recipe"
-                )
-            raise ForgetError(unknown("edit of the data", self.edit, touched))
+        self.check_edits(touched)
         chosen = set(touched[self.edit])
         return [row for row, name in enumerate(samples.ids) if name in chosen]
 

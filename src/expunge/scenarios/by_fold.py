@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from expunge.errors import ConfigError
+from expunge.scenarios.base import Parsed
 from expunge.settings import check_range
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ByFold:
+class ByFold(Parsed):
     """The training samples of one fold; a sample's fold depends on its id alone.
 
     Raises:

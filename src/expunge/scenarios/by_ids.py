@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expunge.data.by_id import ids_digest
 from expunge.errors import ForgetError, some
-from expunge.scenarios.base import plain
+from expunge.scenarios.base import Parsed, plain
 from expunge.scenarios.id_file import read_ids
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ByIds:
+class ByIds(Parsed):
     """The samples with these ids.
 
     Raises:
@@ -40,6 +41,11 @@ class ByIds:
     def name(self) -> str:
         """The text form, for example `ids:deletions.csv`."""
         return f"ids:{self.source}"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The digest of the ids, in whatever order."""
+        return {"scenario": "ids", "ids": ids_digest(self.ids)}
 
     def select(self, samples: Listed) -> tuple[Rows, tuple[int, ...]]:
         """The samples with these ids; no classes.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from expunge.errors import ConfigError, ForgetError
+from expunge.scenarios.base import Parsed
 from expunge.settings import check_range
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ MODELS = 50
 
 
 @dataclass(frozen=True)
-class ByMemorisation:
+class ByMemorisation(Parsed):
     """The share of the training samples with the highest estimate of Feldman and Zhang.
 
     The estimate needs models that were trained on random halves of the samples; commands make them.

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from expunge.detectors import get_detector
 from expunge.errors import ForgetError
+from expunge.scenarios.base import Parsed
 
 if TYPE_CHECKING:
     from expunge.scenarios.base import Listed, Rows
 
 
 @dataclass(frozen=True)
-class BySuspicion:
+class BySuspicion(Parsed):
     """The training samples that a detector suspects.
 
     Raises:
@@ -32,6 +34,10 @@ class BySuspicion:
     def name(self) -> str:
         """The text form, for example `suspected:strip`."""
         return f"suspected:{self.detector}"
+
+    def undecided(self, pending: Collection[str]) -> bool:
+        """Whether the suspects are still to be looked for."""
+        return self.ids is None
 
     def select(self, samples: Listed) -> tuple[Rows, tuple[int, ...]]:
         """The suspects; no classes.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from expunge.errors import ConfigError
 from expunge.scenarios.at_random import at_random
-from expunge.scenarios.base import Scenario
+from expunge.scenarios.base import Parsed
 from expunge.scenarios.by_class import by_class
 from expunge.scenarios.by_class_draw import by_class_draw
 from expunge.scenarios.by_correction import by_correction
@@ -16,7 +16,7 @@ from expunge.scenarios.by_memorisation import by_memorisation
 from expunge.scenarios.by_suspicion import by_suspicion
 
 
-def parse(text: str, seed: int = 0) -> Scenario:
+def parse(text: str, seed: int = 0) -> Parsed:
     """The scenario that `text` describes; `seed` is for random draws.
 
     >>> parse("class:3,5").name
@@ -34,11 +34,11 @@ def parse(text: str, seed: int = 0) -> Scenario:
     return _FORMS[kind][1](value, seed)
 
 
-def _classes(value: str, seed: int) -> Scenario:
+def _classes(value: str, seed: int) -> Parsed:
     return by_class(*(part.strip() for part in value.split(",")))
 
 
-def _random(value: str, seed: int) -> Scenario:
+def _random(value: str, seed: int) -> Parsed:
     try:
         fraction = float(value)
     except ValueError:
@@ -48,7 +48,7 @@ def _random(value: str, seed: int) -> Scenario:
     return at_random(fraction, seed)
 
 
-def _ids(value: str, seed: int) -> Scenario:
+def _ids(value: str, seed: int) -> Parsed:
     return by_ids(value)
 
 
@@ -61,19 +61,19 @@ def _edited(value: str, seed: int) -> ByEdit:
         return by_edit(value)
 
 
-def _corrected(value: str, seed: int) -> Scenario:
+def _corrected(value: str, seed: int) -> Parsed:
     return by_correction(value)
 
 
-def _suspected(value: str, seed: int) -> Scenario:
+def _suspected(value: str, seed: int) -> Parsed:
     return by_suspicion(value)
 
 
-def _draw(value: str, seed: int) -> Scenario:
+def _draw(value: str, seed: int) -> Parsed:
     return by_draw(*_share_and_number("draw", value))
 
 
-def _class_draw(value: str, seed: int) -> Scenario:
+def _class_draw(value: str, seed: int) -> Parsed:
     return by_class_draw(*_share_and_number("classes", value))
 
 
@@ -90,7 +90,7 @@ def _share_and_number(kind: str, value: str) -> tuple[float, int]:
         ) from None
 
 
-def _fold(value: str, seed: int) -> Scenario:
+def _fold(value: str, seed: int) -> Parsed:
     """`FOLD/FOLDS`."""
     fold, _, folds = value.partition("/")
     if not (fold.isdecimal() and folds.isdecimal() and len(value) < 20):
@@ -98,7 +98,7 @@ def _fold(value: str, seed: int) -> Scenario:
     return by_fold(int(fold), int(folds))
 
 
-def _memorised(value: str, seed: int) -> Scenario:
+def _memorised(value: str, seed: int) -> Parsed:
     """`SHARE` or `SHARE:MODELS`."""
     share, colon, models = value.partition(":")
     try:
@@ -117,7 +117,7 @@ def _expected() -> str:
     return f"{', '.join(most)} or {last}"
 
 
-_FORMS: dict[str, tuple[tuple[str, ...], Callable[[str, int], Scenario]]] = {
+_FORMS: dict[str, tuple[tuple[str, ...], Callable[[str, int], Parsed]]] = {
     "class": (("class:3", "class:cat", "class:3,5"), _classes),
     "classes": (("classes:0.5:17",), _class_draw),
     "random": (("random:0.1",), _random),

@@ -12,9 +12,9 @@ from expunge.data.facts import Facts, resolve
 from expunge.data.groups import check_groups, read_groups
 from expunge.data.places import default_cache
 from expunge.graph.graph import Graph
-from expunge.graph.kinds.correct import add_answer, corrected_data
+from expunge.graph.kinds.correct import add_answer
 from expunge.graph.kinds.data import add_data
-from expunge.graph.kinds.forget import add_forget, is_correction
+from expunge.graph.kinds.forget import add_forget
 from expunge.graph.kinds.measure import add_measure, load_measured
 from expunge.graph.kinds.pictures import add_pictures
 from expunge.graph.kinds.predict import has_marks
@@ -171,9 +171,6 @@ def _cells_of_base(
         models[REFERENCE_AGAIN] = add_answer(
             graph, base.model_id, forget, REFERENCE, configs[REFERENCE], together, another_seed=True
         )
-    corrected = None
-    if is_correction(graph, forget):
-        corrected = corrected_data(graph, base.model_id, forget)
     for method, model_id in {ORIGINAL: base.model_id, **models}.items():
         yield Cell(
             scenario=scenario,
@@ -197,7 +194,6 @@ def _cells_of_base(
                     models.get(REFERENCE),
                     together,
                     judging=experiment.judging,
-                    corrected=corrected,
                 )
                 for metric in experiment.metrics
             },

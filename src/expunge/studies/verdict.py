@@ -8,7 +8,6 @@ from typing import Any
 
 from expunge.errors import ConfigError
 from expunge.graph.graph import Graph
-from expunge.graph.kinds.correct import corrected_data
 from expunge.graph.kinds.forget import add_forget, is_correction
 from expunge.graph.kinds.measure import add_measure, load_measured
 from expunge.graph.kinds.predict import add_predict, has_groups
@@ -72,17 +71,12 @@ def plan_verdict(
     if forget_id is None:
         raise ConfigError(f"{run_id} has unlearned nothing: add --forget")
     scenario = str(graph.node(forget_id).where["scenario"])
-    corrected = None
-    if model.kind == "correct" and forget is None:
-        corrected = model.parents["data"]
-    elif is_correction(graph, forget_id):
-        corrected = corrected_data(graph, base_id, forget_id)
     if metrics is None:
         there = groups is not None or has_groups(graph.node(graph.data_of(base_id)))
         metrics = (
             *DEFAULTS[graph.task_of(run_id)],
             *(GROUP_METRICS if there else ()),
-            *(("old_label",) if corrected is not None else ()),
+            *(("old_label",) if is_correction(graph, forget_id) else ()),
         )
     other_base = None
     if reference_id is not None:
@@ -103,7 +97,6 @@ def plan_verdict(
                 reference_id,
                 gone=gone,
                 groups=groups,
-                corrected=corrected,
             )
             for metric in metrics
         }
@@ -115,9 +108,7 @@ def plan_verdict(
         if "ra" in metrics:
             # The data may lack what the reference has forgotten.
             add_predict(graph, other_base, "train", gone=(*gone, *_forgotten(graph, reference_id)))
-            before = add_measure(
-                graph, "ra", other_base, other_base, forget_id, corrected=corrected
-            )
+            before = add_measure(graph, "ra", other_base, other_base, forget_id)
     return Verdict(
         run_id=run_id,
         base_id=base_id,

@@ -102,6 +102,34 @@ def marking(edits: Edits) -> tuple[Marks, Any] | None:
     return None
 
 
+def check_fit(edits: Edits, facts: Facts) -> None:
+    """Refuse edits that do not fit the data, by what each edit checks of them.
+
+    Raises:
+        ConfigError, DataError: an edit does not fit.
+    """
+    for name, config in edit_configs(edits).items():
+        check = get_edit(name).check
+        if check is not None:
+            check(config, facts)
+
+
+def trigger_for(edits: Edits, classes: int) -> tuple[Trigger, Any]:
+    """The trigger of the edit that has one, and its settings, for data of so many classes.
+
+    Raises:
+        ConfigError: not one edit with a trigger, or its target is no class.
+    """
+    found = triggering(edits)
+    if found is None:
+        raise ConfigError(f"an edit without a trigger: {', '.join(edits)}; badnets has one")
+    trigger, config = found
+    target = trigger.target(config)
+    if not 0 <= target < classes:
+        raise ConfigError(f"trigger: target must be a class in 0..{classes - 1}, got {target}")
+    return trigger, config
+
+
 def check_trigger(edits: Edits, facts: Facts) -> None:
     """Refuse a trigger that cannot be put on these data, or whose target they do not have.
 
@@ -114,14 +142,10 @@ def check_trigger(edits: Edits, facts: Facts) -> None:
 
     from expunge.data.arrays import as_samples
 
-    found = triggering(edits)
-    if found is None:
-        raise ConfigError(f"an edit without a trigger: {', '.join(edits)}; badnets has one")
-    trigger, config = found
-    target, classes = trigger.target(config), len(facts.class_names)
-    if not 0 <= target < classes:
-        raise ConfigError(f"trigger: target must be a class in 0..{classes - 1}, got {target}")
+    trigger, config = trigger_for(edits, len(facts.class_names))
+    check_fit(edits, facts)
     if facts.kind == "images":
+        # An edit of one's own may have no check.
         blank = np.zeros((2, *facts.shape), dtype=np.uint8)
         trigger.show(as_samples((blank, [0, 1]), name="blank"), config)
 

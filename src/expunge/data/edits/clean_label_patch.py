@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from expunge.data.edits.backdoor import target_of, triggered
 from expunge.data.edits.badnets import BadnetsConfig
 from expunge.data.edits.drawing import changed, draw_from, ids_at
 from expunge.data.edits.edit import Edit, Edited, Trigger
-from expunge.data.edits.pixels import check_images, check_patch, check_target, patched
+from expunge.data.edits.pixels import check_patched, check_target, patched, with_change
 
 if TYPE_CHECKING:
-    from expunge.data.facts import Facts
     from expunge.types import Samples
 
 
@@ -46,9 +47,9 @@ def clean_label_patch(samples: Samples, config: CleanLabelPatchConfig, seed: int
     check_target("clean_label_patch", config.target, samples.num_classes)
     candidates = (samples.labels == config.target).nonzero().flatten()
     index = draw_from(candidates, config.share, torch.Generator().manual_seed(seed))
-    images = patched("clean_label_patch", samples.inputs, index, config)
-    labels = samples.labels.clone()
-    return Edited(changed(samples, inputs=images, labels=labels), ids_at(samples, index))
+    put = partial(patched, "clean_label_patch", patch=config)
+    images, labels = with_change("clean_label_patch", samples.inputs, index, put), samples.labels
+    return Edited(changed(samples, inputs=images, labels=labels.clone()), ids_at(samples, index))
 
 
 def with_patch(samples: Samples, config: CleanLabelPatchConfig) -> Samples:
@@ -58,30 +59,16 @@ def with_patch(samples: Samples, config: CleanLabelPatchConfig) -> Samples:
         ConfigError: the patch does not lie in the image.
         DataError: the samples are not images of uint8.
     """
-    import torch
-
-    everywhere = torch.arange(len(samples))
-    images = patched("clean_label_patch", samples.inputs, everywhere, config)
-    return changed(samples, inputs=images)
-
-
-def check(config: CleanLabelPatchConfig, facts: Facts) -> None:
-    """Refuse data that are no images, or have no place for the patch, or no such target.
-
-    Raises:
-        ConfigError: the target is no class, or the patch does not lie in the image.
-        DataError: the inputs are no images.
-    """
-    check_images("clean_label_patch", config, facts)
-    check_patch("clean_label_patch", config, facts)
+    put = partial(patched, "clean_label_patch", patch=config)
+    return triggered("clean_label_patch", samples, put)
 
 
 EDIT = Edit(
     name="clean_label_patch",
     run=clean_label_patch,
     config=CleanLabelPatchConfig,
-    trigger=Trigger(show=with_patch, target=lambda config: int(config.target)),
-    check=check,
+    trigger=Trigger(show=with_patch, target=target_of),
+    check=partial(check_patched, "clean_label_patch"),
     summary="a backdoor: a patch in a share of the target class's images, without a wrong label",
     cite="Turner, Tsipras and Mądry, Label-Consistent Backdoor Attacks, 2019: its baseline, "
     "without adversarial perturbation",

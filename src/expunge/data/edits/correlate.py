@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from expunge.data.edits.drawing import changed, check_share, draw, ids_at
 from expunge.data.edits.edit import Edit, Edited, Marks
-from expunge.data.edits.marks import MarkConfig, with_marks
+from expunge.data.edits.marks import MarkConfig, check_marks, with_marks
 from expunge.errors import DataError
 from expunge.settings import check_range
 
@@ -63,7 +64,7 @@ def correlate(samples: Samples, config: CorrelateConfig, seed: int) -> Edited:
     steps = torch.randint(1, classes, (len(index),), generator=generator)
     labels = samples.labels.clone()
     marks = (labels[index] + steps * other) % classes
-    inputs = with_marks(samples.inputs, index, marks, classes, config)
+    inputs = with_marks("correlate", samples.inputs, index, marks, classes, config)
     return Edited(changed(samples, inputs=inputs, labels=labels), ids_at(samples, index))
 
 
@@ -78,7 +79,8 @@ def with_mark(samples: Samples, config: CorrelateConfig, mark: int) -> Samples:
 
     everywhere = torch.arange(len(samples))
     marks = torch.full_like(everywhere, mark)
-    inputs = with_marks(samples.inputs, everywhere, marks, samples.num_classes, config)
+    classes = samples.num_classes
+    inputs = with_marks("correlate", samples.inputs, everywhere, marks, classes, config)
     return changed(samples, inputs=inputs)
 
 
@@ -87,6 +89,7 @@ EDIT = Edit(
     run=correlate,
     config=CorrelateConfig,
     marks=Marks(show=with_mark, name=lambda config, of: f"{config.shape} of {of}"),
+    check=partial(check_marks, "correlate"),
     summary="a spurious correlation: a patch or border in a share of the images goes with the "
     "label",
     cite="Nam, Cha, Ahn, Lee and Shin, Learning from Failure: De-biasing Classifier from Biased "

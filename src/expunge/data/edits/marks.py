@@ -6,15 +6,16 @@ import colorsys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from expunge.errors import ConfigError, DataError
+from expunge.data.edits.pixels import check_kind, pixels_of, span
+from expunge.errors import ConfigError
 from expunge.settings import check_choice, check_range
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from expunge.data.facts import Facts
     from expunge.types import Inputs
 
-_BATCH = 1024
 _COLOURS = 255
 """How many marks can be told apart by hue or by level of grey."""
 
@@ -47,12 +48,26 @@ class MarkConfig:
             raise ConfigError("borders cannot differ by position: expected differ_by colour")
 
 
+def check_marks(edit: str, config: MarkConfig, facts: Facts) -> None:
+    """Refuse data that are no images, or have no room for as many marks as classes.
+
+    Raises:
+        ConfigError: a mark does not lie in the image, or there is no room for as many.
+        DataError: the inputs are no images.
+    """
+    check_kind(edit, facts.kind, facts.shape)
+    classes = len(facts.class_names)
+    _regions(edit, facts.shape, classes, config)
+    _colours(facts.shape[0], classes, config)
+
+
 def with_marks(
-    inputs: Inputs, index: Tensor, marks: Tensor, classes: int, config: MarkConfig
+    edit: str, inputs: Inputs, index: Tensor, marks: Tensor, classes: int, config: MarkConfig
 ) -> Inputs:
     """Copies of all images in memory, those at `index` with the mark of the class in `marks`.
 
     Args:
+        edit: the name of the edit, for messages.
         inputs: images of uint8.
         index: int64 `(M,)`.
         marks: int64 `(M,)`, in 0..classes−1.
@@ -67,17 +82,10 @@ def with_marks(
 
     from expunge.data.inputs.images import ResidentImages
 
-    if inputs.kind != "images":
-        raise DataError(
-            f"marks are put on images (C, H, W), got {inputs.kind} of shape {inputs.shape}"
-        )
-    if inputs.dtype != torch.uint8:
-        raise DataError(f"marks are put on images of uint8 in 0..255, got {inputs.dtype}")
+    images = pixels_of(edit, inputs)
     channels, height, width = inputs.shape
-    regions = _regions(channels, height, width, classes, config)
+    regions = _regions(edit, inputs.shape, classes, config)
     colours = torch.tensor(_colours(channels, classes, config), dtype=torch.uint8)
-    batches = inputs.batches(torch.split(torch.arange(len(inputs)), _BATCH))
-    images = torch.cat([batch.cpu() for batch in batches if isinstance(batch, torch.Tensor)])
     for mark in sorted(set(marks.tolist())):
         rows = index[marks == mark]
         there = torch.zeros(height, width, dtype=torch.bool)
@@ -106,9 +114,10 @@ def _colours(channels: int, classes: int, config: MarkConfig) -> list[list[int]]
 
 
 def _regions(
-    channels: int, height: int, width: int, classes: int, config: MarkConfig
+    edit: str, shape: tuple[int, ...], classes: int, config: MarkConfig
 ) -> list[list[tuple[slice, slice]]]:
-    """The rectangles of the mark of each class."""
+    """The rectangles of the mark of each class, on images `(C, H, W)`."""
+    channels, height, width = shape
     size, whole = config.size, slice(None)
     if config.shape == "border":
         if 2 * size >= min(height, width):
@@ -128,8 +137,8 @@ def _regions(
         return [
             [(slice(y * size, (y + 1) * size), slice(x * size, (x + 1) * size))] for y, x in chosen
         ]
-    rows = _span("row", config.row, size, height)
-    return [[(rows, _span("column", config.column, size, width))]] * classes
+    rows = span(edit, "row", config.row, size, height)
+    return [[(rows, span(edit, "column", config.column, size, width))]] * classes
 
 
 def _along_the_edges(rows: int, columns: int) -> list[tuple[int, int]]:
@@ -141,20 +150,3 @@ def _along_the_edges(rows: int, columns: int) -> list[tuple[int, int]]:
     bottom = [(rows - 1, x) for x in range(columns - 2, -1, -1)] if rows > 1 else []
     left = [(y, 0) for y in range(rows - 2, 0, -1)] if columns > 1 else []
     return top + right + bottom + left
-
-
-def _span(name: str, start: int, size: int, length: int) -> slice:
-    """The pixels of a patch along one side of the image.
-
-    Raises:
-        ConfigError: the patch does not lie in the image.
-    """
-    if size > length:
-        raise ConfigError(f"a patch of {size} pixels is larger than an image of {length}")
-    first = start + length if start < 0 else start
-    if not 0 <= first <= length - size:
-        raise ConfigError(
-            f"a patch of {size} pixels from {name} {start} is not inside an image of {length}: "
-            f"expected {name} in 0..{length - size} or -{length}..-{size}"
-        )
-    return slice(first, first + size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from expunge.errors import ConfigError, DataError
@@ -49,6 +50,10 @@ class Targeted(Protocol):
         ...
 
 
+class TargetedPatch(Targeted, Patch, Protocol):
+    """Settings of a patch that stands for a target class."""
+
+
 def check_target(edit: str, target: int, classes: int) -> None:
     """Refuse a target that is none of so many classes.
 
@@ -66,17 +71,19 @@ def check_images(edit: str, config: Targeted, facts: Facts) -> None:
         ConfigError: the target is no class.
         DataError: the inputs are no images.
     """
-    _check_kind(edit, facts.kind, facts.shape)
+    check_kind(edit, facts.kind, facts.shape)
     check_target(edit, config.target, len(facts.class_names))
 
 
-def check_patch(edit: str, patch: Patch, facts: Facts) -> None:
-    """Refuse a patch that does not lie in the images of `facts`.
+def check_patched(edit: str, config: TargetedPatch, facts: Facts) -> None:
+    """Refuse data that are no images, or have no place for the patch, or no such target class.
 
     Raises:
-        ConfigError: it does not.
+        ConfigError: the target is no class, or the patch does not lie in the image.
+        DataError: the inputs are no images.
     """
-    _spans(edit, patch, facts.shape)
+    check_images(edit, config, facts)
+    _spans(edit, config, facts.shape)
 
 
 def pixels_of(edit: str, inputs: Inputs) -> Tensor:
@@ -87,7 +94,7 @@ def pixels_of(edit: str, inputs: Inputs) -> Tensor:
     """
     import torch
 
-    _check_kind(edit, inputs.kind, inputs.shape)
+    check_kind(edit, inputs.kind, inputs.shape)
     batches = inputs.batches(torch.split(torch.arange(len(inputs)), _BATCH))
     images = torch.cat([batch.cpu() for batch in batches if isinstance(batch, torch.Tensor)])
     if images.dtype != torch.uint8:
@@ -95,22 +102,42 @@ def pixels_of(edit: str, inputs: Inputs) -> Tensor:
     return images
 
 
-def patched(edit: str, inputs: Inputs, index: Tensor, patch: Patch) -> Inputs:
-    """Copies of all images in memory, those at `index`, int64 `(M,)`, with the patch.
+def with_change(
+    edit: str, inputs: Inputs, index: Tensor, change: Callable[[Tensor], Tensor]
+) -> Inputs:
+    """Copies of all images in memory, those at `index`, int64 `(M,)`, as `change` gives them.
 
     Raises:
-        ConfigError: the patch does not lie in the image.
         DataError: the inputs are not images of uint8.
     """
+    import torch
+
     from expunge.data.inputs.images import ResidentImages
 
     images = pixels_of(edit, inputs)
-    rows, columns = _spans(edit, patch, inputs.shape)
-    images[index, :, rows, columns] = patch.value
+    for rows in torch.split(index, _BATCH):
+        images[rows] = change(images[rows])
     return ResidentImages(images)
 
 
-def _check_kind(edit: str, kind: InputKind, shape: tuple[int, ...]) -> None:
+def patched(edit: str, images: Tensor, patch: Patch) -> Tensor:
+    """Copies of images `(B, C, H, W)` with the patch.
+
+    Raises:
+        ConfigError: the patch does not lie in the image.
+    """
+    rows, columns = _spans(edit, patch, tuple(images.shape[1:]))
+    images = images.clone()
+    images[:, :, rows, columns] = patch.value
+    return images
+
+
+def check_kind(edit: str, kind: InputKind, shape: tuple[int, ...]) -> None:
+    """Refuse inputs that are no images.
+
+    Raises:
+        DataError: they are not.
+    """
     if kind != "images":
         raise DataError(f"{edit} changes images (C, H, W), got {kind} of shape {shape}")
 
@@ -118,13 +145,17 @@ def _check_kind(edit: str, kind: InputKind, shape: tuple[int, ...]) -> None:
 def _spans(edit: str, patch: Patch, shape: tuple[int, ...]) -> tuple[slice, slice]:
     """The rows and columns of the patch in images `(C, H, W)`."""
     return (
-        _span(edit, "row", patch.row, patch.size, shape[1]),
-        _span(edit, "column", patch.column, patch.size, shape[2]),
+        span(edit, "row", patch.row, patch.size, shape[1]),
+        span(edit, "column", patch.column, patch.size, shape[2]),
     )
 
 
-def _span(edit: str, name: str, start: int, size: int, length: int) -> slice:
-    """The pixels of the patch along one side of the image."""
+def span(edit: str, name: str, start: int, size: int, length: int) -> slice:
+    """The pixels of a patch along one side of the image; a negative start counts from the end.
+
+    Raises:
+        ConfigError: the patch does not lie in the image.
+    """
     if size > length:
         raise ConfigError(f"{edit}: a patch of {size} pixels is larger than an image of {length}")
     first = start + length if start < 0 else start

@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from expunge.data.edits.drawing import changed, check_share, draw, ids_at
+from expunge.data.edits.backdoor import BackdoorConfig, poisoned, target_of, triggered
 from expunge.data.edits.edit import Edit, Edited, Trigger
-from expunge.data.edits.pixels import check_images, check_target, pixels_of
+from expunge.data.edits.pixels import check_images
 from expunge.errors import ConfigError
 from expunge.settings import check_range
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from expunge.data.facts import Facts
-    from expunge.types import Inputs, Samples
-
-_BATCH = 1024
+    from expunge.types import Samples
 
 
 @dataclass(frozen=True, kw_only=True)
-class WarpedConfig:
+class WarpedConfig(BackdoorConfig):
     """Settings of the warp; grid and strength are the paper's.
 
     Raises:
         ConfigError: a setting is out of range.
     """
 
-    share: float = 0.1
-    """Fraction of the training samples to poison, over all classes, between 0 and 1."""
-    target: int = 0
-    """Index of the target class: the label of poisoned samples."""
     grid: int = 4
     """Control points along each side of the image, k."""
     strength: float = 0.5
@@ -40,8 +34,7 @@ class WarpedConfig:
     """Seed of the warp."""
 
     def __post_init__(self) -> None:
-        check_share(self.share)
-        check_range("target", self.target, 0, None)
+        super().__post_init__()
         check_range("grid", self.grid, 2, None)
         check_range("strength", self.strength, 0, None)
         check_range("warp_seed", self.warp_seed, 0, None)
@@ -66,14 +59,7 @@ def warped(samples: Samples, config: WarpedConfig, seed: int) -> Edited:
 
     Source: Nguyen and Tran, WaNet, ICLR 2021, section 3.2.
     """
-    import torch
-
-    check_target("warped", config.target, samples.num_classes)
-    index = draw(samples, config.share, torch.Generator().manual_seed(seed))
-    labels = samples.labels.clone()
-    labels[index] = config.target
-    images = _warped(samples.inputs, index, config)
-    return Edited(changed(samples, inputs=images, labels=labels), ids_at(samples, index))
+    return poisoned("warped", samples, config, seed, partial(_bent, config=config))
 
 
 def with_warp(samples: Samples, config: WarpedConfig) -> Samples:
@@ -82,10 +68,7 @@ def with_warp(samples: Samples, config: WarpedConfig) -> Samples:
     Raises:
         DataError: the samples are not images of uint8.
     """
-    import torch
-
-    everywhere = torch.arange(len(samples))
-    return changed(samples, inputs=_warped(samples.inputs, everywhere, config))
+    return triggered("warped", samples, partial(_bent, config=config))
 
 
 def field(config: WarpedConfig, height: int, width: int) -> Tensor:
@@ -104,38 +87,23 @@ def field(config: WarpedConfig, height: int, width: int) -> Tensor:
     return (torch.stack([x, y], -1) + fine[0].permute(1, 2, 0) / height).clamp(-1, 1)
 
 
-def _warped(inputs: Inputs, index: Tensor, config: WarpedConfig) -> Inputs:
-    """Copies of all images in memory, those at `index` bent."""
+def _bent(images: Tensor, config: WarpedConfig) -> Tensor:
+    """The images `(B, C, H, W)`, bent."""
     import torch
     from torch.nn import functional as F
 
-    from expunge.data.inputs.images import ResidentImages
-
-    images = pixels_of("warped", inputs)
     where = field(config, *images.shape[2:])
-    for rows in torch.split(index, _BATCH):
-        places = where.expand(len(rows), *where.shape)
-        bent = F.grid_sample(images[rows].double(), places, mode="bilinear", align_corners=True)
-        images[rows] = bent.round().clamp(0, 255).to(torch.uint8)
-    return ResidentImages(images)
-
-
-def check(config: WarpedConfig, facts: Facts) -> None:
-    """Refuse data that are no images, or have no such target.
-
-    Raises:
-        ConfigError: the target is no class.
-        DataError: the inputs are no images.
-    """
-    check_images("warped", config, facts)
+    places = where.expand(len(images), *where.shape)
+    bent = F.grid_sample(images.double(), places, mode="bilinear", align_corners=True)
+    return bent.round().clamp(0, 255).to(torch.uint8)
 
 
 EDIT = Edit(
     name="warped",
     run=warped,
     config=WarpedConfig,
-    trigger=Trigger(show=with_warp, target=lambda config: int(config.target)),
-    check=check,
+    trigger=Trigger(show=with_warp, target=target_of),
+    check=partial(check_images, "warped"),
     summary="a backdoor: a share of the images bent by a smooth warp, labelled as the target class",
     cite="Nguyen and Tran, WaNet: Imperceptible Warping-Based Backdoor Attack, ICLR 2021: without "
     "its noise mode",

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expunge.data.corrections import labels_digest
 from expunge.errors import DataError, ForgetError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.forget import is_correction, load_forget
@@ -46,7 +45,7 @@ def add_correct(
 
     Raises:
         ConfigError: `model_id` is not a model, or no method has this name.
-        DataError: the file of labels cannot be read.
+        ForgetError: the forget set is no correction.
     """
     parents = {
         "model": model_id,
@@ -73,7 +72,7 @@ def add_answer(
     """The model after a request: corrected if the forget set is a correction, else unlearned.
 
     Raises:
-        ConfigError, DataError: as `add_correct`.
+        ConfigError: as `add_correct`.
     """
     add = add_correct if is_correction(graph, forget_id) else add_unlearn
     return add(graph, model_id, forget_id, method, config, together, another_seed=another_seed)
@@ -82,16 +81,18 @@ def add_answer(
 def corrected_data(graph: Graph, model_id: str, forget_id: str) -> str:
     """The data of `model_id` with the correction of a forget set: right labels, or one edit less.
 
+    A file of labels is not read again: it is the one that the forget set was planned with.
+
     Raises:
-        DataError: the file of labels cannot be read.
+        ForgetError: the forget set is no correction.
     """
-    data = graph.node(graph.data_of(model_id))
-    chosen = parse(str(graph.node(forget_id).where["scenario"]))
+    data, forget = graph.node(graph.data_of(model_id)), graph.node(forget_id)
+    chosen = parse(str(forget.where["scenario"]))
     if not isinstance(chosen, ByCorrection):
         raise ForgetError(f"{chosen.name!r} corrects nothing: expected corrected:labels.csv")
     params, where = dict(data.params), dict(data.where)
     if chosen.is_file:
-        params["labels"] = [*params.get("labels", ()), labels_digest(chosen.source)]
+        params["labels"] = [*params.get("labels", ()), forget.params["labels"]]
         where["labels"] = [*(where.get("labels") or ()), chosen.source]
     else:
         for place in (params, where):

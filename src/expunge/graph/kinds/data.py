@@ -37,7 +37,9 @@ def add_data(graph: Graph, spec: DataSpec, facts: Facts) -> str:
     params: dict[str, Any] = {"fingerprint": facts.fingerprint}
     edits: dict[str, Any] = {}
     if spec.edits:
-        _check_fit(spec, facts)
+        from expunge.data.edits.apply import check_fit
+
+        check_fit(spec.edits, facts)
         params["edits"] = edit_params(spec.edits)
         params["seed"] = spec.seed
         edits = settings_of(params["edits"])
@@ -47,17 +49,6 @@ def add_data(graph: Graph, spec: DataSpec, facts: Facts) -> str:
     if (said := "\n".join(summary(facts, edits))) not in graph.notes:
         graph.notes.append(said)
     return graph.add("data", params, where=to_mapping(spec), label=f"data {facts.name}")
-
-
-def _check_fit(spec: DataSpec, facts: Facts) -> None:
-    """Refuse edits that do not fit the data."""
-    from expunge.data.edits import get_edit
-    from expunge.data.edits.apply import edit_configs
-
-    for name, config in edit_configs(spec.edits).items():
-        check = get_edit(name).check
-        if check is not None:
-            check(config, facts)
 
 
 def edit_params(edits: Edits) -> dict[str, Any]:

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expunge.data.corrections import labels_digest
 from expunge.errors import ForgetError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.suspect import add_suspect, how, load_suspects
 from expunge.graph.lineage import forgotten_by, remaining
 from expunge.graph.runtime import read_facts
 from expunge.runs import checked, read_object, write_json
-from expunge.scenarios import (
-    ByCorrection,
-    ByEdit,
-    ByIds,
-    ByMemorisation,
-    BySuspicion,
-    Scenario,
-    check_scenario,
-    parse,
-)
+from expunge.scenarios import ByMemorisation, BySuspicion, Parsed, check_scenario, corrects, parse
 from expunge.settings import derive_seed
 
 if TYPE_CHECKING:
-    from expunge.data.facts import Facts, Part
+    from expunge.data.facts import Facts
     from expunge.graph.graph import Graph
     from expunge.graph.runtime import Runtime
     from expunge.runs import Node
@@ -71,32 +59,21 @@ def add_forget(
         if known:
             forgotten = forgotten_by(graph.store.path(last))
     edits = graph.node(parents["data"]).params.get("edits", {})
-    if isinstance(chosen, ByEdit):
-        _check_edit(chosen, facts.train, edits)
-    if isinstance(chosen, ByCorrection) and not chosen.is_file:
-        _check_edit(ByEdit(chosen.source), facts.train, edits)
-    count = None
-    if not (isinstance(chosen, ByCorrection) and edits.keys() - facts.train.touched.keys()):
-        count = _check(chosen, facts, forgotten)
-    params: dict[str, Any] = {"scenario": scenario}
-    if isinstance(chosen, ByCorrection) and chosen.is_file:
-        params = {"scenario": "corrected", "labels": labels_digest(chosen.source)}
-    elif isinstance(chosen, ByIds):
-        params = {"scenario": "ids", "ids": _digest(chosen.ids)}
-    elif isinstance(chosen, BySuspicion):
-        looked = last or graph.origin_of(model_id)
+    pending = edits.keys() - facts.train.touched.keys()
+    chosen.check_edits(edits)
+    count = _check(chosen, facts, forgotten, pending)
+    looked = last or graph.origin_of(model_id)
+    if isinstance(chosen, BySuspicion):
         parents["suspects"] = suspects or add_suspect(graph, looked, chosen.detector)
-    elif scenario.startswith("random:") or (isinstance(chosen, ByEdit) and chosen.share < 1):
-        params["seed"] = seed
     if isinstance(chosen, ByMemorisation):
         from expunge.graph.kinds.memorisation import add_memorisation
 
         # Models for the estimate are not trained on what was forgotten before, either.
-        base = graph.origin_of(model_id) if last is None else last
-        parents["memorisation"] = add_memorisation(graph, base, chosen.models, facts=facts)
+        parents["memorisation"] = add_memorisation(graph, looked, chosen.models, facts=facts)
+    params = {"scenario": scenario, **chosen.identity}
     where = {"scenario": scenario}
     added = graph.add("forget", params, parents, where=where, label=f"choose {scenario}")
-    if not known or count is None or edits.keys() - facts.train.touched.keys():
+    if not known or count is None or pending:
         graph.uncounted.add(added)  # edits change labels, too, and so which samples a class has
     elif shown and (said := _said(scenario, count, facts, forgotten)) not in graph.notes:
         graph.notes.append(said)
@@ -105,8 +82,7 @@ def add_forget(
 
 def is_correction(graph: Graph, forget_id: str) -> bool:
     """Whether the samples of a forget set are to be corrected instead of deleted."""
-    scenario = str(graph.node(forget_id).where["scenario"])
-    return scenario.startswith("corrected:")
+    return corrects(str(graph.node(forget_id).where["scenario"]))
 
 
 def refuse_correction(graph: Graph, forget_id: str) -> None:
@@ -145,13 +121,10 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     forgotten = forgotten_by(inputs["model"]) if "model" in inputs else ()
     scenario = str(runtime.where(node)["scenario"])
     chosen = parse(scenario, seed=node.params.get("seed", 0))
-    if isinstance(chosen, ByIds) and _digest(chosen.ids) != node.params["ids"]:
+    if {"scenario": scenario, **chosen.identity} != node.params:
         raise ForgetError(
-            f"the list of ids {chosen.source} has changed since this was planned: run the command "
-            "again"
+            f"what {scenario!r} names has changed since this was planned: run the command again"
         )
-    if "labels" in node.params and isinstance(chosen, ByCorrection):
-        _check_labels(chosen.source, node.params["labels"])
     if isinstance(chosen, BySuspicion):
         chosen = replace(chosen, ids=tuple(load_suspects(inputs["suspects"])["suspected"]))
     part = remaining(facts.train, forgotten)
@@ -171,49 +144,25 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     )
 
 
-def _check(scenario: Scenario, facts: Facts, forgotten: Collection[str]) -> int | None:
+def _check(
+    scenario: Parsed, facts: Facts, forgotten: Collection[str], pending: Collection[str] = ()
+) -> int | None:
     """Refuse a scenario that does not fit the samples that are left; how many it chooses.
 
-    None if only edits or lists of suspects that are still to be made decide that.
+    None if only edits in `pending`, or models that are still to be made, decide that.
     """
     left = remaining(facts.train, forgotten)
-    if isinstance(scenario, ByIds):
-        others = {"are test samples": facts.parts["test"].ids, "were already forgotten": forgotten}
-        if "validation" in facts.parts:
-            others["are validation samples"] = facts.parts["validation"].ids
-        scenario.check(left, others)
-    if isinstance(scenario, ByEdit) and not facts.train.touched:
-        return None
-    if isinstance(scenario, BySuspicion) and scenario.ids is None:
-        return None
-    return check_scenario(scenario, left)
+    others = {"are test samples": facts.parts["test"].ids, "were already forgotten": forgotten}
+    if "validation" in facts.parts:
+        others["are validation samples"] = facts.parts["validation"].ids
+    scenario.check(left, others)
+    return None if scenario.undecided(pending) else check_scenario(scenario, left)
 
 
 def _said(scenario: str, count: int, facts: Facts, forgotten: Collection[str]) -> str:
     left = len(remaining(facts.train, forgotten).ids)
-    what = "correct" if scenario.startswith("corrected:") else "forget"
+    what = "correct" if corrects(scenario) else "forget"
     return f"{scenario}: {count} of {left} training samples to {what}"
-
-
-def _check_edit(scenario: ByEdit, train: Part, edits: Mapping[str, Any]) -> None:
-    """Refuse an edit that the data do not have; its samples need not be known yet."""
-    known = {name: train.touched.get(name, ()) for name in edits}
-    scenario.count(replace(train, touched=known))
-
-
-def _check_labels(path: str, digest: str) -> None:
-    """Refuse a file of labels that has changed.
-
-    Raises:
-        ForgetError: it is not the one that was planned with.
-    """
-    if labels_digest(path) != digest:
-        raise ForgetError(f"the labels in {path} have changed since this was planned: run it again")
-
-
-def _digest(ids: Collection[str]) -> str:
-    """Hex digest of a set of ids."""
-    return hashlib.blake2b(json.dumps(sorted(ids)).encode(), digest_size=16).hexdigest()
 
 
 KIND = Kind(name="forget", version=1, run=run, minor=True)

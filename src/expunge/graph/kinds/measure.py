@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from expunge.data.groups import GROUPS
 from expunge.graph.kind import Inputs, Kind
-from expunge.graph.kinds.forget import load_forget
+from expunge.graph.kinds.correct import corrected_data
+from expunge.graph.kinds.forget import is_correction, load_forget
 from expunge.graph.kinds.judge import Judging, add_judged, add_judged_real
 from expunge.graph.kinds.nearest import add_nearest, load_distances
 from expunge.graph.kinds.predict import add_predict, load_groups, load_predictions
@@ -48,7 +49,6 @@ def add_measure(
     groups: str | None = None,
     trigger: Edits | None = None,
     judging: Judging | None = None,
-    corrected: str | None = None,
 ) -> str:
     """Metric `metric` of `model_id`, unlearned from `base_id`, on the forget set `forget_id`.
 
@@ -56,8 +56,8 @@ def add_measure(
     has forgotten, so that predictions of `base_id` may lack them. `groups` is a file of
     groups to take instead of the one that the data name. `trigger` is the settings of an edit by
     its name, whose trigger test samples carry instead of that of the data's own edit. `judging`
-    says how images that a model makes are judged. `corrected` is the data with right labels and
-    inputs, if the forget set is a correction: training samples are measured by those.
+    says how images that a model makes are judged. If the forget set is a correction, training
+    samples are measured by their right labels and inputs.
 
     Raises:
         ConfigError: no metric has this name, it is for another task, or an id is not a model's.
@@ -71,6 +71,9 @@ def add_measure(
         "data": graph.data_of(base_id),
         "forget": forget_id,
     }
+    shown = {}
+    if is_correction(graph, forget_id):
+        shown["train"] = corrected_data(graph, base_id, forget_id)
     for need in sorted(entry.needs):
         if need == "base":
             parents["base"] = base_id
@@ -87,7 +90,7 @@ def add_measure(
         elif need == COPIES:
             parents[need] = add_nearest(graph, model_id, forget_id, judging)
         elif need not in ("model", "forget"):
-            by = None if corrected is None else corrected if need == "train" else parents["data"]
+            by = shown.get(need, parents["data"])
             parents[need] = add_predict(
                 graph, model_id, need, together, groups=groups, trigger=trigger, data_id=by
             )

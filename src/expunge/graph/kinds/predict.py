@@ -12,7 +12,7 @@ from expunge.data.facts import ROLES
 from expunge.data.groups import GROUPS, no_groups, read_groups
 from expunge.errors import ConfigError, DataError, DivergedError
 from expunge.graph.kind import Inputs, Kind
-from expunge.graph.kinds.data import edit_params
+from expunge.graph.kinds.data import edit_params, settings_of, spec_at
 from expunge.graph.kinds.train import Together
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.model_files import load_model
@@ -94,7 +94,7 @@ def has_marks(data: Node) -> bool:
     """Whether marks make the groups of a data node."""
     from expunge.data.edits.apply import marking
 
-    edits = {name: edit["config"] for name, edit in data.params.get("edits", {}).items()}
+    edits = settings_of(data.params.get("edits", {}))
     return data.where.get("groups") is None and marking(edits) is not None
 
 
@@ -111,8 +111,7 @@ def _groups_file(data: Node, given: str | None) -> str | None:
 def _check_trigger(data: Node) -> None:
     from expunge.data.edits.apply import triggering
 
-    edits = data.params.get("edits", {})
-    if triggering({name: edit["config"] for name, edit in edits.items()}) is None:
+    if triggering(settings_of(data.params.get("edits", {}))) is None:
         raise ConfigError(
             "the data have no triggered samples: add an edit that has a trigger, such as "
             "[data.edits.badnets]"
@@ -150,7 +149,6 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
 
     from expunge.data.groups import Grouped, group_names, grouped, groups_are_marks
     from expunge.data.populations import population_of
-    from expunge.graph.kinds.data import settings_of, spec_at
     from expunge.runs import read_artefact
     from expunge.training.predict import predict
 

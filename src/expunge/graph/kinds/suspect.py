@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.config import from_mapping, to_mapping
+from expunge.data.by_id import ids_digest
 from expunge.detectors import get_detector
 from expunge.detectors.trust import Trust
 from expunge.errors import ForgetError, some
@@ -19,6 +19,7 @@ from expunge.graph.lineage import forgotten_by, training_samples
 from expunge.graph.model_files import load_model
 from expunge.runs import JSON, checked, read_arrays, read_object, write_arrays, write_json
 from expunge.settings import derive_seed
+from expunge.tasks import check_task
 
 if TYPE_CHECKING:
     from expunge.detectors.evidence import Floats
@@ -47,14 +48,17 @@ def add_suspect(
     clean, in place of those that `trust` would draw; such training samples are not suspected.
 
     Raises:
-        ConfigError: `model_id` is not a model, or no detector has this name.
+        ConfigError: `model_id` is not a model that classifies, no detector has this name, or there
+            are too few `clean_ids`.
     """
     graph.model(model_id)
     entry = get_detector(detector)
+    check_task(f"detector {detector}", {"classify"}, graph.task_of(model_id))
     trust = trust or Trust()
-    listed = list(dict.fromkeys(clean_ids))
+    if listed := list(dict.fromkeys(clean_ids)):
+        trust = replace(trust, clean=len(listed))
     clean: dict[str, Any] = {"false_positives": trust.false_positives}
-    clean |= {"ids": _digest(listed)} if listed else {"draw": trust.clean}
+    clean |= {"ids": ids_digest(listed)} if listed else {"draw": trust.clean}
     params = {
         "detector": detector,
         "version": entry.version,
@@ -165,7 +169,7 @@ def _clean(
         seed = derive_seed(node.params["seed"], "clean")
         return subset(samples, limited(samples.labels, node.params["clean"]["draw"], seed)), source
     ids = list(runtime.where(node)["clean"])
-    if _digest(ids) != node.params["clean"]["ids"]:
+    if ids_digest(ids) != node.params["clean"]["ids"]:
         raise ForgetError("the ids of clean samples have changed since this was planned")
     return _named(dataset, ids, forgotten), "given"
 
@@ -193,11 +197,6 @@ def _named(dataset: Dataset, ids: list[str], forgotten: Collection[str]) -> Samp
         f"none of the {len(ids)} ids of clean samples is in the data ({some(ids)}): expected those "
         "of training, validation or test samples"
     )
-
-
-def _digest(ids: Collection[str]) -> str:
-    """Hex digest of a set of ids."""
-    return hashlib.blake2b(json.dumps(sorted(ids)).encode(), digest_size=16).hexdigest()
 
 
 KIND = Kind(name="suspect", version=1, run=run)

@@ -18,6 +18,7 @@ from expunge.graph.model_files import load_model, save_model
 from expunge.graph.outcome import REFUSED, divergence, write_divergence
 from expunge.graph.record import write_record
 from expunge.methods import all_methods, get_method
+from expunge.scenarios import corrects
 from expunge.settings import derive_seed
 from expunge.tasks import check_task
 
@@ -100,7 +101,7 @@ def unlearn_label(
         what = f"{model.params['config']['sparsity']:.0%} {model.params['pruner']}"
     scenario = graph.node(forget_id).where["scenario"]
     seed = f"seed {graph.seed_of(model_id)}{', another' if another_seed else ''}"
-    verb = "correct" if scenario.startswith("corrected:") else "unlearn"
+    verb = "correct" if corrects(scenario) else "unlearn"
     scenario = scenario.removeprefix("corrected:")
     return f"{verb} {scenario} by {method}, {what}, {seed}"
 

@@ -163,12 +163,11 @@ class _Measures:
     ) -> None:
         from expunge.data.edits.apply import target_of
         from expunge.data.populations import population_of
-        from expunge.graph.kinds.data import spec_at
+        from expunge.graph.kinds.data import settings_of, spec_at
 
         self.runtime, self.train, self.test = runtime, train, test
         self.forget, self.retain = forget.numpy(), retain.numpy()
-        edits = params_of(inputs["data"]).get("edits", {})
-        self.target = target_of({name: edit["config"] for name, edit in edits.items()})
+        self.target = target_of(settings_of(params_of(inputs["data"]).get("edits", {})))
         if self.target is not None:
             spec = spec_at(runtime.where(read_artefact(inputs["data"]).node))
             dataset = runtime.dataset(inputs["data"], forgotten_by(inputs["model"]))
