@@ -35,7 +35,7 @@ from expunge.runs import Store
 from expunge.scenarios import by_draw
 from expunge.settings import Training
 from expunge.studies.attribution import CEILING, plan_attribution
-from expunge.studies.attribution_document import collect_attribution
+from expunge.studies.attribution_document import collect_attribution, judged
 from expunge.studies.attribution_recipe import parse_attribution
 from expunge.training.predict import predict
 from expunge.types import Context
@@ -291,6 +291,16 @@ def test_the_document_has_every_seed_its_means_and_its_claims(made):
     assert estimates == sorted(estimates, reverse=True)
 
 
+def test_a_claim_about_chance_is_the_same_from_either_side(made):
+    document = made.document()
+    claim = made.settings.claims[1]
+    swapped = replace(claim, first=claim.second, second=claim.first, direction="lower")
+    one, other = judged(document, claim), judged(document, swapped)
+    assert one["n"] == other["n"] == 2
+    assert one["difference"] == pytest.approx(-other["difference"])
+    assert one["verdict"] == other["verdict"]
+
+
 def test_a_sparsity_at_which_omp_empties_a_layer_is_left_out_and_named(made):
     facts = read_facts(made.folder(made.graph.data_of(made.first.model_id)))
     graph = Graph(made.store)
@@ -381,6 +391,10 @@ def test_an_edit_with_a_trigger_adds_the_attack_success_rate(tmp_path):
         ("retained = [0.5]", "retained = [1.0]", "between 0 and 1, got 1.0"),
         ("subsets = 4", "subsets = 2", r"subsets must be a finite number in 3\.\."),
         ('first = "unlearning"', 'first = "unlearn"', "unknown side 'unlearn'"),
+        ('second = "dot"', 'second = "unlearning"', "claim 'one': both sides are the same"),
+        ("effect = 0.1", "effect = 0.0", "effect must be a number above 0"),
+        ('name = "one"', 'name = ""', "a claim needs a name"),
+        ('measure = "kept"', 'measure = "keep"', "measure must be one of"),
         ("share = 0.3", "share = 0.4", r"the study has share \[0.02, 0.3\], got 0.4"),
         ("retained = 0.5\n", "", "lds needs retained"),
         ('scenario = "class:3"', 'scenario = "class:4"', "unknown scenario 'class:4'"),
