@@ -304,6 +304,8 @@ def test_subset_models_that_diverged_are_left_out_and_counted(made, monkeypatch)
         ("validation_fraction = 0.2", "", "digits has no validation samples"),
         ("number = 2\n", "number = 3\n", r"a number of classes among \[2\], got 3"),
         ('method = "ft"', 'method = "ga"', "unknown method 'ga'"),
+        ('method = "ft"', 'method = "ft"\nsparsity = 0.9', "among none at 0, got none at 0.9"),
+        ('method = "ft"', 'method = "ft"\npruner = "omp"', "among none at 0, got omp at 0"),
     ],
 )
 def test_what_does_not_fit_the_data_is_one_line_before_any_work(tmp_path, old, new, message):
@@ -312,6 +314,13 @@ def test_what_does_not_fit_the_data_is_one_line_before_any_work(tmp_path, old, n
     with pytest.raises((ConfigError, DataError), match=message):
         plan_transfer(Graph(store), study)
     assert not store.ids()
+
+
+def test_a_claim_by_fine_tuning_needs_fine_tuning(tmp_path):
+    study = parse_transfer(RECIPE + 'how = "fine_tuning"\n', "tiny")
+    plan_transfer(Graph(Store(tmp_path / "runs")), study)
+    with pytest.raises(ConfigError, match=r"does not measure by fine_tuning: add a table"):
+        plan_transfer(Graph(Store(tmp_path / "runs")), replace(study, fine_tuning=None))
 
 
 def test_a_target_of_another_size_is_refused(tmp_path):

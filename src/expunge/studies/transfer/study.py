@@ -153,14 +153,16 @@ def plan_transfer(graph: Graph, study: TransferStudy, cache: Path | None = None)
     target = resolve(study.target, cache or default_cache())
     check_target(source, target)
     check_numbers(study.numbers, len(source.class_names), study.influence.subsets)
-    if study.claim is not None:
-        check_claim(study.claim, study.numbers, tuple(study.experiment.methods))
     target_id = add_data(graph, study.target, target)
     bases = [
         (seed, base)
         for seed in study.experiment.seeds
         for base in plan_bases(graph, study.experiment, data_id, seed)
     ]
+    if study.claim is not None:
+        levels = tuple(dict.fromkeys((base.pruner, base.sparsity) for _, base in bases))
+        methods = tuple(study.experiment.methods)
+        check_claim(study.claim, study.numbers, methods, tuple(study.ways), levels)
     influence = plan_influence(
         graph, bases[0][1].model_id, source, target_id, study.influence, study.probe
     )
