@@ -316,6 +316,12 @@ def test_what_does_not_fit_the_data_is_one_line_before_any_work(tmp_path, old, n
     assert not store.ids()
 
 
+def test_a_source_model_that_generates_is_refused_before_the_work(tmp_path):
+    text = RECIPE.replace('name = "resnet8"\nwidth = 0.25', 'name = "unet"')
+    with pytest.raises(ConfigError, match="transfer is for models of the task classify"):
+        plan_transfer(Graph(Store(tmp_path / "runs")), parse_transfer(text, "tiny"))
+
+
 def test_a_claim_by_fine_tuning_needs_fine_tuning(tmp_path):
     study = parse_transfer(RECIPE + 'how = "fine_tuning"\n', "tiny")
     plan_transfer(Graph(Store(tmp_path / "runs")), study)
@@ -337,6 +343,9 @@ def test_a_target_of_another_size_is_refused(tmp_path):
         ("[target]", "[targets]", "target is missing"),
         ("numbers = [2]", "numbers = 2", "numbers must be a list"),
         ("numbers = [2]", 'numbers = [2]\nscenarios = ["class:1"]', "scenarios is not for"),
+        ("numbers = [2]", "numbers = [2]\nretrain_again = true", "retrain_again is not for"),
+        ("numbers = [2]", 'numbers = [2]\nmetrics = ["ua"]', "metrics is not for a transfer"),
+        ("[methods.ft]", "[methods.ft]\nsparsities = [0.0]", "every sparsity: take out sparsities"),
         ("subsets = 10", "subset = 10", "influence: unknown setting 'subset'"),
         ("effect = 1.0", "effect = 0.0", "effect must be above 0"),
         ("effect = 1.0", 'effect = 1.0\nhow = "guess"', "how must be one of probe, fine_tuning"),

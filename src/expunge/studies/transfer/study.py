@@ -37,6 +37,7 @@ from expunge.transfer.probe import ProbeConfig
 TRANSFER = "transfer.json"
 SCHEMA = 1
 _TABLES = ("target", "influence", "probe", "fine_tuning", "claim")
+_OF_GRIDS = ("scenarios", "claims", "metrics", "judging", "retrain_again")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,11 +109,11 @@ def parse_transfer(text: str, where: str) -> TransferStudy:
     tables = parse_tables(text, where)
     own = {name: tables.pop(name) for name in _TABLES if name in tables}
     numbers = tables.pop("numbers", None)
-    for name in ("scenarios", "claims"):
+    for name in _OF_GRIDS:
         if name in tables:
             raise ConfigError(
-                f"{where}: {name} is not for a transfer study, which forgets source classes: "
-                "leave it out"
+                f"{where}: {name} is not for a transfer study, which forgets source classes and "
+                "measures target accuracy: leave it out"
             )
     for name, table in own.items():
         if not isinstance(table, Mapping):
@@ -139,6 +140,7 @@ def parse_transfer(text: str, where: str) -> TransferStudy:
     }
     # One scenario stands for all: methods take their settings for forgetting classes.
     experiment = experiment_from({**tables, "scenarios": ["class:0"]}, where)
+    experiment.refuse_sparsities("the target accuracy is measured")
     return TransferStudy(experiment=experiment, numbers=tuple(numbers or ()), **parts)
 
 
