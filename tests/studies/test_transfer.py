@@ -20,6 +20,7 @@ from expunge.graph.model_files import load_model
 from expunge.graph.runtime import Runtime
 from expunge.methods import get_method
 from expunge.report.transfer import draw_transfer, transfer_tables
+from expunge.report.wording import MISSING
 from expunge.runs import Store
 from expunge.scenarios.by_class_draw import drawn_classes
 from expunge.studies.transfer.influence import collect_influence
@@ -219,6 +220,25 @@ def test_the_document_says_what_was_found(made):
         "transfer-influence",
         "transfer-accuracy",
     ]
+
+
+def test_equal_accuracies_have_no_order_and_no_bounds_and_are_shown(made, monkeypatch):
+    plan, removals, store = made
+
+    def load(folder):
+        equal = {"validation": 50.0, "test": 40.0}
+        return load_transfer(folder) | {"accuracy": equal}
+
+    monkeypatch.setattr("expunge.studies.transfer.influence.load_transfer", load)
+    document = collect_transfer(store, plan, removals, "expunge transfer x")
+    assert document["influence"]["on_test"] is None
+    for each in document["influence"]["classes"]:
+        each["low"] = each["high"] = None
+    json.dumps(document, allow_nan=False)
+    (first, *_), notes = transfer_tables(document)[0].rows, transfer_tables(document)[0].notes
+    assert first[1:3] == ["+0.00", MISSING]
+    assert any(note.endswith(f"validation and test samples with {MISSING}.") for note in notes)
+    draw_transfer(document)
 
 
 def row(selection, seed, accuracy, number=2, method="ft"):

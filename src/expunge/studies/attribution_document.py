@@ -96,12 +96,13 @@ def judged(document: Mapping[str, Any], claim: Contrast) -> dict[str, Any]:
     """A claim with its verdict, and the difference over seeds with its interval."""
     sides = [_by_seed(document, claim, side) for side in (claim.first, claim.second)]
     interval = difference(*sides)
+    low, high = (None, None) if interval is None else interval.bounds
     return {
         **to_mapping(claim),
         "verdict": verdict_on(interval, claim.direction, claim.effect),
         "difference": None if interval is None else interval.estimate,
-        "low": interval.low if interval is not None and interval.bounded else None,
-        "high": interval.high if interval is not None and interval.bounded else None,
+        "low": low,
+        "high": high,
         "n": 0 if interval is None else interval.n,
     }
 
@@ -179,7 +180,7 @@ def _spread(values: list[float]) -> dict[str, float | None]:
     if len(values) < 2:
         return {"mean": values[0], "sd": None, "low": None, "high": None}
     found = paired_t(values)
-    low, high = (found.low, found.high) if found.bounded else (None, None)
+    low, high = found.bounds
     return {"mean": found.estimate, "sd": stdev(values), "low": low, "high": high}
 
 

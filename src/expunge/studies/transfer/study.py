@@ -281,10 +281,8 @@ def interval(found: Interval | None) -> dict[str, Any] | None:
     """An interval as JSON values; None for none, and for bounds that are not finite."""
     if found is None:
         return None
-    bounds = (
-        {"low": found.low, "high": found.high} if found.bounded else {"low": None, "high": None}
-    )
-    return {"estimate": found.estimate, **bounds, "n": found.n}
+    low, high = found.bounds
+    return {"estimate": found.estimate, "low": low, "high": high, "n": found.n}
 
 
 def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
