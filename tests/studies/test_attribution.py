@@ -430,6 +430,13 @@ def test_a_model_that_generates_images_is_refused_before_the_work(made):
         add_weight_influence(graph, model, forget, WeightsConfig())
 
 
+def test_what_a_grid_of_the_same_recipe_needs_is_not_made(made):
+    text = RECIPE.replace("[attribution]\n", "[methods.ft]\n[pruners.omp]\n[attribution]\n", 1)
+    graph = Graph(made.store)
+    plan_attribution(graph, *parse_attribution(text, "tiny"))
+    assert {node.id for node in graph} == {node.id for node in made.graph}
+
+
 def test_more_targets_than_test_samples_are_refused_before_the_work(made):
     settings = replace(made.settings, targets="draw:41")
     with pytest.raises(ConfigError, match="at most the 40 test samples, got 41"):
