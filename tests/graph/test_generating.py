@@ -15,7 +15,7 @@ from expunge.engines import Engine, run
 from expunge.errors import ConfigError
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.forget import load_forget
-from expunge.graph.kinds.generate import load_images
+from expunge.graph.kinds.generate import add_generate, load_images
 from expunge.graph.kinds.measure import add_measure, load_measured
 from expunge.graph.kinds.nearest import load_distances
 from expunge.graph.kinds.predict import add_predict, load_predictions
@@ -176,6 +176,8 @@ def test_what_is_for_another_task_is_refused_in_one_line(planned):
         add_measure(graph, "ua", model, model, forget)
     with pytest.raises(ConfigError, match="a prediction is for models of the task classify"):
         add_predict(graph, model, "test")
+    with pytest.raises(ConfigError, match=r"steps must be a finite number in 1\.\.1000, got 1001"):
+        add_generate(graph, model, steps=1001)
     with pytest.raises(ConfigError, match=r"metric frechet is for .* generate.*: use ua,"):
         add_measure(graph, "frechet", other, other, forget)
     with pytest.raises(ConfigError, match="detector strip is for models of the task classify"):
@@ -197,6 +199,7 @@ def test_a_change_of_the_judge_remakes_judgements_alone(made):
         ('name = "resnet8"', 'name = "unet"', "judging is for models of the task classify"),
         ('name = "unet"', 'name = "resnet20s"', "judging of images is for .* generate"),
         ("per_class = 3", "per_class = 0", "per_class must be a finite number in 1"),
+        ("\nsteps = 2", "\nsteps = 1001", r"steps must be a finite number in 1\.\.1000, got 1001"),
         ('source = "digits"', 'source = "breast_cancer"', "'unet' takes images, and the data are"),
         ("width = 0.5", 'width = 0.5\nnormalise = "imagenet"', "takes images as they are"),
         ("epochs = 1\n[judging]", "epochs = 1\nlabel_smoothing = 0.1\n[judging]", "smoothing"),

@@ -17,6 +17,7 @@ from expunge.statistics.intervals import (
     paired_t,
     smallest_rank_p,
     welch,
+    welch_p,
     wilson,
 )
 
@@ -42,11 +43,13 @@ def test_the_paired_interval_is_scipys(values):
 def test_welchs_interval_is_scipys(one, other):
     found = welch(one, other)
     if min(len(set(one)), len(set(other))) > 1:
-        expected = stats.ttest_ind(one, other, equal_var=False).confidence_interval(0.95)
-        assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-7)
+        test = stats.ttest_ind(one, other, equal_var=False)
+        assert (found.low, found.high) == pytest.approx(tuple(test.confidence_interval()), abs=1e-7)
+        assert welch_p(one, other) == pytest.approx(test.pvalue, abs=1e-9)
     elif len(set(one)) == len(set(other)) == 1:
         assert found.estimate == one[0] - other[0]
         assert (found.flat, found.bounded) == ((min(len(one), len(other)) > 2,) * 2)
+        assert welch_p(one, other) == (1 if found.holds_zero else 0)
     else:
         # All freedom is that of the side that varies.
         values = other if len(set(one)) == 1 else one

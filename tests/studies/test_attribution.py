@@ -22,6 +22,7 @@ from expunge.graph.kinds.attribution import add_attribution, load_about, load_sc
 from expunge.graph.kinds.forget import add_forget, load_forget
 from expunge.graph.kinds.lds import BOOTSTRAP, load_lds
 from expunge.graph.kinds.memorisation import load_memorisation
+from expunge.graph.kinds.prune import add_prune
 from expunge.graph.kinds.subsets import load_subsets
 from expunge.graph.kinds.train import Origin, add_train
 from expunge.graph.kinds.unlearn import add_unlearn
@@ -30,12 +31,14 @@ from expunge.graph.model_files import load_model
 from expunge.graph.runtime import read_facts
 from expunge.graph.targets import parse_targets
 from expunge.methods import get_method
+from expunge.models.build import build
 from expunge.models.spec import NetworkSettings
 from expunge.runs import Store
 from expunge.scenarios import by_draw
-from expunge.settings import Training
+from expunge.settings import Training, derive_seed
+from expunge.sparsity import get_pruner
 from expunge.studies.attribution import CEILING, plan_attribution
-from expunge.studies.attribution_document import collect_attribution
+from expunge.studies.attribution_document import collect_attribution, judged
 from expunge.studies.attribution_recipe import parse_attribution
 from expunge.training.predict import predict
 from expunge.types import Context
@@ -260,6 +263,74 @@ def test_weights_are_reset_by_their_rank_and_measured(made, fabric):
     assert curves["points"][0]["rule"] == "none"
 
 
+def with_values(model, chosen, values):
+    """A copy whose convolutions' weights at `chosen`, of all in one row, are those of `values`."""
+    found, place = copy.deepcopy(model), 0
+    with torch.no_grad():
+        for weight in (each for each in found.parameters() if each.ndim == 4):
+            mine = slice(place, place := place + weight.numel())
+            row = torch.where(chosen[mine], values[mine], weight.flatten())
+            weight.copy_(row.view_as(weight))
+    return found
+
+
+def row_of(model):
+    return torch.cat([each.detach().flatten() for each in model.parameters() if each.ndim == 4])
+
+
+def ra(model, train, fabric):
+    right = predict(model, train, fabric).argmax(1) == train.labels
+    return pytest.approx(100 * float(right[train.labels != 3].double().mean()))
+
+
+def test_weights_by_chance_are_drawn_by_the_seed_of_the_model(made, fabric):
+    curves = load_curves(made.folder(made.first.weights["class:3"]))
+    model, _, _ = load_model(made.folder(made.first.model_id))
+    shapes = [each.shape for each in model.parameters() if each.ndim == 4]
+    generator = torch.Generator().manual_seed(derive_seed(4, "weights by chance"))
+    points = [each for each in curves["points"] if each["rule"] == "random"]
+    assert [each["share"] for each in points] == [0.02, 0.02, 0.3, 0.3]
+    for point in points:
+        scores = torch.cat([torch.rand(each, generator=generator).flatten() for each in shapes])
+        chosen = torch.zeros(len(scores), dtype=torch.bool)
+        chosen[scores.topk(round(point["share"] * len(scores))).indices] = True
+        other = with_values(model, chosen, torch.zeros(len(scores)))
+        assert point["ra"] == ra(other, made.dataset.train, fabric)
+
+
+def test_weights_are_reset_to_the_initialisation_if_asked(made, fabric):
+    facts = read_facts(made.folder(made.graph.data_of(made.first.model_id)))
+    graph = Graph(made.store)
+    forget = add_forget(graph, made.first.model_id, "class:3", facts=facts)
+    config = WeightsConfig(shares=(0.999999,), draws=1, sparsities=(0.5,), reset="initialisation")
+    node = add_weight_influence(graph, made.first.model_id, forget, config)
+    run(graph, Engine(), HERE)
+    model, spec, _ = load_model(made.folder(made.first.model_id))
+    first = row_of(build(spec, seed=derive_seed(4, "initialisation")))
+    other = with_values(model, torch.ones(len(first), dtype=torch.bool), first)
+    (point,) = (
+        each for each in load_curves(made.folder(node))["points"] if each["rule"] == "product"
+    )
+    assert point["ra"] == ra(other, made.dataset.train, fabric)
+    emptied = with_values(model, torch.ones(len(first), dtype=torch.bool), 0 * first)
+    assert point["ra"] != ra(emptied, made.dataset.train, fabric)
+
+
+def test_chance_is_among_the_weights_that_are_not_pruned_yet(made):
+    facts = read_facts(made.folder(made.graph.data_of(made.first.model_id)))
+    graph = Graph(made.store)
+    config = get_pruner("omp").config(sparsity=0.5)
+    sparse = add_prune(graph, made.first.model_id, "omp", config)
+    forget = add_forget(graph, sparse, "class:3", facts=facts)
+    config = WeightsConfig(shares=(0.999999,), draws=1, sparsities=(0.75,))
+    node = add_weight_influence(graph, sparse, forget, config)
+    run(graph, Engine(), HERE)
+    # All weights that are there are chosen, and half of them are kept.
+    for overlap in load_curves(made.folder(node))["overlaps"]:
+        assert overlap["kept"] == pytest.approx(0.5, abs=1e-3)
+        assert overlap["chance"] == pytest.approx(0.5, abs=1e-3)
+
+
 def test_the_document_has_every_seed_its_means_and_its_claims(made):
     document = made.document()
     json.dumps(document, allow_nan=False)
@@ -289,6 +360,16 @@ def test_the_document_has_every_seed_its_means_and_its_claims(made):
     assert len(row["most"]) == 12
     estimates = [round(each["estimate"], 9) for each in row["most"]]
     assert estimates == sorted(estimates, reverse=True)
+
+
+def test_a_claim_about_chance_is_the_same_from_either_side(made):
+    document = made.document()
+    claim = made.settings.claims[1]
+    swapped = replace(claim, first=claim.second, second=claim.first, direction="lower")
+    one, other = judged(document, claim), judged(document, swapped)
+    assert one["n"] == other["n"] == 2
+    assert one["difference"] == pytest.approx(-other["difference"])
+    assert one["verdict"] == other["verdict"]
 
 
 def test_a_sparsity_at_which_omp_empties_a_layer_is_left_out_and_named(made):
@@ -366,6 +447,15 @@ def test_an_edit_with_a_trigger_adds_the_attack_success_rate(tmp_path):
     assert (0.5, CEILING) not in seeds[0].lds
     run(graph, Engine(), HERE)
     points = load_curves(graph.store.path(seeds[0].weights["edited:badnets"]))["points"]
+    dataset = load(experiment.data)
+    (images,) = dataset.test.inputs.batches([torch.arange(40)])
+    images = images.clone()
+    images[:, :, -2:, -2:] = 255
+    model, _, _ = load_model(graph.store.path(seeds[0].model_id))
+    others = dataset.test.labels != 0
+    with torch.no_grad():
+        called = model.eval()(images[others].float() / 255).argmax(1)
+    assert points[0]["asr"] == pytest.approx(100 * float((called == 0).double().mean()))
     assert all(0 <= point["asr"] <= 100 for point in points)
     document = collect_attribution(graph.store, experiment, settings, seeds, "x")
     assert "asr" in document["summary"]["weights"][0]
@@ -381,6 +471,10 @@ def test_an_edit_with_a_trigger_adds_the_attack_success_rate(tmp_path):
         ("retained = [0.5]", "retained = [1.0]", "between 0 and 1, got 1.0"),
         ("subsets = 4", "subsets = 2", r"subsets must be a finite number in 3\.\."),
         ('first = "unlearning"', 'first = "unlearn"', "unknown side 'unlearn'"),
+        ('second = "dot"', 'second = "unlearning"', "claim 'one': both sides are the same"),
+        ("effect = 0.1", "effect = 0.0", "effect must be a number above 0"),
+        ('name = "one"', 'name = ""', "a claim needs a name"),
+        ('measure = "kept"', 'measure = "keep"', "measure must be one of"),
         ("share = 0.3", "share = 0.4", r"the study has share \[0.02, 0.3\], got 0.4"),
         ("retained = 0.5\n", "", "lds needs retained"),
         ('scenario = "class:3"', 'scenario = "class:4"', "unknown scenario 'class:4'"),
@@ -414,6 +508,13 @@ def test_a_model_that_generates_images_is_refused_before_the_work(made):
     forget = add_forget(graph, model, "class:3", facts=facts)
     with pytest.raises(ConfigError, match="model influence is for models of the task classify"):
         add_weight_influence(graph, model, forget, WeightsConfig())
+
+
+def test_what_a_grid_of_the_same_recipe_needs_is_not_made(made):
+    text = RECIPE.replace("[attribution]\n", "[methods.ft]\n[pruners.omp]\n[attribution]\n", 1)
+    graph = Graph(made.store)
+    plan_attribution(graph, *parse_attribution(text, "tiny"))
+    assert {node.id for node in graph} == {node.id for node in made.graph}
 
 
 def test_more_targets_than_test_samples_are_refused_before_the_work(made):

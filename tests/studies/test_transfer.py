@@ -20,6 +20,7 @@ from expunge.graph.model_files import load_model
 from expunge.graph.runtime import Runtime
 from expunge.methods import get_method
 from expunge.report.transfer import draw_transfer, transfer_tables
+from expunge.report.wording import MISSING
 from expunge.runs import Store
 from expunge.scenarios.by_class_draw import drawn_classes
 from expunge.studies.transfer.influence import collect_influence
@@ -221,6 +222,25 @@ def test_the_document_says_what_was_found(made):
     ]
 
 
+def test_equal_accuracies_have_no_order_and_no_bounds_and_are_shown(made, monkeypatch):
+    plan, removals, store = made
+
+    def load(folder):
+        equal = {"validation": 50.0, "test": 40.0}
+        return load_transfer(folder) | {"accuracy": equal}
+
+    monkeypatch.setattr("expunge.studies.transfer.influence.load_transfer", load)
+    document = collect_transfer(store, plan, removals, "expunge transfer x")
+    assert document["influence"]["on_test"] is None
+    for each in document["influence"]["classes"]:
+        each["low"] = each["high"] = None
+    json.dumps(document, allow_nan=False)
+    (first, *_), notes = transfer_tables(document)[0].rows, transfer_tables(document)[0].notes
+    assert first[1:3] == ["+0.00", MISSING]
+    assert any(note.endswith(f"validation and test samples with {MISSING}.") for note in notes)
+    draw_transfer(document)
+
+
 def row(selection, seed, accuracy, number=2, method="ft"):
     return {
         "pruner": "none",
@@ -304,6 +324,8 @@ def test_subset_models_that_diverged_are_left_out_and_counted(made, monkeypatch)
         ("validation_fraction = 0.2", "", "digits has no validation samples"),
         ("number = 2\n", "number = 3\n", r"a number of classes among \[2\], got 3"),
         ('method = "ft"', 'method = "ga"', "unknown method 'ga'"),
+        ('method = "ft"', 'method = "ft"\nsparsity = 0.9', "among none at 0, got none at 0.9"),
+        ('method = "ft"', 'method = "ft"\npruner = "omp"', "among none at 0, got omp at 0"),
     ],
 )
 def test_what_does_not_fit_the_data_is_one_line_before_any_work(tmp_path, old, new, message):
@@ -312,6 +334,19 @@ def test_what_does_not_fit_the_data_is_one_line_before_any_work(tmp_path, old, n
     with pytest.raises((ConfigError, DataError), match=message):
         plan_transfer(Graph(store), study)
     assert not store.ids()
+
+
+def test_a_source_model_that_generates_is_refused_before_the_work(tmp_path):
+    text = RECIPE.replace('name = "resnet8"\nwidth = 0.25', 'name = "unet"')
+    with pytest.raises(ConfigError, match="transfer is for models of the task classify"):
+        plan_transfer(Graph(Store(tmp_path / "runs")), parse_transfer(text, "tiny"))
+
+
+def test_a_claim_by_fine_tuning_needs_fine_tuning(tmp_path):
+    study = parse_transfer(RECIPE + 'how = "fine_tuning"\n', "tiny")
+    plan_transfer(Graph(Store(tmp_path / "runs")), study)
+    with pytest.raises(ConfigError, match=r"does not measure by fine_tuning: add a table"):
+        plan_transfer(Graph(Store(tmp_path / "runs")), replace(study, fine_tuning=None))
 
 
 def test_a_target_of_another_size_is_refused(tmp_path):
@@ -328,6 +363,9 @@ def test_a_target_of_another_size_is_refused(tmp_path):
         ("[target]", "[targets]", "target is missing"),
         ("numbers = [2]", "numbers = 2", "numbers must be a list"),
         ("numbers = [2]", 'numbers = [2]\nscenarios = ["class:1"]', "scenarios is not for"),
+        ("numbers = [2]", "numbers = [2]\nretrain_again = true", "retrain_again is not for"),
+        ("numbers = [2]", 'numbers = [2]\nmetrics = ["ua"]', "metrics is not for a transfer"),
+        ("[methods.ft]", "[methods.ft]\nsparsities = [0.0]", "every sparsity: take out sparsities"),
         ("subsets = 10", "subset = 10", "influence: unknown setting 'subset'"),
         ("effect = 1.0", "effect = 0.0", "effect must be above 0"),
         ("effect = 1.0", 'effect = 1.0\nhow = "guess"', "how must be one of probe, fine_tuning"),

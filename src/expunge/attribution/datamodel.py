@@ -71,7 +71,8 @@ def linear_datamodelling_score(
 def agreement(one: Floats, other: Floats, seed: int, resamples: int = RESAMPLES) -> Lds:
     """Spearman's ρ over subsets of two sets of outputs `(K, T)`, averaged over targets.
 
-    Of the outputs of two retrainings of the same subsets it is the ceiling of the score.
+    Of the outputs of two retrainings of the same subsets it is how well one training tells another.
+    What tells the mean over trainings can score more, about the square root of it.
 
     Raises:
         DataError: the shapes differ, or there are too few subsets.

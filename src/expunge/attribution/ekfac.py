@@ -90,7 +90,7 @@ def ekfac(
 
 
 def _with_factors(model: nn.Module) -> list[str]:
-    """The parameters of convolutions and linear layers that are used once."""
+    """The parameters of convolutions and linear layers."""
     from torch import nn
 
     return [

@@ -28,7 +28,7 @@ class WeightsConfig:
     shares: tuple[float, ...] = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
     """Shares of the prunable weights that are reset."""
     reset: Literal["zero", "initialisation"] = "zero"
-    """What they are set to: zero, or the values of a newly initialised network."""
+    """What they are set to: zero, or their values at the original model's initialisation."""
     draws: int = 5
     """Random choices of as many weights, to compare with."""
     sparsities: tuple[float, ...] = (0.5, 0.75, 0.9, 0.95, 0.99)

@@ -46,7 +46,7 @@ def influence_table(found: Mapping[str, Any], source: str, target: str) -> TextT
             [
                 classes[index]["name"],
                 f"{classes[index]['influence']:+.2f}",
-                f"{classes[index]['low']:+.2f} to {classes[index]['high']:+.2f}",
+                _bounds(classes[index]),
                 f"{classes[index]['p']:.2g}",
                 f"{classes[index]['models_with']} / {classes[index]['models_without']}",
                 classes[index]["verdict"],
@@ -140,8 +140,11 @@ def _bars(document: Mapping[str, Any]) -> Figure:
             continue
         values = [classes[place]["influence"] for place in here]
         reach = [
-            [classes[place]["influence"] - classes[place]["low"] for place in here],
-            [classes[place]["high"] - classes[place]["influence"] for place in here],
+            [
+                0 if bound is None else abs(bound - value)
+                for value, bound in zip(values, each, strict=True)
+            ]
+            for each in ([classes[place][end] for place in here] for end in ("low", "high"))
         ]
         axes.barh(here, values, xerr=reach, color=colour, label=verdict, ecolor="#737373")
     axes.axvline(0, color="#737373", linewidth=0.8)
@@ -219,7 +222,9 @@ def _stability(found: Mapping[str, Any]) -> str:
             f"{halves['mean']:.2f} ({halves['low']:.2f} to {halves['high']:.2f} over "
             f"{halves['halvings']} halvings)"
         )
-    return f"{line}; validation and test samples with {found['on_test']:.2f}."
+    on_test = found["on_test"]
+    with_it = MISSING if on_test is None else f"{on_test:.2f}"
+    return f"{line}; validation and test samples with {with_it}."
 
 
 def _cheap(found: Mapping[str, Any]) -> str:
@@ -285,4 +290,10 @@ def _interval(found: Mapping[str, Any] | None) -> str:
         return MISSING
     if found["low"] is None:
         return f"{found['estimate']:+.2f}"
-    return f"{found['estimate']:+.2f} ({found['low']:+.2f} to {found['high']:+.2f})"
+    return f"{found['estimate']:+.2f} ({_bounds(found)})"
+
+
+def _bounds(found: Mapping[str, Any]) -> str:
+    if found["low"] is None:
+        return MISSING
+    return f"{found['low']:+.2f} to {found['high']:+.2f}"

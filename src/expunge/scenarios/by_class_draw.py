@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from expunge.errors import ConfigError, ForgetError
 from expunge.scenarios.base import Parsed
 from expunge.scenarios.by_class import ByClass
+from expunge.scenarios.by_draw import lowest
 from expunge.settings import check_range
 
 if TYPE_CHECKING:
@@ -83,9 +83,4 @@ def drawn_classes(names: Sequence[str], share: float, number: int) -> tuple[int,
             f"a share of {share:g} of {len(names)} classes is {count}: expected 1 to "
             f"{len(names) - 1} classes to forget"
         )
-    order = sorted(range(len(names)), key=lambda index: _hash(number, names[index]))
-    return tuple(sorted(order[:count]))
-
-
-def _hash(number: int, name: str) -> bytes:
-    return blake2b(f"{number}:{name}".encode(), digest_size=16).digest()
+    return tuple(lowest(names, number, count))

@@ -66,9 +66,9 @@ def by_draw(share: float, number: int) -> ByDraw:
     return ByDraw(share, number)
 
 
-def lowest(ids: Sequence[str], number: int, count: int) -> list[int]:
-    """The ascending rows of the `count` ids with the lowest hash of number and id."""
-    order = sorted(range(len(ids)), key=lambda row: _hash(number, ids[row]))
+def lowest(names: Sequence[str], number: int, count: int) -> list[int]:
+    """The ascending rows of the `count` names with the lowest hash of number and name."""
+    order = sorted(range(len(names)), key=lambda row: _hash(number, names[row]))
     return sorted(order[:count])
 
 

@@ -48,14 +48,21 @@ class Claim:
     """`gap` (the mean gap), `gap_dense`, `rte_s`, `gap.ua` and the like, or a metric."""
 
     def __post_init__(self) -> None:
-        if not self.name.strip():
-            raise ConfigError("a claim needs a name")
-        if not (math.isfinite(self.effect) and self.effect > 0):
-            raise ConfigError(
-                f"claim {self.name!r}: effect must be a number above 0, got {self.effect!r}"
-            )
-        if self.first == self.second:
-            raise ConfigError(f"claim {self.name!r}: both sides are the same")
+        check_contrast(self.name, self.effect, self.first, self.second)
+
+
+def check_contrast(name: str, effect: float, first: object, second: object) -> None:
+    """Refuse a claim that no measurement could be held against.
+
+    Raises:
+        ConfigError: the name is empty, the effect is not positive, or both sides are the same.
+    """
+    if not name.strip():
+        raise ConfigError("a claim needs a name")
+    if not (math.isfinite(effect) and effect > 0):
+        raise ConfigError(f"claim {name!r}: effect must be a number above 0, got {effect!r}")
+    if first == second:
+        raise ConfigError(f"claim {name!r}: both sides are the same")
 
 
 @dataclass(frozen=True)

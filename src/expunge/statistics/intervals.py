@@ -38,6 +38,11 @@ class Interval:
         return math.isfinite(self.low) and math.isfinite(self.high)
 
     @property
+    def bounds(self) -> tuple[float | None, float | None]:
+        """`low` and `high`, None for each where there are none, as JSON has no infinity."""
+        return (self.low, self.high) if self.bounded else (None, None)
+
+    @property
     def flat(self) -> bool:
         """Whether all values that it rests on are the same, so that it has no width."""
         return self.high - self.low <= ROUNDING
@@ -104,19 +109,31 @@ def welch(one: Sequence[float], other: Sequence[float]) -> Interval:
     """
     from scipy.special import stdtrit
 
-    sizes = len(one), len(other)
-    if min(sizes) < 2:
-        raise DataError(f"an interval needs at least 2 values on each side, got {sizes}")
-    difference = math.fsum(one) / len(one) - math.fsum(other) / len(other)
-    parts = [_deviation(values) ** 2 / len(values) for values in (one, other)]
-    total = sum(parts)
-    if math.sqrt(total) <= ROUNDING:
-        reach = math.inf if min(sizes) == 2 else 0.0
-        return Interval(difference, difference - reach, difference + reach, min(sizes))
-    # Shares of the total: squares of small parts would vanish.
-    shares = [(part / total) ** 2 / (size - 1) for part, size in zip(parts, sizes, strict=True)]
-    reach = float(stdtrit(1 / sum(shares), (1 + CONFIDENCE) / 2)) * math.sqrt(total)
-    return Interval(difference, difference - reach, difference + reach, min(sizes))
+    difference, error, degrees = _welch(one, other)
+    n = min(len(one), len(other))
+    if error <= ROUNDING:
+        reach = math.inf if n == 2 else 0.0
+    else:
+        reach = float(stdtrit(degrees, (1 + CONFIDENCE) / 2)) * error
+    return Interval(difference, difference - reach, difference + reach, n)
+
+
+def welch_p(one: Sequence[float], other: Sequence[float]) -> float:
+    """The two-sided p-value of no difference of two means, of unpaired values.
+
+    It is 1 where `welch` has no bounds.
+
+    Source: Welch, The generalization of Student's problem, Biometrika 1947.
+
+    Raises:
+        DataError: fewer than two values on a side.
+    """
+    from scipy.special import stdtr
+
+    difference, error, degrees = _welch(one, other)
+    if error <= ROUNDING:
+        return 1.0 if min(len(one), len(other)) == 2 or abs(difference) <= ROUNDING else 0.0
+    return 2 * float(stdtr(degrees, -abs(difference) / error))
 
 
 def difference(one: Mapping[int, float], other: Mapping[int, float]) -> Interval | None:
@@ -148,6 +165,25 @@ def wilson(successes: int, total: int) -> Interval:
 
     found = binomtest(successes, total).proportion_ci(CONFIDENCE, method="wilson")
     return Interval(100 * successes / total, 100 * found.low, 100 * found.high, total)
+
+
+def _welch(one: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:
+    """The difference of two means, its standard error, and the degrees of freedom (nan for none).
+
+    Raises:
+        DataError: fewer than two values on a side.
+    """
+    sizes = len(one), len(other)
+    if min(sizes) < 2:
+        raise DataError(f"an interval needs at least 2 values on each side, got {sizes}")
+    difference = math.fsum(one) / len(one) - math.fsum(other) / len(other)
+    parts = [_deviation(values) ** 2 / len(values) for values in (one, other)]
+    total = sum(parts)
+    if math.sqrt(total) <= ROUNDING:
+        return difference, math.sqrt(total), math.nan
+    # Shares of the total: squares of small parts would vanish.
+    shares = [(part / total) ** 2 / (size - 1) for part, size in zip(parts, sizes, strict=True)]
+    return difference, math.sqrt(total), 1 / sum(shares)
 
 
 def _deviation(values: Sequence[float]) -> float:

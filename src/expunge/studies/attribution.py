@@ -17,7 +17,7 @@ from expunge.graph.kinds.weight_influence import add_weight_influence
 from expunge.graph.targets import parse_targets
 from expunge.methods import get_method
 from expunge.studies.attribution_recipe import AttributionSettings
-from expunge.studies.grid import plan_bases, plan_data
+from expunge.studies.grid import plan_data, plan_original
 from expunge.studies.recipe import Experiment
 
 CEILING = "another seed"
@@ -59,7 +59,7 @@ def plan_attribution(
         retrain = experiment.method_config("retrain", "draw:0.5:0")
     found = []
     for seed in experiment.seeds:
-        model = plan_bases(graph, experiment, data_id, seed, together)[0].model_id
+        model = plan_original(graph, experiment, data_id, seed, together)
         attributions = {
             label: add_attribution(
                 graph,

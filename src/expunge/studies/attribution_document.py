@@ -12,10 +12,10 @@ from expunge.graph.kinds.memorisation import RETAINED, load_memorisation
 from expunge.graph.kinds.weight_influence import load_curves
 from expunge.graph.runtime import read_facts
 from expunge.runs import Store
-from expunge.statistics.claims import Claim, Side, judge
-from expunge.statistics.intervals import paired_t
+from expunge.statistics.claims import verdict_on
+from expunge.statistics.intervals import difference, paired_t
 from expunge.studies.attribution import Seed
-from expunge.studies.attribution_recipe import RANDOM, AttributionSettings, Contrast
+from expunge.studies.attribution_recipe import CHANCE, RANDOM, AttributionSettings, Contrast
 from expunge.studies.folder import plain
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
@@ -95,24 +95,14 @@ def collect_attribution(
 def judged(document: Mapping[str, Any], claim: Contrast) -> dict[str, Any]:
     """A claim with its verdict, and the difference over seeds with its interval."""
     sides = [_by_seed(document, claim, side) for side in (claim.first, claim.second)]
-    # The judge wants a grid's claim: names of sides are all that it has of them.
-    asked = Claim(
-        name=claim.name,
-        scenario=claim.scenario or f"retained {claim.retained}",
-        first=Side(method=claim.first),
-        second=Side(method=claim.second),
-        direction=claim.direction,
-        effect=claim.effect,
-        measure=claim.measure,
-    )
-    found = judge(asked, *sides)
-    interval = found.interval
+    interval = difference(*sides)
+    low, high = (None, None) if interval is None else interval.bounds
     return {
         **to_mapping(claim),
-        "verdict": found.verdict,
+        "verdict": verdict_on(interval, claim.direction, claim.effect),
         "difference": None if interval is None else interval.estimate,
-        "low": interval.low if interval is not None and interval.bounded else None,
-        "high": interval.high if interval is not None and interval.bounded else None,
+        "low": low,
+        "high": high,
         "n": 0 if interval is None else interval.n,
     }
 
@@ -128,7 +118,9 @@ def _by_seed(document: Mapping[str, Any], claim: Contrast, side: str) -> dict[in
     elif claim.measure == "kept":
         # What chance would keep is the same whatever the rule.
         place = (claim.scenario, claim.share, claim.sparsity)
-        rule, key = (claim.first, "chance") if side == "chance" else (side, "kept")
+        rule, key = side, "kept"
+        if side == CHANCE:
+            rule, key = claim.second if claim.first == CHANCE else claim.first, "chance"
         rows = [
             (row["seed"], 100 * row[key])
             for row in document["overlaps"]
@@ -188,7 +180,7 @@ def _spread(values: list[float]) -> dict[str, float | None]:
     if len(values) < 2:
         return {"mean": values[0], "sd": None, "low": None, "high": None}
     found = paired_t(values)
-    low, high = (found.low, found.high) if found.bounded else (None, None)
+    low, high = found.bounds
     return {"mean": found.estimate, "sd": stdev(values), "low": low, "high": high}
 
 

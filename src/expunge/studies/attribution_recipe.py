@@ -13,6 +13,7 @@ from expunge.config import from_mapping
 from expunge.errors import ConfigError, unknown
 from expunge.graph.targets import parse_targets
 from expunge.settings import check_range
+from expunge.statistics.claims import check_contrast
 from expunge.studies.recipe import Experiment, parse_experiment, parse_tables, read_recipe
 
 TABLE = "attribution"
@@ -26,7 +27,8 @@ class Contrast:
     """One claim, named before anything is measured: the first side is higher than the second.
 
     Raises:
-        ConfigError: the measure lacks what says where it is taken.
+        ConfigError: the measure lacks what says where it is taken, the effect is not positive, or
+            both sides are the same.
     """
 
     name: str
@@ -51,7 +53,7 @@ class Contrast:
         for name in needs:
             if getattr(self, name) is None:
                 raise ConfigError(f"claim {self.name!r}: {self.measure} needs {name}")
-        check_range(f"claim {self.name!r}: effect", self.effect, 0, None)
+        check_contrast(self.name, self.effect, self.first, self.second)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,13 +78,14 @@ def against(store: Store, measure: str, reference: str) -> dict[str, Any]:
     test = mcnemar(one, other)
     seed = derive_seed(int(store.node(measure).params["seed"]), "bootstrap")
     interval = bootstrap(one, other, seed)
+    low, high = interval.bounds
     return {
         "only_model": test.only_one,
         "only_reference": test.only_other,
         "p": test.p,
         "difference": interval.estimate,
-        "low": interval.low if interval.bounded else None,
-        "high": interval.high if interval.bounded else None,
+        "low": low,
+        "high": high,
         "n": interval.n,
     }
 

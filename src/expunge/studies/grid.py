@@ -96,6 +96,19 @@ def note_groups(graph: Graph, file: str | None, facts: Facts) -> None:
         graph.notes.append(said)
 
 
+def plan_original(
+    graph: Graph, experiment: Experiment, data_id: str, seed: int, together: Together | None = None
+) -> str:
+    """The dense original model of a seed."""
+    origin = Origin(
+        network=experiment.network,
+        training=experiment.training,
+        seed=seed,
+        precision=experiment.precision,
+    )
+    return add_train(graph, data_id, origin, together, experiment.data.source)
+
+
 def plan_bases(
     graph: Graph, experiment: Experiment, data_id: str, seed: int, together: Together | None = None
 ) -> list[Base]:
@@ -104,13 +117,7 @@ def plan_bases(
     Raises:
         ConfigError: a pruner or setting is unknown.
     """
-    origin = Origin(
-        network=experiment.network,
-        training=experiment.training,
-        seed=seed,
-        precision=experiment.precision,
-    )
-    dense = add_train(graph, data_id, origin, together, experiment.data.source)
+    dense = plan_original(graph, experiment, data_id, seed, together)
     bases = [Base("none", 0.0, dense)]
     for pruner in experiment.pruners:
         for config in experiment.pruner_configs(pruner):

@@ -133,6 +133,18 @@ class Experiment:
         asked = self.methods[name].get(SPARSITIES)
         return asked is None or sparsity in asked
 
+    def refuse_sparsities(self, what: str) -> None:
+        """Refuse methods at some sparsities only, for a study where `what` is so at every one.
+
+        Raises:
+            ConfigError: names the method.
+        """
+        for name, settings in self.methods.items():
+            if SPARSITIES in settings:
+                raise ConfigError(
+                    f"methods.{name}: {what} at every sparsity: take out {SPARSITIES}"
+                )
+
     def _check_sparsities(self, name: str) -> None:
         """Refuse `sparsities` that are not some of the grid's."""
         asked, there = self.methods[name].get(SPARSITIES), self.sparsities

@@ -10,7 +10,6 @@ from statistics import fmean, stdev
 from typing import Any
 
 from expunge.config import to_mapping
-from expunge.errors import ConfigError
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.forget import add_forget
 from expunge.graph.kinds.path import add_path, load_facts
@@ -20,7 +19,7 @@ from expunge.runs import Store
 from expunge.studies.folder import plain
 from expunge.studies.grid import Base, plan_bases, plan_data
 from expunge.studies.made import Makers
-from expunge.studies.recipe import SPARSITIES, Experiment
+from expunge.studies.recipe import Experiment
 from expunge.theory.bound import check_plain_sgd
 from expunge.theory.config import HessianConfig
 
@@ -52,11 +51,7 @@ def plan_theory(
         ForgetError: a scenario does not fit the data.
     """
     check_plain_sgd(experiment.training)
-    for name, settings in experiment.methods.items():
-        if SPARSITIES in settings:
-            raise ConfigError(
-                f"methods.{name}: the theorem is measured at every sparsity: take out {SPARSITIES}"
-            )
+    experiment.refuse_sparsities("the theorem is measured")
     data_id, facts = plan_data(graph, experiment, cache)
     points = []
     for seed in experiment.seeds:

@@ -6,7 +6,6 @@ CVPR 2023, section 3.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from expunge.errors import DataError
-from expunge.statistics.intervals import ROUNDING
+from expunge.statistics.holm import holm
+from expunge.statistics.intervals import welch, welch_p
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -34,9 +34,9 @@ class ClassInfluence:
     influence: float
     """Mean target accuracy of the models with it, minus that of the models without it, in
     percentage points."""
-    low: float
-    """Lower bound of the 95 % interval of this class alone (Welch)."""
-    high: float
+    low: float | None
+    """Lower bound of the 95 % interval of this class alone (Welch); None if there is none."""
+    high: float | None
     """Upper bound of the same."""
     p: float
     """Two-sided p-value of no influence, by Holm's correction over all classes."""
@@ -62,58 +62,24 @@ def class_influences(trained_on: Flags, accuracy: Floats) -> list[ClassInfluence
         DataError: shapes do not fit, or fewer than two models have a class or lack it.
     """
     _check(trained_on, accuracy)
-    found = [_welch(accuracy[there], accuracy[~there]) for there in trained_on.T]
-    corrected = holm([p for *_, p in found])
-    return [
-        ClassInfluence(
-            index=index,
-            influence=difference,
-            low=low,
-            high=high,
-            p=p,
-            models_with=int(trained_on[:, index].sum()),
-            models_without=int((~trained_on[:, index]).sum()),
+    sides = [(accuracy[there].tolist(), accuracy[~there].tolist()) for there in trained_on.T]
+    corrected = holm([welch_p(*each) for each in sides])
+    found = []
+    for index, (one, other) in enumerate(sides):
+        interval = welch(one, other)
+        low, high = interval.bounds
+        found.append(
+            ClassInfluence(
+                index=index,
+                influence=interval.estimate,
+                low=low,
+                high=high,
+                p=corrected[index],
+                models_with=len(one),
+                models_without=len(other),
+            )
         )
-        for index, ((difference, low, high, _), p) in enumerate(zip(found, corrected, strict=True))
-    ]
-
-
-def _welch(one: Floats, other: Floats) -> tuple[float, float, float, float]:
-    """The difference of two means, its interval, and the p-value of no difference.
-
-    Source: Welch, The generalization of Student's problem, Biometrika 1947.
-    """
-    from scipy.special import stdtr, stdtrit
-
-    difference = float(one.mean() - other.mean())
-    parts = [float(values.var(ddof=1)) / len(values) for values in (one, other)]
-    error = sum(parts) ** 0.5
-    if error <= ROUNDING:
-        return difference, difference, difference, float(abs(difference) <= ROUNDING)
-    shares = [part / error**2 for part in parts]
-    degrees = 1 / sum(
-        share**2 / (len(values) - 1) for share, values in zip(shares, (one, other), strict=True)
-    )
-    reach = float(stdtrit(degrees, 0.975)) * error
-    p = 2 * float(stdtr(degrees, -abs(difference) / error))
-    return difference, difference - reach, difference + reach, p
-
-
-def holm(values: Sequence[float]) -> list[float]:
-    """p-values by Holm's step-down correction.
-
-    >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
-    [0.03, 0.06, 0.06]
-
-    Source: Holm, A Simple Sequentially Rejective Multiple Test Procedure, 1979.
-    """
-    order = sorted(range(len(values)), key=lambda place: values[place])
-    corrected = [0.0] * len(values)
-    largest = 0.0
-    for step, place in enumerate(order):
-        largest = max(largest, min(1.0, (len(values) - step) * values[place]))
-        corrected[place] = largest
-    return corrected
+    return found
 
 
 def split_half(trained_on: Flags, accuracy: Floats, seed: int) -> list[float]:

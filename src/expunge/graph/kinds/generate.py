@@ -12,6 +12,7 @@ from expunge.graph.outcome import check_diverged, divergence, write_divergence
 from expunge.runs import checked, read_arrays, read_artefact, write_arrays
 from expunge.settings import check_range, derive_seed
 from expunge.tasks import check_task
+from expunge.tasks.generate import Generate
 
 if TYPE_CHECKING:
     from expunge.graph.graph import Graph
@@ -27,12 +28,11 @@ def add_generate(graph: Graph, model_id: str, per_class: int = 64, steps: int = 
     All models that descend from one original start from the same noise.
 
     Raises:
-        ConfigError: `model_id` is not a model that generates, or a number is less than 1.
+        ConfigError: `model_id` is not a model that generates, or a number is out of range.
     """
     graph.model(model_id)
     check_task("generating images", {"generate"}, graph.task_of(model_id))
-    check_range("per_class", per_class, 1, None)
-    check_range("steps", steps, 1, None)
+    check_images(per_class, steps)
     params = {
         "per_class": per_class,
         "steps": steps,
@@ -41,6 +41,16 @@ def add_generate(graph: Graph, model_id: str, per_class: int = 64, steps: int = 
     }
     parents = {"model": model_id, "data": graph.data_of(model_id)}
     return graph.add("generate", params, parents, label=f"generate images with {model_id}")
+
+
+def check_images(per_class: int, steps: int) -> None:
+    """Refuse numbers of images and of steps that no model can be sampled with.
+
+    Raises:
+        ConfigError: `per_class` is less than 1, or `steps` is not in 1 to the task's.
+    """
+    check_range("per_class", per_class, 1, None)
+    check_range("steps", steps, 1, Generate().steps)
 
 
 def load_images(folder: Path) -> dict[str, Any]:
@@ -61,7 +71,6 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     """
     import torch
 
-    from expunge.tasks.generate import Generate
     from expunge.training.sample import sample_images
 
     reason = divergence(inputs["model"])

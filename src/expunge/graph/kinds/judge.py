@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.graph.kind import Inputs, Kind
-from expunge.graph.kinds.generate import add_generate, load_images
+from expunge.graph.kinds.generate import add_generate, check_images, load_images
 from expunge.graph.kinds.predict import PREDICTIONS
 from expunge.graph.kinds.train import Origin, add_train
 from expunge.graph.model_files import load_model
@@ -31,7 +31,7 @@ class Judging:
     """How many images a model makes, and the classifier that judges them.
 
     Raises:
-        ConfigError: a number is less than 1, or the network does not classify.
+        ConfigError: a number is out of range, or the network does not classify.
     """
 
     per_class: int = 64
@@ -46,8 +46,7 @@ class Judging:
     """How."""
 
     def __post_init__(self) -> None:
-        check_range("per_class", self.per_class, 1, None)
-        check_range("steps", self.steps, 1, None)
+        check_images(self.per_class, self.steps)
         check_range("seed", self.seed, 0, None)
         check_task("judging", {"classify"}, task_of(self.network.name, self.network.task))
 

@@ -10,6 +10,7 @@ from expunge.graph.lineage import forgotten_by, training_samples
 from expunge.graph.model_files import load_model
 from expunge.graph.outcome import check_diverged
 from expunge.runs import checked, read_object, write_json
+from expunge.tasks import check_task
 
 if TYPE_CHECKING:
     from expunge.graph.graph import Graph
@@ -23,9 +24,10 @@ def add_similarity(graph: Graph, model_id: str, target_id: str) -> str:
     """The similarity of each source class of `model_id` to the target data.
 
     Raises:
-        ConfigError: `model_id` is not a model.
+        ConfigError: `model_id` is not a model that classifies.
     """
     graph.model(model_id)
+    check_task("similarity of classes", {"classify"}, graph.task_of(model_id))
     origin = graph.node(graph.origin_of(model_id))
     params = {"threads": origin.params["threads"]}
     parents = {"model": model_id, "target": target_id, "data": graph.data_of(model_id)}

@@ -16,6 +16,7 @@ from expunge.graph.model_files import load_model
 from expunge.graph.outcome import divergence, write_divergence
 from expunge.runs import JSON, checked, read_object, write_json
 from expunge.settings import Training, derive_seed
+from expunge.tasks import check_task
 from expunge.transfer.probe import ProbeConfig
 
 if TYPE_CHECKING:
@@ -59,9 +60,10 @@ def add_transfer(
     `config` says which: a `ProbeConfig`, or the `Training` of the whole network.
 
     Raises:
-        ConfigError: `model_id` is not a model.
+        ConfigError: `model_id` is not a model that classifies.
     """
     graph.model(model_id)
+    check_task("transfer", {"classify"}, graph.task_of(model_id))
     origin = graph.node(graph.origin_of(model_id))
     how = "probe" if isinstance(config, ProbeConfig) else "fine_tuning"
     params: dict[str, Any] = {how: to_mapping(config), "threads": origin.params["threads"]}

@@ -95,6 +95,8 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     points: list[dict[str, Any]] = [{"rule": "none", "share": 0.0, "draw": 0, **measures.of(model)}]
     overlaps: list[dict[str, Any]] = []
     omp, left_out = _omp(weights, mask, config.sparsities)
+    # Chance chooses among the weights that are not pruned yet, as the rules do.
+    there = _density(weights, mask)
     generator = context.generator("weights by chance")
     for share in config.shares:
         for rule in RULES:
@@ -108,7 +110,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
                         "share": share,
                         "sparsity": sparsity,
                         "kept": kept_share(flags, kept),
-                        "chance": 1 - sparsity,
+                        "chance": (1 - sparsity) / there,
                     }
                 )
         for draw in range(config.draws):
@@ -117,6 +119,13 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
             points.append({"rule": "random", "share": share, "draw": draw, **measures.of(reset)})
         runtime.progress("reset weights", config.shares.index(share) + 1, len(config.shares), 0)
     write_json(out / CURVES, {"points": points, "overlaps": overlaps, "left_out": left_out})
+
+
+def _density(weights: Mapping[str, Tensor], mask: Mask | None) -> float:
+    """The share of the weights that are not pruned."""
+    total = sum(each.numel() for each in weights.values())
+    gone = sum(int((~kept).sum()) for name, kept in (mask or {}).items() if name in weights)
+    return 1 - gone / total
 
 
 def _omp(
@@ -173,15 +182,19 @@ class _Measures:
             dataset = runtime.dataset(inputs["data"], forgotten_by(inputs["model"]))
             self.triggered = population_of(dataset, "triggered", spec)
 
-    def of(self, model: nn.Module) -> dict[str, float | None]:
-        """All measures of one model, in percent; null for a model whose outputs are not finite."""
+    def of(self, model: nn.Module) -> dict[str, float]:
+        """All measures of one model, in percent.
+
+        Raises:
+            DataError: its outputs are not finite.
+        """
         from expunge.metrics.accuracy import accuracy
         from expunge.training.predict import predict
 
         train = predict(model, self.train, self.runtime.evaluator).numpy()
         test = predict(model, self.test, self.runtime.evaluator).numpy()
         labels = self.train.labels.numpy()
-        found: dict[str, float | None] = {
+        found = {
             "ua": 100.0 - accuracy(train[self.forget], labels[self.forget]),
             "ra": accuracy(train[self.retain], labels[self.retain]),
             "ta": accuracy(test, self.test.labels.numpy()),

@@ -102,8 +102,9 @@ def collect_influence(store: Store, plan: InfluencePlan) -> dict[str, Any]:
         raise DataError(f"all {diverged} subset models have diverged: train them more gently")
     trained_on, accuracy = np.array(there), np.array(found)
     classes = class_influences(trained_on, accuracy[:, 0])
-    on_test = class_influences(trained_on, accuracy[:, 1])
     influences = np.array([each.influence for each in classes])
+    on_test = np.array([each.influence for each in class_influences(trained_on, accuracy[:, 1])])
+    ranked = bool(np.ptp(influences) and np.ptp(on_test))
     halves = split_half(trained_on, accuracy[:, 0], derive_seed(plan.seed, "halves"))
     similarity = load_similarity(store.path(plan.similarity_id))
     base = load_transfer(store.path(plan.base_id))
@@ -124,7 +125,7 @@ def collect_influence(store: Store, plan: InfluencePlan) -> dict[str, Any]:
         "ranking": [int(index) for index in np.argsort(influences, kind="stable")],
         "harmful": [names[each.index] for each in classes if each.verdict == "harmful"],
         "helpful": [names[each.index] for each in classes if each.verdict == "helpful"],
-        "on_test": float(spearmanr(influences, [each.influence for each in on_test]).statistic),
+        "on_test": float(spearmanr(influences, on_test).statistic) if ranked else None,
         "split_half": {
             "mean": float(np.mean(halves)) if halves else None,
             "low": float(np.quantile(halves, 0.025)) if halves else None,

@@ -90,8 +90,16 @@ def check_numbers(numbers: tuple[int, ...], classes: int, subsets: int) -> None:
         )
 
 
-def check_claim(claim: TransferClaim, numbers: tuple[int, ...], methods: tuple[str, ...]) -> None:
+def check_claim(
+    claim: TransferClaim,
+    numbers: tuple[int, ...],
+    methods: tuple[str, ...],
+    ways: tuple[str, ...],
+    levels: tuple[tuple[str, float], ...],
+) -> None:
     """Refuse a claim about what the study does not measure.
+
+    `ways` are how it brings models to the target, `levels` its pruners, each with a sparsity.
 
     Raises:
         ConfigError: names what there is.
@@ -101,4 +109,15 @@ def check_claim(claim: TransferClaim, numbers: tuple[int, ...], methods: tuple[s
     if claim.number not in numbers:
         raise ConfigError(
             f"claim: expected a number of classes among {list(numbers)}, got {claim.number}"
+        )
+    if claim.how not in ways:
+        raise ConfigError(
+            f"claim: the study does not measure by {claim.how}: add a table [{claim.how}], or "
+            f"claim by {' or '.join(ways)}"
+        )
+    if (claim.pruner, claim.sparsity) not in levels:
+        there = ", ".join(f"{pruner} at {sparsity:g}" for pruner, sparsity in levels)
+        raise ConfigError(
+            f"claim: expected a pruner and a sparsity among {there}, got {claim.pruner} at "
+            f"{claim.sparsity:g}"
         )

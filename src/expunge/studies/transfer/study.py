@@ -37,6 +37,7 @@ from expunge.transfer.probe import ProbeConfig
 TRANSFER = "transfer.json"
 SCHEMA = 1
 _TABLES = ("target", "influence", "probe", "fine_tuning", "claim")
+_OF_GRIDS = ("scenarios", "claims", "metrics", "judging", "retrain_again")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,11 +109,11 @@ def parse_transfer(text: str, where: str) -> TransferStudy:
     tables = parse_tables(text, where)
     own = {name: tables.pop(name) for name in _TABLES if name in tables}
     numbers = tables.pop("numbers", None)
-    for name in ("scenarios", "claims"):
+    for name in _OF_GRIDS:
         if name in tables:
             raise ConfigError(
-                f"{where}: {name} is not for a transfer study, which forgets source classes: "
-                "leave it out"
+                f"{where}: {name} is not for a transfer study, which forgets source classes and "
+                "measures target accuracy: leave it out"
             )
     for name, table in own.items():
         if not isinstance(table, Mapping):
@@ -139,6 +140,7 @@ def parse_transfer(text: str, where: str) -> TransferStudy:
     }
     # One scenario stands for all: methods take their settings for forgetting classes.
     experiment = experiment_from({**tables, "scenarios": ["class:0"]}, where)
+    experiment.refuse_sparsities("the target accuracy is measured")
     return TransferStudy(experiment=experiment, numbers=tuple(numbers or ()), **parts)
 
 
@@ -153,14 +155,16 @@ def plan_transfer(graph: Graph, study: TransferStudy, cache: Path | None = None)
     target = resolve(study.target, cache or default_cache())
     check_target(source, target)
     check_numbers(study.numbers, len(source.class_names), study.influence.subsets)
-    if study.claim is not None:
-        check_claim(study.claim, study.numbers, tuple(study.experiment.methods))
     target_id = add_data(graph, study.target, target)
     bases = [
         (seed, base)
         for seed in study.experiment.seeds
         for base in plan_bases(graph, study.experiment, data_id, seed)
     ]
+    if study.claim is not None:
+        levels = tuple(dict.fromkeys((base.pruner, base.sparsity) for _, base in bases))
+        methods = tuple(study.experiment.methods)
+        check_claim(study.claim, study.numbers, methods, tuple(study.ways), levels)
     influence = plan_influence(
         graph, bases[0][1].model_id, source, target_id, study.influence, study.probe
     )
@@ -277,10 +281,8 @@ def interval(found: Interval | None) -> dict[str, Any] | None:
     """An interval as JSON values; None for none, and for bounds that are not finite."""
     if found is None:
         return None
-    bounds = (
-        {"low": found.low, "high": found.high} if found.bounded else {"low": None, "high": None}
-    )
-    return {"estimate": found.estimate, **bounds, "n": found.n}
+    low, high = found.bounds
+    return {"estimate": found.estimate, "low": low, "high": high, "n": found.n}
 
 
 def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
