@@ -84,7 +84,9 @@ def transfer(
     folder = out if out is not None else Path(recipe.stem)
     check_folder(folder)
     root = store if store is not None else folder / "runs"
-    space = session(root, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
+    space = session(
+        root, device, engine=engine, workers=workers, shard=shard, slurm=slurm, shard_waits=True
+    )
     graph = space.graph()
     plan = plan_transfer(graph, study)
     if dry_run:
