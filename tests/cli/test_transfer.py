@@ -45,6 +45,11 @@ def test_any_model_is_measured_on_the_target(command, source, store):
             f"{way['accuracy']['test']:.2f} % of 40 test samples of digits (95 % interval" in line
         )
     assert set(found) == {"linear probe", "fine-tuned"}
+    code, _, err = command("transfer-run", source, *TARGET, "--lr", 0.05, *store)
+    assert code == 2
+    assert err.splitlines()[-1].endswith(
+        "--lr 0.05 is of --fine-tune EPOCHS: add it, or leave --lr out"
+    )
     words = source, *TARGET, "--fine-tune", 1, "--lr", 1e30
     code, out, err = command("transfer-run", *words, *store)
     assert code == 1

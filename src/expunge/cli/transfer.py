@@ -124,7 +124,9 @@ def transfer_run(
         int | None,
         typer.Option("--fine-tune", help="Also train the whole network for so many epochs.", min=1),
     ] = None,
-    lr: Annotated[float, typer.Option(help="Learning rate of fine-tuning.")] = 0.01,
+    lr: Annotated[
+        float | None, typer.Option(help="Learning rate of --fine-tune; default: 0.01.")
+    ] = None,
     store: Store = DEFAULT_STORE,
     engine: Engine = None,
     workers: Workers = None,
@@ -141,6 +143,7 @@ def transfer_run(
     """
     from expunge.data.facts import resolve
     from expunge.data.places import default_cache
+    from expunge.errors import ConfigError
     from expunge.graph.kinds.data import add_data
     from expunge.graph.kinds.transfer import add_transfer, check_target, load_transfer
     from expunge.graph.runtime import read_facts
@@ -150,7 +153,10 @@ def transfer_run(
 
     ways: dict[str, ProbeConfig | Training] = {"linear probe": ProbeConfig()}
     if fine_tune is not None:
-        ways["fine-tuned"] = Training(epochs=fine_tune, batch_size=64, lr=lr, schedule="cosine")
+        rate = 0.01 if lr is None else lr
+        ways["fine-tuned"] = Training(epochs=fine_tune, batch_size=64, lr=rate, schedule="cosine")
+    elif lr is not None:
+        raise ConfigError(f"--lr {lr:g} is of --fine-tune EPOCHS: add it, or leave --lr out")
     spec = target_spec(target, context.args, "transfer-run")
     space = session(store, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     model = space.store.find(run)
