@@ -230,16 +230,7 @@ def searches(document: dict) -> str:
 
 def attribution(path: Path) -> str:
     """The study's tables, one below the other."""
-    parts = []
-    for each in attribution_tables(load_attribution(path)):
-        aligned = ["---", *["---:"] * (len(each.header) - 1)]
-        lines = [f"### {each.title}", ""]
-        for row in (each.header, aligned, *each.rows):
-            # A bar inside a cell would end it.
-            cells = (cell.replace("|", "&#124;") for cell in row)
-            lines.append(f"| {' | '.join(cells)} |")
-        parts.append("\n".join([*lines, "", *(f"{note}  " for note in each.notes)]))
-    return "\n\n".join(parts)
+    return "\n".join(map(as_markdown, attribution_tables(load_attribution(path))))
 
 
 def shown(value: float | None) -> str:

@@ -45,6 +45,11 @@ def test_any_model_is_measured_on_the_target(command, source, store):
             f"{way['accuracy']['test']:.2f} % of 40 test samples of digits (95 % interval" in line
         )
     assert set(found) == {"linear probe", "fine-tuned"}
+    code, _, err = command("transfer-run", source, *TARGET, "--lr", 0.05, *store)
+    assert code == 2
+    assert err.splitlines()[-1].endswith(
+        "--lr 0.05 is of --fine-tune EPOCHS: add it, or leave --lr out"
+    )
     words = source, *TARGET, "--fine-tune", 1, "--lr", 1e30
     code, out, err = command("transfer-run", *words, *store)
     assert code == 1
@@ -73,7 +78,8 @@ def test_a_study_ends_with_tables_figures_and_a_document(command, tmp_path):
     path.write_text(RECIPE, encoding="utf-8")
     words = path, "--out", tmp_path / "out", "--device", "cpu", "--seeds", 1
     plan = json.loads(ok(command("transfer", *words, "--dry-run", "--json")))
-    code, out, err = command("transfer", *words)
+    # A shard needs all subset models before it knows what to forget, also those of other shards.
+    code, out, err = command("transfer", *words, "--shard", "1/2")
     assert code == 0, err
     assert "Accuracy on digits in %, dense" in out
     assert "Claim: forgetting the 2 most harmful classes by FT" in " ".join(out.split())

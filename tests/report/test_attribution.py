@@ -120,6 +120,19 @@ def test_the_page_has_its_figures_and_runs_no_script(document, tmp_path):
     assert all(path.exists() for path in figures)
 
 
+def test_the_page_has_every_table_whatever_the_scenario(document, tmp_path):
+    for rows in (document["summary"]["weights"], document["summary"]["overlaps"]):
+        for row in rows:
+            row["scenario"] = "corrected:relabel"
+    document["claims"] = []
+    page, *_ = write_attribution(document, tmp_path, {})
+    text = page.read_text()
+    tables = attribution_tables(document)
+    assert len(tables) == 4
+    assert "<h2>Claims</h2>" not in text
+    assert all(text.count(f"<caption>{table.title}</caption>") == 1 for table in tables)
+
+
 def test_the_same_document_gives_the_same_figures(document):
     first, second = (draw_attribution(document) for _ in range(2))
     assert [each.svg for each in first] == [each.svg for each in second]

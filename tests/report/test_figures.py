@@ -7,7 +7,8 @@ import pytest
 from expunge.report import write_figures
 from expunge.report.aggregate import aggregate
 from expunge.report.drawing import PALETTE
-from expunge.report.figures import _gap_ticks, _overlap, _time_ticks, draw
+from expunge.report.figures import draw
+from expunge.report.gap_vs_time import _gap_ticks, _overlap, _time_ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -50,6 +50,31 @@ def test_scenarios_stand_one_below_the_other(results, other):
     assert "MIA-efficacy" not in headers["Forget what badnets changed, dense"]
 
 
+def test_pictures_and_images_of_all_are_shown(results, other):
+    dot = "iVBORw0KGgo="
+    model = {"pruner": "none", "sparsity": 0.0, "method": "ft"}
+    for document, scenario in ((results, "class:3"), (other, "edited:badnets")):
+        about = {"scenario": scenario, "seed": 0}
+        sample = {"label": "3", "clean": dot, "triggered": dot}
+        document["pictures"] = [
+            {**about, "samples": [sample], "says": [{**model, "clean": None, "triggered": None}]}
+        ]
+        document["images"] = [
+            {
+                **about,
+                "classes": ["3"],
+                "forgotten": [True],
+                "models": [{**model, "images": [[dot]]}],
+            }
+        ]
+    both = joined([results, other])
+    for name in ("pictures", "images"):
+        assert both[name] == results[name] + other[name]
+    # Nor are those of the second lost where the first has none.
+    del results["images"]
+    assert joined([results, other])["images"] == other["images"]
+
+
 def test_the_same_maker_is_one(results, other):
     other["makers"] = copy.deepcopy(results["makers"])
     assert len(joined([results, other])["makers"]) == 1

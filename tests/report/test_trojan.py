@@ -201,6 +201,16 @@ def test_the_table_is_in_every_form(poisoned):
     assert "### Forget class 3: Trojan cleanse" in to_markdown(poisoned)
 
 
+def test_names_are_no_markdown(poisoned):
+    for cell in poisoned["cells"]:
+        cell["scenario"] = "ids:<b>*a|b*.csv"
+        cell["method"] = "<old>" if cell["method"] == "ft" else cell["method"]
+    text = to_markdown(poisoned)
+    assert text.count("Forget ids:&lt;b&gt;&#42;a&#124;b&#42;.csv") == 2
+    assert "| dense | &lt;old&gt; |" in text
+    assert "<" not in text
+
+
 def pictures(**changes):
     shown = {
         "scenario": "class:3",

@@ -11,11 +11,15 @@ from expunge.cli.options import (
     DryRun,
     Engine,
     Picture,
+    Seeds,
     Shard,
     Slurm,
+    StudyStore,
     Workers,
+    first,
     session,
     show_json,
+    study_folder,
 )
 from expunge.cli.output import say
 from expunge.cli.plans import show_graph
@@ -33,13 +37,8 @@ def attribution(
             "--out", help="Folder for attribution.json and the page; default: the recipe's name."
         ),
     ] = None,
-    store: Annotated[
-        Path | None,
-        typer.Option("--store", help="Folder of finished runs; default: runs inside --out."),
-    ] = None,
-    seeds: Annotated[
-        int | None, typer.Option("--seeds", help="Run seeds 0 to N-1.", min=1, metavar="N")
-    ] = None,
+    store: StudyStore = None,
+    seeds: Seeds = None,
     subsets: Annotated[
         int | None,
         typer.Option("--subsets", help="Train N subset models for each share.", metavar="N"),
@@ -57,7 +56,6 @@ def attribution(
     from dataclasses import replace
 
     from expunge.attribution import check_installed, get_attributor
-    from expunge.cli.targets import check_folder
     from expunge.report.attribution import attribution_tables, load_attribution
     from expunge.report.attribution_page import write_attribution
     from expunge.studies.attribution import plan_attribution
@@ -71,16 +69,13 @@ def attribution(
     from expunge.studies.recipe import with_overrides
 
     experiment, settings = read_attribution(recipe)
-    chosen = None if seeds is None else tuple(range(seeds))
-    experiment = with_overrides(experiment, seeds=chosen)
+    experiment = with_overrides(experiment, seeds=first(seeds))
     settings = settings if subsets is None else replace(settings, subsets=subsets)
     for label in settings.attributors:
         check_installed(get_attributor(settings.attributor(label)))
-    folder = out if out is not None else Path(recipe.stem)
     words = "" if seeds is None else f" --seeds {seeds}"
     words += "" if subsets is None else f" --subsets {subsets}"
-    check_folder(folder)
-    root = store if store is not None else folder / "runs"
+    folder, root = study_folder(recipe, out, store)
     space = session(root, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     graph = space.graph()
     planned = plan_attribution(graph, experiment, settings)

@@ -1,5 +1,6 @@
 """`expunge bench`: run a whole experiment and report it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,24 +15,25 @@ from expunge.cli.options import (
     Engine,
     KeepGoing,
     Picture,
+    Seeds,
     Shard,
     Slurm,
     Strategy,
+    StudyStore,
     Workers,
+    first,
     session,
     show_json,
+    study_folder,
 )
 from expunge.cli.output import say, tell
 from expunge.cli.plans import show_graph
-from expunge.cli.targets import check_folder
 
 if TYPE_CHECKING:
     from expunge.cli.session import Session
+    from expunge.graph.graph import Graph
+    from expunge.studies.grid import Cell
     from expunge.studies.recipe import Experiment
-
-Seeds = Annotated[
-    int | None, typer.Option("--seeds", help="Run seeds 0 to N-1.", min=1, metavar="N")
-]
 
 
 def bench(
@@ -42,10 +44,7 @@ def bench(
             "--out", help="Folder for the results and the report; default: the recipe's name."
         ),
     ] = None,
-    store: Annotated[
-        Path | None,
-        typer.Option("--store", help="Folder of finished runs; default: runs inside --out."),
-    ] = None,
+    store: StudyStore = None,
     seeds: Seeds = None,
     data: Annotated[
         str | None, typer.Option("--data", help="Read the recipe's data from this place instead.")
@@ -68,57 +67,78 @@ def bench(
 
     experiment = with_overrides(read_experiment(recipe), seeds=first(seeds), source=data)
     words = f" --seeds {seeds}" if seeds is not None else ""
-    out = out if out is not None else Path(recipe.stem)
-    check_folder(out)
-    root = store if store is not None else out / "runs"
+    folder, root = study_folder(recipe, out, store)
     space = session(
         root, device, devices, strategy, compiled, engine, workers, keep_going, shard, slurm
     )
+    graph, parts = space.graph(), {folder: experiment}
+    cells = plan_parts(space, graph, parts)
     if dry_run:
-        _show_plan(space, experiment, picture, as_json)
+        show_graph(graph, picture, as_json)
     else:
-        _run(space, experiment, out, f"expunge bench {recipe}{words}", as_json)
+        run_parts(space, graph, parts, cells, f"expunge bench {recipe}{words}", as_json)
 
 
-def first(seeds: int | None) -> tuple[int, ...] | None:
-    """The seeds from 0 that an option asks for; None leaves those of the recipe."""
-    return None if seeds is None else tuple(range(seeds))
-
-
-def _run(
-    space: "Session", experiment: "Experiment", out: Path, reproduce: str, as_json: bool
-) -> None:
-    from expunge.studies.folder import RESULTS, claim, collect_grid, keep, leave_original
+def plan_parts(
+    space: "Session", graph: "Graph", parts: Mapping[Path, "Experiment"]
+) -> dict[Path, list["Cell"]]:
+    """Plan experiments, by the folder of their results, in one graph."""
     from expunge.studies.grid import plan_grid
 
-    graph = space.graph()
-    cells = plan_grid(graph, experiment, together=space.together)
+    return {
+        folder: plan_grid(graph, experiment, together=space.together)
+        for folder, experiment in parts.items()
+    }
+
+
+def run_parts(
+    space: "Session",
+    graph: "Graph",
+    parts: Mapping[Path, "Experiment"],
+    cells: Mapping[Path, list["Cell"]],
+    reproduce: str,
+    as_json: bool,
+) -> None:
+    """Run planned experiments, and write one report of all into the folder of the first.
+
+    Raises:
+        typer.Exit: with 1, if a model is not there; what is there was written before.
+    """
+    from expunge.studies.folder import RESULTS, claim, collect_grid, keep, leave_original
+
     if space.leads:
-        claim(out, experiment)
+        for folder, experiment in parts.items():
+            claim(folder, experiment)
     space.run(graph)
     if not space.leads:
         return
-    results = collect_grid(space.store, experiment, cells, reproduce)
-    results = keep(out / RESULTS, results, "cells")
-    leave_original(space.store.path(cells[0].model_id), out)
-    path = out / "report.html"
+    from expunge.report.joined import joined
+
+    documents = []
+    for folder, experiment in parts.items():
+        results = collect_grid(space.store, experiment, cells[folder], reproduce)
+        documents.append(keep(folder / RESULTS, results, "cells"))
+        leave_original(space.store.path(cells[folder][0].model_id), folder)
+    document = joined(documents)
+    path = next(iter(parts)) / "report.html"
     # A report newer than its results is up to date, and drawing it again takes seconds.
-    if not path.exists() or path.stat().st_mtime < (out / RESULTS).stat().st_mtime:
+    newest = max((folder / RESULTS).stat().st_mtime for folder in parts)
+    if not path.exists() or path.stat().st_mtime < newest:
         from expunge.report import write_report
 
-        write_report(results, out)
+        write_report(document, path.parent)
     if as_json:
-        show_json(results)
+        show_json(document)
     else:
         from expunge.cli.tables import print_tables
         from expunge.report import to_text
 
-        print_tables(to_text(results))
+        print_tables(to_text(document))
         say(f"\nReport: {path}")
-    tell_failed(results["cells"])
+    _tell_failed(document["cells"])
 
 
-def tell_failed(cells: list[dict[str, Any]]) -> None:
+def _tell_failed(cells: list[dict[str, Any]]) -> None:
     """Print on standard error which models are damaged or not there; exit with 1 for the latter."""
     for cell in cells:
         for note in cell.get("notes") or []:
@@ -134,13 +154,3 @@ def tell_failed(cells: list[dict[str, Any]]) -> None:
 def _place(cell: dict[str, Any]) -> str:
     level = "dense" if cell["pruner"] == "none" else f"{cell['sparsity']:.0%} {cell['pruner']}"
     return f"{cell['method']} in {cell['scenario']}, {level}, seed {cell['seed']}"
-
-
-def _show_plan(
-    space: "Session", experiment: "Experiment", picture: Path | None, as_json: bool
-) -> None:
-    from expunge.studies.grid import plan_grid
-
-    graph = space.graph()
-    plan_grid(graph, experiment, together=space.together)
-    show_graph(graph, picture, as_json)

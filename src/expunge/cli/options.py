@@ -82,6 +82,13 @@ Slurm = Annotated[
         metavar="NAME=VALUE",
     ),
 ]
+Seeds = Annotated[
+    int | None, typer.Option("--seeds", help="Run seeds 0 to N-1.", min=1, metavar="N")
+]
+StudyStore = Annotated[
+    Path | None,
+    typer.Option("--store", help="Folder of finished runs; default: runs inside --out."),
+]
 DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Run nothing; show what is missing and how long it may take."),
@@ -93,6 +100,24 @@ Picture = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 DEFAULT_STORE = Path("expunge-runs")
+
+
+def first(seeds: int | None) -> tuple[int, ...] | None:
+    """The seeds from 0 that `--seeds` asks for; None leaves those of the recipe."""
+    return None if seeds is None else tuple(range(seeds))
+
+
+def study_folder(recipe: Path, out: Path | None, store: Path | None) -> tuple[Path, Path]:
+    """Where a recipe's results go, and its store: what was asked for, or named after the recipe.
+
+    Raises:
+        StoreError: the folder of the results cannot be written to.
+    """
+    from expunge.cli.targets import check_folder
+
+    folder = out if out is not None else Path(recipe.stem)
+    check_folder(folder)
+    return folder, store if store is not None else folder / "runs"
 
 
 def show_json(value: Any) -> None:

@@ -13,12 +13,16 @@ from expunge.cli.options import (
     Engine,
     Model,
     Picture,
+    Seeds,
     Shard,
     Slurm,
     Store,
+    StudyStore,
     Workers,
+    first,
     session,
     show_json,
+    study_folder,
 )
 from expunge.cli.output import say
 from expunge.cli.plans import show_graph
@@ -34,13 +38,8 @@ def theory(
             "--out", help="Folder for theory.json and figures; default: the recipe's name."
         ),
     ] = None,
-    store: Annotated[
-        Path | None,
-        typer.Option("--store", help="Folder of finished runs; default: runs inside --out."),
-    ] = None,
-    seeds: Annotated[
-        int | None, typer.Option("--seeds", help="Run seeds 0 to N-1.", min=1, metavar="N")
-    ] = None,
+    store: StudyStore = None,
+    seeds: Seeds = None,
     engine: Engine = None,
     workers: Workers = None,
     shard: Shard = None,
@@ -55,7 +54,6 @@ def theory(
     Further flags set the estimate of σ(m): --samples 500 --tolerance 1e-4 --iterations 300
     --batch-size 250 --precision float64.
     """
-    from expunge.cli.targets import check_folder
     from expunge.config import from_flags
     from expunge.report.theory import load_theory, theory_tables, write_theory_figures
     from expunge.studies.folder import claim, keep
@@ -64,13 +62,10 @@ def theory(
     from expunge.theory.config import HessianConfig
 
     config = from_flags(HessianConfig, context.args, "theory")
-    chosen = None if seeds is None else tuple(range(seeds))
-    experiment = with_overrides(read_experiment(recipe), seeds=chosen)
-    folder = out if out is not None else Path(recipe.stem)
+    experiment = with_overrides(read_experiment(recipe), seeds=first(seeds))
     words = "" if seeds is None else f" --seeds {seeds}"
     words += "".join(f" {word}" for word in context.args)
-    check_folder(folder)
-    root = store if store is not None else folder / "runs"
+    folder, root = study_folder(recipe, out, store)
     space = session(root, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     graph = space.graph()
     points = plan_theory(graph, experiment, config)

@@ -14,12 +14,16 @@ from expunge.cli.options import (
     Engine,
     Model,
     Picture,
+    Seeds,
     Shard,
     Slurm,
     Store,
+    StudyStore,
     Workers,
+    first,
     session,
     show_json,
+    study_folder,
 )
 from expunge.cli.output import say, tell
 from expunge.cli.plans import show_graph
@@ -34,13 +38,8 @@ def transfer(
             "--out", help="Folder for transfer.json and figures; default: the recipe's name."
         ),
     ] = None,
-    store: Annotated[
-        Path | None,
-        typer.Option("--store", help="Folder of finished runs; default: runs inside --out."),
-    ] = None,
-    seeds: Annotated[
-        int | None, typer.Option("--seeds", help="Run seeds 0 to N-1.", min=1, metavar="N")
-    ] = None,
+    store: StudyStore = None,
+    seeds: Seeds = None,
     subsets: Annotated[
         int | None,
         typer.Option("--subsets", help="How many subset models to rank classes by.", min=4),
@@ -61,7 +60,6 @@ def transfer(
     """
     from dataclasses import replace
 
-    from expunge.cli.targets import check_folder
     from expunge.report.transfer import transfer_tables, write_transfer_figures
     from expunge.studies.folder import claim_settings, keep
     from expunge.studies.recipe import with_overrides
@@ -75,16 +73,15 @@ def transfer(
     )
 
     study = read_transfer(recipe)
-    chosen = None if seeds is None else tuple(range(seeds))
-    study = replace(study, experiment=with_overrides(study.experiment, seeds=chosen))
+    study = replace(study, experiment=with_overrides(study.experiment, seeds=first(seeds)))
     words = "" if seeds is None else f" --seeds {seeds}"
     if subsets is not None:
         study = replace(study, influence=replace(study.influence, subsets=subsets))
         words += f" --subsets {subsets}"
-    folder = out if out is not None else Path(recipe.stem)
-    check_folder(folder)
-    root = store if store is not None else folder / "runs"
-    space = session(root, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
+    folder, root = study_folder(recipe, out, store)
+    space = session(
+        root, device, engine=engine, workers=workers, shard=shard, slurm=slurm, shard_waits=True
+    )
     graph = space.graph()
     plan = plan_transfer(graph, study)
     if dry_run:
@@ -122,7 +119,9 @@ def transfer_run(
         int | None,
         typer.Option("--fine-tune", help="Also train the whole network for so many epochs.", min=1),
     ] = None,
-    lr: Annotated[float, typer.Option(help="Learning rate of fine-tuning.")] = 0.01,
+    lr: Annotated[
+        float | None, typer.Option(help="Learning rate of --fine-tune; default: 0.01.")
+    ] = None,
     store: Store = DEFAULT_STORE,
     engine: Engine = None,
     workers: Workers = None,
@@ -139,6 +138,7 @@ def transfer_run(
     """
     from expunge.data.facts import resolve
     from expunge.data.places import default_cache
+    from expunge.errors import ConfigError
     from expunge.graph.kinds.data import add_data
     from expunge.graph.kinds.transfer import add_transfer, check_target, load_transfer
     from expunge.graph.runtime import read_facts
@@ -148,7 +148,10 @@ def transfer_run(
 
     ways: dict[str, ProbeConfig | Training] = {"linear probe": ProbeConfig()}
     if fine_tune is not None:
-        ways["fine-tuned"] = Training(epochs=fine_tune, batch_size=64, lr=lr, schedule="cosine")
+        rate = 0.01 if lr is None else lr
+        ways["fine-tuned"] = Training(epochs=fine_tune, batch_size=64, lr=rate, schedule="cosine")
+    elif lr is not None:
+        raise ConfigError(f"--lr {lr:g} is of --fine-tune EPOCHS: add it, or leave --lr out")
     spec = target_spec(target, context.args, "transfer-run")
     space = session(store, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     model = space.store.find(run)

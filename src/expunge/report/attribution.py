@@ -40,11 +40,22 @@ def load_attribution(path: Path) -> dict[str, Any]:
 
 def attribution_tables(document: Mapping[str, Any]) -> list[TextTable]:
     """Claims, the linear datamodelling score, model influence, overlaps and memorisation."""
-    found = [_claims(document), _lds(document)]
-    found += [_weights(document, scenario) for scenario in scenarios(document)]
-    found += [_overlaps(document, scenario) for scenario in scenarios(document)]
-    found.append(_memorised(document))
-    return [table for table in found if table.rows]
+    return [table for tables in tables_by_section(document).values() for table in tables]
+
+
+def tables_by_section(document: Mapping[str, Any]) -> dict[str, list[TextTable]]:
+    """The same tables by the heading that they stand under; without those that have no rows."""
+    groups = scenarios(document)
+    found = {
+        "Claims": [_claims(document)],
+        "Data influence": [_lds(document)],
+        "Model influence": [
+            *(_weights(document, scenario) for scenario in groups),
+            *(_overlaps(document, scenario) for scenario in groups),
+        ],
+        "Memorised samples": [_memorised(document)],
+    }
+    return {heading: [table for table in tables if table.rows] for heading, tables in found.items()}
 
 
 def _claims(document: Mapping[str, Any]) -> TextTable:

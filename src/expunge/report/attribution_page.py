@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expunge.report.attribution import attribution_tables
+from expunge.report.attribution import tables_by_section
 from expunge.report.attribution_figures import draw_attribution, draw_memorised
-from expunge.report.drawing import Drawing, save
+from expunge.report.drawing import save
 from expunge.report.page import Section, write_page
-from expunge.report.text import TextTable
 
 if TYPE_CHECKING:
     from expunge.report.attribution_figures import Pictures
@@ -25,47 +24,34 @@ def write_attribution(document: Mapping[str, Any], folder: Path, pictures: Pictu
         StoreError: the folder cannot be written to.
     """
     drawings = draw_attribution(document)
-    data: list[Drawing] = [each for each in drawings if not each.scenario]
-    weights = [each for each in drawings if each.scenario]
-    memorised = draw_memorised(document, pictures)
-    tables = {table.title: table for table in attribution_tables(document)}
-
-    def named(*starts: str) -> list[TextTable]:
-        return [each for title, each in tables.items() if title.startswith(starts)]
-
+    words = {
+        "Data influence": "Each attributor scores every training sample for each target. The "
+        "linear datamodelling score is the rank correlation, over models trained on subsets, of "
+        "the summed scores of the subset with the model's margin on the target.",
+        "Model influence": "Weights are ranked by how much the group's loss depends on them.",
+        "Memorised samples": "P(right | trained on it) − P(right | not), over the same subset "
+        "models (Feldman and Zhang 2020).",
+    }
+    shown = {
+        "Data influence": [each for each in drawings if not each.scenario],
+        "Model influence": [each for each in drawings if each.scenario],
+        "Memorised samples": draw_memorised(document, pictures),
+    }
     page = folder / "attribution.html"
     write_page(
         page,
         document["title"],
         [("Seeds", str(len({row["seed"] for row in document["scores"]})))],
         [
-            Section(heading="Claims", tables=named("Claims")),
             Section(
-                heading="Data influence",
-                words=[
-                    "Each attributor scores every training sample for each target. The linear "
-                    "datamodelling score is the rank correlation, over models trained on subsets, "
-                    "of the summed scores of the subset with the model's margin on the target."
-                ],
-                drawings=data,
-                tables=named("Linear"),
-            ),
-            Section(
-                heading="Model influence",
-                words=["Weights are ranked by how much the group's loss depends on them."],
-                drawings=weights,
-                tables=named("Forget", "Kept"),
-            ),
-            Section(
-                heading="Memorised samples",
-                words=[
-                    "P(right | trained on it) − P(right | not), over the same subset models "
-                    "(Feldman and Zhang 2020)."
-                ],
-                drawings=memorised,
-                tables=named("Memorised"),
-            ),
+                heading=heading,
+                words=[words[heading]] if heading in words else [],
+                drawings=shown.get(heading, []),
+                tables=tables,
+            )
+            for heading, tables in tables_by_section(document).items()
+            if tables or shown.get(heading)
         ],
         document["reproduce"],
     )
-    return [page, *save([*data, *weights, *memorised], folder)]
+    return [page, *save([each for part in shown.values() for each in part], folder)]

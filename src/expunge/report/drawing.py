@@ -16,7 +16,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from expunge.report.files import write_atomically
 
@@ -91,6 +94,15 @@ def save(drawings: Iterable[Drawing], folder: Path) -> list[Path]:
 def figure_of(height: float) -> Figure:
     """An empty figure as wide as the page and `height` points high."""
     return Figure(figsize=(_WIDTH / 72, height / 72), dpi=72, layout="constrained")
+
+
+def root_scale(axes: Axes) -> None:
+    """Put heights on a square-root scale, which spreads what is small and keeps the zero."""
+    axes.set_yscale("function", functions=(_root, np.square))
+
+
+def _root(value: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.sqrt(np.abs(value))
 
 
 @contextmanager

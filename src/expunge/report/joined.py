@@ -8,6 +8,9 @@ from typing import Any
 from expunge.errors import DataError
 from expunge.report.results import check_results
 
+_SHOWN = ("pictures", "images")
+"""What a document has only if there is something to show."""
+
 
 def joined(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The cells of all, under the title of the first; its settings, and the others' by their title.
@@ -25,7 +28,7 @@ def joined(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "settings": dict(first["settings"]),
         "cells": [*first["cells"]],
     }
-    pictures = [*first.get("pictures", [])]
+    shown = {name: [*first.get(name, [])] for name in _SHOWN}
     for other in others:
         both = {cell["scenario"] for cell in found["cells"]}
         both &= {cell["scenario"] for cell in other["cells"]}
@@ -37,10 +40,11 @@ def joined(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         settings = dict(other["settings"])
         claims = [*found["settings"].get("claims", []), *settings.pop("claims", [])]
         found["settings"] |= {other["title"]: settings} | ({"claims": claims} if claims else {})
-        pictures += other.get("pictures", [])
+        for name in shown:
+            shown[name] += other.get(name, [])
         if other["reproduce"] != first["reproduce"]:
             found["reproduce"] += f"\n{other['reproduce']}"
-    return check_results({**found, **({"pictures": pictures} if pictures else {})})
+    return check_results(found | {name: images for name, images in shown.items() if images})
 
 
 def _place(makers: list[Any], maker: Mapping[str, Any]) -> int:

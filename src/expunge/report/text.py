@@ -74,7 +74,7 @@ def to_markdown(results: Mapping[str, Any]) -> str:
     for scenario in aggregate(results):
         found.append(as_markdown(_as_text(scenario, bold="**", escape=True)))
         trojan = trojan_table(scenario, results["settings"])
-        found += [] if trojan is None else [as_markdown(trojan)]
+        found += [] if trojan is None else [as_markdown(_escaped(trojan))]
     return "\n".join(found)
 
 
@@ -125,7 +125,7 @@ def _entry_text(entry: Entry, bold: str) -> str:
 
 
 def as_markdown(table: TextTable) -> str:
-    """A table in Markdown, with its notes under it."""
+    """A table in Markdown, with its notes under it; names in it are not escaped."""
     lines = [
         f"### {table.title}",
         "",
@@ -134,14 +134,23 @@ def as_markdown(table: TextTable) -> str:
         *map(_markdown_row, table.rows),
         "",
         *(f"{note}  " for note in table.notes[:-1]),
-        table.notes[-1],
-        "",
+        *(f"{note}\n" for note in table.notes[-1:]),
     ]
     return "\n".join(lines)
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    # A bar inside a cell would end it.
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+
+
+def _escaped(table: TextTable) -> TextTable:
+    return TextTable(
+        title=_escape(table.title),
+        header=[*map(_escape, table.header)],
+        rows=[[*map(_escape, row)] for row in table.rows],
+        notes=[*map(_escape, table.notes)],
+    )
 
 
 def _escape(text: str) -> str:
