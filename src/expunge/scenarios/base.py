@@ -72,7 +72,7 @@ class Parsed(Scenario):
         return {}
 
     def undecided(self, pending: Collection[str]) -> bool:
-        """Whether only edits in `pending`, or models still to be made, decide how many it chooses."""
+        """Whether edits in `pending`, or models still to be made, decide how many it chooses."""
         return False
 
     def check_edits(self, edits: Collection[str]) -> None:
