@@ -29,8 +29,8 @@ from expunge.report.trojan import INTRODUCTION, Trojan, trojan_of
 from expunge.report.trojan_pictures import Pictures, pictures_of
 from expunge.report.wording import (
     MISSING,
+    cell_label,
     flat,
-    method_label,
     number,
     points,
     scenario_label,
@@ -188,7 +188,7 @@ def _run_row(
     return [
         (scenario_label(cell["scenario"]), None),
         (level.label, level.sparsity),
-        (method_label(cell["method"]), None),
+        (cell_label(cell), None),
         (str(cell["seed"]), cell["seed"]),
         *(
             (MISSING if value is None else number(value, unit) + _samples(cell, key), value)

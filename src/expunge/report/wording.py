@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 RETRAIN = "retrain"
 """The method that all others are compared with."""
@@ -35,6 +36,21 @@ def method_label(method: str) -> str:
     if label.startswith(("l1-", "l2-")):
         return "ℓ" + label[1:]
     return label.upper() if len(label) <= 3 else label
+
+
+def cell_label(cell: Mapping[str, Any]) -> str:
+    """What a cell's method is called in print: its title, or its method's name and its label.
+
+    >>> cell_label({"method": "ga"}), cell_label({"method": "ga_fast", "of": "ga"})
+    ('GA', 'GA (ga_fast)')
+    >>> cell_label({"method": "ga_fast", "of": "ga", "title": "GA, large steps"})
+    'GA, large steps'
+    """
+    label = str(cell["method"])
+    if cell.get("title") is not None:
+        return printable(cell["title"])
+    name = cell.get("of")
+    return method_label(label) if name is None else f"{method_label(name)} ({printable(label)})"
 
 
 _SHARES = {

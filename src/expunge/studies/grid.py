@@ -58,6 +58,10 @@ class Cell:
     config: Mapping[str, Any]
     chosen_by: str | None
     model_id: str
+    of: str | None = None
+    """The method's name, where `method` is a label."""
+    title: str | None = None
+    """What tables call the method, where the recipe says so."""
     measures: Mapping[str, str] = field(default_factory=dict)
     """By metric: the node that measures it."""
     gap_note: str | None = None
@@ -159,19 +163,21 @@ def _cells_of_base(
     together: Together | None,
 ) -> Iterator[Cell]:
     shown = None
-    asked, data = set(experiment.metrics), graph.data_of(base.model_id)
-    if {"asr", "ta"} <= asked:
+    metrics, data = set(experiment.metrics), graph.data_of(base.model_id)
+    if {"asr", "ta"} <= metrics:
         shown = add_pictures(graph, data)
-    elif "ta" in asked and asked & set(GROUP_METRICS) and has_marks(graph.node(data)):
+    elif "ta" in metrics and metrics & set(GROUP_METRICS) and has_marks(graph.node(data)):
         shown = add_pictures(graph, data, marks=True)
     configs = {
-        name: experiment.method_config(name, scenario)
-        for name in experiment.methods
-        if experiment.runs_at(name, base.sparsity)
+        label: experiment.method_config(label, scenario)
+        for label in experiment.methods
+        if experiment.runs_at(label, base.sparsity)
     }
     models = {
-        name: add_answer(graph, base.model_id, forget, name, config, together)
-        for name, config in configs.items()
+        label: add_answer(
+            graph, base.model_id, forget, experiment.method_of(label), config, together
+        )
+        for label, config in configs.items()
     }
     if experiment.retrain_again and REFERENCE in configs:
         configs[REFERENCE_AGAIN] = configs[REFERENCE]
@@ -179,15 +185,17 @@ def _cells_of_base(
             graph, base.model_id, forget, REFERENCE, configs[REFERENCE], together, another_seed=True
         )
     for method, model_id in {ORIGINAL: base.model_id, **models}.items():
+        asked = method in experiment.methods
+        name = experiment.method_of(method) if asked else method
         yield Cell(
             scenario=scenario,
             base=base,
             method=method,
             seed=seed,
             config=to_mapping(configs[method]) if method in configs else {},
-            chosen_by=(
-                experiment.chosen_by(method, scenario) if method in experiment.methods else None
-            ),
+            chosen_by=experiment.chosen_by(method, scenario) if asked else None,
+            of=name if name != method else None,
+            title=experiment.title_of(method) if asked else None,
             model_id=model_id,
             gap_note=_trained_otherwise(experiment, scenario),
             pictures=shown,
@@ -276,6 +284,7 @@ def _row(store: Store, cell: Cell, makers: Makers) -> dict[str, Any]:
         "pruner": cell.base.pruner,
         "sparsity": cell.base.sparsity,
         "method": cell.method,
+        **{name: said for name in ("of", "title") if (said := getattr(cell, name)) is not None},
         "seed": cell.seed,
         "config": dict(cell.config),
         "chosen_by": cell.chosen_by,
