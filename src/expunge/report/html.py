@@ -33,6 +33,7 @@ from expunge.report.wording import (
     flat,
     number,
     points,
+    printable,
     scenario_label,
     seconds,
 )
@@ -186,7 +187,7 @@ def _run_row(
     level = Level(float(cell["sparsity"]), cell["pruner"])
     values = [(measure.key, cell["metrics"].get(measure.key), measure.unit) for measure in measures]
     return [
-        (scenario_label(cell["scenario"]), None),
+        (_forgotten(cell), None),
         (level.label, level.sparsity),
         (cell_label(cell), None),
         (str(cell["seed"]), cell["seed"]),
@@ -200,6 +201,12 @@ def _run_row(
         (cell["run"], None),
         (_settings(cell), None),
     ]
+
+
+def _forgotten(cell: Mapping[str, Any]) -> str:
+    """A cell's scenario, and what its seed forgets where seeds forget different ones."""
+    label, forgets = scenario_label(cell["scenario"]), cell.get("forgets")
+    return label if forgets is None else f"{label}: {printable(forgets)}"
 
 
 def _samples(cell: Mapping[str, Any], key: str) -> str:

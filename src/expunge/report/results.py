@@ -44,6 +44,7 @@ _CELL = {
 _OPTIONAL = {
     "of": (str, None),
     "title": (str, None),
+    "forgets": (str, None),
     "gap_reason": (str, None),
     "gap_note": (str, None),
     "gap_dense": (dict, None),

@@ -18,6 +18,9 @@ RETRAIN_AGAIN = "retrain_again"
 REFERENCES = (RETRAIN, RETRAIN_AGAIN, ORIGINAL)
 """What methods are compared with, in the order of tables."""
 
+CLASS_BY_SEED = "class:seed"
+"""The scenario in which every seed forgets another class."""
+
 MISSING = "—"
 """What stands where there is no number."""
 
@@ -67,12 +70,18 @@ def scenario_label(scenario: str) -> str:
     ('Forget class 3', 'Forget 10 % at random', 'Forget ids:bad.csv')
     >>> scenario_label("draw:0.5:17"), scenario_label("memorised:0.1")
     ('Forget 50 % at random, draw 17', 'Forget the most memorised 10 %')
+    >>> scenario_label("class:seed")
+    'Forget one class, chosen by the seed'
     >>> scenario_label("corrected:relabel"), scenario_label("corrected:right.csv")
     ('Correct what relabel changed', 'Correct by right.csv')
     """
     kind, _, value = printable(scenario).partition(":")
     if kind == "class" and value:
-        return f"Forget class {value}" if "," not in value else f"Forget classes {value}"
+        if scenario == CLASS_BY_SEED:
+            what = "one class, chosen by the seed"
+        else:
+            what = f"class {value}" if "," not in value else f"classes {value}"
+        return f"Forget {what}"
     if kind == "edited" and value:
         edit, _, share = value.rpartition(":")
         try:

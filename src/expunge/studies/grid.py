@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from expunge.metrics import GROUP_METRICS, all_metrics, get_metric
 from expunge.metrics.gap import gap
 from expunge.models.networks import task_of
 from expunge.runs import Store
+from expunge.scenarios import of_seed
 from expunge.studies.counts import counts_of
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
@@ -62,6 +63,8 @@ class Cell:
     """The method's name, where `method` is a label."""
     title: str | None = None
     """What tables call the method, where the recipe says so."""
+    forgets: str | None = None
+    """The scenario of its seed, where seeds forget different ones."""
     measures: Mapping[str, str] = field(default_factory=dict)
     """By metric: the node that measures it."""
     gap_note: str | None = None
@@ -148,8 +151,13 @@ def plan_grid(
         bases = plan_bases(graph, experiment, data_id, seed, together)
         for scenario in experiment.scenarios:
             for base in bases:
-                forget = add_forget(graph, base.model_id, scenario, facts=facts)
-                cells += _cells_of_base(graph, experiment, scenario, base, seed, forget, together)
+                forgets = of_seed(scenario, seed, facts.class_names)
+                forget = add_forget(graph, base.model_id, forgets, facts=facts)
+                found = _cells_of_base(graph, experiment, scenario, base, seed, forget, together)
+                cells += [
+                    cell if forgets == scenario else replace(cell, forgets=forgets)
+                    for cell in found
+                ]
     return cells
 
 
@@ -284,7 +292,11 @@ def _row(store: Store, cell: Cell, makers: Makers) -> dict[str, Any]:
         "pruner": cell.base.pruner,
         "sparsity": cell.base.sparsity,
         "method": cell.method,
-        **{name: said for name in ("of", "title") if (said := getattr(cell, name)) is not None},
+        **{
+            name: said
+            for name in ("of", "title", "forgets")
+            if (said := getattr(cell, name)) is not None
+        },
         "seed": cell.seed,
         "config": dict(cell.config),
         "chosen_by": cell.chosen_by,
