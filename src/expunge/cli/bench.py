@@ -14,13 +14,16 @@ from expunge.cli.options import (
     DryRun,
     Engine,
     KeepGoing,
+    Only,
     Picture,
+    Scale,
     Seeds,
     Shard,
     Slurm,
     Strategy,
     StudyStore,
     Workers,
+    asked,
     first,
     session,
     show_json,
@@ -28,6 +31,7 @@ from expunge.cli.options import (
 )
 from expunge.cli.output import say, tell
 from expunge.cli.plans import show_graph
+from expunge.studies.scales import PAPER
 
 if TYPE_CHECKING:
     from expunge.cli.session import Session
@@ -45,6 +49,8 @@ def bench(
         ),
     ] = None,
     store: StudyStore = None,
+    scale: Scale = PAPER,
+    only: Only = None,
     seeds: Seeds = None,
     data: Annotated[
         str | None, typer.Option("--data", help="Read the recipe's data from this place instead.")
@@ -65,16 +71,17 @@ def bench(
     """Run a recipe's experiment, except what is already in the store, and report it."""
     from expunge.studies.recipe import read_experiment, with_overrides
 
-    experiment = with_overrides(read_experiment(recipe), seeds=first(seeds), source=data)
-    words = f" --seeds {seeds}" if seeds is not None else ""
-    folder, root = study_folder(recipe, out, store)
+    experiment = read_experiment(recipe, scale, only)
+    experiment = with_overrides(experiment, seeds=first(seeds), source=data)
+    words = asked(scale, only, seeds)
+    folder, root = study_folder(recipe, out, store, scale)
     space = session(
         root, device, devices, strategy, compiled, engine, workers, keep_going, shard, slurm
     )
     graph, parts = space.graph(), {folder: experiment}
     cells = plan_parts(space, graph, parts)
     if dry_run:
-        show_graph(graph, picture, as_json)
+        show_graph(graph, picture, as_json, experiment.recipe)
     else:
         run_parts(space, graph, parts, cells, f"expunge bench {recipe}{words}", as_json)
 

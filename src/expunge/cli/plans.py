@@ -11,6 +11,7 @@ from expunge.cli.output import say, show_table, tell
 if TYPE_CHECKING:
     from expunge.graph.graph import Graph
     from expunge.graph.plan import Plan
+    from expunge.studies.recipe import Chosen
 
 
 def print_plan(plan: Plan) -> None:
@@ -48,9 +49,12 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-def show_graph(graph: Graph, picture: Path | None, as_json: bool) -> None:
-    """Show which nodes of a graph are missing, and how long they may take."""
+def show_graph(
+    graph: Graph, picture: Path | None, as_json: bool, recipe: Chosen | None = None
+) -> None:
+    """Show which nodes of a graph are missing, how long they may take, and of which recipe."""
     from expunge.cli.targets import check_file
+    from expunge.config import to_mapping
     from expunge.graph.plan import plan
 
     if picture is not None:
@@ -63,6 +67,10 @@ def show_graph(graph: Graph, picture: Path | None, as_json: bool) -> None:
 
         draw(planned, picture)
     if as_json:
-        show_json(planned.to_json())
+        about = {} if recipe is None else {"recipe": to_mapping(recipe)}
+        show_json({**about, **planned.to_json()})
     else:
+        if recipe is not None:
+            part = "" if recipe.only is None else f", only {recipe.only}"
+            say(f"Recipe {recipe.name} at scale {recipe.scale}{part}.")
         print_plan(planned)

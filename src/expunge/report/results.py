@@ -59,6 +59,8 @@ _OPTIONAL = {
     "draws": (dict, None),
     "samples": (dict, None),
 }
+_RECIPE = {"name": str, "scale": str, "only": (str, None), "digest": str}
+"""What a document says of the recipe that it was made from, where it was."""
 _DRAWS = {
     "n": int,
     **dict.fromkeys(("mean", "deviation", "standard_error", "median", "p5", "p95"), float),
@@ -119,6 +121,9 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
         if not isinstance(maker, dict):
             raise DataError(f"{source}: maker {index}: expected an object, got {_kind(maker)}")
     _check_claims(results["settings"], source)
+    if "recipe" in results:
+        _check_fields(results, {"recipe": dict}, source)
+        _check_fields(results["recipe"], _RECIPE, f"{source}: recipe")
     check_pictures(results.get("pictures", []), source)
     check_images(results.get("images", []), source)
     if not results["cells"]:

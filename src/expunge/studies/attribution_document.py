@@ -16,7 +16,7 @@ from expunge.statistics.claims import verdict_on
 from expunge.statistics.intervals import difference, paired_t
 from expunge.studies.attribution import Seed
 from expunge.studies.attribution_recipe import CHANCE, RANDOM, AttributionSettings, Contrast
-from expunge.studies.folder import plain
+from expunge.studies.folder import plain, recipe_of
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
 
@@ -77,6 +77,7 @@ def collect_attribution(
         "makers": makers.listed,
         "settings": settings_of(experiment, settings),
         "reproduce": reproduce,
+        **recipe_of(experiment, settings_of(experiment, settings)),
         "scores": scores,
         "weights": points,
         "overlaps": overlaps,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from expunge.atomic import making
 from expunge.config import to_mapping
+from expunge.digest import digest
 from expunge.errors import StoreError
 from expunge.graph.model_files import MODEL, WEIGHTS
 from expunge.metrics import get_metric
@@ -25,6 +27,8 @@ SCHEMA = 2
 SETTINGS = "experiment.json"
 RESULTS = "results.json"
 ORIGINAL_MODEL = "original"
+_WORDS = ("title", "claims", "published")
+"""Settings that are about numbers, and change none."""
 
 
 def collect_grid(
@@ -49,6 +53,7 @@ def collect_grid(
         },
         "settings": plain(experiment),
         "reproduce": reproduce,
+        **recipe_of(experiment, plain(experiment)),
         "cells": rows,
         **({"pictures": pictures} if pictures else {}),
         **({"images": images} if images else {}),
@@ -89,15 +94,32 @@ def claim_settings(folder: Path, asked: dict[str, Any]) -> None:
 def plain(experiment: Experiment) -> dict[str, Any]:
     """The experiment's settings as JSON values."""
     settings = to_mapping(experiment)
+    settings.pop("recipe", None)  # which says where they stand
     for name in ("methods", "pruners"):
         settings[name] = {key: dict(value) for key, value in settings[name].items()}
     return settings
 
 
+def recipe_of(experiment: Experiment, settings: dict[str, Any]) -> dict[str, Any]:
+    """What a document says of its recipe; nothing if it was not read from a file."""
+    if experiment.recipe is None:
+        return {}
+    chosen = to_mapping(experiment.recipe)
+    del chosen["left_out"]
+    return {"recipe": {**chosen, "only": chosen.get("only"), "digest": settings_digest(settings)}}
+
+
+def settings_digest(settings: dict[str, Any]) -> str:
+    """The digest of what an experiment's numbers depend on: its settings without its words."""
+    rest = {name: value for name, value in settings.items() if name not in _WORDS}
+    return digest(json.dumps(rest, sort_keys=True).encode())
+
+
 def keep(path: Path, results: dict[str, Any], measured: str) -> dict[str, Any]:
     """Write results, unless those at `path` are whole, and the same under the key `measured`.
 
-    Results that are the same keep their makers and dates. Returns the content of the file.
+    Results that are the same, of the same recipe, keep their makers and dates. Returns the content
+    of the file.
     """
     if path.exists():
         try:
@@ -105,7 +127,7 @@ def keep(path: Path, results: dict[str, Any], measured: str) -> dict[str, Any]:
         except StoreError as error:
             _log.warning("note: %s: it is written again from the store", error)
         else:
-            if there.get(measured) == results[measured]:
+            if all(there.get(name) == results.get(name) for name in (measured, "recipe")):
                 return there
     write_document(path, results)
     return read_document(path)

@@ -81,6 +81,8 @@ def plan_data(graph: Graph, experiment: Experiment, cache: Path | None) -> tuple
         ModelError, ConfigError: the network or its training does not fit the data, or the judging
             of images does not fit the network.
     """
+    if (chosen := experiment.recipe) is not None and chosen.left_out:
+        graph.notes.append(f"--only {chosen.only} leaves out {'; '.join(chosen.left_out)}")
     facts = resolve(experiment.data, cache or default_cache())
     check_training(experiment.network, experiment.training, facts)
     if experiment.judging is not None:

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from expunge.settings import PRECISIONS, Training, check_choice, check_range
 from expunge.sparsity import get_pruner
 from expunge.statistics.claims import Claim
 from expunge.studies.claims import check_claims, parse_claims
+from expunge.studies.scales import PAPER, SCALES, at_scale, placed
+from expunge.studies.subsets import SUBSETS, part_of, read_subsets
 
 CHOSEN_BY = "chosen_by"
 SPARSITIES = "sparsities"
@@ -31,8 +33,23 @@ _ABOUT = (METHOD, TITLE, CHOSEN_BY, SPARSITIES)
 """What a method's table says besides the method's settings."""
 RESERVED = ("original", "retrain", "retrain_again")
 """Rows of the tables that no label may stand for."""
+MAKES = "makes"
+"""What of the paper a recipe makes, for listings."""
 OF_STUDIES = ("attribution",)
 """Tables that a study of its own reads; a grid has no use for them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """Which recipe an experiment is of, and what of the recipe was asked for."""
+
+    name: str
+    """The name of the file, without its ending."""
+    scale: str = PAPER
+    only: str | None = None
+    """The subset, or methods and scenarios, in the words of `--only`; None for all of it."""
+    left_out: tuple[str, ...] = ()
+    """What `only` leaves out, in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +89,8 @@ class Experiment:
     claims: tuple[Claim, ...] = ()
     """Contrasts that are named before anything is measured, each with the smallest effect that is
     worth a claim; all else in the report is descriptive."""
+    recipe: Chosen | None = None
+    """The recipe's file that it was read from; None if it was not read from one."""
 
     def __post_init__(self) -> None:
         lists = {"scenarios": self.scenarios, "seeds": self.seeds, "metrics": self.metrics}
@@ -288,13 +307,16 @@ def _check_label(label: str, name: str, known: Container[str]) -> None:
         )
 
 
-def read_experiment(path: Path) -> Experiment:
-    """The experiment that a TOML file describes.
+def read_experiment(path: Path, scale: str = PAPER, only: str | None = None) -> Experiment:
+    """The experiment that a TOML file describes, at one of its scales, or a part of it.
 
     Raises:
-        ConfigError: the file is missing, not TOML, or not an experiment.
+        ConfigError: the file is missing, not TOML, or not an experiment, or has no such scale or
+            part.
     """
-    return parse_experiment(read_recipe(path), str(path))
+    experiment, left_out = _parsed(read_recipe(path), str(path), scale, only)
+    chosen = Chosen(name=path.stem, scale=scale, only=only, left_out=left_out)
+    return replace(experiment, recipe=chosen)
 
 
 def read_recipe(path: Path) -> str:
@@ -309,16 +331,41 @@ def read_recipe(path: Path) -> str:
         raise ConfigError(f"cannot read the recipe {path}: {error}") from None
 
 
-def parse_experiment(text: str, where: str) -> Experiment:
-    """The experiment that TOML text describes.
+def parse_experiment(
+    text: str, where: str, scale: str = PAPER, only: str | None = None
+) -> Experiment:
+    """The experiment that TOML text describes, at one of its scales, or a part of it.
 
     Raises:
-        ConfigError: the text is not TOML, or not an experiment.
+        ConfigError: the text is not TOML, or not an experiment, or has no such scale or part.
     """
-    tables = parse_tables(text, where)
+    return _parsed(text, where, scale, only)[0]
+
+
+def _parsed(
+    text: str, where: str, scale: str, only: str | None
+) -> tuple[Experiment, tuple[str, ...]]:
+    """The experiment, and what `only` leaves out."""
+    tables, where = recipe_tables(text, where, scale), placed(where, scale)
     for name in OF_STUDIES:
         tables.pop(name, None)
-    return experiment_from(tables, where)
+    given = tables.pop(SUBSETS, {})
+    experiment = experiment_from(tables, where)
+    subsets = read_subsets(given, experiment, where)
+    return (experiment, ()) if only is None else part_of(experiment, only, subsets)
+
+
+def recipe_tables(text: str, where: str, scale: str = PAPER) -> dict[str, Any]:
+    """The tables of a recipe at one of its scales, without what is only said about it.
+
+    Raises:
+        ConfigError: the text is not TOML, or has no such scale.
+    """
+    tables = at_scale(parse_tables(text, where), scale, where)
+    makes = tables.pop(MAKES, "")
+    if not isinstance(makes, str):
+        raise ConfigError(f"{where}: {MAKES} must be a text such as 'Table 1', got {shown(makes)}")
+    return tables
 
 
 def parse_tables(text: str, where: str) -> dict[str, Any]:
@@ -339,6 +386,11 @@ def experiment_from(tables: dict[str, Any], where: str) -> Experiment:
     Raises:
         ConfigError: they are not an experiment.
     """
+    known = [each.name for each in fields(Experiment) if each.name != "recipe"]
+    for name in tables:
+        if name not in known:
+            known += [*OF_STUDIES, SCALES, SUBSETS, MAKES]
+            raise ConfigError(f"{where}: {unknown('setting', name, known)}")
     _read_judging(tables, where)
     parts = {"data": DataSpec, "network": NetworkSettings, "training": Training}
     for name, cls in parts.items():

@@ -17,7 +17,7 @@ from expunge.graph.kinds.sharpness import add_sharpness
 from expunge.graph.kinds.theorem import add_theorem
 from expunge.runs import Store
 from expunge.scenarios import of_seed
-from expunge.studies.folder import plain
+from expunge.studies.folder import plain, recipe_of
 from expunge.studies.grid import Base, plan_bases, plan_data
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
@@ -97,6 +97,7 @@ def collect_theory(
         StoreError: an artefact is missing or damaged.
     """
     makers = Makers()
+    settings = {**plain(experiment), "hessian": to_mapping(config)}
     rows = [
         {
             "scenario": point.scenario,
@@ -117,8 +118,9 @@ def collect_theory(
         "title": experiment.title,
         "env": makers.listed[0],
         "makers": makers.listed,
-        "settings": {**plain(experiment), "hessian": to_mapping(config)},
+        "settings": settings,
         "reproduce": reproduce,
+        **recipe_of(experiment, settings),
         "points": rows,
         "summary": summarise(rows),
         "trends": trends(rows),
