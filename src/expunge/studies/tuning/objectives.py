@@ -56,6 +56,11 @@ class Objective(Protocol):
     """Judges one unlearned model."""
 
     @property
+    def populations(self) -> tuple[str, ...]:
+        """The populations that it reads the model's outputs on, beside what is measured."""
+        ...
+
+    @property
     def reference_id(self) -> str | None:
         """The retrained model, if the objective uses one."""
         ...
@@ -70,6 +75,8 @@ class Oracle:
 
     It needs the test set, and the retrained model that unlearning is meant to spare.
     """
+
+    populations: tuple[str, ...] = ()
 
     def __init__(self, bench: Bench, case: Case, budget: float) -> None:
         """Retrain, unless the store has the retrained model; `budget` is not used."""
@@ -95,6 +102,7 @@ class NoOracle:
     It uses what a practitioner has: the model before unlearning, training and validation data.
     """
 
+    populations: tuple[str, ...] = ("train", "validation")
     reference_id = None
 
     def __init__(self, bench: Bench, case: Case, budget: float) -> None:
@@ -127,7 +135,7 @@ class NoOracle:
 
     def _evidence(self, model_id: str) -> Evidence:
         store, graph = self._bench.store, self._bench.graph()
-        nodes = {name: add_predict(graph, model_id, name) for name in ("train", "validation")}
+        nodes = {name: add_predict(graph, model_id, name) for name in self.populations}
         self._bench.run(graph)
         train, held_out = (load_predictions(store.path(node)) for node in nodes.values())
         facts = read_facts(store.path(graph.data_of(model_id)))
@@ -169,6 +177,17 @@ def add_case(graph: Graph, case: Case) -> str:
     """
     facts = read_facts(graph.store.path(graph.data_of(case.run_id)))
     return add_forget(graph, case.run_id, case.scenario, facts=facts)
+
+
+def add_judged(
+    graph: Graph, case: Case, model_id: str, objective: str, reference: str | None
+) -> None:
+    """All that is predicted and measured of one model for the objective called `objective`."""
+    forget = add_case(graph, case)
+    for metric in DEFAULT_METRICS:
+        add_measure(graph, metric, model_id, case.run_id, forget, reference)
+    for population in OBJECTIVES[objective].populations:
+        add_predict(graph, model_id, population)
 
 
 def measured(
