@@ -24,8 +24,8 @@ from expunge.cli.output import say, show_table, tell
 if TYPE_CHECKING:
     from expunge.cli.session import Session
     from expunge.studies.tuning.objectives import Case
+    from expunge.studies.tuning.settings import Tuning
     from expunge.studies.tuning.space import Space
-    from expunge.studies.tuning.study import Tuning
 
 METRICS = {"UA": "ua", "MIA-eff.": "mia_efficacy", "RA": "ra", "TA": "ta"}
 
@@ -73,8 +73,8 @@ def tune(
     from expunge.config import parse_flags
     from expunge.methods import get_method
     from expunge.studies.tuning.objectives import Bench, Case
+    from expunge.studies.tuning.settings import Tuning
     from expunge.studies.tuning.space import parse_range, space_of
-    from expunge.studies.tuning.study import Tuning
     from expunge.studies.tuning.tune import as_toml
     from expunge.studies.tuning.tune import tune as search
 

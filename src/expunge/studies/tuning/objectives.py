@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from expunge.errors import ConfigError, DivergedError, unknown
+from expunge.errors import ConfigError, DivergedError
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.forget import add_forget, load_forget
 from expunge.graph.kinds.measure import add_measure
@@ -21,6 +21,7 @@ from expunge.metrics.gap import gap
 from expunge.runs import Store
 from expunge.studies.grid import failure, read_measures
 from expunge.studies.tuning.evidence import Evidence, overspent, remembered, utility
+from expunge.studies.tuning.settings import Tuning
 
 
 class Bench:
@@ -42,6 +43,8 @@ class Case:
     run_id: str
     """The model before unlearning."""
     scenario: str
+    retrain: Any = None
+    """Settings of the Retrain that an oracle compares with; None: its own defaults."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,7 @@ class Oracle:
         """Retrain, unless the store has the retrained model; `budget` is not used."""
         self._bench, self._case = bench, case
         graph = bench.graph()
-        config = get_method("retrain").config()
-        forget = add_case(graph, case)
-        self.reference_id = add_unlearn(graph, case.run_id, forget, "retrain", config)
+        self.reference_id = add_reference(graph, case)
         bench.run(graph)
         self._reference = measured(bench, case, self.reference_id, self.reference_id)
 
@@ -152,21 +153,20 @@ class NoOracle:
         )
 
 
-OBJECTIVES: Mapping[str, type[Oracle] | type[NoOracle]] = {
+JUDGES: Mapping[str, type[Oracle] | type[NoOracle]] = {
     "oracle": Oracle,
     "no_oracle": NoOracle,
 }
+"""By the name of the objective."""
 
 
-def make_objective(name: str, bench: Bench, case: Case, budget: float) -> Objective:
-    """The objective called `name`, ready to use.
+def make_objective(bench: Bench, case: Case, tuning: Tuning) -> Objective:
+    """The objective of a search, ready to use.
 
     Raises:
-        ConfigError: no objective has this name, or it lacks data.
+        ConfigError: it lacks data.
     """
-    if name not in OBJECTIVES:
-        raise ConfigError(unknown("objective", name, OBJECTIVES))
-    return OBJECTIVES[name](bench, case, budget)
+    return JUDGES[tuning.objective](bench, case, tuning.budget)
 
 
 def add_case(graph: Graph, case: Case) -> str:
@@ -179,14 +179,30 @@ def add_case(graph: Graph, case: Case) -> str:
     return add_forget(graph, case.run_id, case.scenario, facts=facts)
 
 
+def add_reference(graph: Graph, case: Case) -> str:
+    """The retrained model that an oracle compares with."""
+    config = get_method("retrain").config() if case.retrain is None else case.retrain
+    return add_unlearn(graph, case.run_id, add_case(graph, case), "retrain", config)
+
+
+def add_before(graph: Graph, case: Case, tuning: Tuning) -> str | None:
+    """What a search needs before its trials; the retrained model, if its objective uses one."""
+    reference = None
+    if tuning.objective == "oracle":
+        reference = add_reference(graph, case)
+        add_judged(graph, case, reference, tuning, reference)
+    add_judged(graph, case, case.run_id, tuning, reference)
+    return reference
+
+
 def add_judged(
-    graph: Graph, case: Case, model_id: str, objective: str, reference: str | None
+    graph: Graph, case: Case, model_id: str, tuning: Tuning, reference: str | None
 ) -> None:
-    """All that is predicted and measured of one model for the objective called `objective`."""
+    """All that is predicted and measured of one model."""
     forget = add_case(graph, case)
     for metric in DEFAULT_METRICS:
         add_measure(graph, metric, model_id, case.run_id, forget, reference)
-    for population in OBJECTIVES[objective].populations:
+    for population in JUDGES[tuning.objective].populations:
         add_predict(graph, model_id, population)
 
 

@@ -8,11 +8,10 @@ from typing import Any
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.unlearn import add_unlearn
 from expunge.graph.plan import Plan, plan
-from expunge.methods import get_method
 from expunge.runs import Store
-from expunge.studies.tuning.objectives import Case, add_case, add_judged
+from expunge.studies.tuning.objectives import Case, add_before, add_case, add_judged
+from expunge.studies.tuning.settings import Tuning
 from expunge.studies.tuning.space import Space
-from expunge.studies.tuning.study import Tuning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,21 +47,10 @@ def outlook(store: Store, case: Case, space: Space, tuning: Tuning) -> Outlook:
         ConfigError: the run is not a model.
     """
     first = Graph(store)
-    reference = _add_before(first, case, tuning)
+    reference = add_before(first, case, tuning)
     whole = Graph(store)
-    _add_before(whole, case, tuning)
+    add_before(whole, case, tuning)
     config = space.config(space.defaults())
     model = add_unlearn(whole, case.run_id, add_case(whole, case), space.method.name, config)
-    add_judged(whole, case, model, tuning.objective, reference)
+    add_judged(whole, case, model, tuning, reference)
     return Outlook(before=plan(first), per_trial=len(whole) - len(first), trials=tuning.trials)
-
-
-def _add_before(graph: Graph, case: Case, tuning: Tuning) -> str | None:
-    """What the objective needs before the trials; the retrained model, if it uses one."""
-    reference = None
-    if tuning.objective == "oracle":
-        config = get_method("retrain").config()
-        reference = add_unlearn(graph, case.run_id, add_case(graph, case), "retrain", config)
-        add_judged(graph, case, reference, tuning.objective, reference)
-    add_judged(graph, case, case.run_id, tuning.objective, reference)
-    return reference

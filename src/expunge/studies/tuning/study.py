@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from expunge.config import to_mapping
-from expunge.errors import ConfigError, DivergedError, unknown
+from expunge.errors import ConfigError, DivergedError
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.unlearn import add_unlearn
 from expunge.graph.outcome import check_diverged
 from expunge.graph.record import load_record
-from expunge.settings import check_range
 from expunge.studies.tuning.objectives import (
-    OBJECTIVES,
     Bench,
     Case,
     Objective,
@@ -23,31 +20,11 @@ from expunge.studies.tuning.objectives import (
     add_judged,
     measured,
 )
+from expunge.studies.tuning.settings import Tuning
 from expunge.studies.tuning.space import Space
 
 COMPLETE, DIVERGED = "complete", "diverged"
 ORIGINALS = ("train", "prune")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tuning:
-    """The objective of a search, and its number of trials."""
-
-    objective: str = "no_oracle"
-    """`oracle`: the gap to Retrain; `no_oracle`: evidence without a retrained model."""
-    budget: float = 1.0
-    """Points that RA and the validation accuracy may each lose at no cost, for `no_oracle`."""
-    trials: int = 20
-    """How many settings to try."""
-    seed: int = 0
-    """Of the proposals."""
-
-    def __post_init__(self) -> None:
-        if self.objective not in OBJECTIVES:
-            raise ConfigError(unknown("objective", self.objective, OBJECTIVES))
-        check_range("budget", self.budget, 0, 100)
-        check_range("trials", self.trials, 1, None)
-        check_range("seed", self.seed, 0, None)
 
 
 class Trials:
@@ -84,7 +61,7 @@ class Trials:
             graph, self._case.run_id, forget, self._space.method.name, config
         )
         reference = self._objective.reference_id
-        add_judged(graph, self._case, self._model_id, self._tuning.objective, reference)
+        add_judged(graph, self._case, self._model_id, self._tuning, reference)
 
     def conclude(self) -> dict[str, Any]:
         """The record of the trial that was proposed last, whose nodes are made.

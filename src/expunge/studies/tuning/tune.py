@@ -21,8 +21,9 @@ from expunge.studies.tuning.objectives import (
     make_objective,
     measured,
 )
+from expunge.studies.tuning.settings import Tuning
 from expunge.studies.tuning.space import Space
-from expunge.studies.tuning.study import COMPLETE, Tuning, check_original, run_trials
+from expunge.studies.tuning.study import COMPLETE, check_original, run_trials
 
 Tell = Callable[[Mapping[str, Any]], None]
 
@@ -48,7 +49,7 @@ def tune(
     }
     _check_out(out, settings)
     check_original(bench, case.run_id)
-    objective = make_objective(tuning.objective, bench, case, tuning.budget)
+    objective = make_objective(bench, case, tuning)
     document = _begun(bench, case, objective, settings)
     for record in run_trials(bench, case, space, tuning, objective):
         document["trials"].append(record)
