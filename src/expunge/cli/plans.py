@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from expunge.cli.options import show_json
 from expunge.cli.output import say, show_table, tell
@@ -48,8 +50,16 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-def show_graph(graph: Graph, picture: Path | None, as_json: bool) -> None:
-    """Show which nodes of a graph are missing, and how long they may take."""
+def show_graph(
+    graph: Graph,
+    picture: Path | None,
+    as_json: bool,
+    searches: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Show which nodes of a graph are missing, and how long they may take.
+
+    `searches` come before: how many `searches`, `trials` in all, and `nodes_at_most` of those.
+    """
     from expunge.cli.targets import check_file
     from expunge.graph.plan import plan
 
@@ -63,6 +73,12 @@ def show_graph(graph: Graph, picture: Path | None, as_json: bool) -> None:
 
         draw(planned, picture)
     if as_json:
-        show_json(planned.to_json())
-    else:
-        print_plan(planned)
+        show_json({**planned.to_json(), **({"before": dict(searches)} if searches else {})})
+        return
+    print_plan(planned)
+    if searches:
+        say(
+            f"Before it come {searches['searches']} searches of {searches['trials']} trials in "
+            f"all: at most {searches['nodes_at_most']} nodes, and the models that are searched on. "
+            "What they find takes the place of the settings above."
+        )

@@ -20,6 +20,7 @@ from expunge.cli.options import (
     show_json,
 )
 from expunge.cli.output import say, show_table, tell
+from expunge.cli.trials import trial_said
 
 if TYPE_CHECKING:
     from expunge.cli.session import Session
@@ -117,9 +118,7 @@ def _show_outlook(
 
 
 def _tell(trial: Mapping[str, Any], total: int) -> None:
-    words = " ".join(f"{name}={value:g}" for name, value in trial["searched"].items())
-    verdict = trial["reason"] if trial["value"] is None else f"{trial['value']:.3f} points"
-    tell(f"trial {trial['trial'] + 1}/{total}  {words}: {verdict}")
+    tell(f"trial {trial['trial'] + 1}/{total}  {trial_said(trial)}")
 
 
 def _print(document: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,13 @@ ORIGINAL_MODEL = "original"
 
 
 def collect_grid(
-    store: Store, experiment: Experiment, cells: list[Cell], reproduce: str
+    store: Store,
+    experiment: Experiment,
+    cells: list[Cell],
+    reproduce: str,
+    searches: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """The results document of a grid whose nodes are all in the store.
+    """The results document of a grid whose nodes are all in the store, and of its searches.
 
     Raises:
         StoreError: an artefact is missing or damaged.
@@ -50,6 +55,7 @@ def collect_grid(
         "settings": plain(experiment),
         "reproduce": reproduce,
         "cells": rows,
+        **({"searches": [*searches]} if searches else {}),
         **({"pictures": pictures} if pictures else {}),
         **({"images": images} if images else {}),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from expunge.config import to_mapping
@@ -28,6 +29,7 @@ from expunge.runs import Store
 from expunge.studies.counts import counts_of
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
+from expunge.studies.searching import Place, config_at
 from expunge.tasks import check_task
 
 REFERENCE = "retrain"
@@ -35,6 +37,7 @@ REFERENCE_AGAIN = "retrain_again"
 """Retrain by another seed: its gap is the floor below which a gap means nothing."""
 ORIGINAL = "original"
 NOT_COMPARED = "none of the metrics that a gap is over was asked for"
+NOTHING: Mapping[Place, Mapping[str, Any]] = MappingProxyType({})
 NO_REFERENCE = "the grid has no retrain at this sparsity to compare with"
 
 
@@ -131,8 +134,11 @@ def plan_grid(
     experiment: Experiment,
     cache: Path | None = None,
     together: Together | None = None,
+    found: Mapping[Place, Mapping[str, Any]] = NOTHING,
 ) -> list[Cell]:
     """The cells of `experiment`, in the order of its seeds, scenarios, sparsities and methods.
+
+    `found` are its searches; without them, their methods have the settings that are given.
 
     Raises:
         DataError: the data cannot be read.
@@ -145,7 +151,9 @@ def plan_grid(
         for scenario in experiment.scenarios:
             for base in bases:
                 forget = add_forget(graph, base.model_id, scenario, facts=facts)
-                cells += _cells_of_base(graph, experiment, scenario, base, seed, forget, together)
+                cells += _cells_of_base(
+                    graph, experiment, scenario, base, seed, forget, together, found
+                )
     return cells
 
 
@@ -157,6 +165,7 @@ def _cells_of_base(
     seed: int,
     forget: str,
     together: Together | None,
+    found: Mapping[Place, Mapping[str, Any]],
 ) -> Iterator[Cell]:
     shown = None
     asked, data = set(experiment.metrics), graph.data_of(base.model_id)
@@ -165,7 +174,7 @@ def _cells_of_base(
     elif "ta" in asked and asked & set(GROUP_METRICS) and has_marks(graph.node(data)):
         shown = add_pictures(graph, data, marks=True)
     configs = {
-        name: experiment.method_config(name, scenario)
+        name: config_at(experiment, (name, scenario, base.pruner, base.sparsity), found)
         for name in experiment.methods
         if experiment.runs_at(name, base.sparsity)
     }

@@ -20,6 +20,8 @@ from expunge.settings import PRECISIONS, Training, check_choice, check_range
 from expunge.sparsity import get_pruner
 from expunge.statistics.claims import Claim
 from expunge.studies.claims import check_claims, parse_claims
+from expunge.studies.searching import SEARCH, Search, parse_search, space_for
+from expunge.studies.tuning.space import Space
 
 CHOSEN_BY = "chosen_by"
 SPARSITIES = "sparsities"
@@ -85,6 +87,7 @@ class Experiment:
             self.pruner_configs(pruner)
         for method in self.methods:
             self._check_sparsities(method)
+            self._check_search(method)
         for metric in self.metrics:
             get_metric(metric)
         if not isinstance(self.retrain_again, bool):
@@ -114,6 +117,9 @@ class Experiment:
         Raises:
             ConfigError: `chosen_by` is not text.
         """
+        search = self.search(name)
+        if search is not None:
+            return search.objective
         common, special = self._method_tables(name, scenario)
         said = (special or common).get(CHOSEN_BY)
         if said is not None and not (isinstance(said, str) and said.strip()):
@@ -121,6 +127,27 @@ class Experiment:
                 f"methods.{name}: {CHOSEN_BY} must be a text such as 'no_oracle', got {said!r}"
             )
         return said
+
+    def search(self, name: str) -> Search | None:
+        """How the settings of method `name` are chosen by trials; None if they are given.
+
+        Raises:
+            ConfigError: it is not a search.
+        """
+        given = self.methods[name].get(SEARCH)
+        return None if given is None else parse_search(given, f"methods.{name}.{SEARCH}")
+
+    def space(self, name: str, scenario: str) -> Space:
+        """What the search of method `name` tries in `scenario`; the settings given are fixed.
+
+        Raises:
+            ConfigError: nothing is left to search, or a range does not fit the method.
+        """
+        search = self.search(name)
+        if search is None:
+            raise ConfigError(f"methods.{name} has no table {SEARCH}")
+        common, special = self._method_tables(name, scenario)
+        return space_for(name, {**common, **special}, search, f"methods.{name}.{SEARCH}")
 
     @property
     def sparsities(self) -> tuple[float, ...]:
@@ -161,6 +188,24 @@ class Experiment:
                 f"got {some(map(str, strange))}"
             )
 
+    def _check_search(self, name: str) -> None:
+        """Refuse a search on a seed of the table, or of what cannot be searched."""
+        search = self.search(name)
+        if search is None:
+            return
+        where = f"methods.{name}.{SEARCH}"
+        if search.seed in self.seeds:
+            raise ConfigError(
+                f"{where}: seed {search.seed} is one of the table's, {list(self.seeds)}: search on "
+                "another"
+            )
+        if name == "retrain":
+            raise ConfigError(f"{where}: retrain is what others are compared with")
+        for scenario in self.scenarios:
+            if CHOSEN_BY in {**self.methods[name], **self._method_tables(name, scenario)[1]}:
+                raise ConfigError(f"{where} says what settings are {CHOSEN_BY}: leave that out")
+            self.space(name, scenario)
+
     def _method_tables(
         self, name: str, scenario: str
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -173,9 +218,10 @@ class Experiment:
                     f"methods.{name}: {key} must be a table of settings for scenarios of this "
                     f"kind, got {shown(value)}"
                 )
-            if isinstance(value, Mapping) and key not in kinds:
+            if isinstance(value, Mapping) and key not in (*kinds, SEARCH):
                 raise ConfigError(f"methods.{name}: {unknown('kind of scenario', key, kinds)}")
-        common = {key: value for key, value in given.items() if key not in (*kinds, SPARSITIES)}
+        others = (*kinds, SPARSITIES, SEARCH)
+        common = {key: value for key, value in given.items() if key not in others}
         return common, given.get(scenario.partition(":")[0], {})
 
     def pruner_configs(self, name: str) -> tuple[Any, ...]:

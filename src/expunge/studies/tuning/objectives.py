@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from expunge.runs import Store
 from expunge.studies.grid import failure, read_measures
 from expunge.studies.tuning.evidence import Evidence, overspent, remembered, utility
 from expunge.studies.tuning.settings import Tuning
+
+if TYPE_CHECKING:
+    from expunge.data.facts import Facts
 
 
 class Bench:
@@ -45,6 +48,8 @@ class Case:
     scenario: str
     retrain: Any = None
     """Settings of the Retrain that an oracle compares with; None: its own defaults."""
+    facts: Facts | None = field(default=None, compare=False, repr=False)
+    """Of its data, if that node may not have been made yet."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +180,7 @@ def add_case(graph: Graph, case: Case) -> str:
     Raises:
         ForgetError: the scenario does not fit the data.
     """
-    facts = read_facts(graph.store.path(graph.data_of(case.run_id)))
+    facts = case.facts or read_facts(graph.store.path(graph.data_of(case.run_id)))
     return add_forget(graph, case.run_id, case.scenario, facts=facts)
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from expunge.graph.graph import Graph
-from expunge.graph.kinds.unlearn import add_unlearn
 from expunge.graph.plan import Plan, plan
 from expunge.runs import Store
-from expunge.studies.tuning.objectives import Case, add_before, add_case, add_judged
+from expunge.studies.tuning.objectives import Case, add_before
 from expunge.studies.tuning.settings import Tuning
 from expunge.studies.tuning.space import Space
+from expunge.studies.tuning.study import add_trial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,5 @@ def outlook(store: Store, case: Case, space: Space, tuning: Tuning) -> Outlook:
     reference = add_before(first, case, tuning)
     whole = Graph(store)
     add_before(whole, case, tuning)
-    config = space.config(space.defaults())
-    model = add_unlearn(whole, case.run_id, add_case(whole, case), space.method.name, config)
-    add_judged(whole, case, model, tuning, reference)
+    add_trial(whole, case, space, tuning, space.defaults(), reference)
     return Outlook(before=plan(first), per_trial=len(whole) - len(first), trials=tuning.trials)

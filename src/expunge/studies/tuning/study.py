@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -55,13 +55,14 @@ class Trials:
         """Add the nodes of the next trial: the unlearned model, and all that judges it."""
         self._trial = self._study.ask()
         self._values = self._space.suggest(self._trial)
-        forget = add_case(graph, self._case)
-        config = self._space.config(self._values)
-        self._model_id = add_unlearn(
-            graph, self._case.run_id, forget, self._space.method.name, config
+        self._model_id = add_trial(
+            graph,
+            self._case,
+            self._space,
+            self._tuning,
+            self._values,
+            self._objective.reference_id,
         )
-        reference = self._objective.reference_id
-        add_judged(graph, self._case, self._model_id, self._tuning, reference)
 
     def conclude(self) -> dict[str, Any]:
         """The record of the trial that was proposed last, whose nodes are made.
@@ -100,6 +101,21 @@ class Trials:
         }
 
 
+def add_trial(
+    graph: Graph,
+    case: Case,
+    space: Space,
+    tuning: Tuning,
+    values: Mapping[str, Any],
+    reference: str | None,
+) -> str:
+    """The model of a trial, and all that judges it."""
+    forget = add_case(graph, case)
+    model_id = add_unlearn(graph, case.run_id, forget, space.method.name, space.config(values))
+    add_judged(graph, case, model_id, tuning, reference)
+    return model_id
+
+
 def run_trials(
     bench: Bench, case: Case, space: Space, tuning: Tuning, objective: Objective
 ) -> Iterator[dict[str, Any]]:
@@ -115,6 +131,12 @@ def run_trials(
         trials.propose(graph)
         bench.run(graph)
         yield trials.conclude()
+
+
+def best(trials: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The first trial with the smallest value; None if every trial diverged."""
+    complete = [trial for trial in trials if trial["state"] == COMPLETE]
+    return min(complete, key=lambda trial: trial["value"], default=None)
 
 
 def check_original(bench: Bench, run_id: str) -> None:

@@ -23,7 +23,7 @@ from expunge.studies.tuning.objectives import (
 )
 from expunge.studies.tuning.settings import Tuning
 from expunge.studies.tuning.space import Space
-from expunge.studies.tuning.study import COMPLETE, check_original, run_trials
+from expunge.studies.tuning.study import best, check_original, run_trials
 
 Tell = Callable[[Mapping[str, Any]], None]
 
@@ -62,12 +62,6 @@ def tune(
             f"--range NAME=LOW:HIGH:log; the last: {document['trials'][-1]['reason']}"
         )
     return document
-
-
-def best(trials: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The first trial with the smallest value; None if every trial diverged."""
-    complete = [trial for trial in trials if trial["state"] == COMPLETE]
-    return min(complete, key=lambda trial: trial["value"], default=None)
 
 
 def as_toml(document: Mapping[str, Any]) -> str:
