@@ -207,6 +207,23 @@ def test_a_search_that_cannot_be_is_refused(old, new, message):
         parse_experiment(RECIPE.replace(old, new), "x")
 
 
+def test_one_method_may_be_chosen_in_two_ways_under_two_labels():
+    text = RECIPE.replace("[methods.l1_sparse", "[methods.ga_no_oracle")
+    text = text.replace("[methods.ga_no_oracle]", '[methods.ga_no_oracle]\nmethod = "ga"')
+    text = text.replace("gamma = ", "lr = ")
+    experiment = parse_experiment(text, "x")
+    assert [experiment.chosen_by(name, "class:3") for name in ("ga", "ga_no_oracle")] == [
+        "oracle", "no_oracle",
+    ]  # fmt: skip
+
+
+def test_a_class_by_seed_is_that_of_the_seed_that_is_searched_on(tmp_path):
+    text = RECIPE.replace("class:3", "class:seed").replace("seed = 3", "seed = 13")
+    sought = plan_searches(Graph(Store(tmp_path)), parse_experiment(text, "x"))
+    assert {each.case.scenario for each in sought} == {"class:3"}
+    assert {each.place[1] for each in sought} == {"class:seed"}
+
+
 def test_retrain_is_not_searched():
     text = RECIPE.replace("[methods.ga]\n", "[methods.retrain.search]\nseed = 3\n[methods.ga]\n")
     with pytest.raises(ConfigError, match="retrain is what others are compared with"):

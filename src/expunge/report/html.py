@@ -31,10 +31,11 @@ from expunge.report.trojan import INTRODUCTION, Trojan, trojan_of
 from expunge.report.trojan_pictures import Pictures, pictures_of
 from expunge.report.wording import (
     MISSING,
+    cell_label,
     flat,
-    method_label,
     number,
     points,
+    printable,
     scenario_label,
     seconds,
 )
@@ -190,9 +191,9 @@ def _run_row(
     level = Level(float(cell["sparsity"]), cell["pruner"])
     values = [(measure.key, cell["metrics"].get(measure.key), measure.unit) for measure in measures]
     return [
-        (scenario_label(cell["scenario"]), None),
+        (_forgotten(cell), None),
         (level.label, level.sparsity),
-        (method_label(cell["method"]), None),
+        (cell_label(cell), None),
         (str(cell["seed"]), cell["seed"]),
         *(
             (MISSING if value is None else number(value, unit) + _samples(cell, key), value)
@@ -204,6 +205,12 @@ def _run_row(
         (cell["run"], None),
         (_settings(cell), None),
     ]
+
+
+def _forgotten(cell: Mapping[str, Any]) -> str:
+    """A cell's scenario, and what its seed forgets where seeds forget different ones."""
+    label, forgets = scenario_label(cell["scenario"]), cell.get("forgets")
+    return label if forgets is None else f"{label}: {printable(forgets)}"
 
 
 def _samples(cell: Mapping[str, Any], key: str) -> str:

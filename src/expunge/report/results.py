@@ -42,6 +42,9 @@ _CELL = {
     "made_by": int,
 }
 _OPTIONAL = {
+    "of": (str, None),
+    "title": (str, None),
+    "forgets": (str, None),
     "gap_reason": (str, None),
     "gap_note": (str, None),
     "gap_dense": (dict, None),
@@ -135,6 +138,7 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
         raise DataError(f"{source}: cells is empty: there is nothing to report")
     not_asked = _not_asked(results["cells"], results["metrics"])
     seen: dict[tuple[object, ...], int] = {}
+    called: dict[tuple[str, str], tuple[object, ...]] = {}
     for index, cell in enumerate(results["cells"]):
         place = f"{source}: cell {index}"
         lacks = not_asked.get(str(cell.get("scenario")), set()) if isinstance(cell, dict) else ()
@@ -147,6 +151,12 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
             raise DataError(
                 f"{place} repeats cell {seen[key]}: one cell for each scenario, pruner, sparsity, "
                 f"method and seed, got {key!r} twice"
+            )
+        name = (cell.get("of"), cell.get("title"))
+        if called.setdefault((cell["scenario"], cell["method"]), name) != name:
+            raise DataError(
+                f"{place}: method {cell['method']!r} stands for something else than in the cells "
+                "before: expected the same of and title in all of a scenario"
             )
         if not 0 <= cell["made_by"] < len(results["makers"]):
             raise DataError(

@@ -7,7 +7,7 @@ from typing import Any
 
 from expunge.report.aggregate import Scenario
 from expunge.report.text import TextTable
-from expunge.report.wording import level_label, method_label, scenario_label
+from expunge.report.wording import level_label, scenario_label
 
 HEADER = ("Method", "Sparsity", "Chosen by", "Settings", "Points", "Trials", "Diverged", "Seed")
 NOTE = (
@@ -23,22 +23,22 @@ def search_table(scenario: Scenario, results: Mapping[str, Any]) -> TextTable | 
     if not found:
         return None
     ends = [
-        f"{_label(each)}: {', '.join(each['at_end'])} at an end of the range, so a wider one may "
-        "give a smaller value."
+        f"{_place(each, scenario)}: {', '.join(each['at_end'])} is at an end of its range: a wider "
+        "one may give a smaller value."
         for each in found
         if each["at_end"]
     ]
     return TextTable(
         title=f"{scenario_label(scenario.name)}: searches",
         header=[*HEADER],
-        rows=[_row(each) for each in found],
+        rows=[_row(each, scenario) for each in found],
         notes=[NOTE, *ends],
     )
 
 
-def _row(search: Mapping[str, Any]) -> list[str]:
+def _row(search: Mapping[str, Any], scenario: Scenario) -> list[str]:
     return [
-        method_label(search["method"]),
+        scenario.title(search["method"]),
         level_label(search["pruner"], search["sparsity"]),
         search["objective"],
         ", ".join(f"{name} {value:g}" for name, value in search["searched"].items()),
@@ -49,5 +49,6 @@ def _row(search: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _label(search: Mapping[str, Any]) -> str:
-    return f"{method_label(search['method'])}, {level_label(search['pruner'], search['sparsity'])}"
+def _place(search: Mapping[str, Any], scenario: Scenario) -> str:
+    level = level_label(search["pruner"], search["sparsity"])
+    return f"{scenario.title(search['method'])}, {level}"

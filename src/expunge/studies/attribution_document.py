@@ -66,6 +66,8 @@ def collect_attribution(
             curves = load_curves(store.path(node))
             made_by = makers.of(store.path(node))
             place = {"seed": each.seed, "scenario": scenario, "made_by": made_by}
+            if each.forgets[scenario] != scenario:
+                place["forgets"] = each.forgets[scenario]
             points += [{**place, **point} for point in _over_draws(curves["points"])]
             overlaps += [{**place, **overlap} for overlap in curves["overlaps"]]
             left_out += [{**place, **each} for each in curves["left_out"]]

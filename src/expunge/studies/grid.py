@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -26,6 +26,7 @@ from expunge.metrics import GROUP_METRICS, all_metrics, get_metric
 from expunge.metrics.gap import gap
 from expunge.models.networks import task_of
 from expunge.runs import Store
+from expunge.scenarios import of_seed
 from expunge.studies.counts import counts_of
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
@@ -61,6 +62,12 @@ class Cell:
     config: Mapping[str, Any]
     chosen_by: str | None
     model_id: str
+    of: str | None = None
+    """The method's name, where `method` is a label."""
+    title: str | None = None
+    """What tables call the method, where the recipe says so."""
+    forgets: str | None = None
+    """The scenario of its seed, where seeds forget different ones."""
     measures: Mapping[str, str] = field(default_factory=dict)
     """By metric: the node that measures it."""
     gap_note: str | None = None
@@ -150,10 +157,15 @@ def plan_grid(
         bases = plan_bases(graph, experiment, data_id, seed, together)
         for scenario in experiment.scenarios:
             for base in bases:
-                forget = add_forget(graph, base.model_id, scenario, facts=facts)
-                cells += _cells_of_base(
+                forgets = of_seed(scenario, seed, facts.class_names)
+                forget = add_forget(graph, base.model_id, forgets, facts=facts)
+                of_base = _cells_of_base(
                     graph, experiment, scenario, base, seed, forget, together, found
                 )
+                cells += [
+                    cell if forgets == scenario else replace(cell, forgets=forgets)
+                    for cell in of_base
+                ]
     return cells
 
 
@@ -168,19 +180,21 @@ def _cells_of_base(
     found: Mapping[Place, Mapping[str, Any]],
 ) -> Iterator[Cell]:
     shown = None
-    asked, data = set(experiment.metrics), graph.data_of(base.model_id)
-    if {"asr", "ta"} <= asked:
+    metrics, data = set(experiment.metrics), graph.data_of(base.model_id)
+    if {"asr", "ta"} <= metrics:
         shown = add_pictures(graph, data)
-    elif "ta" in asked and asked & set(GROUP_METRICS) and has_marks(graph.node(data)):
+    elif "ta" in metrics and metrics & set(GROUP_METRICS) and has_marks(graph.node(data)):
         shown = add_pictures(graph, data, marks=True)
     configs = {
-        name: config_at(experiment, (name, scenario, base.pruner, base.sparsity), found)
-        for name in experiment.methods
-        if experiment.runs_at(name, base.sparsity)
+        label: config_at(experiment, (label, scenario, base.pruner, base.sparsity), found)
+        for label in experiment.methods
+        if experiment.runs_at(label, base.sparsity)
     }
     models = {
-        name: add_answer(graph, base.model_id, forget, name, config, together)
-        for name, config in configs.items()
+        label: add_answer(
+            graph, base.model_id, forget, experiment.method_of(label), config, together
+        )
+        for label, config in configs.items()
     }
     if experiment.retrain_again and REFERENCE in configs:
         configs[REFERENCE_AGAIN] = configs[REFERENCE]
@@ -188,15 +202,17 @@ def _cells_of_base(
             graph, base.model_id, forget, REFERENCE, configs[REFERENCE], together, another_seed=True
         )
     for method, model_id in {ORIGINAL: base.model_id, **models}.items():
+        asked = method in experiment.methods
+        name = experiment.method_of(method) if asked else method
         yield Cell(
             scenario=scenario,
             base=base,
             method=method,
             seed=seed,
             config=to_mapping(configs[method]) if method in configs else {},
-            chosen_by=(
-                experiment.chosen_by(method, scenario) if method in experiment.methods else None
-            ),
+            chosen_by=experiment.chosen_by(method, scenario) if asked else None,
+            of=name if name != method else None,
+            title=experiment.title_of(method) if asked else None,
             model_id=model_id,
             gap_note=_trained_otherwise(experiment, scenario),
             pictures=shown,
@@ -285,6 +301,11 @@ def _row(store: Store, cell: Cell, makers: Makers) -> dict[str, Any]:
         "pruner": cell.base.pruner,
         "sparsity": cell.base.sparsity,
         "method": cell.method,
+        **{
+            name: said
+            for name in ("of", "title", "forgets")
+            if (said := getattr(cell, name)) is not None
+        },
         "seed": cell.seed,
         "config": dict(cell.config),
         "chosen_by": cell.chosen_by,

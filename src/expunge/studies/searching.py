@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from expunge.config import from_mapping, to_mapping
 from expunge.errors import ConfigError, DivergedError, shown
 from expunge.methods import get_method
+from expunge.scenarios.by_seed import of_seed
 from expunge.settings import check_range
 from expunge.studies.tuning.settings import Tuning
 from expunge.studies.tuning.space import Space, parse_range, space_of
@@ -135,7 +136,8 @@ def plan_searches(
                 retrain = None
                 if REFERENCE in experiment.methods:
                     retrain = experiment.method_config(REFERENCE, scenario)
-                case = Case(base.model_id, scenario, retrain, facts)
+                forgets = of_seed(scenario, search.seed, facts.class_names)
+                case = Case(base.model_id, forgets, retrain, facts)
                 add_before(graph, case, search.tuning)
                 found.append(
                     Sought(

@@ -141,6 +141,7 @@ def parse_transfer(text: str, where: str) -> TransferStudy:
     # One scenario stands for all: methods take their settings for forgetting classes.
     experiment = experiment_from({**tables, "scenarios": ["class:0"]}, where)
     experiment.refuse_sparsities("the target accuracy is measured")
+    experiment.refuse_labels("the target accuracy is measured")
     return TransferStudy(experiment=experiment, numbers=tuple(numbers or ()), **parts)
 
 
