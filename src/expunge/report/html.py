@@ -23,8 +23,10 @@ from expunge.report.files import write_atomically
 from expunge.report.generation import Grid, grid_of
 from expunge.report.measures import CORE, FURTHER, Measure, further, glossary
 from expunge.report.results import check_results
+from expunge.report.searches import search_table
 from expunge.report.summary import Findings, findings
 from expunge.report.tables import LOW_NOTE, Table, further_table, has_gap, main_table
+from expunge.report.text import TextTable
 from expunge.report.trojan import INTRODUCTION, Trojan, trojan_of
 from expunge.report.trojan_pictures import Pictures, pictures_of
 from expunge.report.wording import (
@@ -53,6 +55,7 @@ class _Section:
     draws: list[list[tuple[str, float | None]]]
     drawings: tuple[Drawing, ...]
     trojan: Trojan | None
+    searches: TextTable | None
     pictures: Pictures | None
     grid: Grid | None
 
@@ -101,6 +104,7 @@ def _render(
             draws=draw_rows(scenario),
             drawings=tuple(drawing for drawing in drawings if drawing.scenario == scenario.name),
             trojan=trojan_of(scenario, results["settings"]),
+            searches=search_table(scenario, results),
             pictures=pictures_of(scenario, results),
             grid=grid_of(scenario, results),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,13 @@ _WORDS = ("title", "claims", "published")
 
 
 def collect_grid(
-    store: Store, experiment: Experiment, cells: list[Cell], reproduce: str
+    store: Store,
+    experiment: Experiment,
+    cells: list[Cell],
+    reproduce: str,
+    searches: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """The results document of a grid whose nodes are all in the store.
+    """The results document of a grid whose nodes are all in the store, and of its searches.
 
     Raises:
         StoreError: an artefact is missing or damaged.
@@ -55,6 +60,7 @@ def collect_grid(
         "reproduce": reproduce,
         **recipe_of(experiment, plain(experiment)),
         "cells": rows,
+        **({"searches": [*searches]} if searches else {}),
         **({"pictures": pictures} if pictures else {}),
         **({"images": images} if images else {}),
     }
