@@ -30,6 +30,21 @@ RECIPE: dict[str, Any] = {
         "ft": {"epochs": 1, "lr_schedule": "cosine", "chosen_by": "hand", "class": {"lr": 0.1}},
         "ga": {"lr": 1e-3},
     },
+    "published": [
+        {"table": "main-table"},
+        {
+            "scenario": "class",
+            "method": "ft",
+            "pruner": "omp",
+            "sparsity": 0.9,
+            "source": "S",
+            "how": "digitised",
+            "n": 10,
+            "values": {"ua": [22.5, 8.2]},
+            "error": {"ua": 0.2},
+            "setting": {"training.epochs": 182},
+        },
+    ],
 }
 
 

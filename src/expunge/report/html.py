@@ -126,7 +126,12 @@ def _render(
         facts=_facts(made_by),
         environments=[list(flat(environment)) for environment in made_by],
         version=_version(made_by),
-        settings=list(flat(results["settings"])),
+        settings=[
+            line
+            for name, value in results["settings"].items()
+            if name != "published"
+            for line in flat({name: value})
+        ],
         reproduce=results["reproduce"],
         attack_header=ATTACK_HEADER,
         draws_header=DRAWS_HEADER,

@@ -15,11 +15,13 @@ from expunge.metrics import DEFAULT_METRICS, DEFAULTS, get_metric
 from expunge.models.networks import task_of
 from expunge.models.spec import NetworkSettings
 from expunge.models.trainings import training_for
+from expunge.published import Published
 from expunge.scenarios.parse import SCENARIO_KINDS, parse
 from expunge.settings import PRECISIONS, Training, check_choice, check_range
 from expunge.sparsity import get_pruner
 from expunge.statistics.claims import Claim
 from expunge.studies.claims import check_claims, parse_claims
+from expunge.studies.published import read_published
 
 CHOSEN_BY = "chosen_by"
 SPARSITIES = "sparsities"
@@ -63,6 +65,8 @@ class Experiment:
     claims: tuple[Claim, ...] = ()
     """Contrasts that are named before anything is measured, each with the smallest effect that is
     worth a claim; all else in the report is descriptive."""
+    published: tuple[Published, ...] = ()
+    """Published values to report beside what is measured; they change nothing that is made."""
 
     def __post_init__(self) -> None:
         lists = {"scenarios": self.scenarios, "seeds": self.seeds, "metrics": self.metrics}
@@ -268,7 +272,9 @@ def experiment_from(tables: dict[str, Any], where: str) -> Experiment:
         ):
             raise ConfigError(f"{where}: {name} must be tables such as [{name}.NAME]")
     tables["claims"] = parse_claims(tables.get("claims", []), where)
-    return from_mapping(Experiment, tables, where)
+    published = tables.pop("published", [])
+    experiment = from_mapping(Experiment, tables, where)
+    return replace(experiment, published=read_published(published, experiment, where))
 
 
 def _read_judging(tables: dict[str, Any], where: str) -> None:
