@@ -22,9 +22,11 @@ from expunge.report.figures import draw
 from expunge.report.files import write_atomically
 from expunge.report.generation import Grid, grid_of
 from expunge.report.measures import CORE, FURTHER, Measure, further, glossary
+from expunge.report.paired import paired_table
 from expunge.report.results import check_results
 from expunge.report.summary import Findings, findings
 from expunge.report.tables import LOW_NOTE, Table, further_table, has_gap, main_table
+from expunge.report.text import TextTable
 from expunge.report.trojan import INTRODUCTION, Trojan, trojan_of
 from expunge.report.trojan_pictures import Pictures, pictures_of
 from expunge.report.wording import (
@@ -52,6 +54,7 @@ class _Section:
     draws: list[list[tuple[str, float | None]]]
     drawings: tuple[Drawing, ...]
     trojan: Trojan | None
+    paired: TextTable | None
     pictures: Pictures | None
     grid: Grid | None
 
@@ -100,6 +103,7 @@ def _render(
             draws=draw_rows(scenario),
             drawings=tuple(drawing for drawing in drawings if drawing.scenario == scenario.name),
             trojan=trojan_of(scenario, results["settings"]),
+            paired=paired_table(scenario),
             pictures=pictures_of(scenario, results),
             grid=grid_of(scenario, results),
         )
