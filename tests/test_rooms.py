@@ -55,6 +55,7 @@ ROOMS = {
     "sparsity": BASE | {"models", "tasks"},
     "metrics": BASE | {"data", "sparsity"},
     "curvature": BASE | {"tasks"},
+    "published": {"config", "errors"},
     "runs": {"atomic", "digest", "errors"},
     "statistics": {"errors"},
     "tasks": {"batch", "errors", "settings"},
@@ -68,8 +69,8 @@ ROOMS = {
     "attribution": BASE | {"curvature", "sparsity", "tasks", "training"},
     "graph": BASE | WORK | {"training", "tasks", "runs", "statistics"},
     "engines": {"errors", "settings", "graph", "runs"},
-    "studies": BASE | WORK | {"tasks", "graph", "runs", "statistics"},
-    "report": {"digest", "runs", "errors", "metrics", "statistics"},
+    "studies": BASE | WORK | {"published", "tasks", "graph", "runs", "statistics"},
+    "report": {"digest", "runs", "errors", "metrics", "published", "statistics"},
     "api": BASE | WORK | {"training", "tasks", "graph", "statistics"},
 }
 ROOMS["cli"] = set(ROOMS)

@@ -197,8 +197,10 @@ def run_parts(
     else:
         from expunge.cli.tables import print_tables
         from expunge.report import to_text
+        from expunge.report.aggregate import aggregate
+        from expunge.report.paired import paired_tables
 
-        print_tables(to_text(document))
+        print_tables([*to_text(document), *paired_tables(aggregate(document))])
         say(f"\nReport: {path}")
     _tell_failed(document["cells"])
 

@@ -22,6 +22,7 @@ from expunge.report.figures import draw
 from expunge.report.files import write_atomically
 from expunge.report.generation import Grid, grid_of
 from expunge.report.measures import CORE, FURTHER, Measure, further, glossary
+from expunge.report.paired import paired_table
 from expunge.report.results import check_results
 from expunge.report.searches import search_table
 from expunge.report.summary import Findings, findings
@@ -56,6 +57,7 @@ class _Section:
     drawings: tuple[Drawing, ...]
     trojan: Trojan | None
     searches: TextTable | None
+    paired: TextTable | None
     pictures: Pictures | None
     grid: Grid | None
 
@@ -105,6 +107,7 @@ def _render(
             drawings=tuple(drawing for drawing in drawings if drawing.scenario == scenario.name),
             trojan=trojan_of(scenario, results["settings"]),
             searches=search_table(scenario, results),
+            paired=paired_table(scenario),
             pictures=pictures_of(scenario, results),
             grid=grid_of(scenario, results),
         )
@@ -131,7 +134,12 @@ def _render(
         facts=_facts(made_by),
         environments=[list(flat(environment)) for environment in made_by],
         version=_version(made_by),
-        settings=list(flat(results["settings"])),
+        settings=[
+            line
+            for name, value in results["settings"].items()
+            if name != "published"
+            for line in flat({name: value})
+        ],
         reproduce=results["reproduce"],
         attack_header=ATTACK_HEADER,
         draws_header=DRAWS_HEADER,

@@ -10,6 +10,7 @@ from typing import Any
 
 from expunge.digest import KEY, without_digest
 from expunge.errors import ConfigError, DataError, some
+from expunge.published import published_from
 from expunge.report.generation import check_images
 from expunge.report.trojan_pictures import check_pictures
 from expunge.statistics.claims import claim_from
@@ -133,6 +134,7 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
         if not isinstance(maker, dict):
             raise DataError(f"{source}: maker {index}: expected an object, got {_kind(maker)}")
     _check_claims(results["settings"], source)
+    _check_published(results["settings"], source)
     if "recipe" in results:
         _check_fields(results, {"recipe": dict}, source)
         _check_fields(results["recipe"], _RECIPE, f"{source}: recipe")
@@ -208,6 +210,18 @@ def _check_searches(searches: object, source: str) -> None:
         if not isinstance(search, dict):
             raise DataError(f"{place}: expected an object, got {_kind(search)}")
         _check_fields(search, _SEARCH, place)
+
+
+def _check_published(settings: Mapping[str, Any], source: str) -> None:
+    """The published values that a recipe named, where it named any."""
+    cells = settings.get("published", [])
+    if not isinstance(cells, list):
+        raise DataError(f"{source}: settings: published must be a list, got {_kind(cells)}")
+    try:
+        for index, cell in enumerate(cells, start=1):
+            published_from(cell, f"published {index}")
+    except ConfigError as error:
+        raise DataError(f"{source}: settings: {error}") from None
 
 
 def zeros(cell: Mapping[str, Any]) -> float | None:

@@ -81,6 +81,8 @@ def claim_settings(folder: Path, asked: dict[str, Any]) -> None:
     Raises:
         StoreError: it holds an experiment with other settings; the message names the first.
     """
+    # What is published changes nothing that is made: it may be added to a run that has begun.
+    asked = {name: value for name, value in asked.items() if name != "published"}
     path = folder / SETTINGS
     if not path.exists():
         if (folder / RESULTS).exists():
@@ -103,6 +105,8 @@ def plain(experiment: Experiment) -> dict[str, Any]:
     settings.pop("recipe", None)  # which says where they stand
     for name in ("methods", "pruners"):
         settings[name] = {key: dict(value) for key, value in settings[name].items()}
+    if not experiment.published:
+        del settings["published"]
     return settings
 
 
@@ -124,8 +128,8 @@ def settings_digest(settings: dict[str, Any]) -> str:
 def keep(path: Path, results: dict[str, Any], measured: str) -> dict[str, Any]:
     """Write results, unless those at `path` are whole, and the same under the key `measured`.
 
-    Results that are the same, of the same recipe, keep their makers and dates. Returns the content
-    of the file.
+    Results that are the same, of the same recipe, keep their makers and dates, and get the settings
+    that are asked for: published values may have been added. Returns the content of the file.
     """
     if path.exists():
         try:
@@ -134,7 +138,9 @@ def keep(path: Path, results: dict[str, Any], measured: str) -> dict[str, Any]:
             _log.warning("note: %s: it is written again from the store", error)
         else:
             if all(there.get(name) == results.get(name) for name in (measured, "recipe")):
-                return there
+                if there.get("settings") == results.get("settings"):
+                    return there
+                results = {**there, "settings": results["settings"]}
     write_document(path, results)
     return read_document(path)
 

@@ -17,11 +17,13 @@ from expunge.metrics import DEFAULT_METRICS, DEFAULTS, get_metric
 from expunge.models.networks import task_of
 from expunge.models.spec import NetworkSettings
 from expunge.models.trainings import training_for
+from expunge.published import Published
 from expunge.scenarios.parse import SCENARIO_KINDS, parse
 from expunge.settings import PRECISIONS, Training, check_choice, check_range
 from expunge.sparsity import get_pruner
 from expunge.statistics.claims import Claim
 from expunge.studies.claims import check_claims, parse_claims
+from expunge.studies.published import read_published
 from expunge.studies.scales import PAPER, SCALES, at_scale, placed
 from expunge.studies.searching import SEARCH, Search, parse_search, space_for
 from expunge.studies.subsets import SUBSETS, part_of, read_subsets
@@ -93,6 +95,8 @@ class Experiment:
     worth a claim; all else in the report is descriptive."""
     recipe: Chosen | None = None
     """The recipe's file that it was read from; None if it was not read from one."""
+    published: tuple[Published, ...] = ()
+    """Published values to report beside what is measured; they change nothing that is made."""
 
     def __post_init__(self) -> None:
         lists = {"scenarios": self.scenarios, "seeds": self.seeds, "metrics": self.metrics}
@@ -460,7 +464,9 @@ def experiment_from(tables: dict[str, Any], where: str) -> Experiment:
         ):
             raise ConfigError(f"{where}: {name} must be tables such as [{name}.NAME]")
     tables["claims"] = parse_claims(tables.get("claims", []), where)
-    return from_mapping(Experiment, tables, where)
+    published = tables.pop("published", [])
+    experiment = from_mapping(Experiment, tables, where)
+    return replace(experiment, published=read_published(published, experiment, where))
 
 
 def _read_judging(tables: dict[str, Any], where: str) -> None:
