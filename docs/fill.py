@@ -1,6 +1,6 @@
 """Fill the documentation's tables from measured results: `python docs/fill.py`.
 
-Between `<!-- results/NAME.json -->` and `<!-- end -->` stands what that file holds.
+Between `<!-- results/FOLDER/NAME.json -->` and `<!-- end -->` stands what that file holds.
 """
 
 import json
