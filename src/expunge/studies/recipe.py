@@ -13,7 +13,7 @@ from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, shown, some, unknown
 from expunge.graph.kinds.judge import Judging
 from expunge.methods import all_methods, get_method
-from expunge.metrics import DEFAULT_METRICS, DEFAULTS, get_metric
+from expunge.metrics import DEFAULT_METRICS, DEFAULTS, metric_of_a_model
 from expunge.models.networks import task_of
 from expunge.models.spec import NetworkSettings
 from expunge.models.trainings import training_for
@@ -123,7 +123,7 @@ class Experiment:
             self._check_search(label)
         self._check_cells()
         for metric in self.metrics:
-            get_metric(metric)
+            metric_of_a_model(metric)
         if not isinstance(self.retrain_again, bool):
             raise ConfigError(f"retrain_again must be true or false, got {self.retrain_again!r}")
         if self.retrain_again and "retrain" not in self.methods:
