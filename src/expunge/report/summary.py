@@ -238,14 +238,15 @@ def _claim(scenario: Scenario, claim: Claim) -> str:
     judged = judge(claim, *(_of(scenario, side, claim) for side in (claim.first, claim.second)))
     unit = measure_label(claim.measure, scenario.declared)
     by = "" if claim.direction == "within" else " by at least"
-    stated = f"stated beforehand: {claim.direction}{by} {claim.effect:g}"
+    when = "beforehand" if claim.seen is None else f"afterwards ({claim.seen})"
+    stated = f"stated {when}: {claim.direction}{by} {claim.effect:g}"
     what = f"Claim “{claim.name}”: {judged.verdict}."
     sides = f"{_side(claim.first)} minus {_side(claim.second)}, {unit}"
     if judged.interval is None:
         return f"{what} {sides}: fewer than two seeds have both; {stated}."
     total = len(scenario.seeds)
     n = f"n = {judged.interval.n}{f' of {total} seeds' * (judged.interval.n < total)}"
-    return f"{what} {sides}: {_bounds(judged.interval)}, {n}; {stated}."
+    return f"{what} {sides}: {difference_text(judged.interval)}, {n}; {stated}."
 
 
 def _of(scenario: Scenario, side: Side, claim: Claim) -> dict[int, float]:
@@ -285,6 +286,7 @@ def _seeds(scenario: Scenario) -> str:
     counts = {len(group.measured) for group in groups}
     counts |= {len(group.by_seed.get("gap", {})) for group in groups}
     counts -= {0}
+    named = any(claim.seen is None for claim in scenario.claims)
     text = f"Every number is the mean of n = {n} seeds."
     if counts - {n}:
         text = (
@@ -297,7 +299,7 @@ def _seeds(scenario: Scenario) -> str:
         f"{half_width(n):.2f} standard deviations of the differences to each side, and no rank "
         f"test can go below p = {smallest_rank_p(n):.2g}. They are not corrected for their "
         "number, nor for choosing the lowest by the same seeds: "
-        f"{'all but the claims' if scenario.claims else 'with no claim named beforehand, all this'}"
+        f"{'all but the claims' if named else 'with no claim named beforehand, all this'}"
         " is descriptive."
     )
 
@@ -314,10 +316,11 @@ def _change(before: Group, after: Group) -> str:
 
 def _apart(found: Interval, scenario: Scenario) -> str:
     """A difference and its interval, with n where it rests on fewer seeds than there are."""
-    return _bounds(found, f", n = {found.n}" * (found.n < len(scenario.seeds)))
+    return difference_text(found, f", n = {found.n}" * (found.n < len(scenario.seeds)))
 
 
-def _bounds(found: Interval, n: str = "") -> str:
+def difference_text(found: Interval, n: str = "") -> str:
+    """A difference in points with its interval, or why there is none."""
     if not found.bounded:
         spread = "the same in both seeds, which gives no interval"
     elif found.flat:
