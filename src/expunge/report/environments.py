@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from expunge.report.wording import flat, level_label, listed, method_label, printable
+from expunge.report.wording import cell_label, flat, level_label, listed, printable
 
 _SAME = ("date", "engine", "commit")
 """Makers may differ in these, and yet their numbers compare: the code has a digest beside them."""
@@ -78,7 +78,7 @@ def _by_row(made: Sequence[tuple[Mapping[str, Any], int]]) -> str:
     rows: dict[str, dict[int, list[int]]] = {}
     for cell, number in made:
         level = level_label(cell["pruner"], float(cell["sparsity"]))
-        row = f"{method_label(cell['method'])} {level}"
+        row = f"{cell_label(cell)} {level}"
         rows.setdefault(row, {}).setdefault(number, []).append(cell["seed"])
     others: dict[int, list[str]] = {}
     for row, by in rows.items():

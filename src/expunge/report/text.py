@@ -31,6 +31,7 @@ def to_text(results: Mapping[str, Any]) -> list[TextTable]:
     Raises:
         DataError: the document does not fit the schema.
     """
+    from expunge.report.searches import search_table
     from expunge.report.trojan import trojan_table
 
     results = check_results(results)
@@ -39,6 +40,8 @@ def to_text(results: Mapping[str, Any]) -> list[TextTable]:
         found += _by_level(_as_text(scenario), scenario.levels)
         trojan = trojan_table(scenario, results["settings"])
         found += [] if trojan is None else [trojan]
+        searches = search_table(scenario, results)
+        found += [] if searches is None else [searches]
     return found
 
 
@@ -67,6 +70,7 @@ def to_markdown(results: Mapping[str, Any]) -> str:
     Raises:
         DataError: the document does not fit the schema.
     """
+    from expunge.report.searches import search_table
     from expunge.report.trojan import trojan_table
 
     results = check_results(results)
@@ -75,6 +79,8 @@ def to_markdown(results: Mapping[str, Any]) -> str:
         found.append(as_markdown(_as_text(scenario, bold="**", escape=True)))
         trojan = trojan_table(scenario, results["settings"])
         found += [] if trojan is None else [as_markdown(escaped(trojan))]
+        searches = search_table(scenario, results)
+        found += [] if searches is None else [as_markdown(escaped(searches))]
     return "\n".join(found)
 
 

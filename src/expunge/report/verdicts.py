@@ -10,8 +10,7 @@ from typing import Any
 from expunge.report.aggregate import Level, Scenario, aggregate
 from expunge.report.backdoor import ASR, ASR_ALL, no_backdoor
 from expunge.report.measures import measure_label
-from expunge.report.summary import difference_text
-from expunge.report.wording import level_label, method_label, signed
+from expunge.report.wording import level_label, signed, with_bounds
 from expunge.statistics.claims import Claim, Direction, Side, claim_from, judge, verdict_on
 from expunge.statistics.intervals import Interval, difference
 
@@ -72,7 +71,7 @@ def of_grid(document: Mapping[str, Any], claim: Claim) -> Answer | None:
     judged = judge(claim, *values)
     measure = measure_label(claim.measure, scenario.declared)
     names = " minus ".join(
-        f"{method_label(side.method)} {level_label(side.pruner, side.sparsity)}" for side in sides
+        f"{scenario.title(side.method)} {level_label(side.pruner, side.sparsity)}" for side in sides
     )
     named = [claim_from(each) for each in document["settings"].get("claims", ())]
     return Answer(
@@ -179,7 +178,7 @@ def _points(
 
 def _found(interval: Interval | None, *values: Mapping[int, float]) -> str:
     if interval is not None:
-        return difference_text(interval)
+        return with_bounds(interval)
     if len(values[0]) == len(values[1]) == 1 and values[0].keys() == values[1].keys():
         (seed,) = values[0]
         return f"{signed(values[0][seed] - values[1][seed])} of one seed, which has no interval"
