@@ -1,12 +1,16 @@
 """Fill the documentation's tables from measured results: `python docs/fill.py`.
 
-Between `<!-- results/FOLDER/NAME.json -->` and `<!-- end -->` stands what that file holds.
+Between `<!-- results/FOLDER/NAME.json -->` and `<!-- end -->` stands what that file holds, after
+`<!-- results/FOLDER/ -->` what every file of the folder does. After `<!-- overview of PART -->` and
+`<!-- tests of PART -->` stand the verdicts on the claims of a part of `claims.toml`.
 """
 
 import json
 import re
 from pathlib import Path
 from statistics import fmean, stdev
+
+import claims
 
 from expunge.report import findings, load_results
 from expunge.report.aggregate import aggregate
@@ -16,7 +20,8 @@ from expunge.report.text import as_markdown, to_markdown
 from expunge.report.trojan import trojan_table
 
 ROOT = Path(__file__).parent.parent
-PLACE = re.compile(r"(<!-- (results/[\w./-]+\.json) -->\n).*?(<!-- end -->)", re.DOTALL)
+PLACE = re.compile(r"(<!-- (results/[\w./-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+CLAIMS = re.compile(r"(<!-- (overview|tests) of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
@@ -25,8 +30,25 @@ def main() -> None:
 
 
 def filled(text: str) -> str:
-    """The text with every table as its file of results has it now."""
-    return PLACE.sub(lambda found: found[1] + table(ROOT / found[2]) + found[3], text)
+    """The text with every table as the results have it now."""
+    text = PLACE.sub(lambda found: found[1] + tables(ROOT / found[2]) + found[3], text)
+    return CLAIMS.sub(lambda found: found[1] + verdicts(found[2], found[3]) + found[4], text)
+
+
+def verdicts(what: str, part: str) -> str:
+    """The claims of a part with their verdicts, or the tests behind these."""
+    show = claims.overview if what == "overview" else claims.tests
+    return f"{show(part)}\n"
+
+
+def tables(path: Path) -> str:
+    """What a file of results holds, or every file of a recipe's folder."""
+    if path.suffix == ".json":
+        return table(path)
+    there = sorted(path.glob("*.json"))
+    if not there:
+        return f"Not run: `{claims.command({'recipe': path.name})}`.\n"
+    return "\n".join(map(table, there))
 
 
 def table(path: Path) -> str:

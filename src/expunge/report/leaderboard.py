@@ -20,7 +20,6 @@ from expunge.report.wording import (
     ORIGINAL,
     RETRAIN_AGAIN,
     flat,
-    method_label,
     percent,
     points,
     scenario_label,
@@ -172,9 +171,7 @@ def boards(found: Found, differs: Sequence[str] = ()) -> Iterator[Board]:
                     _standing(scenario, group, after, configs, chosen)
                     for group, after in zip(ranked, [*ranked, None][1:], strict=True)
                 ),
-                without=tuple(
-                    f"{method_label(g.method)}: {g.gap_reason}" for g in groups if g not in ranked
-                ),
+                without=tuple(f"{g.title}: {g.gap_reason}" for g in groups if g not in ranked),
                 floor=None if again is None else _mean(again),
                 hardware=tuple(dict.fromkeys(made_by(maker) for maker in makers)),
                 commits=tuple(
@@ -194,7 +191,7 @@ def _standing(
     gaps = group.by_seed["gap"]
     key = (scenario.name, group.level, group.method)
     return Standing(
-        label=method_label(group.method),
+        label=group.title,
         config=configs[key],
         chosen_by=chosen[key],
         n=len(gaps),
