@@ -15,6 +15,8 @@ from markupsafe import Markup
 
 from expunge.report.aggregate import Level, Scenario, aggregate
 from expunge.report.attacks import ATTACK_HEADER, ATTACK_MEASURES, attack_rows
+from expunge.report.beside import beside
+from expunge.report.beside_tables import tables_of
 from expunge.report.drawing import Drawing, save
 from expunge.report.draws import DRAWS_HEADER, DRAWS_NOTE, draw_rows
 from expunge.report.environments import environments, numbered
@@ -54,6 +56,8 @@ class _Section:
     draws: list[list[tuple[str, float | None]]]
     drawings: tuple[Drawing, ...]
     trojan: Trojan | None
+    beside: tuple[TextTable, ...]
+    """What is published beside what was measured, then the published effects."""
     paired: TextTable | None
     pictures: Pictures | None
     grid: Grid | None
@@ -91,6 +95,7 @@ def render_html(results: Mapping[str, Any]) -> str:
 def _render(
     results: Mapping[str, Any], scenarios: Sequence[Scenario], drawings: Sequence[Drawing]
 ) -> str:
+    published = beside(scenarios, results)
     sections = [
         _Section(
             anchor=f"scenario-{index}",
@@ -103,6 +108,9 @@ def _render(
             draws=draw_rows(scenario),
             drawings=tuple(drawing for drawing in drawings if drawing.scenario == scenario.name),
             trojan=trojan_of(scenario, results["settings"]),
+            beside=tuple(tables_of(published[scenario.name], whole=True))
+            if scenario.name in published
+            else (),
             paired=paired_table(scenario),
             pictures=pictures_of(scenario, results),
             grid=grid_of(scenario, results),
