@@ -18,6 +18,7 @@ BASE = {
     "memory",
     "modes",
     "plugins",
+    "reuse",
     "settings",
     "types",
 }
@@ -46,7 +47,8 @@ ROOMS = {
     "search_path": set(),
     "callables": {"errors", "search_path"},
     "batch": set(),
-    "types": {"batch", "describe", "errors", "settings", "tasks"},
+    "reuse": set(),
+    "types": {"batch", "describe", "errors", "reuse", "settings", "tasks"},
     "describe": {"data", "errors", "types"},
     "data": BASE,
     "models": BASE | {"tasks"},

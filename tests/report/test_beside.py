@@ -155,7 +155,7 @@ def test_another_scale_is_not_the_published_setting(six):
     assert of(six | {"recipe": {"scale": "paper"}}).values[0].compared is not None
     found = of(six | {"recipe": {"scale": "cpu"}})
     assert all(each.compared is None for each in found.values)
-    assert tables_of(found, whole=True)[0].notes[0].startswith("This is the recipe’s scale cpu")
+    assert tables_of(found, whole=True)[0].notes[0].startswith("The recipe’s scale cpu, not")
 
 
 def test_too_few_seeds_are_not_tested_but_have_a_direction():

@@ -16,6 +16,7 @@ from expunge.cli import (
     evaluate,
     generate,
     influence,
+    leaderboard,
     listing,
     prune,
     report,
@@ -105,6 +106,9 @@ app.command("bench", epilog="Example: expunge bench recipes/cifar10-cpu.toml --o
 )
 app.command("report", epilog="Example: expunge report demo/results.json --out shared-report")(
     report.report
+)
+app.command("leaderboard", epilog="Example: expunge leaderboard results --out leaderboard.html")(
+    leaderboard.leaderboard
 )
 app.command(
     "theory",

@@ -12,13 +12,16 @@ from expunge.cli.options import (
     DryRun,
     Engine,
     Model,
+    Only,
     Picture,
+    Scale,
     Seeds,
     Shard,
     Slurm,
     Store,
     StudyStore,
     Workers,
+    asked,
     first,
     session,
     show_json,
@@ -27,6 +30,7 @@ from expunge.cli.options import (
 from expunge.cli.output import say
 from expunge.cli.plans import show_graph
 from expunge.cli.tables import print_tables
+from expunge.studies.scales import PAPER
 
 
 def theory(
@@ -39,6 +43,8 @@ def theory(
         ),
     ] = None,
     store: StudyStore = None,
+    scale: Scale = PAPER,
+    only: Only = None,
     seeds: Seeds = None,
     engine: Engine = None,
     workers: Workers = None,
@@ -62,15 +68,15 @@ def theory(
     from expunge.theory.config import HessianConfig
 
     config = from_flags(HessianConfig, context.args, "theory")
-    experiment = with_overrides(read_experiment(recipe), seeds=first(seeds))
-    words = "" if seeds is None else f" --seeds {seeds}"
+    experiment = with_overrides(read_experiment(recipe, scale, only), seeds=first(seeds))
+    words = asked(scale, only, seeds)
     words += "".join(f" {word}" for word in context.args)
-    folder, root = study_folder(recipe, out, store)
+    folder, root = study_folder(recipe, out, store, scale)
     space = session(root, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     graph = space.graph()
     points = plan_theory(graph, experiment, config)
     if dry_run:
-        show_graph(graph, picture, as_json)
+        show_graph(graph, picture, as_json, experiment.recipe)
         return
     claim(folder, experiment)
     space.run(graph)

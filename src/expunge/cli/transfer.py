@@ -14,12 +14,14 @@ from expunge.cli.options import (
     Engine,
     Model,
     Picture,
+    Scale,
     Seeds,
     Shard,
     Slurm,
     Store,
     StudyStore,
     Workers,
+    asked,
     first,
     session,
     show_json,
@@ -28,6 +30,7 @@ from expunge.cli.options import (
 from expunge.cli.output import say, tell
 from expunge.cli.plans import show_graph
 from expunge.cli.tables import print_tables
+from expunge.studies.scales import PAPER
 
 
 def transfer(
@@ -39,6 +42,7 @@ def transfer(
         ),
     ] = None,
     store: StudyStore = None,
+    scale: Scale = PAPER,
     seeds: Seeds = None,
     subsets: Annotated[
         int | None,
@@ -72,13 +76,13 @@ def transfer(
         read_transfer,
     )
 
-    study = read_transfer(recipe)
+    study = read_transfer(recipe, scale)
     study = replace(study, experiment=with_overrides(study.experiment, seeds=first(seeds)))
-    words = "" if seeds is None else f" --seeds {seeds}"
+    words = asked(scale, None, seeds)
     if subsets is not None:
         study = replace(study, influence=replace(study.influence, subsets=subsets))
         words += f" --subsets {subsets}"
-    folder, root = study_folder(recipe, out, store)
+    folder, root = study_folder(recipe, out, store, scale)
     space = session(
         root, device, engine=engine, workers=workers, shard=shard, slurm=slurm, shard_waits=True
     )
@@ -87,7 +91,7 @@ def transfer(
     if dry_run:
         # Any ranking has as many removals, and takes as long.
         plan_removals(graph, plan, list(range(len(plan.source.class_names))))
-        show_graph(graph, picture, as_json)
+        show_graph(graph, picture, as_json, study.experiment.recipe)
         return
     claim_settings(folder, study.settings())
     space.run(graph)

@@ -8,14 +8,13 @@ from typing import Any
 
 from expunge.published import Published
 from expunge.report.aggregate import Scenario, summarise
-from expunge.report.beside import GAP, RTE, Beside, Effect, Value, beside
+from expunge.report.beside import GAP, PAPER, RTE, Beside, Effect, Value, beside
 from expunge.report.measures import measures_of
 from expunge.report.tables import spread
 from expunge.report.text import TextTable
 from expunge.report.wording import (
     MISSING,
     listed,
-    method_label,
     number,
     points,
     scenario_label,
@@ -100,7 +99,7 @@ def to_json(found: Beside) -> dict[str, Any]:
     """The same for a program; null where there is nothing."""
     return {
         "scenario": found.scenario.name,
-        "published_setting": not found.elsewhere and found.scale == "paper",
+        "published_setting": not found.elsewhere and found.scale == PAPER,
         "differences": [
             {"setting": each.name, "published": each.published, "ours": each.ours}
             for each in found.elsewhere
@@ -120,7 +119,7 @@ def _rows(
     """The row of a value; of the mean gap one for each of its definitions."""
     ours = summarise(value.ours.values())
     assert ours is not None
-    place = [value.level.label, method_label(value.cell.method)]
+    place = [value.level.label, found.scenario.title(value.cell.method)]
     mark = f"[{marks[_mark(value.cell)]}]"
     if value.gap is not None and value.metric == GAP:
         theirs, of_means = points(value.gap.published), points(value.gap.of_means)
@@ -136,20 +135,20 @@ def _rows(
         if value.stated.deviation is not None:
             theirs += f"±{number(value.stated.deviation, unit)}"
         here = spread(ours, unit)
-    said = _said(value)
+    said = _said(found, value)
     if not whole:
         said = said.rpartition(": ")[2]
     return [[*place, _measure(found, value.metric), f"{theirs} {mark}", here, said]]
 
 
-def _said(value: Value) -> str:
+def _said(found: Beside, value: Value) -> str:
     """A test, else a direction, else nothing; the verdict stands behind the last colon."""
     if value.compared is not None:
         return _tested(value.compared)
     effect = value.effect
     if effect is None:
         return MISSING
-    against = method_label(effect.second[0])
+    against = found.scenario.title(effect.second[0])
     if not effect.there:
         return f"no published difference from {against}"
     here = MISSING if effect.ours is None else with_bounds(effect.ours)
@@ -164,7 +163,7 @@ def _tested(found: Compared) -> str:
 
 def _effect_row(found: Beside, effect: Effect, marks: Mapping[_Mark, int]) -> list[str]:
     return [
-        _effect_name(effect, marks),
+        _effect_name(found, effect, marks),
         _measure(found, effect.metric),
         _published(effect.published),
         MISSING if effect.ours is None else with_bounds(effect.ours, f", n = {effect.ours.n}"),
@@ -172,12 +171,13 @@ def _effect_row(found: Beside, effect: Effect, marks: Mapping[_Mark, int]) -> li
     ]
 
 
-def _effect_name(effect: Effect, marks: Mapping[_Mark, int]) -> str:
+def _effect_name(found: Beside, effect: Effect, marks: Mapping[_Mark, int]) -> str:
     (first, level), (second, other) = effect.first, effect.second
     mark = next(number for (source, _, _), number in marks.items() if source == effect.source)
+    title = found.scenario.title
     if effect.kind == "sparsity":
-        return f"{method_label(first)}: {level.label} − {other.label} [{mark}]"
-    return f"{method_label(first)} − {method_label(second)}, {level.label} [{mark}]"
+        return f"{title(first)}: {level.label} − {other.label} [{mark}]"
+    return f"{title(first)} − {title(second)}, {level.label} [{mark}]"
 
 
 def _published(interval: Interval) -> str:
@@ -199,7 +199,9 @@ def _notes(found: Beside, marks: Mapping[_Mark, int]) -> list[str]:
     if any(value.metric == RTE for value in values):
         notes.append(RTE_NOTE)
     if found.unmeasured:
-        names = [f"{method_label(method)} ({level.label})" for method, level in found.unmeasured]
+        names = [
+            f"{found.scenario.title(method)} ({level.label})" for method, level in found.unmeasured
+        ]
         notes.append(f"Published and not measured here: {listed(names)}.")
     for (source, how, n), mark in marks.items():
         trials = "" if n is None else f", n = {n}"
@@ -209,11 +211,14 @@ def _notes(found: Beside, marks: Mapping[_Mark, int]) -> list[str]:
 
 def _setting(found: Beside) -> str:
     """Whether this is the published setting, and if not, why."""
-    if found.scale != "paper":
-        return f"This is the recipe’s scale {found.scale}: directions only."
-    if found.elsewhere:
+    if found.scale != PAPER or found.elsewhere:
+        what = (
+            "Another setting than the published one"
+            if found.scale == PAPER
+            else f"The recipe’s scale {found.scale}, not the published setting"
+        )
         names = [f"{each.name} {each.ours} ({each.published} there)" for each in found.elsewhere]
-        return f"Another setting than the published one, so directions only: {'; '.join(names)}."
+        return f"{what}, so directions only{': ' * bool(names)}{'; '.join(names)}."
     if any(not cell.setting for cell in found.cells):
         return "The recipe does not say in which setting every value was published."
     said = "The settings that the sources name are those of this experiment."
@@ -221,7 +226,7 @@ def _setting(found: Beside) -> str:
         said += f" Fewer than {SEEDS} seeds are not tested."
     if found.reconfigured:
         others = [
-            f"{method_label(method)} ({each.name} {each.ours}, {each.published} there)"
+            f"{found.scenario.title(method)} ({each.name} {each.ours}, {each.published} there)"
             for method, each in found.reconfigured
         ]
         named = listed([*dict.fromkeys(others)])
@@ -242,7 +247,7 @@ def _effects_note(found: Beside, marks: Mapping[_Mark, int]) -> str:
     """How many published effects go the same way here, and which go the other."""
     signs = Counter(effect.sign for effect in found.effects)
     opposite = [
-        f"{_effect_name(effect, marks)} ({_measure(found, effect.metric)})"
+        f"{_effect_name(found, effect, marks)} ({_measure(found, effect.metric)})"
         for effect in found.effects
         if effect.sign == "opposite"
     ]

@@ -43,6 +43,9 @@ _CELL = {
     "made_by": int,
 }
 _OPTIONAL = {
+    "of": (str, None),
+    "title": (str, None),
+    "forgets": (str, None),
     "gap_reason": (str, None),
     "gap_note": (str, None),
     "gap_dense": (dict, None),
@@ -56,6 +59,20 @@ _OPTIONAL = {
     "notes": (list, None),
     "draws": (dict, None),
     "samples": (dict, None),
+}
+_RECIPE = {"name": str, "scale": str, "only": (str, None), "digest": str}
+"""What a document says of the recipe that it was made from, where it was."""
+_SEARCH = {
+    "method": str,
+    "scenario": str,
+    "pruner": str,
+    "sparsity": float,
+    "objective": str,
+    "searched": dict,
+    "value": float,
+    "trials": list,
+    "at_end": list,
+    "seed": int,
 }
 _DRAWS = {
     "n": int,
@@ -118,12 +135,17 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
             raise DataError(f"{source}: maker {index}: expected an object, got {_kind(maker)}")
     _check_claims(results["settings"], source)
     _check_published(results["settings"], source)
+    if "recipe" in results:
+        _check_fields(results, {"recipe": dict}, source)
+        _check_fields(results["recipe"], _RECIPE, f"{source}: recipe")
     check_pictures(results.get("pictures", []), source)
     check_images(results.get("images", []), source)
+    _check_searches(results.get("searches", []), source)
     if not results["cells"]:
         raise DataError(f"{source}: cells is empty: there is nothing to report")
     not_asked = _not_asked(results["cells"], results["metrics"])
     seen: dict[tuple[object, ...], int] = {}
+    called: dict[tuple[str, str], tuple[object, ...]] = {}
     for index, cell in enumerate(results["cells"]):
         place = f"{source}: cell {index}"
         lacks = not_asked.get(str(cell.get("scenario")), set()) if isinstance(cell, dict) else ()
@@ -136,6 +158,12 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
             raise DataError(
                 f"{place} repeats cell {seen[key]}: one cell for each scenario, pruner, sparsity, "
                 f"method and seed, got {key!r} twice"
+            )
+        name = (cell.get("of"), cell.get("title"))
+        if called.setdefault((cell["scenario"], cell["method"]), name) != name:
+            raise DataError(
+                f"{place}: method {cell['method']!r} stands for something else than in the cells "
+                "before: expected the same of and title in all of a scenario"
             )
         if not 0 <= cell["made_by"] < len(results["makers"]):
             raise DataError(
@@ -171,6 +199,17 @@ def _check_claims(settings: Mapping[str, Any], source: str) -> None:
             claim_from(claim)
         except ConfigError as error:
             raise DataError(f"{source}: settings: claims: {error}") from None
+
+
+def _check_searches(searches: object, source: str) -> None:
+    """The searches that chose settings, where there were any."""
+    if not isinstance(searches, list):
+        raise DataError(f"{source}: searches must be a list, got {_kind(searches)}")
+    for index, search in enumerate(searches):
+        place = f"{source}: search {index}"
+        if not isinstance(search, dict):
+            raise DataError(f"{place}: expected an object, got {_kind(search)}")
+        _check_fields(search, _SEARCH, place)
 
 
 def _check_published(settings: Mapping[str, Any], source: str) -> None:

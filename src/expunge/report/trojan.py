@@ -16,7 +16,6 @@ from expunge.report.wording import (
     ORIGINAL,
     REFERENCES,
     RETRAIN,
-    method_label,
     points,
     scenario_label,
     signed,
@@ -109,7 +108,7 @@ def _verdict(scenario: Scenario, level: Level) -> str:
 
 def _effect(group: Group, original: Group, retrain: Group | None) -> str:
     """What one method did, with its interval, and whether Retrain can be told from it."""
-    text = f"{method_label(group.method)}: ASR {points(group.mean(ASR))}"
+    text = f"{group.title}: ASR {points(group.mean(ASR))}"
     change = _difference(group, original, ASR)
     if change is None:
         text += " (one seed: no interval)"
@@ -145,7 +144,7 @@ def _row(scenario: Scenario, group: Group, published: Sequence[Published]) -> tu
         for measure in (ASR_ALL, SA):
             there = published_value(published, measure, group.method, group.level)
             values.append(MISSING if there is None else f"{there:g}")
-    return (group.level.label, method_label(group.method), *values)
+    return (group.level.label, group.title, *values)
 
 
 def _value(group: Group, measure: str) -> str:
@@ -210,7 +209,7 @@ def _directions(scenario: Scenario, published: Sequence[Published]) -> Sequence[
             continue
         (first, before), (last, after) = ends[0], ends[-1]
         found.append(
-            f"ASR over all of {method_label(method)}, dense to {last.level.label}: published "
+            f"ASR over all of {scenario.title(method)}, dense to {last.level.label}: published "
             f"{before:g} to {after:g}, here {points(first.mean(ASR_ALL))} to "
             f"{points(last.mean(ASR_ALL))}."
         )

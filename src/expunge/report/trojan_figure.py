@@ -128,7 +128,7 @@ def _line(
             linestyle="--" if method == RETRAIN else "-",
             linewidth=1.6,
             elinewidth=1,
-            label=method_label(method),
+            label=scenario.title(method),
             **look,
         )
 

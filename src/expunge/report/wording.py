@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from expunge.statistics.intervals import Interval
 
@@ -18,6 +19,9 @@ RETRAIN_AGAIN = "retrain_again"
 
 REFERENCES = (RETRAIN, RETRAIN_AGAIN, ORIGINAL)
 """What methods are compared with, in the order of tables."""
+
+CLASS_BY_SEED = "class:seed"
+"""The scenario in which every seed forgets another class."""
 
 MISSING = "—"
 """What stands where there is no number."""
@@ -39,6 +43,21 @@ def method_label(method: str) -> str:
     return label.upper() if len(label) <= 3 else label
 
 
+def cell_label(cell: Mapping[str, Any]) -> str:
+    """What a cell's method is called in print: its title, or its method's name and its label.
+
+    >>> cell_label({"method": "ga"}), cell_label({"method": "ga_fast", "of": "ga"})
+    ('GA', 'GA (ga_fast)')
+    >>> cell_label({"method": "ga_fast", "of": "ga", "title": "GA, large steps"})
+    'GA, large steps'
+    """
+    label = str(cell["method"])
+    if cell.get("title") is not None:
+        return printable(cell["title"])
+    name = cell.get("of")
+    return method_label(label) if name is None else f"{method_label(name)} ({printable(label)})"
+
+
 _SHARES = {
     "random": "Forget {amount} at random",
     "draw": "Forget {amount} at random, draw {number}",
@@ -53,12 +72,18 @@ def scenario_label(scenario: str) -> str:
     ('Forget class 3', 'Forget 10 % at random', 'Forget ids:bad.csv')
     >>> scenario_label("draw:0.5:17"), scenario_label("memorised:0.1")
     ('Forget 50 % at random, draw 17', 'Forget the most memorised 10 %')
+    >>> scenario_label("class:seed")
+    'Forget one class, chosen by the seed'
     >>> scenario_label("corrected:relabel"), scenario_label("corrected:right.csv")
     ('Correct what relabel changed', 'Correct by right.csv')
     """
     kind, _, value = printable(scenario).partition(":")
     if kind == "class" and value:
-        return f"Forget class {value}" if "," not in value else f"Forget classes {value}"
+        if scenario == CLASS_BY_SEED:
+            what = "one class, chosen by the seed"
+        else:
+            what = f"class {value}" if "," not in value else f"classes {value}"
+        return f"Forget {what}"
     if kind == "edited" and value:
         edit, _, share = value.rpartition(":")
         try:
