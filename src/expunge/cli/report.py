@@ -29,6 +29,8 @@ def report(
     """Write report.html and its figures from measured results."""
     from expunge.report import load_results, to_text, write_report
     from expunge.report.aggregate import aggregate
+    from expunge.report.beside import beside
+    from expunge.report.beside_tables import to_json
     from expunge.report.joined import joined
     from expunge.report.paired import paired_of, paired_tables
 
@@ -37,14 +39,20 @@ def report(
     paths = [path / "results.json" if path.is_dir() else path for path in results]
     documents = [load_results(path) for path in paths]
     document = documents[0] if len(documents) == 1 else joined(documents)
+    scenarios = aggregate(document)
     written = write_report(document, out if out is not None else paths[0].parent)
     if as_json:
         paired = [
-            pair.to_json(scenario.name)
-            for scenario in aggregate(document)
-            for pair in paired_of(scenario)
+            pair.to_json(scenario.name) for scenario in scenarios for pair in paired_of(scenario)
         ]
-        show_json({"report": str(written), "cells": len(document["cells"]), "paired": paired})
+        show_json(
+            {
+                "report": str(written),
+                "cells": len(document["cells"]),
+                "paired": paired,
+                "published": [to_json(each) for each in beside(scenarios, document).values()],
+            }
+        )
     else:
-        print_tables([*to_text(document), *paired_tables(aggregate(document))])
+        print_tables([*to_text(document), *paired_tables(scenarios)])
         say(f"\nReport: {written}")
