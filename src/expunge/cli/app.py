@@ -103,9 +103,11 @@ app.command(
 app.command("bench", epilog="Example: expunge bench recipes/cifar10-cpu.toml --out cifar10")(
     bench.bench
 )
-app.command("report", epilog="Example: expunge report demo/results.json --out shared-report")(
-    report.report
-)
+app.command(
+    "report",
+    epilog="Examples: expunge report demo/results.json --out shared-report; expunge report before "
+    "after; expunge report demo --export latex table.tex",
+)(report.report)
 app.command(
     "theory",
     rich_help_panel=_STUDY,
