@@ -1,7 +1,8 @@
-"""`expunge report`: write the report of existing results."""
+"""`expunge report`: write the report of existing results, export them, or compare two."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -9,14 +10,13 @@ from expunge.cli.options import AsJson, show_json
 from expunge.cli.output import say
 from expunge.cli.tables import print_tables
 from expunge.cli.targets import check_folder
+from expunge.errors import ConfigError
 
 
 def report(
     results: Annotated[
         list[Path],
-        typer.Argument(
-            help="A results.json, or the folder that holds it; several make one report."
-        ),
+        typer.Argument(help="A results.json, or the folder that holds it; two are compared."),
     ],
     out: Annotated[
         Path | None,
@@ -24,23 +24,38 @@ def report(
             "--out", help="Folder for report.html and figures; default: the first’s folder."
         ),
     ] = None,
+    join: Annotated[
+        bool,
+        typer.Option("--join", help="One report of several results, with different scenarios."),
+    ] = False,
+    export: Annotated[
+        tuple[str, Path] | None,
+        typer.Option(
+            "--export",
+            help="Instead of a report, write csv, markdown or latex into this file or folder.",
+            metavar="FORMAT PLACE",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write report.html and its figures from measured results."""
-    from expunge.report import load_results, to_text, write_report
-    from expunge.report.aggregate import aggregate
-    from expunge.report.beside import beside
-    from expunge.report.beside_tables import to_json
+    """Write report.html and its figures from measured results; or compare two results."""
+    from expunge.report import load_results
     from expunge.report.joined import joined
-    from expunge.report.paired import paired_of, paired_tables
 
+    compares = len(results) > 1 and not join
+    if compares:
+        _check_compares(results, out, export)
     if out is not None:
+        if export is not None:
+            raise ConfigError("--export names its own place: leave --out away")
         check_folder(out)
     paths = [path / "results.json" if path.is_dir() else path for path in results]
+    target = None if export is None else _target(*export, paths)
     documents = [load_results(path) for path in paths]
+    if compares:
+        _compare(documents, paths, as_json)
+        return
     document = documents[0] if len(documents) == 1 else joined(documents)
-    scenarios = aggregate(document)
-    written = write_report(document, out if out is not None else paths[0].parent)
     if as_json:
         paired = [
             pair.to_json(scenario.name) for scenario in scenarios for pair in paired_of(scenario)
@@ -56,3 +71,31 @@ def report(
     else:
         print_tables([*to_text(document), *paired_tables(scenarios)])
         say(f"\nReport: {written}")
+
+
+def _export(document: Mapping[str, Any], name: str, target: Path, as_json: bool) -> None:
+    from expunge.report.exports import get_export
+    from expunge.report.files import write_atomically
+
+    export = get_export(name)
+    write_atomically(target, export.text(document))
+    if as_json:
+        show_json({"export": str(target), "format": name, "cells": len(document["cells"])})
+    else:
+        say(f"{target}: {export.holds}")
+
+
+def _compare(documents: list[dict[str, Any]], paths: list[Path], as_json: bool) -> None:
+    from expunge.report.contrast import contrast
+    from expunge.report.contrast_text import contrast_json, difference_tables, setting_lines
+
+    found = contrast(*documents)
+    if as_json:
+        show_json({"first": str(paths[0]), "second": str(paths[1]), **contrast_json(found)})
+        return
+    for letter, path, title in zip("AB", paths, found.titles, strict=True):
+        say(f"{letter}: {path} ({title})")
+    for line in setting_lines(found):
+        say(line)
+    say("")
+    print_tables(difference_tables(found))
