@@ -9,7 +9,7 @@ import typer
 from expunge.cli.options import AsJson, show_json
 from expunge.cli.output import say
 from expunge.cli.tables import print_tables
-from expunge.cli.targets import check_folder
+from expunge.cli.targets import check_file, check_folder
 from expunge.errors import ConfigError
 
 
@@ -56,6 +56,55 @@ def report(
         _compare(documents, paths, as_json)
         return
     document = documents[0] if len(documents) == 1 else joined(documents)
+    if export is not None and target is not None:
+        _export(document, export[0], target, as_json)
+    else:
+        _write(document, out if out is not None else paths[0].parent, as_json)
+
+
+def _check_compares(results: list[Path], out: Path | None, export: object) -> None:
+    if len(results) > 2:
+        raise ConfigError(
+            f"expected one result, or two to compare, got {len(results)}: with --join, several "
+            "make one report"
+        )
+    if out is not None or export is not None:
+        option = "--out" if out is not None else "--export"
+        raise ConfigError(
+            f"{option} is for one report, and two results are compared: with --join, they make one"
+        )
+
+
+def _target(name: str, place: Path, inputs: list[Path]) -> Path:
+    """Where an export goes.
+
+    Raises:
+        ConfigError: the format is unknown, or the export would replace what it is made from.
+        StoreError: the place cannot be written to.
+    """
+    from expunge.report.exports import export_path, get_export
+
+    target = export_path(get_export(name), place)
+    if target.resolve() in [path.resolve() for path in inputs]:
+        raise ConfigError(
+            f"--export {name} {place} would replace the results: choose another place"
+        )
+    if target == place:
+        check_file(target, "--export")
+    else:
+        check_folder(place, "--export")
+    return target
+
+
+def _write(document: Mapping[str, Any], folder: Path, as_json: bool) -> None:
+    from expunge.report import to_text, write_report
+    from expunge.report.aggregate import aggregate
+    from expunge.report.beside import beside
+    from expunge.report.beside_tables import to_json
+    from expunge.report.paired import paired_of, paired_tables
+
+    scenarios = aggregate(document)
+    written = write_report(document, folder)
     if as_json:
         paired = [
             pair.to_json(scenario.name) for scenario in scenarios for pair in paired_of(scenario)
