@@ -27,6 +27,7 @@ NOT_OF_THE_STORE = {
     ("graph/model_files.py", "_load"): "what its two callers give it",
     ("graph/times.py", "_lines"): "times: every line has a check of its own",
     ("graph/times.py", "note_time"): "times, to write to",
+    ("studies/shipped.py", "_measured"): "committed results, for a listing",
     ("studies/folder.py", "claim_settings"): "settings, compared with those asked for",
     ("studies/precomputed/arrays.py", "_loaded"): "logits and margins from elsewhere",
     ("studies/recipe.py", "parse_tables"): "the text of a recipe",

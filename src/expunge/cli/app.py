@@ -101,9 +101,7 @@ app.command(
     rich_help_panel=_STUDY,
     epilog="Example: expunge attribution recipes/attribution-digits.toml --out attribution-digits",
 )(attribution.attribution)
-app.command("bench", epilog="Example: expunge bench recipes/cifar10-cpu.toml --out cifar10")(
-    bench.bench
-)
+app.command("bench", epilog="Example: expunge bench cifar10 --scale cpu --dry-run")(bench.bench)
 app.command("report", epilog="Example: expunge report demo/results.json --out shared-report")(
     report.report
 )

@@ -11,6 +11,7 @@ from expunge.cli.options import (
     DryRun,
     Engine,
     Picture,
+    Recipe,
     Scale,
     Seeds,
     Shard,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def attribution(
-    recipe: Annotated[Path, typer.Argument(help="A TOML file with a table [attribution].")],
+    recipe: Recipe,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -71,8 +72,9 @@ def attribution(
     from expunge.studies.attribution_recipe import read_attribution
     from expunge.studies.folder import claim_settings, keep
     from expunge.studies.recipe import with_overrides
+    from expunge.studies.shipped import find_recipe
 
-    experiment, settings = read_attribution(recipe, scale)
+    experiment, settings = read_attribution(find_recipe(recipe), scale)
     experiment = with_overrides(experiment, seeds=first(seeds))
     settings = settings if subsets is None else replace(settings, subsets=subsets)
     for label in settings.attributors:

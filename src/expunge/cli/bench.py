@@ -46,7 +46,12 @@ NO_SEARCHES: Mapping[Path, Mapping["Place", Mapping[str, Any]]] = MappingProxyTy
 
 
 def bench(
-    recipe: Annotated[Path, typer.Argument(help="A TOML file that describes an experiment.")],
+    recipe: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A TOML file that describes an experiment, or the name of a shipped one."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -71,12 +76,24 @@ def bench(
     compiled: Compiled = False,
     dry_run: DryRun = False,
     picture: Picture = None,
+    listed: Annotated[
+        bool, typer.Option("--list", help="List the shipped recipes, and run nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe's experiment, except what is already in the store, and report it."""
+    from expunge.errors import ConfigError
     from expunge.studies.recipe import read_experiment, with_overrides
+    from expunge.studies.shipped import find_recipe
 
-    experiment = read_experiment(recipe, scale, only)
+    if listed:
+        from expunge.cli.recipe_list import show_recipes
+
+        show_recipes(as_json)
+        return
+    if recipe is None:
+        raise ConfigError("expected a recipe; for those that are shipped: expunge bench --list")
+    experiment = read_experiment(find_recipe(recipe), scale, only)
     experiment = with_overrides(experiment, seeds=first(seeds), source=data)
     words = asked(scale, only, seeds)
     folder, root = study_folder(recipe, out, store, scale)

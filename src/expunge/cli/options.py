@@ -104,6 +104,12 @@ Only = Annotated[
         metavar="NAME",
     ),
 ]
+Recipe = Annotated[
+    Path,
+    typer.Argument(
+        help="A TOML file that describes the study, or the name of one of expunge bench --list."
+    ),
+]
 StudyStore = Annotated[
     Path | None,
     typer.Option("--store", help="Folder of finished runs; default: runs inside --out."),

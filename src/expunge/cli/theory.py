@@ -14,6 +14,7 @@ from expunge.cli.options import (
     Model,
     Only,
     Picture,
+    Recipe,
     Scale,
     Seeds,
     Shard,
@@ -35,7 +36,7 @@ from expunge.studies.scales import PAPER
 
 def theory(
     context: typer.Context,
-    recipe: Annotated[Path, typer.Argument(help="A TOML file that describes an experiment.")],
+    recipe: Recipe,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -64,11 +65,14 @@ def theory(
     from expunge.report.theory import load_theory, theory_tables, write_theory_figures
     from expunge.studies.folder import claim, keep
     from expunge.studies.recipe import read_experiment, with_overrides
+    from expunge.studies.shipped import find_recipe
     from expunge.studies.theory import THEORY, collect_theory, plan_theory
     from expunge.theory.config import HessianConfig
 
     config = from_flags(HessianConfig, context.args, "theory")
-    experiment = with_overrides(read_experiment(recipe, scale, only), seeds=first(seeds))
+    experiment = with_overrides(
+        read_experiment(find_recipe(recipe), scale, only), seeds=first(seeds)
+    )
     words = asked(scale, only, seeds)
     words += "".join(f" {word}" for word in context.args)
     folder, root = study_folder(recipe, out, store, scale)

@@ -14,6 +14,7 @@ from expunge.cli.options import (
     Engine,
     Model,
     Picture,
+    Recipe,
     Scale,
     Seeds,
     Shard,
@@ -34,7 +35,7 @@ from expunge.studies.scales import PAPER
 
 
 def transfer(
-    recipe: Annotated[Path, typer.Argument(help="A TOML file that describes a transfer study.")],
+    recipe: Recipe,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -67,6 +68,7 @@ def transfer(
     from expunge.report.transfer import transfer_tables, write_transfer_figures
     from expunge.studies.folder import claim_settings, keep
     from expunge.studies.recipe import with_overrides
+    from expunge.studies.shipped import find_recipe
     from expunge.studies.transfer.influence import collect_influence
     from expunge.studies.transfer.study import (
         TRANSFER,
@@ -76,7 +78,7 @@ def transfer(
         read_transfer,
     )
 
-    study = read_transfer(recipe, scale)
+    study = read_transfer(find_recipe(recipe), scale)
     study = replace(study, experiment=with_overrides(study.experiment, seeds=first(seeds)))
     words = asked(scale, None, seeds)
     if subsets is not None:

@@ -205,6 +205,16 @@ class Experiment:
         asked = self.methods[label].get(SPARSITIES)
         return asked is None or sparsity in asked
 
+    @property
+    def cell_count(self) -> int:
+        """The cells of the grid: at every level the original, and each method that is run there."""
+        levels = [0.0]
+        for pruner in self.pruners:
+            levels += [config.sparsity for config in self.pruner_configs(pruner)]
+        ran = [[each for each in self.methods if self.runs_at(each, level)] for level in levels]
+        again = sum("retrain" in each for each in ran) if self.retrain_again else 0
+        return len(self.seeds) * len(self.scenarios) * (len(levels) + sum(map(len, ran)) + again)
+
     def refuse_sparsities(self, what: str) -> None:
         """Refuse methods at some sparsities only, for a study where `what` is so at every one.
 
