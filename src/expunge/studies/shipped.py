@@ -118,8 +118,8 @@ def _measured() -> dict[tuple[str, str], float]:
         document = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(document, dict) or not {"cells", "reproduce"} <= document.keys():
             continue
-        # Documents of before they named their recipe bear its name.
-        recipe = document.get("recipe", {"name": path.stem, "scale": PAPER, "only": None})
+        # Documents of before they named their recipe lie in the folder of its name.
+        recipe = document.get("recipe", {"name": path.parent.name, "scale": PAPER, "only": None})
         if recipe["only"] is None:
             seconds = fsum(cell["rte_s"] or 0.0 for cell in document["cells"])
             found[recipe["name"], recipe["scale"]] = seconds
