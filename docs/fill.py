@@ -1,6 +1,6 @@
 """Fill the documentation's tables from measured results: `python docs/fill.py`.
 
-Between `<!-- results/NAME.json -->` and `<!-- end -->` stands what that file holds.
+Between `<!-- results/FOLDER/NAME.json -->` and `<!-- end -->` stands what that file holds.
 """
 
 import json
@@ -11,6 +11,7 @@ from statistics import fmean, stdev
 from expunge.report import findings, load_results
 from expunge.report.aggregate import aggregate
 from expunge.report.attribution import attribution_tables, load_attribution
+from expunge.report.environments import made_by
 from expunge.report.text import as_markdown, to_markdown
 from expunge.report.trojan import trojan_table
 
@@ -238,13 +239,8 @@ def shown(value: float | None) -> str:
 
 
 def source(path: Path, makers: list[dict]) -> str:
-    where = "; ".join(dict.fromkeys(place(maker) for maker in makers))
+    where = "; ".join(dict.fromkeys(made_by(maker) for maker in makers))
     return f"From `{path.relative_to(ROOT)}`: {where}."
-
-
-def place(env: dict) -> str:
-    parts = [env.get("cpu"), f"{env.get('cores')} cores", env.get("device"), env.get("precision")]
-    return ", ".join(str(part) for part in parts if part not in (None, "None cores"))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ NOT_OF_THE_STORE = {
     ("graph/times.py", "note_time"): "times, to write to",
     ("studies/shipped.py", "_measured"): "committed results, for a listing",
     ("studies/folder.py", "claim_settings"): "settings, compared with those asked for",
+    ("studies/precomputed/arrays.py", "_loaded"): "logits and margins from elsewhere",
     ("studies/recipe.py", "parse_tables"): "the text of a recipe",
     ("studies/recipe.py", "read_recipe"): "a user's recipe",
     ("studies/tuning/tune.py", "_check_out"): "settings, compared with those asked for",

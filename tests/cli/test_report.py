@@ -47,3 +47,15 @@ def test_the_same_results_twice_are_refused(command, documents):
     code, _, err = command("report", documents[0], documents[0])
     assert code == 2
     assert err == "error: two results hold the scenario 'class:3': report them apart\n"
+
+
+def test_paired_differences_are_printed_and_in_json(command, tmp_path):
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(build(2)))
+    code, out, err = command("report", path)
+    assert code == 0, err
+    assert "Forget class 3: paired differences between methods" in out
+    code, out, err = command("report", path, "--json")
+    paired = json.loads(out)["paired"]
+    assert {each["n"] for each in paired} == {2}
+    assert {each["scenario"] for each in paired} == {"class:3", "random:0.1"}

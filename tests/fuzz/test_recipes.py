@@ -33,6 +33,21 @@ RECIPE: dict[str, Any] = {
     },
     "subsets": {"quick": {"methods": ["slow"], "levels": ["omp:0.5"], "seeds": [1]}},
     "scales": {"cpu": {"seeds": [0, 1], "methods": {"ft": False}, "training": {"epochs": 1}}},
+    "published": [
+        {"table": "main-table"},
+        {
+            "scenario": "class",
+            "method": "ft",
+            "pruner": "omp",
+            "sparsity": 0.9,
+            "source": "S",
+            "how": "digitised",
+            "n": 10,
+            "values": {"ua": [22.5, 8.2]},
+            "error": {"ua": 0.2},
+            "setting": {"training.epochs": 182},
+        },
+    ],
 }
 
 

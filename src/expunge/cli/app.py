@@ -16,6 +16,7 @@ from expunge.cli import (
     evaluate,
     generate,
     influence,
+    leaderboard,
     listing,
     prune,
     report,
@@ -103,6 +104,9 @@ app.command(
 app.command("bench", epilog="Example: expunge bench cifar10 --scale cpu --dry-run")(bench.bench)
 app.command("report", epilog="Example: expunge report demo/results.json --out shared-report")(
     report.report
+)
+app.command("leaderboard", epilog="Example: expunge leaderboard results --out leaderboard.html")(
+    leaderboard.leaderboard
 )
 app.command(
     "theory",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,6 +32,7 @@ from expunge.cli.options import (
 )
 from expunge.cli.output import say, tell
 from expunge.cli.plans import show_graph
+from expunge.cli.trials import trial_said
 from expunge.studies.scales import PAPER
 
 if TYPE_CHECKING:
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
     from expunge.graph.graph import Graph
     from expunge.studies.grid import Cell
     from expunge.studies.recipe import Experiment
+    from expunge.studies.searching import Place, Sought
+
+NO_SEARCHES: Mapping[Path, Mapping["Place", Mapping[str, Any]]] = MappingProxyType({})
 
 
 def bench(
@@ -93,24 +98,75 @@ def bench(
     words = asked(scale, only, seeds)
     folder, root = study_folder(recipe, out, store, scale)
     space = session(
-        root, device, devices, strategy, compiled, engine, workers, keep_going, shard, slurm
+        root,
+        device,
+        devices,
+        strategy,
+        compiled,
+        engine,
+        workers,
+        keep_going,
+        shard,
+        slurm,
+        shard_waits=any(map(experiment.search, experiment.methods)),
     )
     graph, parts = space.graph(), {folder: experiment}
-    cells = plan_parts(space, graph, parts)
     if dry_run:
-        show_graph(graph, picture, as_json, experiment.recipe)
-    else:
-        run_parts(space, graph, parts, cells, f"expunge bench {recipe}{words}", as_json)
+        plan_parts(space, graph, parts)
+        show_graph(graph, picture, as_json, experiment.recipe, _search_outlook(space, experiment))
+        return
+    found = search_parts(space, parts)
+    cells = plan_parts(space, graph, parts, found)
+    run_parts(space, graph, parts, cells, f"expunge bench {recipe}{words}", as_json, found)
+
+
+def search_parts(
+    space: "Session", parts: Mapping[Path, "Experiment"]
+) -> dict[Path, dict["Place", dict[str, Any]]]:
+    """Run the searches of experiments, by the folder of their results."""
+    from expunge.studies.searching import described, plan_searches, run_searches
+    from expunge.studies.tuning.objectives import Bench
+
+    def say_of(sought: "Sought", record: Mapping[str, Any]) -> None:
+        if space.leads:
+            trial = f"{record['trial'] + 1}/{sought.tuning.trials}"
+            tell(f"{described(sought)}: trial {trial}  {trial_said(record)}")
+
+    found = {}
+    for folder, experiment in parts.items():
+        graph = space.graph()
+        sought = plan_searches(graph, experiment, space.together)
+        bench = Bench(space.store, space.run)
+        found[folder] = run_searches(bench, graph, sought, say_of)
+    return found
+
+
+def _search_outlook(space: "Session", experiment: "Experiment") -> dict[str, Any]:
+    """What searches may add to a plan, which shows the settings before them; empty without any."""
+    from expunge.studies.searching import at_most, plan_searches
+
+    graph = space.graph()
+    sought = plan_searches(graph, experiment, space.together)
+    if not sought:
+        return {}
+    return {
+        "searches": len(sought),
+        "trials": sum(each.tuning.trials for each in sought),
+        "nodes_at_most": at_most(graph, sought),
+    }
 
 
 def plan_parts(
-    space: "Session", graph: "Graph", parts: Mapping[Path, "Experiment"]
+    space: "Session",
+    graph: "Graph",
+    parts: Mapping[Path, "Experiment"],
+    found: Mapping[Path, Mapping["Place", Mapping[str, Any]]] = NO_SEARCHES,
 ) -> dict[Path, list["Cell"]]:
-    """Plan experiments, by the folder of their results, in one graph."""
+    """Plan experiments, by the folder of their results, in one graph, with what searches found."""
     from expunge.studies.grid import plan_grid
 
     return {
-        folder: plan_grid(graph, experiment, together=space.together)
+        folder: plan_grid(graph, experiment, together=space.together, found=found.get(folder, {}))
         for folder, experiment in parts.items()
     }
 
@@ -122,6 +178,7 @@ def run_parts(
     cells: Mapping[Path, list["Cell"]],
     reproduce: str,
     as_json: bool,
+    found: Mapping[Path, Mapping["Place", Mapping[str, Any]]] = NO_SEARCHES,
 ) -> None:
     """Run planned experiments, and write one report of all into the folder of the first.
 
@@ -140,7 +197,8 @@ def run_parts(
 
     documents = []
     for folder, experiment in parts.items():
-        results = collect_grid(space.store, experiment, cells[folder], reproduce)
+        searches = [*found.get(folder, {}).values()]
+        results = collect_grid(space.store, experiment, cells[folder], reproduce, searches)
         documents.append(keep(folder / RESULTS, results, "cells"))
         leave_original(space.store.path(cells[folder][0].model_id), folder)
     document = joined(documents)
@@ -156,8 +214,10 @@ def run_parts(
     else:
         from expunge.cli.tables import print_tables
         from expunge.report import to_text
+        from expunge.report.aggregate import aggregate
+        from expunge.report.paired import paired_tables
 
-        print_tables(to_text(document))
+        print_tables([*to_text(document), *paired_tables(aggregate(document))])
         say(f"\nReport: {path}")
     _tell_failed(document["cells"])
 

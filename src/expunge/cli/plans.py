@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from expunge.cli.options import show_json
 from expunge.cli.output import say, show_table, tell
@@ -50,9 +52,16 @@ def duration(seconds: float) -> str:
 
 
 def show_graph(
-    graph: Graph, picture: Path | None, as_json: bool, recipe: Chosen | None = None
+    graph: Graph,
+    picture: Path | None,
+    as_json: bool,
+    recipe: Chosen | None = None,
+    searches: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
-    """Show which nodes of a graph are missing, how long they may take, and of which recipe."""
+    """Show which nodes of a graph are missing, how long they may take, and of which recipe.
+
+    `searches` come before: how many `searches`, `trials` in all, and `nodes_at_most` of those.
+    """
     from expunge.cli.targets import check_file
     from expunge.config import to_mapping
     from expunge.graph.plan import plan
@@ -68,9 +77,16 @@ def show_graph(
         draw(planned, picture)
     if as_json:
         about = {} if recipe is None else {"recipe": to_mapping(recipe)}
-        show_json({**about, **planned.to_json()})
-    else:
-        if recipe is not None:
-            part = "" if recipe.only is None else f", only {recipe.only}"
-            say(f"Recipe {recipe.name} at scale {recipe.scale}{part}.")
-        print_plan(planned)
+        before = {"before": dict(searches)} if searches else {}
+        show_json({**about, **planned.to_json(), **before})
+        return
+    if recipe is not None:
+        part = "" if recipe.only is None else f", only {recipe.only}"
+        say(f"Recipe {recipe.name} at scale {recipe.scale}{part}.")
+    print_plan(planned)
+    if searches:
+        say(
+            f"Before it come {searches['searches']} searches of {searches['trials']} trials in "
+            f"all: at most {searches['nodes_at_most']} nodes, and the models that are searched on. "
+            "What they find takes the place of the settings above."
+        )

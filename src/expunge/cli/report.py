@@ -28,7 +28,9 @@ def report(
 ) -> None:
     """Write report.html and its figures from measured results."""
     from expunge.report import load_results, to_text, write_report
+    from expunge.report.aggregate import aggregate
     from expunge.report.joined import joined
+    from expunge.report.paired import paired_of, paired_tables
 
     if out is not None:
         check_folder(out)
@@ -37,7 +39,12 @@ def report(
     document = documents[0] if len(documents) == 1 else joined(documents)
     written = write_report(document, out if out is not None else paths[0].parent)
     if as_json:
-        show_json({"report": str(written), "cells": len(document["cells"])})
+        paired = [
+            pair.to_json(scenario.name)
+            for scenario in aggregate(document)
+            for pair in paired_of(scenario)
+        ]
+        show_json({"report": str(written), "cells": len(document["cells"]), "paired": paired})
     else:
-        print_tables(to_text(document))
+        print_tables([*to_text(document), *paired_tables(aggregate(document))])
         say(f"\nReport: {written}")

@@ -18,6 +18,18 @@ def environments(makers: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]
     return [makers[numbers.index(number)] for number in range(1, max(numbers, default=0) + 1)]
 
 
+def made_by(maker: Mapping[str, Any]) -> str:
+    """A maker in a few words: processor, cores, device and precision, as far as it says.
+
+    >>> made_by({"cpu": "AMD EPYC", "cores": 2, "device": "cpu"})
+    'AMD EPYC, 2 cores, cpu'
+    """
+    cores = maker.get("cores")
+    parts = [maker.get("cpu"), None if cores is None else f"{cores} cores"]
+    parts += [maker.get("device"), maker.get("precision")]
+    return printable(", ".join(str(part) for part in parts if part is not None))
+
+
 def numbered(makers: Sequence[Mapping[str, Any]]) -> list[int]:
     """For each maker the number of its environment, from 1.
 

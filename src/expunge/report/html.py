@@ -15,6 +15,8 @@ from markupsafe import Markup
 
 from expunge.report.aggregate import Level, Scenario, aggregate
 from expunge.report.attacks import ATTACK_HEADER, ATTACK_MEASURES, attack_rows
+from expunge.report.comparison import comparison_json
+from expunge.report.curves import why_no_curves
 from expunge.report.drawing import Drawing, save
 from expunge.report.draws import DRAWS_HEADER, DRAWS_NOTE, draw_rows
 from expunge.report.environments import environments, numbered
@@ -22,9 +24,13 @@ from expunge.report.figures import draw
 from expunge.report.files import write_atomically
 from expunge.report.generation import Grid, grid_of
 from expunge.report.measures import CORE, FURTHER, Measure, further, glossary
+from expunge.report.paired import paired_table
+from expunge.report.radar import why_no_radar
 from expunge.report.results import check_results
+from expunge.report.searches import search_table
 from expunge.report.summary import Findings, findings
 from expunge.report.tables import LOW_NOTE, Table, further_table, has_gap, main_table
+from expunge.report.text import TextTable
 from expunge.report.trojan import INTRODUCTION, Trojan, trojan_of
 from expunge.report.trojan_pictures import Pictures, pictures_of
 from expunge.report.wording import (
@@ -37,6 +43,14 @@ from expunge.report.wording import (
     scenario_label,
     seconds,
 )
+
+_VIEWS = {
+    "table": "Table",
+    "time": "Gap against run time",
+    "radar": "Radar",
+    "sparsity": "Curves over sparsity",
+}
+"""The views of the comparison, by what its script calls them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +66,11 @@ class _Section:
     attacks: list[list[tuple[str, float | None]]]
     draws: list[list[tuple[str, float | None]]]
     drawings: tuple[Drawing, ...]
+    not_drawn: tuple[str, ...]
+    """Why figures that a report may have are missing."""
     trojan: Trojan | None
+    searches: TextTable | None
+    paired: TextTable | None
     pictures: Pictures | None
     grid: Grid | None
 
@@ -100,7 +118,10 @@ def _render(
             attacks=attack_rows(scenario),
             draws=draw_rows(scenario),
             drawings=tuple(drawing for drawing in drawings if drawing.scenario == scenario.name),
+            not_drawn=_not_drawn(scenario),
             trojan=trojan_of(scenario, results["settings"]),
+            searches=search_table(scenario, results),
+            paired=paired_table(scenario),
             pictures=pictures_of(scenario, results),
             grid=grid_of(scenario, results),
         )
@@ -111,7 +132,7 @@ def _render(
     first = [measure for measure in (*CORE, *FURTHER) if measure.key in keys]
     others = further(keys, results["metrics"])
     measures = (*first, *(each for each in others if each not in FURTHER))
-    script = _text("script.js")
+    script = f"{_text('script.js')}\n{_text('compare.js')}"
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -123,11 +144,18 @@ def _render(
         script=Markup(script),
         script_hash=_hash(script),
         sections=sections,
+        comparison=Markup(comparison_json(scenarios)),
+        views=_VIEWS,
         glossary=glossary(measures, gaps=any(has_gap(each) for each in scenarios)),
         facts=_facts(made_by),
         environments=[list(flat(environment)) for environment in made_by],
         version=_version(made_by),
-        settings=list(flat(results["settings"])),
+        settings=[
+            line
+            for name, value in results["settings"].items()
+            if name != "published"
+            for line in flat({name: value})
+        ],
         reproduce=results["reproduce"],
         attack_header=ATTACK_HEADER,
         draws_header=DRAWS_HEADER,
@@ -141,6 +169,12 @@ def _render(
             for cell in results["cells"]
         ],
     )
+
+
+def _not_drawn(scenario: Scenario) -> tuple[str, ...]:
+    """Of references alone no figure is expected."""
+    reasons = (why_no_radar(scenario), why_no_curves(scenario)) if scenario.methods else ()
+    return tuple(reason for reason in reasons if reason)
 
 
 def _text(name: str) -> str:

@@ -15,7 +15,7 @@ from expunge.report.wording import (
     RETRAIN_AGAIN,
     listed,
     points,
-    signed,
+    with_bounds,
 )
 from expunge.statistics.claims import Claim, Side, judge
 from expunge.statistics.intervals import Interval, difference, half_width, smallest_rank_p
@@ -242,7 +242,7 @@ def _claim(scenario: Scenario, claim: Claim) -> str:
         return f"{what} {sides}: fewer than two seeds have both; {stated}."
     total = len(scenario.seeds)
     n = f"n = {judged.interval.n}{f' of {total} seeds' * (judged.interval.n < total)}"
-    return f"{what} {sides}: {_bounds(judged.interval)}, {n}; {stated}."
+    return f"{what} {sides}: {with_bounds(judged.interval)}, {n}; {stated}."
 
 
 def _of(scenario: Scenario, side: Side, claim: Claim) -> dict[int, float]:
@@ -309,17 +309,7 @@ def _change(before: Group, after: Group) -> str:
 
 def _apart(found: Interval, scenario: Scenario) -> str:
     """A difference and its interval, with n where it rests on fewer seeds than there are."""
-    return _bounds(found, f", n = {found.n}" * (found.n < len(scenario.seeds)))
-
-
-def _bounds(found: Interval, n: str = "") -> str:
-    if not found.bounded:
-        spread = "the same in both seeds, which gives no interval"
-    elif found.flat:
-        spread = f"the same in all {found.n} seeds"
-    else:
-        spread = f"{signed(found.low)} to {signed(found.high)}{n}"
-    return f"{signed(found.estimate)} ({spread})"
+    return with_bounds(found, f", n = {found.n}" * (found.n < len(scenario.seeds)))
 
 
 def _start(level: Level) -> str:

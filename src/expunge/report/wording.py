@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from expunge.statistics.intervals import Interval
+
 RETRAIN = "retrain"
 """The method that all others are compared with."""
 
@@ -143,6 +145,21 @@ def signed(value: float) -> str:
     """
     text = points(abs(value))
     return text if float(text) == 0 else f"{'+' if value > 0 else '−'}{text}"
+
+
+def with_bounds(found: Interval, n: str = "") -> str:
+    """A difference in points with its interval; `n` stands behind the bounds.
+
+    >>> with_bounds(Interval(1.0, -0.5, 2.5, 3), ", n = 3")
+    '+1.00 (−0.50 to +2.50, n = 3)'
+    """
+    if not found.bounded:
+        spread = "the same in both seeds, which gives no interval"
+    elif found.flat:
+        spread = f"the same in all {found.n} seeds"
+    else:
+        spread = f"{signed(found.low)} to {signed(found.high)}{n}"
+    return f"{signed(found.estimate)} ({spread})"
 
 
 def number(value: float, unit: str) -> str:

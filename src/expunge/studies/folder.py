@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,13 @@ _WORDS = ("title", "claims", "published")
 
 
 def collect_grid(
-    store: Store, experiment: Experiment, cells: list[Cell], reproduce: str
+    store: Store,
+    experiment: Experiment,
+    cells: list[Cell],
+    reproduce: str,
+    searches: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """The results document of a grid whose nodes are all in the store.
+    """The results document of a grid whose nodes are all in the store, and of its searches.
 
     Raises:
         StoreError: an artefact is missing or damaged.
@@ -55,6 +60,7 @@ def collect_grid(
         "reproduce": reproduce,
         **recipe_of(experiment, plain(experiment)),
         "cells": rows,
+        **({"searches": [*searches]} if searches else {}),
         **({"pictures": pictures} if pictures else {}),
         **({"images": images} if images else {}),
     }
@@ -75,6 +81,8 @@ def claim_settings(folder: Path, asked: dict[str, Any]) -> None:
     Raises:
         StoreError: it holds an experiment with other settings; the message names the first.
     """
+    # What is published changes nothing that is made: it may be added to a run that has begun.
+    asked = {name: value for name, value in asked.items() if name != "published"}
     path = folder / SETTINGS
     if not path.exists():
         if (folder / RESULTS).exists():
@@ -97,6 +105,8 @@ def plain(experiment: Experiment) -> dict[str, Any]:
     settings.pop("recipe", None)  # which says where they stand
     for name in ("methods", "pruners"):
         settings[name] = {key: dict(value) for key, value in settings[name].items()}
+    if not experiment.published:
+        del settings["published"]
     return settings
 
 
@@ -118,8 +128,8 @@ def settings_digest(settings: dict[str, Any]) -> str:
 def keep(path: Path, results: dict[str, Any], measured: str) -> dict[str, Any]:
     """Write results, unless those at `path` are whole, and the same under the key `measured`.
 
-    Results that are the same, of the same recipe, keep their makers and dates. Returns the content
-    of the file.
+    Results that are the same, of the same recipe, keep their makers and dates, and get the settings
+    that are asked for: published values may have been added. Returns the content of the file.
     """
     if path.exists():
         try:
@@ -128,7 +138,9 @@ def keep(path: Path, results: dict[str, Any], measured: str) -> dict[str, Any]:
             _log.warning("note: %s: it is written again from the store", error)
         else:
             if all(there.get(name) == results.get(name) for name in (measured, "recipe")):
-                return there
+                if there.get("settings") == results.get("settings"):
+                    return there
+                results = {**there, "settings": results["settings"]}
     write_document(path, results)
     return read_document(path)
 

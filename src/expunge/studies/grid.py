@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from expunge.config import to_mapping
@@ -29,6 +30,7 @@ from expunge.scenarios import of_seed
 from expunge.studies.counts import counts_of
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
+from expunge.studies.searching import Place, config_at
 from expunge.tasks import check_task
 
 REFERENCE = "retrain"
@@ -36,6 +38,7 @@ REFERENCE_AGAIN = "retrain_again"
 """Retrain by another seed: its gap is the floor below which a gap means nothing."""
 ORIGINAL = "original"
 NOT_COMPARED = "none of the metrics that a gap is over was asked for"
+NOTHING: Mapping[Place, Mapping[str, Any]] = MappingProxyType({})
 NO_REFERENCE = "the grid has no retrain at this sparsity to compare with"
 
 
@@ -140,8 +143,11 @@ def plan_grid(
     experiment: Experiment,
     cache: Path | None = None,
     together: Together | None = None,
+    found: Mapping[Place, Mapping[str, Any]] = NOTHING,
 ) -> list[Cell]:
     """The cells of `experiment`, in the order of its seeds, scenarios, sparsities and methods.
+
+    `found` are its searches; without them, their methods have the settings that are given.
 
     Raises:
         DataError: the data cannot be read.
@@ -155,10 +161,12 @@ def plan_grid(
             for base in bases:
                 forgets = of_seed(scenario, seed, facts.class_names)
                 forget = add_forget(graph, base.model_id, forgets, facts=facts)
-                found = _cells_of_base(graph, experiment, scenario, base, seed, forget, together)
+                of_base = _cells_of_base(
+                    graph, experiment, scenario, base, seed, forget, together, found
+                )
                 cells += [
                     cell if forgets == scenario else replace(cell, forgets=forgets)
-                    for cell in found
+                    for cell in of_base
                 ]
     return cells
 
@@ -171,6 +179,7 @@ def _cells_of_base(
     seed: int,
     forget: str,
     together: Together | None,
+    found: Mapping[Place, Mapping[str, Any]],
 ) -> Iterator[Cell]:
     shown = None
     metrics, data = set(experiment.metrics), graph.data_of(base.model_id)
@@ -179,7 +188,7 @@ def _cells_of_base(
     elif "ta" in metrics and metrics & set(GROUP_METRICS) and has_marks(graph.node(data)):
         shown = add_pictures(graph, data, marks=True)
     configs = {
-        label: experiment.method_config(label, scenario)
+        label: config_at(experiment, (label, scenario, base.pruner, base.sparsity), found)
         for label in experiment.methods
         if experiment.runs_at(label, base.sparsity)
     }

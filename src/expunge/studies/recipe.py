@@ -13,17 +13,21 @@ from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, shown, some, unknown
 from expunge.graph.kinds.judge import Judging
 from expunge.methods import all_methods, get_method
-from expunge.metrics import DEFAULT_METRICS, DEFAULTS, get_metric
+from expunge.metrics import DEFAULT_METRICS, DEFAULTS, metric_of_a_model
 from expunge.models.networks import task_of
 from expunge.models.spec import NetworkSettings
 from expunge.models.trainings import training_for
+from expunge.published import Published
 from expunge.scenarios.parse import SCENARIO_KINDS, parse
 from expunge.settings import PRECISIONS, Training, check_choice, check_range
 from expunge.sparsity import get_pruner
 from expunge.statistics.claims import Claim
 from expunge.studies.claims import check_claims, parse_claims
+from expunge.studies.published import read_published
 from expunge.studies.scales import PAPER, SCALES, at_scale, placed
+from expunge.studies.searching import SEARCH, Search, parse_search, space_for
 from expunge.studies.subsets import SUBSETS, part_of, read_subsets
+from expunge.studies.tuning.space import Space
 
 CHOSEN_BY = "chosen_by"
 SPARSITIES = "sparsities"
@@ -91,6 +95,8 @@ class Experiment:
     worth a claim; all else in the report is descriptive."""
     recipe: Chosen | None = None
     """The recipe's file that it was read from; None if it was not read from one."""
+    published: tuple[Published, ...] = ()
+    """Published values to report beside what is measured; they change nothing that is made."""
 
     def __post_init__(self) -> None:
         lists = {"scenarios": self.scenarios, "seeds": self.seeds, "metrics": self.metrics}
@@ -114,9 +120,10 @@ class Experiment:
             self.pruner_configs(pruner)
         for label in self.methods:
             self._check_sparsities(label)
+            self._check_search(label)
         self._check_cells()
         for metric in self.metrics:
-            get_metric(metric)
+            metric_of_a_model(metric)
         if not isinstance(self.retrain_again, bool):
             raise ConfigError(f"retrain_again must be true or false, got {self.retrain_again!r}")
         if self.retrain_again and "retrain" not in self.methods:
@@ -138,10 +145,13 @@ class Experiment:
             ConfigError: an unknown method or setting.
         """
         method = get_method(self.method_of(label))
+        return from_mapping(method.config, self._given(label, scenario), f"methods.{label}")
+
+    def _given(self, label: str, scenario: str) -> dict[str, Any]:
+        """The settings of a method that the recipe gives in `scenario`."""
         common, special = self._method_tables(label, scenario)
         settings = {key: value for key, value in common.items() if key not in _ABOUT}
-        settings |= {key: value for key, value in special.items() if key != CHOSEN_BY}
-        return from_mapping(method.config, settings, f"methods.{label}")
+        return settings | {key: value for key, value in special.items() if key != CHOSEN_BY}
 
     def chosen_by(self, label: str, scenario: str) -> str | None:
         """How a method's settings in `scenario` were chosen; None if not given.
@@ -152,6 +162,9 @@ class Experiment:
         Raises:
             ConfigError: `chosen_by` is not text.
         """
+        search = self.search(label)
+        if search is not None:
+            return search.objective
         common, special = self._method_tables(label, scenario)
         said = (special or common).get(CHOSEN_BY)
         if said is not None and not (isinstance(said, str) and said.strip()):
@@ -159,6 +172,27 @@ class Experiment:
                 f"methods.{label}: {CHOSEN_BY} must be a text such as 'no_oracle', got {said!r}"
             )
         return said
+
+    def search(self, label: str) -> Search | None:
+        """How the settings of the method with this label are chosen by trials; None if given.
+
+        Raises:
+            ConfigError: it is not a search.
+        """
+        given = self.methods[label].get(SEARCH)
+        return None if given is None else parse_search(given, f"methods.{label}.{SEARCH}")
+
+    def space(self, label: str, scenario: str) -> Space:
+        """What the search of a label's settings tries in `scenario`; settings given are fixed.
+
+        Raises:
+            ConfigError: nothing is left to search, or a range does not fit the method.
+        """
+        search = self.search(label)
+        where = f"methods.{label}.{SEARCH}"
+        if search is None:
+            raise ConfigError(f"{where} is not there")
+        return space_for(self.method_of(label), self._given(label, scenario), search, where)
 
     @property
     def sparsities(self) -> tuple[float, ...]:
@@ -238,7 +272,10 @@ class Experiment:
                     for each in self.sparsities
                     if self.runs_at(one, each) and self.runs_at(other, each)
                 ]
-                if at and self.method_config(one, scenario) == self.method_config(other, scenario):
+                settings, others = (
+                    (self.method_config(each, scenario), self.search(each)) for each in (one, other)
+                )
+                if at and settings == others:
                     raise ConfigError(
                         f"methods.{one} and methods.{other} are the same in {scenario} at sparsity "
                         f"{some(at)}: take one out, or give it other settings"
@@ -260,6 +297,24 @@ class Experiment:
                 f"got {some(map(str, strange))}"
             )
 
+    def _check_search(self, label: str) -> None:
+        """Refuse a search on a seed of the table, or of what cannot be searched."""
+        search = self.search(label)
+        if search is None:
+            return
+        where = f"methods.{label}.{SEARCH}"
+        if search.seed in self.seeds:
+            raise ConfigError(
+                f"{where}: seed {search.seed} is one of the table's, {list(self.seeds)}: search on "
+                "another"
+            )
+        if self.method_of(label) == "retrain":
+            raise ConfigError(f"{where}: retrain is what others are compared with")
+        for scenario in self.scenarios:
+            if CHOSEN_BY in {**self.methods[label], **self._method_tables(label, scenario)[1]}:
+                raise ConfigError(f"{where} says what settings are {CHOSEN_BY}: leave that out")
+            self.space(label, scenario)
+
     def _method_tables(
         self, label: str, scenario: str
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -272,9 +327,9 @@ class Experiment:
                     f"methods.{label}: {key} must be a table of settings for scenarios of this "
                     f"kind, got {shown(value)}"
                 )
-            if isinstance(value, Mapping) and key not in kinds:
+            if isinstance(value, Mapping) and key not in (*kinds, SEARCH):
                 raise ConfigError(f"methods.{label}: {unknown('kind of scenario', key, kinds)}")
-        common = {key: value for key, value in given.items() if key not in kinds}
+        common = {key: value for key, value in given.items() if key not in (*kinds, SEARCH)}
         return common, given.get(scenario.partition(":")[0], {})
 
     def pruner_configs(self, name: str) -> tuple[Any, ...]:
@@ -419,7 +474,9 @@ def experiment_from(tables: dict[str, Any], where: str) -> Experiment:
         ):
             raise ConfigError(f"{where}: {name} must be tables such as [{name}.NAME]")
     tables["claims"] = parse_claims(tables.get("claims", []), where)
-    return from_mapping(Experiment, tables, where)
+    published = tables.pop("published", [])
+    experiment = from_mapping(Experiment, tables, where)
+    return replace(experiment, published=read_published(published, experiment, where))
 
 
 def _read_judging(tables: dict[str, Any], where: str) -> None:
