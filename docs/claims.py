@@ -15,7 +15,15 @@ from expunge.errors import ConfigError, unknown
 from expunge.report import load_results
 from expunge.report.attribution import load_attribution
 from expunge.report.theory import load_theory
-from expunge.report.verdicts import Answer, TheoryContrast, of_grid, of_study, of_theory, together
+from expunge.report.verdicts import (
+    OPEN,
+    Answer,
+    TheoryContrast,
+    of_grid,
+    of_study,
+    of_theory,
+    together,
+)
 from expunge.runs import read_document
 from expunge.studies.recipe import parse_tables, read_experiment, read_recipe
 
@@ -73,10 +81,13 @@ def tests(part: str) -> str:
 
 
 def _together(verdicts: list[str]) -> str:
-    run = [each for each in verdicts if each not in (NOT_RUN, UNTESTABLE)]
-    if not run:
-        return NOT_RUN if NOT_RUN in verdicts else UNTESTABLE
-    return together(run)
+    """One verdict for all tests; a test that was not run leaves it open."""
+    here = [each for each in verdicts if each != UNTESTABLE]
+    if not here:
+        return UNTESTABLE
+    if set(here) == {NOT_RUN}:
+        return NOT_RUN
+    return together([OPEN if each == NOT_RUN else each for each in here])
 
 
 def rows(claim: dict) -> Iterator[Row]:
@@ -89,8 +100,10 @@ def rows(claim: dict) -> Iterator[Row]:
         name = test.get("claim", "Forgetting harmful source classes helps a transfer")
         answers = list(_answers(test))
         for path, document, answer in answers:
+            scale = document.get("recipe", {}).get("scale")
+            which = ", ".join(each for each in (scale, path.stem) if each is not None)
             yield Row(
-                test=name + (f" ({path.stem})" if len(answers) > 1 else ""),
+                test=name + (f" ({which})" if len(answers) > 1 else ""),
                 verdict=answer.verdict,
                 named="" if answer.beforehand else " (not named beforehand)",
                 figure=answer.figure,
@@ -102,15 +115,12 @@ def rows(claim: dict) -> Iterator[Row]:
 
 
 def _answers(test: dict) -> Iterator[tuple[Path, dict, Answer]]:
-    """What every result of a test's recipe says of it; at a scale, if the test names one."""
+    """What every result of a test's recipe says of it, at whatever scale."""
     recipe = ROOT / "recipes" / f"{test['recipe']}.toml"
     answered = _reader(recipe, test)
     for path in sorted((ROOT / "results" / recipe.stem).glob("*.json")):
         document, answer = answered(path)
-        scale = (document.get("recipe") or {}).get("scale")
-        wanted = test.get("scale", scale)
-        # A document of before there were scales does not say its own.
-        if answer is not None and scale in (None, wanted):
+        if answer is not None:
             yield path, document, answer
 
 

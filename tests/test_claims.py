@@ -167,13 +167,21 @@ def test_a_result_is_all_that_a_verdict_needs(page, project):
     assert "dense (there) |" in page.tests("paper")
 
 
-def test_a_test_of_a_scale_takes_no_result_of_another(page, project):
+def test_results_of_every_scale_answer(page, project):
+    add(project)
     said = {"name": "mislabelled-digits", "scale": "cpu", "only": None, "digest": "x"}
-    add(project, recipe=said)
-    test = tomllib.loads(page.CLAIMS.read_text())["paper"][0]["tests"][0]
-    assert len(list(page._answers(test))) == 1
-    test["scale"] = "cpu"
-    assert page.command(test).endswith("mislabelled-digits.toml --scale cpu")
+    add(project, "there.json", recipe=said)
+    shown = page.tests("paper")
+    assert "dense (here) |" in shown
+    assert "dense (cpu, there) |" in shown
+
+
+def test_where_nothing_was_run_the_command_is_of_the_scale_to_run(page, project):
+    recipe = project / "recipes/mislabelled-digits.toml"
+    recipe.write_text(recipe.read_text() + "[scales.cpu]\nseeds = [0, 1]\n")
+    text = page.CLAIMS.read_text()
+    page.CLAIMS.write_text(text.replace("\nclaim =", '\nscale = "cpu"\nclaim ='))
+    assert "`expunge bench recipes/mislabelled-digits.toml --scale cpu`" in page.tests("paper")
 
 
 def test_what_cannot_be_tested_here_says_why(page, project):
@@ -193,20 +201,31 @@ def test_a_test_of_what_is_not_there_is_refused(page, project):
         page.overview("paper")
 
 
-def test_no_claim_of_a_recipe_with_results_is_left_out(page):
+def test_no_claim_of_a_recipe_is_left_out(page):
     """One that does not hold would not be missed."""
     listed = {
-        (test["recipe"], test["claim"])
+        (test["recipe"], test.get("claim"))
         for part in ("paper", "applications")
         for each in page.listed(part)
         for test in each["tests"]
-        if "claim" in test
+        if "recipe" in test
     }
     assert len(page.listed("paper")) == 8
-    for folder in sorted((ROOT / "results").iterdir()):
-        recipe = ROOT / "recipes" / f"{folder.name}.toml"
-        if recipe.exists():
-            tables = tomllib.loads(recipe.read_text()).get("attribution", {})
-            names = {each["name"] for each in tables.get("claims", [])}
-            names |= {each.name for each in read_experiment(recipe).claims}
-            assert {(folder.name, name) for name in names} <= listed
+    with_results = {folder.name for folder in (ROOT / "results").iterdir()} - {"benchmarks"}
+    for name in with_results | {name for name, _ in listed}:
+        recipe = ROOT / "recipes" / f"{name}.toml"
+        tables = tomllib.loads(recipe.read_text())
+        if "target" in tables:
+            continue
+        named = {each["name"] for each in tables.get("attribution", {}).get("claims", [])}
+        named |= {each.name for each in read_experiment(recipe).claims}
+        assert {(name, each) for each in named} <= listed
+
+
+def test_a_test_that_was_not_run_leaves_a_claim_open(page, project):
+    add(project)
+    text = page.CLAIMS.read_text()
+    shutil.copy(project / "recipes/mislabelled-digits.toml", project / "recipes/other.toml")
+    test = text[text.index("[[paper.tests]]") :]
+    page.CLAIMS.write_text(text + test.replace('"mislabelled-digits"', '"other"'))
+    assert "| 1. It helps | not settled | 1 holds, 1 not run |" in page.overview("paper")

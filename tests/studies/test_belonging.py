@@ -19,7 +19,7 @@ SHIPPED = [
 ]
 CHANGED_SINCE = {
     # A result of settings that its recipe has no longer: which ones. Run again, it leaves the list.
-    "cifar10-cpu/epyc-2-cores.json": ["methods.iu.relative_damping", "retrain_again"],
+    "cifar10-cpu/epyc-2-cores.json": ["methods.iu.relative_damping"],
 }
 
 
@@ -48,7 +48,7 @@ def test_a_shipped_result_is_of_a_shipped_recipe(path):
 def test_nothing_lies_beside_the_folders():
     assert [path.name for path in (ROOT / "results").iterdir() if path.is_file()] == []
     assert CHANGED_SINCE.keys() <= {name_of(path) for path in SHIPPED}
-    assert len(SHIPPED) > 10
+    assert len(SHIPPED) >= 10
 
 
 RECIPE = """
