@@ -67,6 +67,7 @@ ROOMS = {
     "graph": BASE | WORK | {"training", "tasks", "runs", "statistics"},
     "engines": {"errors", "settings", "graph", "runs"},
     "studies": BASE | WORK | {"tasks", "graph", "runs", "statistics"},
+    "tracking": {"atomic", "errors"},
     "report": {"digest", "runs", "errors", "metrics", "statistics"},
     "api": BASE | WORK | {"training", "tasks", "graph", "statistics"},
 }

@@ -20,6 +20,7 @@ from expunge.cli.options import (
     Slurm,
     Strategy,
     StudyStore,
+    Track,
     Workers,
     first,
     session,
@@ -60,6 +61,7 @@ def bench(
     compiled: Compiled = False,
     dry_run: DryRun = False,
     picture: Picture = None,
+    track: Track = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe's experiment, except what is already in the store, and report it."""
@@ -69,7 +71,17 @@ def bench(
     words = f" --seeds {seeds}" if seeds is not None else ""
     folder, root = study_folder(recipe, out, store)
     space = session(
-        root, device, devices, strategy, compiled, engine, workers, keep_going, shard, slurm
+        root,
+        device,
+        devices,
+        strategy,
+        compiled,
+        engine,
+        workers,
+        keep_going,
+        shard,
+        slurm,
+        track=track,
     )
     graph, parts = space.graph(), {folder: experiment}
     cells = plan_parts(space, graph, parts)
@@ -120,6 +132,7 @@ def run_parts(
         documents.append(keep(folder / RESULTS, results, "cells"))
         leave_original(space.store.path(cells[folder][0].model_id), folder)
     document = joined(documents)
+    space.tracking.cells(document["cells"])
     path = next(iter(parts)) / "report.html"
     # A report newer than its results is up to date, and drawing it again takes seconds.
     newest = max((folder / RESULTS).stat().st_mtime for folder in parts)
