@@ -102,9 +102,11 @@ app.command(
     epilog="Example: expunge attribution recipes/attribution-digits.toml --out attribution-digits",
 )(attribution.attribution)
 app.command("bench", epilog="Example: expunge bench cifar10 --scale cpu --dry-run")(bench.bench)
-app.command("report", epilog="Example: expunge report demo/results.json --out shared-report")(
-    report.report
-)
+app.command(
+    "report",
+    epilog="Examples: expunge report demo/results.json --out shared-report; expunge report before "
+    "after; expunge report demo --export latex table.tex",
+)(report.report)
 app.command("leaderboard", epilog="Example: expunge leaderboard results --out leaderboard.html")(
     leaderboard.leaderboard
 )

@@ -13,7 +13,6 @@ from expunge.report.wording import (
     MISSING,
     ORIGINAL,
     RETRAIN_AGAIN,
-    method_label,
     scenario_label,
     with_bounds,
 )
@@ -91,7 +90,7 @@ def paired_table(scenario: Scenario) -> TextTable | None:
         header=["First minus second", *(level.label for level in scenario.levels)],
         rows=[
             [
-                f"{method_label(first)} − {method_label(second)}",
+                f"{scenario.title(first)} − {scenario.title(second)}",
                 *(_text(found.get((first, second, level))) for level in scenario.levels),
             ]
             for first, second in pairs

@@ -415,7 +415,7 @@ def _parsed(
     for name in OF_STUDIES:
         tables.pop(name, None)
     given = tables.pop(SUBSETS, {})
-    experiment = experiment_from(tables, where)
+    experiment = experiment_from(tables, where, inherits=scale != PAPER)
     subsets = read_subsets(given, experiment, where)
     return (experiment, ()) if only is None else part_of(experiment, only, subsets)
 
@@ -445,8 +445,10 @@ def parse_tables(text: str, where: str) -> dict[str, Any]:
         raise ConfigError(f"{where} is not TOML: {' '.join(str(error).split())}") from None
 
 
-def experiment_from(tables: dict[str, Any], where: str) -> Experiment:
+def experiment_from(tables: dict[str, Any], where: str, *, inherits: bool = False) -> Experiment:
     """The experiment that a recipe's tables describe.
+
+    `inherits` says that what is published may be of another scale, with cells that this one lacks.
 
     Raises:
         ConfigError: they are not an experiment.
@@ -476,7 +478,7 @@ def experiment_from(tables: dict[str, Any], where: str) -> Experiment:
     tables["claims"] = parse_claims(tables.get("claims", []), where)
     published = tables.pop("published", [])
     experiment = from_mapping(Experiment, tables, where)
-    return replace(experiment, published=read_published(published, experiment, where))
+    return replace(experiment, published=read_published(published, experiment, where, inherits))
 
 
 def _read_judging(tables: dict[str, Any], where: str) -> None:
