@@ -62,10 +62,11 @@ def test_cost_is_that_of_whole_committed_results(tmp_path, monkeypatch):
     cells = [{"rte_s": 2.0}, {"rte_s": None}, {"rte_s": 3.0}]
     said = {"name": "cifar10", "scale": "cpu", "only": None}
     documents = {
-        "cifar10-cpu/old.json": {"cells": cells, "reproduce": ""},
-        "cifar10/cpu.json": {"cells": cells, "reproduce": "", "recipe": said},
-        "cifar10/part.json": {"cells": [], "reproduce": "", "recipe": {**said, "only": "ft"}},
-        "other.json": {"figures": []},
+        "cifar10-cpu/old.json": {"cells": cells},
+        "cifar10/cpu.json": {"cells": cells, "recipe": said},
+        "cifar10/part.json": {"cells": [], "recipe": {**said, "only": "ft"}},
+        "benchmarks/cifar10-cpu.json": {"cells": []},
+        "theory-digits/one.json": {"points": []},
     }
     for name, document in documents.items():
         path = tmp_path / name
