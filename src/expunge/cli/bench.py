@@ -79,6 +79,14 @@ def bench(
     listed: Annotated[
         bool, typer.Option("--list", help="List the shipped recipes, and run nothing.")
     ] = False,
+    explained: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Show how the recipe differs from what is published, and what each difference "
+            "costs; run nothing.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe's experiment, except what is already in the store, and report it."""
@@ -93,10 +101,16 @@ def bench(
         return
     if recipe is None:
         raise ConfigError("expected a recipe; for those that are shipped: expunge bench --list")
-    experiment = read_experiment(find_recipe(recipe), scale, only)
+    file = find_recipe(recipe)
+    experiment = read_experiment(file, scale, only)
     experiment = with_overrides(experiment, seeds=first(seeds), source=data)
     words = asked(scale, only, seeds)
     folder, root = study_folder(recipe, out, store, scale)
+    if explained:
+        from expunge.cli.explain import explain
+
+        explain(file, experiment, folder, words, as_json)
+        return
     space = session(
         root,
         device,
