@@ -105,8 +105,8 @@ app.command("bench", epilog="Example: expunge bench recipes/cifar10-cpu.toml --o
 )
 app.command(
     "report",
-    epilog="Examples: expunge report demo/results.json --out shared-report; expunge report before "
-    "after; expunge report demo --export latex table.tex",
+    epilog="Example: expunge report demo --out shared-report; or: expunge report before after; or: "
+    "expunge report demo --export latex table.tex",
 )(report.report)
 app.command(
     "theory",
