@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from expunge.batch import Batch
 from expunge.errors import ConfigError, ForgetError, ModelError, some
+from expunge.reuse import Reuse
 from expunge.settings import (
     Augmentation,
     InputKind,
@@ -207,6 +208,8 @@ class Context:
     task: Task = classify.TASK
     """What the network is trained for."""
     progress: Progress = silent
+    reuse: Reuse = field(default_factory=Reuse)
+    """What other unlearnings of the same model, forget set and seed have computed already."""
     record_epoch: RecordEpoch = unrecorded
 
     @property

@@ -50,6 +50,24 @@ def test_the_same_results_joined_are_refused(command, documents):
     assert err == "error: two results hold the scenario 'class:3': report them apart\n"
 
 
+def test_comparisons_are_printed_and_in_json(command, tmp_path):
+    path = tmp_path / "results.json"
+    document = build(2)
+    cell = {"scenario": "class:3", "method": "ft", "source": "A paper", "how": "read"}
+    document["settings"]["published"] = [{**cell, "values": {"ua": [22.53, 8.16]}}]
+    path.write_text(json.dumps(document))
+    code, out, err = command("report", path)
+    assert code == 0, err
+    assert "Forget class 3: paired differences between methods" in out
+    assert "Forget class 3: published beside measured" in out
+    code, out, err = command("report", path, "--json")
+    (published,) = json.loads(out)["published"]
+    assert published["values"][0]["published"] == 22.53
+    paired = json.loads(out)["paired"]
+    assert {each["n"] for each in paired} == {2}
+    assert {each["scenario"] for each in paired} == {"class:3", "random:0.1"}
+
+
 def test_two_results_are_compared_and_nothing_is_written(command, documents):
     both = json.loads(documents[0].read_text())
     for cell in both["cells"]:

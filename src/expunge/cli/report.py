@@ -98,12 +98,27 @@ def _target(name: str, place: Path, inputs: list[Path]) -> Path:
 
 def _write(document: Mapping[str, Any], folder: Path, as_json: bool) -> None:
     from expunge.report import to_text, write_report
+    from expunge.report.aggregate import aggregate
+    from expunge.report.beside import beside
+    from expunge.report.beside_tables import to_json
+    from expunge.report.paired import paired_of, paired_tables
 
+    scenarios = aggregate(document)
     written = write_report(document, folder)
     if as_json:
-        show_json({"report": str(written), "cells": len(document["cells"])})
+        paired = [
+            pair.to_json(scenario.name) for scenario in scenarios for pair in paired_of(scenario)
+        ]
+        show_json(
+            {
+                "report": str(written),
+                "cells": len(document["cells"]),
+                "paired": paired,
+                "published": [to_json(each) for each in beside(scenarios, document).values()],
+            }
+        )
     else:
-        print_tables(to_text(document))
+        print_tables([*to_text(document), *paired_tables(scenarios)])
         say(f"\nReport: {written}")
 
 

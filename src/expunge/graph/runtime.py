@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from expunge.errors import ConfigError, DataError
 from expunge.graph.course import Course
+from expunge.reuse import Kept
 from expunge.runs import Node, checked, read_artefact, read_object
 from expunge.settings import IMAGES_ON_DEVICE_BYTES, Progress, silent
 
@@ -58,6 +59,7 @@ class Runtime:
         self.course = Course()
         """Of the node that is being made."""
         self._fabrics: dict[str, Fabric] = {}
+        self.kept = Kept()
 
     @cached_property
     def device(self) -> str:

@@ -129,7 +129,7 @@ def _metrics(scenario: Scenario) -> Figure:
         if extent:
             axes.set_xlim(*percent_limits(extent))
         axes.set_title(measure.short, loc="left")
-        axes.set_yticks(range(len(methods)), [short(method) for method in methods])
+        axes.set_yticks(range(len(methods)), [short(scenario.title(method)) for method in methods])
         axes.set_ylim(len(methods) - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
@@ -152,7 +152,7 @@ def _confidence(groups: list[Group], color: str) -> Figure:
             if group is groups[0]:
                 axes.set_title(part.capitalize(), loc="left")
         row[0].set_ylabel(
-            short(group.method),
+            short(group.title),
             rotation=0,
             ha="right",
             va="center",

@@ -15,6 +15,8 @@ from markupsafe import Markup
 
 from expunge.report.aggregate import Level, Scenario, aggregate
 from expunge.report.attacks import ATTACK_HEADER, ATTACK_MEASURES, attack_rows
+from expunge.report.beside import beside
+from expunge.report.beside_tables import tables_of
 from expunge.report.comparison import comparison_json
 from expunge.report.curves import why_no_curves
 from expunge.report.drawing import Drawing, save
@@ -24,18 +26,22 @@ from expunge.report.figures import draw
 from expunge.report.files import write_atomically
 from expunge.report.generation import Grid, grid_of
 from expunge.report.measures import CORE, FURTHER, Measure, further, glossary
+from expunge.report.paired import paired_table
 from expunge.report.radar import why_no_radar
 from expunge.report.results import check_results
+from expunge.report.searches import search_table
 from expunge.report.summary import Findings, findings
 from expunge.report.tables import LOW_NOTE, Table, further_table, has_gap, main_table
+from expunge.report.text import TextTable
 from expunge.report.trojan import INTRODUCTION, Trojan, trojan_of
 from expunge.report.trojan_pictures import Pictures, pictures_of
 from expunge.report.wording import (
     MISSING,
+    cell_label,
     flat,
-    method_label,
     number,
     points,
+    printable,
     scenario_label,
     seconds,
 )
@@ -65,6 +71,10 @@ class _Section:
     not_drawn: tuple[str, ...]
     """Why figures that a report may have are missing."""
     trojan: Trojan | None
+    beside: tuple[TextTable, ...]
+    """What is published beside what was measured, then the published effects."""
+    searches: TextTable | None
+    paired: TextTable | None
     pictures: Pictures | None
     grid: Grid | None
 
@@ -101,6 +111,7 @@ def render_html(results: Mapping[str, Any]) -> str:
 def _render(
     results: Mapping[str, Any], scenarios: Sequence[Scenario], drawings: Sequence[Drawing]
 ) -> str:
+    published = beside(scenarios, results)
     sections = [
         _Section(
             anchor=f"scenario-{index}",
@@ -114,6 +125,11 @@ def _render(
             drawings=tuple(drawing for drawing in drawings if drawing.scenario == scenario.name),
             not_drawn=_not_drawn(scenario),
             trojan=trojan_of(scenario, results["settings"]),
+            beside=tuple(tables_of(published[scenario.name], whole=True))
+            if scenario.name in published
+            else (),
+            searches=search_table(scenario, results),
+            paired=paired_table(scenario),
             pictures=pictures_of(scenario, results),
             grid=grid_of(scenario, results),
         )
@@ -142,7 +158,12 @@ def _render(
         facts=_facts(made_by),
         environments=[list(flat(environment)) for environment in made_by],
         version=_version(made_by),
-        settings=list(flat(results["settings"])),
+        settings=[
+            line
+            for name, value in results["settings"].items()
+            if name != "published"
+            for line in flat({name: value})
+        ],
         reproduce=results["reproduce"],
         attack_header=ATTACK_HEADER,
         draws_header=DRAWS_HEADER,
@@ -208,9 +229,9 @@ def _run_row(
     level = Level(float(cell["sparsity"]), cell["pruner"])
     values = [(measure.key, cell["metrics"].get(measure.key), measure.unit) for measure in measures]
     return [
-        (scenario_label(cell["scenario"]), None),
+        (_forgotten(cell), None),
         (level.label, level.sparsity),
-        (method_label(cell["method"]), None),
+        (cell_label(cell), None),
         (str(cell["seed"]), cell["seed"]),
         *(
             (MISSING if value is None else number(value, unit) + _samples(cell, key), value)
@@ -222,6 +243,12 @@ def _run_row(
         (cell["run"], None),
         (_settings(cell), None),
     ]
+
+
+def _forgotten(cell: Mapping[str, Any]) -> str:
+    """A cell's scenario, and what its seed forgets where seeds forget different ones."""
+    label, forgets = scenario_label(cell["scenario"]), cell.get("forgets")
+    return label if forgets is None else f"{label}: {printable(forgets)}"
 
 
 def _samples(cell: Mapping[str, Any], key: str) -> str:

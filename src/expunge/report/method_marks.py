@@ -12,7 +12,6 @@ from matplotlib.lines import Line2D
 
 from expunge.report.aggregate import Scenario
 from expunge.report.drawing import MARKERS, PALETTE
-from expunge.report.wording import method_label
 
 _LONGEST = 44
 _LETTERS = 116
@@ -22,8 +21,10 @@ _DASHES: tuple[tuple[int, ...], ...] = ((), (6, 3), (2, 2))
 
 @dataclass(frozen=True)
 class MethodMark:
-    """The look of one method."""
+    """The name and look of one method."""
 
+    title: str
+    """What figures call it."""
     color: str
     marker: str
     """As matplotlib names it."""
@@ -51,6 +52,7 @@ def method_marks(scenario: Scenario) -> dict[str, MethodMark]:
     for index, method in enumerate(scenario.rows):
         turn, color = divmod(index, len(PALETTE))
         found[method] = MethodMark(
+            title=scenario.title(method),
             color=PALETTE[color],
             marker=MARKERS[(color + turn) % len(MARKERS)],
             hollow=turn % 2 == 1,
@@ -61,7 +63,7 @@ def method_marks(scenario: Scenario) -> dict[str, MethodMark]:
 
 def method_legend(figure: Figure, marks: Mapping[str, MethodMark], *further: Line2D) -> None:
     """Name methods above a figure, and `further` lines after them."""
-    handles = [Line2D([], [], **mark.line, label=_name(method)) for method, mark in marks.items()]
+    handles = [Line2D([], [], **mark.line, label=_name(mark)) for mark in marks.values()]
     handles += further
     columns = _columns([str(handle.get_label()) for handle in handles])
     figure.legend(handles=handles, loc="outside upper left", ncols=columns)
@@ -69,7 +71,7 @@ def method_legend(figure: Figure, marks: Mapping[str, MethodMark], *further: Lin
 
 def legend_height(marks: Mapping[str, MethodMark], further: int = 0) -> float:
     """The height in points of a legend of methods and as many `further` lines."""
-    columns = _columns([*map(_name, marks)])
+    columns = _columns([*map(_name, marks.values())])
     return 22.0 + 18.0 * math.ceil((len(marks) + further) / columns)
 
 
@@ -77,6 +79,5 @@ def _columns(labels: Sequence[str]) -> int:
     return max(1, min(6, len(labels), _LETTERS // (max(map(len, labels)) + 8)))
 
 
-def _name(method: str) -> str:
-    label = method_label(method)
-    return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
+def _name(mark: MethodMark) -> str:
+    return mark.title if len(mark.title) <= _LONGEST else f"{mark.title[: _LONGEST - 1]}…"
