@@ -1,10 +1,10 @@
 """Flip bits in the files of a finished experiment, and see whether what reads them notices.
 
-`python -m benchmarks.bit_flips --flips 300 --out results/bit-flips-cpu.json`; seconds per flip.
-Each flip is in a copy of the experiment's folder and of the cache of data. Then four commands read
-it: the same bench again, a bench with one more method, evaluate, and report. A flip is *noticed* if
-a command refuses, or says in a note that it made the file again and its results are right; *unread*
-if no command opens the file; and *silent* otherwise.
+`python -m benchmarks.bit_flips --flips 300 --out results/benchmarks/bit-flips-cpu.json`; seconds
+per flip. Each flip is in a copy of the experiment's folder and of the cache of data. Then four
+commands read it: the same bench again, a bench with one more method, evaluate, and report. A flip
+is *noticed* if a command refuses, or says in a note that it made the file again and its results are
+right; *unread* if no command opens the file; and *silent* otherwise.
 """
 
 import argparse

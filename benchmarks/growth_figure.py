@@ -1,4 +1,7 @@
-"""Draw what `growth.py` measured: `python -m benchmarks.growth_figure results/growth-cpu.json`."""
+"""Draw what `growth.py` measured.
+
+`python -m benchmarks.growth_figure results/benchmarks/growth-cpu.json`.
+"""
 
 import argparse
 from collections.abc import Callable, Sequence

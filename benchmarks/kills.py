@@ -1,10 +1,10 @@
 """Kill `expunge bench --workers 2` at random moments, run it again, and compare.
 
-`python -m benchmarks.kills --kills 100 --out results/kills-cpu.json`; half a minute or less per
-kill. Each kill is a new run of a tiny recipe. KILL, TERM or INT goes to the command, to the process
-that its workers are forks of, or to a worker; then the same command runs to its end. Its results
-must be those of an undisturbed run in all but times, and five seconds later nothing may be left:
-no process, no lock, no semaphore, no temporary file.
+`python -m benchmarks.kills --kills 100 --out results/benchmarks/kills-cpu.json`; half a minute or
+less per kill. Each kill is a new run of a tiny recipe. KILL, TERM or INT goes to the command, to
+the process that its workers are forks of, or to a worker; then the same command runs to its end.
+Its results must be those of an undisturbed run in all but times, and five seconds later nothing may
+be left: no process, no lock, no semaphore, no temporary file.
 """
 
 import argparse

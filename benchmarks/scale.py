@@ -1,7 +1,7 @@
 """What a node costs beyond its work, and what planning many of them takes.
 
-`python -m benchmarks.scale --nodes 1000 100000 --out results/scale-cpu.json`; ten minutes or so.
-Every measurement is a process of its own over an empty store.
+`python -m benchmarks.scale --nodes 1000 100000 --out results/benchmarks/scale-cpu.json`; ten
+minutes or so. Every measurement is a process of its own over an empty store.
 """
 
 import argparse

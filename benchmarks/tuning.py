@@ -24,8 +24,9 @@ from expunge.studies.grid import plan_bases, plan_data
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment, read_experiment
 from expunge.studies.tuning.objectives import Bench, Case, NoOracle, Oracle, measured
+from expunge.studies.tuning.settings import Tuning
 from expunge.studies.tuning.space import space_of
-from expunge.studies.tuning.study import COMPLETE, Tuning
+from expunge.studies.tuning.study import COMPLETE
 from expunge.studies.tuning.tune import tune
 
 

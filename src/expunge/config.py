@@ -81,6 +81,8 @@ def to_mapping(config: object) -> dict[str, Any]:
 
 
 def _described(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(map(str, get_args(hint)))}"
     return f"a value of type {getattr(hint, '__name__', hint)}"
 
 

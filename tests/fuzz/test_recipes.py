@@ -29,7 +29,25 @@ RECIPE: dict[str, Any] = {
         "retrain": {},
         "ft": {"epochs": 1, "lr_schedule": "cosine", "chosen_by": "hand", "class": {"lr": 0.1}},
         "ga": {"lr": 1e-3},
+        "slow": {"method": "ga", "title": "GA, slowly", "lr": 1e-4},
     },
+    "subsets": {"quick": {"methods": ["slow"], "levels": ["omp:0.5"], "seeds": [1]}},
+    "scales": {"cpu": {"seeds": [0, 1], "methods": {"ft": False}, "training": {"epochs": 1}}},
+    "published": [
+        {"table": "main-table"},
+        {
+            "scenario": "class",
+            "method": "ft",
+            "pruner": "omp",
+            "sparsity": 0.9,
+            "source": "S",
+            "how": "digitised",
+            "n": 10,
+            "values": {"ua": [22.5, 8.2]},
+            "error": {"ua": 0.2},
+            "setting": {"training.epochs": 182},
+        },
+    ],
 }
 
 
@@ -51,12 +69,14 @@ def recipe(document: dict[str, Any]) -> str:
 def test_the_recipe_that_is_changed_is_one():
     assert tomllib.loads(recipe(RECIPE)) == RECIPE
     assert parse_experiment(recipe(RECIPE), "r.toml").seeds == (0, 1)
+    assert parse_experiment(recipe(RECIPE), "r.toml", "cpu", "quick").seeds == (1,)
 
 
 @fuzz(450)
 @given(changed(RECIPE))
 def test_recipes(document):
     outcome(lambda: parse_experiment(recipe(document), "r.toml"))
+    outcome(lambda: parse_experiment(recipe(document), "r.toml", "cpu", "quick"))
 
 
 @fuzz(100)

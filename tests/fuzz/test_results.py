@@ -10,6 +10,12 @@ from expunge.runs import Node, read_object
 
 RESULTS = json.loads(json.dumps(build(1)))
 RESULTS["cells"] = RESULTS["cells"][:6]
+RESULTS["settings"]["published"] = [
+    {"scenario": "class:3", "method": method, "source": "S", "how": "read", "n": 10}
+    | {"values": {"ua": [22.5, 8.2], "ra": [99.0]}, "setting": {"training.epochs": 182}}
+    | {"config": {"epochs": 10}}
+    for method in ("ft", "retrain")
+]
 
 
 def report(path):

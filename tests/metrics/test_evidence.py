@@ -70,7 +70,9 @@ def test_what_was_not_given_is_asked_for_by_name():
 @pytest.mark.parametrize("need", NEEDS)
 def test_a_part_holds_what_is_needed_and_nothing_else(need):
     part = example_evidence().only({need})
-    assert [*part.predictions, *part.weights] == ([] if need in ("forget", "copies") else [need])
+    elsewhere = ("forget", "copies", "margins")
+    assert [*part.predictions, *part.weights] == ([] if need in elsewhere else [need])
+    assert bool(part.margins) == (need == "margins")
     assert (part.copies is not None) == (need == "copies")
     divided = need in ("train", "base_train", "real")
     assert (part.forget is not None, part.retain is not None) == (False, divided)

@@ -46,6 +46,8 @@ def test_one_file_a_figure(small, folder):
     assert [path.name for path in paths] == [
         "class-3-metrics.svg",
         "class-3-gap-vs-time.svg",
+        "class-3-radar.svg",
+        "class-3-sparsity.svg",
         "class-3-confidence.svg",
         "class-3-confidence-95-OMP.svg",
     ]
@@ -82,13 +84,17 @@ def test_text_is_text_and_ink_follows_the_page(small):
 
 
 def test_each_figure_names_its_methods_and_levels(small):
-    metrics, time, dense, sparse = draw(aggregate(small))
+    metrics, time, radar, sparsity, dense, sparse = draw(aggregate(small))
     for name in ("Original", "FT", "GA", "ℓ1-sparse", "UA", "RA", "TA", "MIA-efficacy"):
         assert name in texts(metrics.svg)
     for name in ("dense", "95 % OMP", "Retrain, dense"):
         assert name in texts(metrics.svg)
     for name in ("Retrain", "FT", "GA", "ℓ1-sparse", "1 min", "Original, 95 % OMP"):
         assert texts(time.svg).count(name) == 1
+    for name in ("rim: Retrain", "FT", "dense", "95 % OMP", "RTE", "MIA-efficacy"):
+        assert name in texts(radar.svg)
+    for name in ("Retrain", "ℓ1-sparse", "UA, %", "Mean gap, points", "95"):
+        assert name in texts(sparsity.svg)
     assert {"Retrain", "FT", "GA", "ℓ1-sparse", "Forget", "Retain", "Test"} <= set(texts(dense.svg))
     assert "ℓ1-sparse" not in texts(sparse.svg)
 
@@ -112,13 +118,15 @@ def test_scenarios_with_like_names_have_files_of_their_own(results):
         cell["confidence"] = None
         cell["scenario"] = {"class:3": "A b", "random:0.1": "a:B"}[cell["scenario"]]
     names = [drawing.name for drawing in draw(aggregate(results))]
-    assert names == ["A-b-metrics", "A-b-gap-vs-time", "a-B-2-metrics", "a-B-2-gap-vs-time"]
+    kinds = ("metrics", "gap-vs-time", "radar", "sparsity")
+    assert names == [f"{stem}-{kind}" for stem in ("A-b", "a-B-2") for kind in kinds]
 
 
 def test_without_a_reference_there_is_no_gap_to_draw(without_reference):
     scenario = aggregate(without_reference)[0]
     drawings = draw([scenario])
-    assert [drawing.kind for drawing in drawings] == ["metrics", "confidence", "confidence"]
+    kinds = [drawing.kind for drawing in drawings]
+    assert kinds == ["metrics", "sparsity", "confidence", "confidence"]
     assert "nothing to compare with" in drawings[0].caption
     assert not any("Retrain" in text for text in texts(drawings[0].svg))
 
@@ -142,8 +150,11 @@ def test_missing_values_and_many_levels_are_drawn(small):
         for sparsity in (0.1, 0.2, 0.5, 0.75, 0.9, 0.95, 0.99)
     ]
     small["cells"] = cells + more
-    metrics, time = draw(aggregate(small))
+    metrics, time, radar, sparsity = draw(aggregate(small))
     assert "99 % OMP" in texts(metrics.svg)
+    assert "99 % OMP" in texts(radar.svg)
+    assert "99" in texts(sparsity.svg)
+    assert "RA, %" not in texts(sparsity.svg), "without a value"
     assert "GA" not in texts(time.svg)
 
 

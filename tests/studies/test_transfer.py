@@ -366,6 +366,11 @@ def test_a_target_of_another_size_is_refused(tmp_path):
         ("numbers = [2]", "numbers = [2]\nretrain_again = true", "retrain_again is not for"),
         ("numbers = [2]", 'numbers = [2]\nmetrics = ["ua"]', "metrics is not for a transfer"),
         ("[methods.ft]", "[methods.ft]\nsparsities = [0.0]", "every sparsity: take out sparsities"),
+        (
+            "[methods.ft]",
+            "[methods.a]\nmethod = 'ft'",
+            "methods.a: .* by its name: take out method",
+        ),
         ("subsets = 10", "subset = 10", "influence: unknown setting 'subset'"),
         ("effect = 1.0", "effect = 0.0", "effect must be above 0"),
         ("effect = 1.0", 'effect = 1.0\nhow = "guess"', "how must be one of probe, fine_tuning"),

@@ -28,8 +28,8 @@ from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
 from expunge.studies.tuning.objectives import Bench, Case, add_case, measured
 from expunge.studies.tuning.outlook import outlook
+from expunge.studies.tuning.settings import Tuning
 from expunge.studies.tuning.space import space_of
-from expunge.studies.tuning.study import Tuning
 from expunge.studies.tuning.tune import as_toml, tune
 
 DATA = DataSpec(source="digits", train_limit=200, test_limit=100, validation_fraction=0.2)

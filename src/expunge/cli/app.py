@@ -16,6 +16,7 @@ from expunge.cli import (
     evaluate,
     generate,
     influence,
+    leaderboard,
     listing,
     prune,
     report,
@@ -100,11 +101,14 @@ app.command(
     rich_help_panel=_STUDY,
     epilog="Example: expunge attribution recipes/attribution-digits.toml --out attribution-digits",
 )(attribution.attribution)
-app.command("bench", epilog="Example: expunge bench recipes/cifar10-cpu.toml --out cifar10")(
-    bench.bench
-)
-app.command("report", epilog="Example: expunge report demo/results.json --out shared-report")(
-    report.report
+app.command("bench", epilog="Example: expunge bench cifar10 --scale cpu --dry-run")(bench.bench)
+app.command(
+    "report",
+    epilog="Example: expunge report demo --out shared-report; or: expunge report before after; or: "
+    "expunge report demo --export latex table.tex",
+)(report.report)
+app.command("leaderboard", epilog="Example: expunge leaderboard results --out leaderboard.html")(
+    leaderboard.leaderboard
 )
 app.command(
     "theory",

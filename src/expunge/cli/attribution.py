@@ -11,11 +11,14 @@ from expunge.cli.options import (
     DryRun,
     Engine,
     Picture,
+    Recipe,
+    Scale,
     Seeds,
     Shard,
     Slurm,
     StudyStore,
     Workers,
+    asked,
     first,
     session,
     show_json,
@@ -24,13 +27,14 @@ from expunge.cli.options import (
 from expunge.cli.output import say
 from expunge.cli.plans import show_graph
 from expunge.cli.tables import print_tables
+from expunge.studies.scales import PAPER
 
 if TYPE_CHECKING:
     from expunge.cli.session import Session
 
 
 def attribution(
-    recipe: Annotated[Path, typer.Argument(help="A TOML file with a table [attribution].")],
+    recipe: Recipe,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -38,6 +42,7 @@ def attribution(
         ),
     ] = None,
     store: StudyStore = None,
+    scale: Scale = PAPER,
     seeds: Seeds = None,
     subsets: Annotated[
         int | None,
@@ -67,20 +72,21 @@ def attribution(
     from expunge.studies.attribution_recipe import read_attribution
     from expunge.studies.folder import claim_settings, keep
     from expunge.studies.recipe import with_overrides
+    from expunge.studies.shipped import find_recipe
 
-    experiment, settings = read_attribution(recipe)
+    experiment, settings = read_attribution(find_recipe(recipe), scale)
     experiment = with_overrides(experiment, seeds=first(seeds))
     settings = settings if subsets is None else replace(settings, subsets=subsets)
     for label in settings.attributors:
         check_installed(get_attributor(settings.attributor(label)))
-    words = "" if seeds is None else f" --seeds {seeds}"
+    words = asked(scale, None, seeds)
     words += "" if subsets is None else f" --subsets {subsets}"
-    folder, root = study_folder(recipe, out, store)
+    folder, root = study_folder(recipe, out, store, scale)
     space = session(root, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     graph = space.graph()
     planned = plan_attribution(graph, experiment, settings)
     if dry_run:
-        show_graph(graph, picture, as_json)
+        show_graph(graph, picture, as_json, experiment.recipe)
         return
     claim_settings(folder, settings_of(experiment, settings))
     space.run(graph)

@@ -1,5 +1,6 @@
-"""`expunge evaluate`: measure a model in the store."""
+"""`expunge evaluate`: measure a model in the store, or many by their logits."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,7 +21,9 @@ from expunge.cli.output import say, show_table
 
 
 def evaluate(
-    run: Annotated[str, typer.Argument(help="An unlearned model's id, or the start of it.")],
+    run: Annotated[
+        str | None, typer.Argument(help="An unlearned model's id, or the start of it.")
+    ] = None,
     reference: Annotated[
         str | None, typer.Option(help="The id of the retrained model to compare with.")
     ] = None,
@@ -38,6 +41,14 @@ def evaluate(
             metavar="FILE",
         ),
     ] = None,
+    logits: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead of a model: a folder with logits or margins of many original, retrained "
+            "and unlearned models, in EasyDUB's layout; --forget names one of its forget sets.",
+            metavar="FOLDER",
+        ),
+    ] = None,
     store: Store = DEFAULT_STORE,
     engine: Engine = None,
     workers: Workers = None,
@@ -47,6 +58,18 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure a model: UA, RA, TA, membership attacks, and the gap to a retrained one."""
+    from expunge.errors import ConfigError
+
+    if (run is None) == (logits is None):
+        raise ConfigError("evaluate takes a model's id, or --logits FOLDER")
+    if logits is not None:
+        if reference is not None or attacks or groups is not None:
+            raise ConfigError(
+                "--logits takes --forget and --json alone: what it compares lies in its folder"
+            )
+        _evaluate_logits(logits, forget, as_json)
+        return
+    assert run is not None
     from expunge.studies.verdict import collect_verdict, plan_verdict
 
     space = session(store, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
@@ -63,6 +86,17 @@ def evaluate(
             _print_groups(found["group_accuracy"])
         if attacks and found["attacks"] is not None:
             _print_attacks(found["attacks"])
+
+
+def _evaluate_logits(folder: Path, forget: str | None, as_json: bool) -> None:
+    from expunge.cli.precomputed import print_compared
+    from expunge.studies.precomputed.compare import compare
+
+    found = compare(folder, forget)
+    if as_json:
+        show_json(found)
+    else:
+        print_compared(found)
 
 
 def _print(found: dict[str, Any]) -> None:

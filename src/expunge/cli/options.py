@@ -1,6 +1,7 @@
 """Options shared by several commands."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from expunge.cli.output import write
+from expunge.studies.scales import PAPER
 
 if TYPE_CHECKING:
     from expunge.cli.session import Session
@@ -82,8 +84,40 @@ Slurm = Annotated[
         metavar="NAME=VALUE",
     ),
 ]
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        help="Write loss and learning rate by epoch, and measures, to tensorboard:FOLDER or "
+        "wandb:PROJECT (offline). May be repeated.",
+        metavar="TRACKER:PLACE",
+    ),
+]
 Seeds = Annotated[
     int | None, typer.Option("--seeds", help="Run seeds 0 to N-1.", min=1, metavar="N")
+]
+Scale = Annotated[
+    str,
+    typer.Option(
+        "--scale",
+        help="Run the recipe at this of its scales; its own tables are its scale paper.",
+        metavar="NAME",
+    ),
+]
+Only = Annotated[
+    str | None,
+    typer.Option(
+        "--only",
+        help="Run a subset that the recipe names, or these methods and scenarios alone: "
+        "ft,random:0.1. Retrain stays, to compare with.",
+        metavar="NAME",
+    ),
+]
+Recipe = Annotated[
+    Path,
+    typer.Argument(
+        help="A TOML file that describes the study, or the name of one of expunge bench --list."
+    ),
 ]
 StudyStore = Annotated[
     Path | None,
@@ -107,7 +141,16 @@ def first(seeds: int | None) -> tuple[int, ...] | None:
     return None if seeds is None else tuple(range(seeds))
 
 
-def study_folder(recipe: Path, out: Path | None, store: Path | None) -> tuple[Path, Path]:
+def asked(scale: str, only: str | None, seeds: int | None) -> str:
+    """The options that say what of a recipe to run, as a command has them."""
+    words = "" if scale == PAPER else f" --scale {shlex.quote(scale)}"
+    words += "" if only is None else f" --only {shlex.quote(only)}"
+    return words if seeds is None else f"{words} --seeds {seeds}"
+
+
+def study_folder(
+    recipe: Path, out: Path | None, store: Path | None, scale: str = PAPER
+) -> tuple[Path, Path]:
     """Where a recipe's results go, and its store: what was asked for, or named after the recipe.
 
     Raises:
@@ -115,7 +158,8 @@ def study_folder(recipe: Path, out: Path | None, store: Path | None) -> tuple[Pa
     """
     from expunge.cli.targets import check_folder
 
-    folder = out if out is not None else Path(recipe.stem)
+    name = recipe.stem if scale == PAPER else f"{recipe.stem}-{scale}"
+    folder = out if out is not None else Path(name)
     check_folder(folder)
     return folder, store if store is not None else folder / "runs"
 
@@ -137,6 +181,7 @@ def session(
     shard: str | None = None,
     slurm: Sequence[str] | None = None,
     shard_waits: bool = False,
+    track: Sequence[str] | None = None,
 ) -> "Session":
     """A session over `store` that shows progress on standard error.
 
@@ -160,7 +205,7 @@ def session(
         shard=None if shard is None else ShardChoice.parse(shard, waits=shard_waits),
         slurm=dict(_pair(text) for text in slurm or ()),
     )
-    return Session(store, chosen, device, devices, strategy, compiled)
+    return Session(store, chosen, device, devices, strategy, compiled, track or ())
 
 
 def _pair(text: str) -> tuple[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from expunge.cli.options import show_json
 from expunge.cli.output import say, show_table, tell
@@ -11,6 +13,7 @@ from expunge.cli.output import say, show_table, tell
 if TYPE_CHECKING:
     from expunge.graph.graph import Graph
     from expunge.graph.plan import Plan
+    from expunge.studies.recipe import Chosen
 
 
 def print_plan(plan: Plan) -> None:
@@ -48,9 +51,19 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-def show_graph(graph: Graph, picture: Path | None, as_json: bool) -> None:
-    """Show which nodes of a graph are missing, and how long they may take."""
+def show_graph(
+    graph: Graph,
+    picture: Path | None,
+    as_json: bool,
+    recipe: Chosen | None = None,
+    searches: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Show which nodes of a graph are missing, how long they may take, and of which recipe.
+
+    `searches` come before: how many `searches`, `trials` in all, and `nodes_at_most` of those.
+    """
     from expunge.cli.targets import check_file
+    from expunge.config import to_mapping
     from expunge.graph.plan import plan
 
     if picture is not None:
@@ -63,6 +76,17 @@ def show_graph(graph: Graph, picture: Path | None, as_json: bool) -> None:
 
         draw(planned, picture)
     if as_json:
-        show_json(planned.to_json())
-    else:
-        print_plan(planned)
+        about = {} if recipe is None else {"recipe": to_mapping(recipe)}
+        before = {"before": dict(searches)} if searches else {}
+        show_json({**about, **planned.to_json(), **before})
+        return
+    if recipe is not None:
+        part = "" if recipe.only is None else f", only {recipe.only}"
+        say(f"Recipe {recipe.name} at scale {recipe.scale}{part}.")
+    print_plan(planned)
+    if searches:
+        say(
+            f"Before it come {searches['searches']} searches of {searches['trials']} trials in "
+            f"all: at most {searches['nodes_at_most']} nodes, and the models that are searched on. "
+            "What they find takes the place of the settings above."
+        )

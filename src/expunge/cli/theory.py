@@ -12,13 +12,17 @@ from expunge.cli.options import (
     DryRun,
     Engine,
     Model,
+    Only,
     Picture,
+    Recipe,
+    Scale,
     Seeds,
     Shard,
     Slurm,
     Store,
     StudyStore,
     Workers,
+    asked,
     first,
     session,
     show_json,
@@ -27,11 +31,12 @@ from expunge.cli.options import (
 from expunge.cli.output import say
 from expunge.cli.plans import show_graph
 from expunge.cli.tables import print_tables
+from expunge.studies.scales import PAPER
 
 
 def theory(
     context: typer.Context,
-    recipe: Annotated[Path, typer.Argument(help="A TOML file that describes an experiment.")],
+    recipe: Recipe,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -39,6 +44,8 @@ def theory(
         ),
     ] = None,
     store: StudyStore = None,
+    scale: Scale = PAPER,
+    only: Only = None,
     seeds: Seeds = None,
     engine: Engine = None,
     workers: Workers = None,
@@ -58,19 +65,22 @@ def theory(
     from expunge.report.theory import load_theory, theory_tables, write_theory_figures
     from expunge.studies.folder import claim, keep
     from expunge.studies.recipe import read_experiment, with_overrides
+    from expunge.studies.shipped import find_recipe
     from expunge.studies.theory import THEORY, collect_theory, plan_theory
     from expunge.theory.config import HessianConfig
 
     config = from_flags(HessianConfig, context.args, "theory")
-    experiment = with_overrides(read_experiment(recipe), seeds=first(seeds))
-    words = "" if seeds is None else f" --seeds {seeds}"
+    experiment = with_overrides(
+        read_experiment(find_recipe(recipe), scale, only), seeds=first(seeds)
+    )
+    words = asked(scale, only, seeds)
     words += "".join(f" {word}" for word in context.args)
-    folder, root = study_folder(recipe, out, store)
+    folder, root = study_folder(recipe, out, store, scale)
     space = session(root, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     graph = space.graph()
     points = plan_theory(graph, experiment, config)
     if dry_run:
-        show_graph(graph, picture, as_json)
+        show_graph(graph, picture, as_json, experiment.recipe)
         return
     claim(folder, experiment)
     space.run(graph)

@@ -14,12 +14,15 @@ from expunge.cli.options import (
     Engine,
     Model,
     Picture,
+    Recipe,
+    Scale,
     Seeds,
     Shard,
     Slurm,
     Store,
     StudyStore,
     Workers,
+    asked,
     first,
     session,
     show_json,
@@ -28,10 +31,11 @@ from expunge.cli.options import (
 from expunge.cli.output import say, tell
 from expunge.cli.plans import show_graph
 from expunge.cli.tables import print_tables
+from expunge.studies.scales import PAPER
 
 
 def transfer(
-    recipe: Annotated[Path, typer.Argument(help="A TOML file that describes a transfer study.")],
+    recipe: Recipe,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -39,6 +43,7 @@ def transfer(
         ),
     ] = None,
     store: StudyStore = None,
+    scale: Scale = PAPER,
     seeds: Seeds = None,
     subsets: Annotated[
         int | None,
@@ -63,6 +68,7 @@ def transfer(
     from expunge.report.transfer import transfer_tables, write_transfer_figures
     from expunge.studies.folder import claim_settings, keep
     from expunge.studies.recipe import with_overrides
+    from expunge.studies.shipped import find_recipe
     from expunge.studies.transfer.influence import collect_influence
     from expunge.studies.transfer.study import (
         TRANSFER,
@@ -72,13 +78,13 @@ def transfer(
         read_transfer,
     )
 
-    study = read_transfer(recipe)
+    study = read_transfer(find_recipe(recipe), scale)
     study = replace(study, experiment=with_overrides(study.experiment, seeds=first(seeds)))
-    words = "" if seeds is None else f" --seeds {seeds}"
+    words = asked(scale, None, seeds)
     if subsets is not None:
         study = replace(study, influence=replace(study.influence, subsets=subsets))
         words += f" --subsets {subsets}"
-    folder, root = study_folder(recipe, out, store)
+    folder, root = study_folder(recipe, out, store, scale)
     space = session(
         root, device, engine=engine, workers=workers, shard=shard, slurm=slurm, shard_waits=True
     )
@@ -87,7 +93,7 @@ def transfer(
     if dry_run:
         # Any ranking has as many removals, and takes as long.
         plan_removals(graph, plan, list(range(len(plan.source.class_names))))
-        show_graph(graph, picture, as_json)
+        show_graph(graph, picture, as_json, study.experiment.recipe)
         return
     claim_settings(folder, study.settings())
     space.run(graph)

@@ -20,12 +20,13 @@ from expunge.cli.options import (
     show_json,
 )
 from expunge.cli.output import say, show_table, tell
+from expunge.cli.trials import trial_said
 
 if TYPE_CHECKING:
     from expunge.cli.session import Session
     from expunge.studies.tuning.objectives import Case
+    from expunge.studies.tuning.settings import Tuning
     from expunge.studies.tuning.space import Space
-    from expunge.studies.tuning.study import Tuning
 
 METRICS = {"UA": "ua", "MIA-eff.": "mia_efficacy", "RA": "ra", "TA": "ta"}
 
@@ -73,8 +74,8 @@ def tune(
     from expunge.config import parse_flags
     from expunge.methods import get_method
     from expunge.studies.tuning.objectives import Bench, Case
+    from expunge.studies.tuning.settings import Tuning
     from expunge.studies.tuning.space import parse_range, space_of
-    from expunge.studies.tuning.study import Tuning
     from expunge.studies.tuning.tune import as_toml
     from expunge.studies.tuning.tune import tune as search
 
@@ -117,9 +118,7 @@ def _show_outlook(
 
 
 def _tell(trial: Mapping[str, Any], total: int) -> None:
-    words = " ".join(f"{name}={value:g}" for name, value in trial["searched"].items())
-    verdict = trial["reason"] if trial["value"] is None else f"{trial['value']:.3f} points"
-    tell(f"trial {trial['trial'] + 1}/{total}  {words}: {verdict}")
+    tell(f"trial {trial['trial'] + 1}/{total}  {trial_said(trial)}")
 
 
 def _print(document: Mapping[str, Any]) -> None:

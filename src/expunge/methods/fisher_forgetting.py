@@ -78,7 +78,12 @@ def fisher_forgetting(
     coordinates = Coordinates(student, context.mask)
     published = config.fisher == "batch_mean"
     with mode(student, training=False), full_float32():
-        fisher = _fisher(student, coordinates, split, config, context)
+        # Only the noise depends on α and the bounds of the variance.
+        fisher = context.reuse.once(
+            (config.fisher, config.draws, config.batch_size),
+            context.device,
+            lambda: _fisher(student, coordinates, split, config, context),
+        )
         # Look for a head only if it is needed.
         head: tuple[str, ...] = ()
         if published or split.classes:

@@ -3,11 +3,11 @@
 import time
 from typing import Any
 
-import torch
 from torch import nn
 
 from expunge.errors import ConfigError
 from expunge.methods.method import Method
+from expunge.reuse import wait
 from expunge.sparsity.mask import check_mask
 from expunge.training.fit import check_finite
 from expunge.types import Context, Split
@@ -18,7 +18,8 @@ def run_method(
 ) -> tuple[nn.Module, float]:
     """The unlearned model, and the method's run time in seconds (run-time efficiency, RTE).
 
-    The time covers everything the method computes, but not loading and evaluation.
+    The time covers everything the method computes, but not loading and evaluation. What it found
+    computed already counts with the seconds that it took then.
 
     Raises:
         ConfigError: the settings belong to another method.
@@ -31,16 +32,10 @@ def run_method(
         )
     if context.mask is not None:
         check_mask(model, context.mask)
-    _wait(context.device)
+    wait(context.device)
     start = time.perf_counter()
     unlearned = method.run(model, split, config, context)
-    _wait(context.device)
-    seconds = time.perf_counter() - start
+    wait(context.device)
+    seconds = time.perf_counter() - start + context.reuse.spared
     check_finite(unlearned, method.name)
     return unlearned, seconds
-
-
-def _wait(device: torch.device) -> None:
-    """Wait for the device, which works asynchronously."""
-    if device.type != "cpu":
-        torch.accelerator.synchronize(device)

@@ -9,6 +9,7 @@ from expunge.metrics import (
     frechet,
     generation,
     groups,
+    klom,
     membership_inference,
     near_copies,
     old_label,
@@ -17,7 +18,7 @@ from expunge.metrics import (
     testing_accuracy,
     unlearning_accuracy,
 )
-from expunge.metrics.metric import Metric
+from expunge.metrics.metric import MARGINS, Metric
 from expunge.plugins import with_added
 
 METRICS: tuple[Metric, ...] = (
@@ -45,6 +46,7 @@ METRICS: tuple[Metric, ...] = (
     groups.CONFLICTING_ACCURACY,
     groups.ACCURACY_DIFFERENCE,
     groups.GROUP_ACCURACY,
+    klom.KLOM,
 )
 
 DEFAULT_METRICS = (
@@ -89,3 +91,18 @@ def get_metric(name: str) -> Metric:
     if name not in metrics:
         raise ConfigError(unknown("metric", name, metrics))
     return metrics[name]
+
+
+def metric_of_a_model(name: str) -> Metric:
+    """The metric called `name`, if one model is enough for it.
+
+    Raises:
+        ConfigError: no metric has this name, or it is of many models at once.
+    """
+    metric = get_metric(name)
+    if MARGINS in metric.needs:
+        raise ConfigError(
+            f"metric {name} is of many unlearned and retrained models at once, which a grid does "
+            "not have: measure it with expunge evaluate --logits FOLDER"
+        )
+    return metric

@@ -14,6 +14,7 @@ from expunge.metrics.arrays import Flags, LabelArray, LogitArray, check_predicti
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from expunge.metrics.klom import Margins
     from expunge.metrics.near_copies import Copies
     from expunge.types import Mask
 
@@ -100,6 +101,8 @@ class Evidence:
     """The names of the weights that sparsity is counted over."""
     copies: Copies | None = None
     """How near generated images are to those of the forget set."""
+    margins: Mapping[str, Margins] = field(default_factory=dict)
+    """By population, the margins of many models on it."""
     missing: Mapping[str, str] = field(default_factory=dict)
     """Why something in `expunge.metrics.metric.NEEDS` is not available; a metric that needs it
     gives None with this reason."""
@@ -203,6 +206,16 @@ class Evidence:
             raise DataError("there are no distances of copies: nothing of the kind was given")
         return self.copies
 
+    def sets_of_margins(self) -> Mapping[str, Margins]:
+        """The margins of many models, by population.
+
+        Raises:
+            DataError: there are none.
+        """
+        if not self.margins:
+            raise DataError("there are no sets of margins: nothing of the kind was given")
+        return self.margins
+
     def only(self, needs: Collection[str]) -> Evidence:
         """The part that `needs` names, and everything that is not tied to a need."""
         divided = any(name in needs for name in _DIVIDED)
@@ -215,6 +228,7 @@ class Evidence:
             ids=self.ids if divided else None,
             mask=self.mask if "model" in needs else None,
             copies=self.copies if "copies" in needs else None,
+            margins=self.margins if "margins" in needs else {},
         )
 
     def _check_lengths(self, name: str) -> None:

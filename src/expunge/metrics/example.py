@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from expunge.metrics.arrays import LabelArray
     from expunge.metrics.evidence import Evidence, Predictions
+    from expunge.metrics.klom import Margins
     from expunge.metrics.near_copies import Copies
 
 _CLASSES = 3
@@ -50,6 +51,7 @@ def example_evidence(seed: int = 0, classes: tuple[int, ...] = ()) -> Evidence:
             REAL: _judged(seed, REAL, labels["train"]),
         },
         copies=_copies(seed),
+        margins=_margins(seed),
         forget=forget & ~gone,
         retain=~forget & ~gone,
         classes=classes,
@@ -91,6 +93,17 @@ def _copies(seed: int) -> Copies:
     from expunge.metrics.near_copies import Copies
 
     return Copies(*np.random.default_rng([seed, 0]).uniform(0, 1, (2, 200)).astype(np.float32))
+
+
+def _margins(seed: int) -> dict[str, Margins]:
+    """Margins of many models, of which the unlearned ones are surer of what they forgot."""
+    import numpy as np
+
+    from expunge.metrics.klom import POPULATIONS, Margins
+
+    drawn = np.random.default_rng([seed, 1]).normal(size=(len(POPULATIONS), 2, 50, 8))
+    drawn[0, 0] += 1.5
+    return {name: Margins(*sides) for name, sides in zip(POPULATIONS, drawn, strict=True)}
 
 
 def _in_groups(seed: int, name: str) -> Predictions:

@@ -39,7 +39,11 @@ FORGET = "forget"
 COPIES = "copies"
 """The need of a metric that reads how near generated images are to those of the forget set."""
 
-NEEDS = (*PREDICTIONS, *WEIGHTS, FORGET, COPIES)
+MARGINS = "margins"
+"""The need of a metric of many models at once, unlearned and retrained: their margins. No grid has
+them."""
+
+NEEDS = (*PREDICTIONS, *WEIGHTS, FORGET, COPIES, MARGINS)
 """All that a metric may read."""
 
 RANGES: dict[str, tuple[float, float]] = {
@@ -47,6 +51,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "fraction": (0.0, 1.0),
     "norm": (0.0, math.inf),
     "distance": (0.0, math.inf),
+    "divergence": (0.0, math.inf),
 }
 """The range of numbers with these units; with other units, they need only be finite."""
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from expunge.report.environments import made_note
 from expunge.report.results import zeros
-from expunge.report.wording import REFERENCES, level_label
+from expunge.report.wording import REFERENCES, cell_label, level_label, method_label
 from expunge.statistics.claims import Claim, claim_from
 
 Shares = tuple[float, ...]
@@ -46,6 +46,9 @@ class Group:
     """All seeds of one method in one scenario at one level."""
 
     method: str
+    """A method's name, or a label of the recipe for it."""
+    title: str
+    """What tables call it."""
     level: Level
     seeds: tuple[int, ...]
     metrics: Mapping[str, Summary]
@@ -122,6 +125,11 @@ class Scenario:
         there = (self.get(method, level) for level in self.levels for method in self.rows)
         return tuple(group for group in there if group is not None and group.failed)
 
+    def title(self, method: str) -> str:
+        """What tables call a method."""
+        titles = {group.method: group.title for group in self.groups.values()}
+        return titles.get(method) or method_label(method)
+
     def get(self, method: str, level: Level) -> Group | None:
         """The seeds of a method at a level, or None where it was not run."""
         return self.groups.get((method, level))
@@ -178,6 +186,7 @@ def _group(method: str, level: Level, cells: Sequence[Mapping[str, Any]]) -> Gro
     )
     return Group(
         method=method,
+        title=cell_label(cells[0]),
         level=level,
         seeds=tuple(sorted(cell["seed"] for cell in cells)),
         metrics=_summaries([cell["metrics"] for cell in cells]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from expunge.report.aggregate import Scenario, Summary
 from expunge.report.measures import Measure
 from expunge.report.tables import spread
-from expunge.report.wording import MISSING, method_label, printable
+from expunge.report.wording import MISSING, printable
 
 _TOLD = "50 is guessing; far below 50 the two are told apart as well, the other way round."
 
@@ -93,7 +93,7 @@ def attack_rows(scenario: Scenario) -> list[list[tuple[str, float | None]]]:
                 entries = (_entry(found.get(measure.key)) for measure in ATTACK_MEASURES)
                 beginning = [
                     (level.label, level.sparsity),
-                    (method_label(method), None),
+                    (scenario.title(method), None),
                     (attack_label(name), None),
                 ]
                 rows.append([*beginning, *entries])

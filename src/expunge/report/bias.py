@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from expunge.report.aggregate import Group, Scenario
 from expunge.report.drawing import INK, Drawing, figure_of, slug, style, to_svg
-from expunge.report.wording import method_label, printable, scenario_label
+from expunge.report.wording import printable, scenario_label
 
 _SMALL = 20
 """Up to this many rows and columns each have their name beside them."""
@@ -73,7 +73,7 @@ def _figure(groups: list[Group]) -> Figure:
             continue
         group = groups[place]
         drawn = _panel(axes, group.by_group, lowest)
-        axes.set_title(method_label(group.method), loc="left")
+        axes.set_title(printable(group.title), loc="left")
         if place % columns:
             axes.set_yticklabels([])
     figure.supylabel("class of the image", fontsize=12)

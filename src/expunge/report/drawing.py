@@ -70,7 +70,7 @@ class Drawing:
     """File name without its ending."""
     scenario: str
     kind: str
-    """`metrics`, `gap-vs-time`, `trojan`, `groups`, `confidence` or `theory`."""
+    """`metrics`, `gap-vs-time`, `radar`, `sparsity`, `trojan`, `groups`, `confidence`, `theory`."""
     title: str
     caption: str
     svg: str
@@ -94,6 +94,21 @@ def save(drawings: Iterable[Drawing], folder: Path) -> list[Path]:
 def figure_of(height: float) -> Figure:
     """An empty figure as wide as the page and `height` points high."""
     return Figure(figsize=(_WIDTH / 72, height / 72), dpi=72, layout="constrained")
+
+
+def percent_limits(values: Iterable[float]) -> tuple[float, float]:
+    """The ends of an axis of percentages: within 0 to 100, with a margin, two points or wider.
+
+    >>> percent_limits([95.0, 105.0]), percent_limits([50.0])
+    ((94.7, 100.3), (48.88, 51.12))
+    """
+    values = list(values)
+    low, high = min(values), max(values)
+    # A range of less than two points would make noise look like a difference.
+    spare = max(0.0, 2.0 - (high - low)) / 2
+    low, high = max(0.0, low - spare), min(100.0, high + spare)
+    margin = 0.06 * (high - low)
+    return low - margin, high + margin
 
 
 def root_scale(axes: Axes) -> None:

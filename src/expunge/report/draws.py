@@ -8,7 +8,7 @@ from expunge.metrics import METRICS
 from expunge.metrics.draws import AGREE, FEW, MANY
 from expunge.report.aggregate import Group, Scenario
 from expunge.report.measures import Measure, measures_of
-from expunge.report.wording import listed, method_label, points
+from expunge.report.wording import listed, points
 
 DRAWN = frozenset(metric.name for metric in METRICS if metric.drawn)
 """Measures that are means over draws, where a document says so, and else of one draw."""
@@ -53,7 +53,7 @@ def draw_rows(scenario: Scenario) -> list[list[tuple[str, float | None]]]:
                     rows.append(
                         [
                             (level.label, level.sparsity),
-                            (method_label(method), None),
+                            (scenario.title(method), None),
                             (str(seed), float(seed)),
                             (measure.short, None),
                             (str(found["n"]), float(found["n"])),
@@ -91,7 +91,7 @@ def one_draw_note(scenario: Scenario, measures: Iterable[Measure]) -> str:
 def _without_draws(scenario: Scenario, key: str) -> list[str]:
     """The cells with a value of a measure and no draws of it."""
     return [
-        f"{method_label(group.method)} ({group.level.label}, seed {seed})"
+        f"{group.title} ({group.level.label}, seed {seed})"
         for group in scenario.groups.values()
         for seed in sorted(group.by_seed.get(key, {}).keys() - group.draws.get(key, {}).keys())
     ]

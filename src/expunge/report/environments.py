@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from expunge.report.wording import flat, level_label, listed, method_label, printable
+from expunge.report.wording import cell_label, flat, level_label, listed, printable
 
 _SAME = ("date", "engine", "commit")
 """Makers may differ in these, and yet their numbers compare: the code has a digest beside them."""
@@ -16,6 +16,18 @@ def environments(makers: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]
     """The makers that differ in more than date, engine or commit, each once."""
     numbers = numbered(makers)
     return [makers[numbers.index(number)] for number in range(1, max(numbers, default=0) + 1)]
+
+
+def made_by(maker: Mapping[str, Any]) -> str:
+    """A maker in a few words: processor, cores, device and precision, as far as it says.
+
+    >>> made_by({"cpu": "AMD EPYC", "cores": 2, "device": "cpu"})
+    'AMD EPYC, 2 cores, cpu'
+    """
+    cores = maker.get("cores")
+    parts = [maker.get("cpu"), None if cores is None else f"{cores} cores"]
+    parts += [maker.get("device"), maker.get("precision")]
+    return printable(", ".join(str(part) for part in parts if part is not None))
 
 
 def numbered(makers: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -66,7 +78,7 @@ def _by_row(made: Sequence[tuple[Mapping[str, Any], int]]) -> str:
     rows: dict[str, dict[int, list[int]]] = {}
     for cell, number in made:
         level = level_label(cell["pruner"], float(cell["sparsity"]))
-        row = f"{method_label(cell['method'])} {level}"
+        row = f"{cell_label(cell)} {level}"
         rows.setdefault(row, {}).setdefault(number, []).append(cell["seed"])
     others: dict[int, list[str]] = {}
     for row, by in rows.items():

@@ -1,4 +1,4 @@
-"""The figures of a report: metrics against Retrain, gap against time, confidence."""
+"""All figures of a report; those of one idea only are in modules of their own."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from matplotlib.ticker import MaxNLocator
 
 from expunge.report.aggregate import Group, Level, Scenario, Shares, aggregate
 from expunge.report.bias import draw_bias
+from expunge.report.curves import draw_curves
 from expunge.report.drawing import (
     INK,
     PALETTE,
     Drawing,
     figure_of,
+    percent_limits,
     root_scale,
     save,
     slug,
@@ -27,6 +29,7 @@ from expunge.report.drawing import (
 )
 from expunge.report.gap_vs_time import draw_gap_vs_time
 from expunge.report.level_marks import legend, look, mark, short
+from expunge.report.radar import draw_radar
 from expunge.report.results import check_results
 from expunge.report.tables import core_of
 from expunge.report.trojan_figure import draw_trojan
@@ -72,6 +75,8 @@ def draw(
                     )
                 )
             drawings += draw_gap_vs_time(scenario, stem)
+            drawings += draw_radar(scenario, stem)
+            drawings += draw_curves(scenario, stem)
             drawings += draw_trojan(scenario, settings, stem)
             drawings += draw_bias(scenario, stem)
             for index, level in enumerate(scenario.levels):
@@ -121,9 +126,10 @@ def _metrics(scenario: Scenario) -> Figure:
                 axes.errorbar(value, y, xerr=deviation or None, color=color, linewidth=1)
                 axes.plot(value, y, **mark(index), markersize=7)
                 extent += [value - deviation, value + deviation]
-        _limits(axes, extent)
+        if extent:
+            axes.set_xlim(*percent_limits(extent))
         axes.set_title(measure.short, loc="left")
-        axes.set_yticks(range(len(methods)), [short(method) for method in methods])
+        axes.set_yticks(range(len(methods)), [short(scenario.title(method)) for method in methods])
         axes.set_ylim(len(methods) - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
@@ -146,7 +152,7 @@ def _confidence(groups: list[Group], color: str) -> Figure:
             if group is groups[0]:
                 axes.set_title(part.capitalize(), loc="left")
         row[0].set_ylabel(
-            short(group.method),
+            short(group.title),
             rotation=0,
             ha="right",
             va="center",
@@ -185,14 +191,3 @@ def _value(group: Group | None, key: str) -> float | None:
 def _offset(index: int, count: int) -> float:
     """Marks of several levels share a row without covering each other."""
     return (index - (count - 1) / 2) * min(0.3, 0.7 / count)
-
-
-def _limits(axes: Axes, extent: list[float]) -> None:
-    if not extent:
-        return
-    low, high = min(extent), max(extent)
-    # A range of less than two points would make noise look like a difference.
-    spare = max(0.0, 2.0 - (high - low)) / 2
-    low, high = max(0.0, low - spare), min(100.0, high + spare)
-    margin = 0.06 * (high - low)
-    axes.set_xlim(low - margin, high + margin)

@@ -54,7 +54,7 @@ def _scatter(scenario: Scenario) -> Figure:
         for start, end in pairwise(places):
             axes.plot(*zip(start, end, strict=True), color=INK, linewidth=1, alpha=0.4)
         if places:
-            points[short(method)] = places
+            points[method] = places
     for index, level in enumerate(scenario.levels):
         original = scenario.get(ORIGINAL, level)
         if original is not None and "avg" in original.gap:
@@ -74,7 +74,8 @@ def _scatter(scenario: Scenario) -> Figure:
     axes.set_xlabel("run time (log scale)")
     axes.set_ylabel("mean gap to Retrain, points (square-root scale)")
     legend(figure, scenario, original=True)
-    _place_labels(figure, axes, points)
+    titles = {method: short(scenario.title(method)) for method in points}
+    _place_labels(figure, axes, points, titles)
     return figure
 
 
@@ -115,13 +116,16 @@ def _time_ticks(low: float, high: float) -> list[float]:
 
 
 def _place_labels(
-    figure: Figure, axes: Axes, points: Mapping[str, list[tuple[float, float]]]
+    figure: Figure,
+    axes: Axes,
+    points: Mapping[str, list[tuple[float, float]]],
+    titles: Mapping[str, str],
 ) -> None:
-    """Write each name beside one of its points, where it covers least."""
+    """Write each title beside one of its method's points, where it covers least."""
     figure.draw_without_rendering()
     pixels = {
-        name: [tuple(axes.transData.transform(place)) for place in places]
-        for name, places in points.items()
+        method: [tuple(axes.transData.transform(place)) for place in places]
+        for method, places in points.items()
     }
     scale = figure.dpi / 72
     taken: list[_Box] = [
@@ -131,8 +135,8 @@ def _place_labels(
     ]
     taken += [box for places in pixels.values() for box in _along(places, 3 * scale)]
     frame = axes.bbox.extents
-    for name, places in pixels.items():
-        width, height = 7.4 * scale * len(name), 15 * scale
+    for method, places in pixels.items():
+        width, height = 7.4 * scale * len(titles[method]), 15 * scale
         choices = []
         for index, (x, y) in enumerate(places):
             for order, (dx, dy, ha, va) in enumerate(_SIDES):
@@ -145,8 +149,8 @@ def _place_labels(
         _, index, order, box = min(choices)
         dx, dy, ha, va = _SIDES[order]
         axes.annotate(
-            name,
-            points[name][index],
+            titles[method],
+            points[method][index],
             xytext=(dx, dy),
             textcoords="offset points",
             ha=ha,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from expunge.errors import DataError
-from expunge.report.wording import level_label, method_label, printable
+from expunge.report.wording import level_label, printable
 
 if TYPE_CHECKING:
     from expunge.report.aggregate import Scenario
@@ -48,7 +48,7 @@ def grid_of(scenario: Scenario, results: Mapping[str, Any]) -> Grid | None:
                 models=tuple(
                     Made(
                         level=level_label(each["pruner"], float(each["sparsity"])),
-                        method=method_label(each["method"]),
+                        method=scenario.title(each["method"]),
                         images=tuple(map(tuple, each["images"] or ())),
                     )
                     for each in sorted(shown["models"], key=lambda each: float(each["sparsity"]))

@@ -15,6 +15,10 @@ from markupsafe import Markup
 
 from expunge.report.aggregate import Level, Scenario, aggregate
 from expunge.report.attacks import ATTACK_HEADER, ATTACK_MEASURES, attack_rows
+from expunge.report.beside import beside
+from expunge.report.beside_tables import tables_of
+from expunge.report.comparison import comparison_json
+from expunge.report.curves import why_no_curves
 from expunge.report.drawing import Drawing, save
 from expunge.report.draws import DRAWS_HEADER, DRAWS_NOTE, draw_rows
 from expunge.report.environments import environments, numbered
@@ -22,20 +26,33 @@ from expunge.report.figures import draw
 from expunge.report.files import write_atomically
 from expunge.report.generation import Grid, grid_of
 from expunge.report.measures import CORE, FURTHER, Measure, further, glossary
+from expunge.report.paired import paired_table
+from expunge.report.radar import why_no_radar
 from expunge.report.results import check_results
+from expunge.report.searches import search_table
 from expunge.report.summary import Findings, findings
 from expunge.report.tables import LOW_NOTE, Table, further_table, has_gap, main_table
+from expunge.report.text import TextTable
 from expunge.report.trojan import INTRODUCTION, Trojan, trojan_of
 from expunge.report.trojan_pictures import Pictures, pictures_of
 from expunge.report.wording import (
     MISSING,
+    cell_label,
     flat,
-    method_label,
     number,
     points,
+    printable,
     scenario_label,
     seconds,
 )
+
+_VIEWS = {
+    "table": "Table",
+    "time": "Gap against run time",
+    "radar": "Radar",
+    "sparsity": "Curves over sparsity",
+}
+"""The views of the comparison, by what its script calls them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +68,13 @@ class _Section:
     attacks: list[list[tuple[str, float | None]]]
     draws: list[list[tuple[str, float | None]]]
     drawings: tuple[Drawing, ...]
+    not_drawn: tuple[str, ...]
+    """Why figures that a report may have are missing."""
     trojan: Trojan | None
+    beside: tuple[TextTable, ...]
+    """What is published beside what was measured, then the published effects."""
+    searches: TextTable | None
+    paired: TextTable | None
     pictures: Pictures | None
     grid: Grid | None
 
@@ -88,6 +111,7 @@ def render_html(results: Mapping[str, Any]) -> str:
 def _render(
     results: Mapping[str, Any], scenarios: Sequence[Scenario], drawings: Sequence[Drawing]
 ) -> str:
+    published = beside(scenarios, results)
     sections = [
         _Section(
             anchor=f"scenario-{index}",
@@ -99,7 +123,13 @@ def _render(
             attacks=attack_rows(scenario),
             draws=draw_rows(scenario),
             drawings=tuple(drawing for drawing in drawings if drawing.scenario == scenario.name),
+            not_drawn=_not_drawn(scenario),
             trojan=trojan_of(scenario, results["settings"]),
+            beside=tuple(tables_of(published[scenario.name], whole=True))
+            if scenario.name in published
+            else (),
+            searches=search_table(scenario, results),
+            paired=paired_table(scenario),
             pictures=pictures_of(scenario, results),
             grid=grid_of(scenario, results),
         )
@@ -110,7 +140,7 @@ def _render(
     first = [measure for measure in (*CORE, *FURTHER) if measure.key in keys]
     others = further(keys, results["metrics"])
     measures = (*first, *(each for each in others if each not in FURTHER))
-    script = _text("script.js")
+    script = f"{_text('script.js')}\n{_text('compare.js')}"
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -122,11 +152,18 @@ def _render(
         script=Markup(script),
         script_hash=_hash(script),
         sections=sections,
+        comparison=Markup(comparison_json(scenarios)),
+        views=_VIEWS,
         glossary=glossary(measures, gaps=any(has_gap(each) for each in scenarios)),
         facts=_facts(made_by),
         environments=[list(flat(environment)) for environment in made_by],
         version=_version(made_by),
-        settings=list(flat(results["settings"])),
+        settings=[
+            line
+            for name, value in results["settings"].items()
+            if name != "published"
+            for line in flat({name: value})
+        ],
         reproduce=results["reproduce"],
         attack_header=ATTACK_HEADER,
         draws_header=DRAWS_HEADER,
@@ -140,6 +177,12 @@ def _render(
             for cell in results["cells"]
         ],
     )
+
+
+def _not_drawn(scenario: Scenario) -> tuple[str, ...]:
+    """Of references alone no figure is expected."""
+    reasons = (why_no_radar(scenario), why_no_curves(scenario)) if scenario.methods else ()
+    return tuple(reason for reason in reasons if reason)
 
 
 def _text(name: str) -> str:
@@ -186,9 +229,9 @@ def _run_row(
     level = Level(float(cell["sparsity"]), cell["pruner"])
     values = [(measure.key, cell["metrics"].get(measure.key), measure.unit) for measure in measures]
     return [
-        (scenario_label(cell["scenario"]), None),
+        (_forgotten(cell), None),
         (level.label, level.sparsity),
-        (method_label(cell["method"]), None),
+        (cell_label(cell), None),
         (str(cell["seed"]), cell["seed"]),
         *(
             (MISSING if value is None else number(value, unit) + _samples(cell, key), value)
@@ -200,6 +243,12 @@ def _run_row(
         (cell["run"], None),
         (_settings(cell), None),
     ]
+
+
+def _forgotten(cell: Mapping[str, Any]) -> str:
+    """A cell's scenario, and what its seed forgets where seeds forget different ones."""
+    label, forgets = scenario_label(cell["scenario"]), cell.get("forgets")
+    return label if forgets is None else f"{label}: {printable(forgets)}"
 
 
 def _samples(cell: Mapping[str, Any], key: str) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 from expunge.errors import DataError
 from expunge.report.results import check_results
 
+_OF_SCENARIOS = ("claims", "published")
+"""Settings that the report of each scenario looks up."""
 _SHOWN = ("pictures", "images")
 """What a document has only if there is something to show."""
 
@@ -38,8 +40,10 @@ def joined(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         found["cells"] += [{**cell, "made_by": places[cell["made_by"]]} for cell in other["cells"]]
         found["metrics"] = {**other["metrics"], **found["metrics"]}
         settings = dict(other["settings"])
-        claims = [*found["settings"].get("claims", []), *settings.pop("claims", [])]
-        found["settings"] |= {other["title"]: settings} | ({"claims": claims} if claims else {})
+        for name in _OF_SCENARIOS:
+            if listed := [*found["settings"].get(name, []), *settings.pop(name, [])]:
+                found["settings"][name] = listed
+        found["settings"][other["title"]] = settings
         for name in shown:
             shown[name] += other.get(name, [])
         if other["reproduce"] != first["reproduce"]:

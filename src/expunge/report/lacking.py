@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from expunge.report.aggregate import Group, Scenario
-from expunge.report.wording import listed, method_label
+from expunge.report.wording import listed
 
 NOT_RUN = "not run"
 
@@ -20,7 +20,7 @@ def lacking_notes(scenario: Scenario) -> tuple[str, ...]:
             group = scenario.get(method, level)
             if group is None or not group.measured:
                 continue
-            name = f"{method_label(method)} ({level.label})"
+            name = f"{scenario.title(method)} ({level.label})"
             count = len(group.measured)
             if count < total:
                 found.setdefault(("numbers", count, _seeds_without(scenario, group)), []).append(

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from expunge.report.aggregate import Scenario
 from expunge.report.drawing import MARKERS, PALETTE
-from expunge.report.wording import ORIGINAL, RETRAIN, method_label
+from expunge.report.wording import ORIGINAL, RETRAIN
 
 _DASHES: tuple[Any, ...] = ("--", ":", "-.", (0, (1, 3)), (0, (6, 1, 1, 1)), (0, (9, 3)))
 
@@ -47,7 +47,6 @@ def legend(
     figure.legend(handles=handles, loc="outside upper left", ncols=min(6, len(handles)))
 
 
-def short(method: str) -> str:
-    """A method's name, cut to what fits beside an axis."""
-    label = method_label(method)
-    return label if len(label) <= 22 else f"{label[:21]}…"
+def short(title: str) -> str:
+    """A method's title, cut to what fits beside an axis."""
+    return title if len(title) <= 22 else f"{title[:21]}…"

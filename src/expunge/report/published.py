@@ -1,42 +1,67 @@
-"""Published numbers of Trojan cleanse, and whether an experiment has their setting."""
+"""The published values beside a scenario, and whether they are of its setting."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-SOURCE = (
-    "Jia et al., Model Sparsity Can Simplify Machine Unlearning, NeurIPS 2023: ResNet-18, 182 "
-    "epochs, all of CIFAR-10, BadNets, 10 %; digitised from the figures, ASR ±0.3, SA ±0.1"
-)
+from expunge.published import Difference, Published, differences, published_from, read_table
+from expunge.report.aggregate import Level
 
-SPARSITIES = (0.0, 0.75, 0.9, 0.95, 0.99)
-
-CURVES: dict[str, dict[str, tuple[float, ...]]] = {
-    "asr_all": {
-        "original": (99.7, 99.7, 99.7, 99.7, 99.6),
-        "ft": (46.9, 43.5, 15.6, 14.6, 11.3),
-        "l1_sparse": (13.7,),
-    },
-    "ta": {
-        "original": (94.2, 94.3, 94.1, 93.8, 91.5),
-        "ft": (93.5, 94.0, 93.7, 92.8, 89.4),
-        "l1_sparse": (92.95,),
-    },
-}
-"""By measure and method, at `SPARSITIES`; ℓ1-sparse on the dense model only."""
+TROJAN = "trojan"
+"""The table of the paper's Trojan figures."""
 
 _BADNETS = {"share": 0.1, "target": 0, "size": 4, "row": -6, "column": -6, "value": 0}
 
 
-def published(measure: str, method: str, sparsity: float) -> float | None:
-    """The published value, or None.
+def published_of(scenario: str, settings: Mapping[str, Any]) -> tuple[Published, ...]:
+    """The published cells of a scenario that the recipe named.
 
-    >>> published("asr_all", "ft", 0.95), published("asr", "ft", 0.95)
-    (14.6, None)
+    For documents from before recipes could, those of the Trojan where the data are poisoned so.
     """
-    values = CURVES.get(measure, {}).get(method, ())
-    return dict(zip(SPARSITIES, values, strict=False)).get(sparsity)
+    if "published" in settings:
+        cells = [published_from(cell, "published") for cell in settings["published"]]
+        return tuple(cell for cell in cells if cell.scenario == scenario)
+    if same_data(settings_of(scenario, settings)):
+        return tuple(replace(cell, scenario=scenario) for cell in read_table(TROJAN))
+    return ()
+
+
+def published_value(
+    published: Sequence[Published], metric: str, method: str, level: Level
+) -> float | None:
+    """The first published mean of a metric, for a method at a level; None if there is none."""
+    for cell in published:
+        if (cell.method, cell.pruner, cell.sparsity) == (method, level.pruner, level.sparsity):
+            found = cell.mean(metric)
+            if found is not None:
+                return found
+    return None
+
+
+def sources(published: Sequence[Published]) -> list[str]:
+    """Every source once, in the order of the cells."""
+    return list(dict.fromkeys(cell.source for cell in published))
+
+
+def elsewhere(published: Sequence[Published], settings: Mapping[str, Any]) -> list[Difference]:
+    """In what the experiment is not the published one of these cells; each setting once."""
+    found: dict[str, Difference] = {}
+    for cell in published:
+        for difference in differences(cell.setting, settings_of(cell.scenario, settings)):
+            found.setdefault(difference.name, difference)
+    return list(found.values())
+
+
+def settings_of(scenario: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings that a scenario was measured with: joined documents keep those of each."""
+    for each in (settings, *settings.values()):
+        if isinstance(each, Mapping):
+            scenarios = each.get("scenarios")
+            if isinstance(scenarios, list) and scenario in scenarios:
+                return each
+    return settings
 
 
 def same_data(settings: Mapping[str, Any]) -> bool:
@@ -56,18 +81,6 @@ def same_data(settings: Mapping[str, Any]) -> bool:
         and set(edits) == {"badnets"}
         and isinstance(given, Mapping)
         and {**_BADNETS, **given} == _BADNETS
-    )
-
-
-def same_setting(settings: Mapping[str, Any]) -> bool:
-    """Whether it is the published experiment, so that its numbers are to be compared too."""
-    network, training = _table(settings, "network"), _table(settings, "training")
-    return (
-        same_data(settings)
-        and _table(settings, "data").get("train_limit") is None
-        and network.get("name") == "resnet18"
-        and network.get("width", 1.0) == 1.0
-        and training.get("epochs") == 182
     )
 
 

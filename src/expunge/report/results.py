@@ -10,6 +10,7 @@ from typing import Any
 
 from expunge.digest import KEY, without_digest
 from expunge.errors import ConfigError, DataError, some
+from expunge.published import published_from
 from expunge.report.generation import check_images
 from expunge.report.trojan_pictures import check_pictures
 from expunge.statistics.claims import claim_from
@@ -42,6 +43,9 @@ _CELL = {
     "made_by": int,
 }
 _OPTIONAL = {
+    "of": (str, None),
+    "title": (str, None),
+    "forgets": (str, None),
     "gap_reason": (str, None),
     "gap_note": (str, None),
     "gap_dense": (dict, None),
@@ -55,6 +59,20 @@ _OPTIONAL = {
     "notes": (list, None),
     "draws": (dict, None),
     "samples": (dict, None),
+}
+_RECIPE = {"name": str, "scale": str, "only": (str, None), "digest": str}
+"""What a document says of the recipe that it was made from, where it was."""
+_SEARCH = {
+    "method": str,
+    "scenario": str,
+    "pruner": str,
+    "sparsity": float,
+    "objective": str,
+    "searched": dict,
+    "value": float,
+    "trials": list,
+    "at_end": list,
+    "seed": int,
 }
 _DRAWS = {
     "n": int,
@@ -116,12 +134,18 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
         if not isinstance(maker, dict):
             raise DataError(f"{source}: maker {index}: expected an object, got {_kind(maker)}")
     _check_claims(results["settings"], source)
+    _check_published(results["settings"], source)
+    if "recipe" in results:
+        _check_fields(results, {"recipe": dict}, source)
+        _check_fields(results["recipe"], _RECIPE, f"{source}: recipe")
     check_pictures(results.get("pictures", []), source)
     check_images(results.get("images", []), source)
+    _check_searches(results.get("searches", []), source)
     if not results["cells"]:
         raise DataError(f"{source}: cells is empty: there is nothing to report")
     not_asked = _not_asked(results["cells"], results["metrics"])
     seen: dict[tuple[object, ...], int] = {}
+    called: dict[tuple[str, str], tuple[object, ...]] = {}
     for index, cell in enumerate(results["cells"]):
         place = f"{source}: cell {index}"
         lacks = not_asked.get(str(cell.get("scenario")), set()) if isinstance(cell, dict) else ()
@@ -134,6 +158,12 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
             raise DataError(
                 f"{place} repeats cell {seen[key]}: one cell for each scenario, pruner, sparsity, "
                 f"method and seed, got {key!r} twice"
+            )
+        name = (cell.get("of"), cell.get("title"))
+        if called.setdefault((cell["scenario"], cell["method"]), name) != name:
+            raise DataError(
+                f"{place}: method {cell['method']!r} stands for something else than in the cells "
+                "before: expected the same of and title in all of a scenario"
             )
         if not 0 <= cell["made_by"] < len(results["makers"]):
             raise DataError(
@@ -169,6 +199,29 @@ def _check_claims(settings: Mapping[str, Any], source: str) -> None:
             claim_from(claim)
         except ConfigError as error:
             raise DataError(f"{source}: settings: claims: {error}") from None
+
+
+def _check_searches(searches: object, source: str) -> None:
+    """The searches that chose settings, where there were any."""
+    if not isinstance(searches, list):
+        raise DataError(f"{source}: searches must be a list, got {_kind(searches)}")
+    for index, search in enumerate(searches):
+        place = f"{source}: search {index}"
+        if not isinstance(search, dict):
+            raise DataError(f"{place}: expected an object, got {_kind(search)}")
+        _check_fields(search, _SEARCH, place)
+
+
+def _check_published(settings: Mapping[str, Any], source: str) -> None:
+    """The published values that a recipe named, where it named any."""
+    cells = settings.get("published", [])
+    if not isinstance(cells, list):
+        raise DataError(f"{source}: settings: published must be a list, got {_kind(cells)}")
+    try:
+        for index, cell in enumerate(cells, start=1):
+            published_from(cell, f"published {index}")
+    except ConfigError as error:
+        raise DataError(f"{source}: settings: {error}") from None
 
 
 def zeros(cell: Mapping[str, Any]) -> float | None:

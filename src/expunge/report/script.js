@@ -1,7 +1,9 @@
 "use strict";
 
 // Sorting: a button in each sortable header; what is missing stays last.
-for (const table of document.querySelectorAll("table.sortable")) {
+for (const table of document.querySelectorAll("table.sortable")) sortable(table);
+
+function sortable(table) {
   const headers = [...table.querySelectorAll("th[aria-sort]")];
   for (const header of headers) {
     header.querySelector("button").addEventListener("click", () => sort(table, headers, header));

@@ -14,9 +14,8 @@ from expunge.report.wording import (
     RETRAIN,
     RETRAIN_AGAIN,
     listed,
-    method_label,
     points,
-    signed,
+    with_bounds,
 )
 from expunge.statistics.claims import Claim, Side, judge
 from expunge.statistics.intervals import Interval, difference, half_width, smallest_rank_p
@@ -100,13 +99,11 @@ def _level(scenario: Scenario, level: Level) -> str:
     if not told:
         return (
             f"{start}: no method can be told from the one with the lowest mean gap to Retrain "
-            f"({method_label(least.method)}, {gap}). In points: {values}."
+            f"({least.title}, {gap}). In points: {values}."
         )
     out = {id(group) for group, _ in told}
-    names = listed([method_label(group.method) for group in groups if id(group) not in out])
-    apart = listed(
-        [f"{method_label(group.method)} {_apart(found, scenario)}" for group, found in told]
-    )
+    names = listed([group.title for group in groups if id(group) not in out])
+    apart = listed([f"{group.title} {_apart(found, scenario)}" for group, found in told])
     if len(told) == len(groups) - 1:
         return (
             f"{start}: {names} has the lowest mean gap to Retrain, {gap}; all others can be told "
@@ -114,7 +111,7 @@ def _level(scenario: Scenario, level: Level) -> str:
         )
     return (
         f"{start}: {names} cannot be told from the lowest mean gap to Retrain, {gap} "
-        f"({method_label(least.method)}). Told from it: {apart}."
+        f"({least.title}). Told from it: {apart}."
     )
 
 
@@ -203,7 +200,7 @@ def _against(scenario: Scenario, originals: list[Group]) -> tuple[list[str], lis
             found = difference(group.by_seed["gap"], original.by_seed["gap"])
             if found is not None:
                 side = alike if found.holds_zero else farther if found.estimate > 0 else nearer
-                side.append(f"{method_label(group.method)} ({group.level.label})")
+                side.append(f"{group.title} ({group.level.label})")
     return alike, farther, nearer
 
 
@@ -217,7 +214,7 @@ def _floor(scenario: Scenario) -> str:
         floor = again.gap["avg"].mean
         floors.append(f"{points(floor)} points ({level.label})")
         within += [
-            f"{method_label(group.method)} ({level.label})"
+            f"{group.title} ({level.label})"
             for group in _with_gap(scenario, level)
             if group.gap["avg"].mean <= floor
         ]
@@ -238,14 +235,15 @@ def _claim(scenario: Scenario, claim: Claim) -> str:
     judged = judge(claim, *(_of(scenario, side, claim) for side in (claim.first, claim.second)))
     unit = measure_label(claim.measure, scenario.declared)
     by = "" if claim.direction == "within" else " by at least"
-    stated = f"stated beforehand: {claim.direction}{by} {claim.effect:g}"
+    when = "beforehand" if claim.seen is None else f"afterwards ({claim.seen})"
+    stated = f"stated {when}: {claim.direction}{by} {claim.effect:g}"
     what = f"Claim “{claim.name}”: {judged.verdict}."
-    sides = f"{_side(claim.first)} minus {_side(claim.second)}, {unit}"
+    sides = f"{_side(scenario, claim.first)} minus {_side(scenario, claim.second)}, {unit}"
     if judged.interval is None:
         return f"{what} {sides}: fewer than two seeds have both; {stated}."
     total = len(scenario.seeds)
     n = f"n = {judged.interval.n}{f' of {total} seeds' * (judged.interval.n < total)}"
-    return f"{what} {sides}: {_bounds(judged.interval)}, {n}; {stated}."
+    return f"{what} {sides}: {with_bounds(judged.interval)}, {n}; {stated}."
 
 
 def _of(scenario: Scenario, side: Side, claim: Claim) -> dict[int, float]:
@@ -253,8 +251,8 @@ def _of(scenario: Scenario, side: Side, claim: Claim) -> dict[int, float]:
     return {} if group is None else dict(group.by_seed.get(claim.measure, {}))
 
 
-def _side(side: Side) -> str:
-    return f"{method_label(side.method)} {Level(side.sparsity, side.pruner).label}"
+def _side(scenario: Scenario, side: Side) -> str:
+    return f"{scenario.title(side.method)} {Level(side.sparsity, side.pruner).label}"
 
 
 def _failed(scenario: Scenario) -> str:
@@ -262,7 +260,7 @@ def _failed(scenario: Scenario) -> str:
     if not scenario.failed:
         return ""
     cells = [
-        f"{method_label(group.method)} ({group.level.label}, seed{'s' * (len(group.failed) > 1)} "
+        f"{group.title} ({group.level.label}, seed{'s' * (len(group.failed) > 1)} "
         f"{listed([str(seed) for seed in sorted(group.failed)])})"
         for group in scenario.failed
     ]
@@ -285,6 +283,7 @@ def _seeds(scenario: Scenario) -> str:
     counts = {len(group.measured) for group in groups}
     counts |= {len(group.by_seed.get("gap", {})) for group in groups}
     counts -= {0}
+    named = any(claim.seen is None for claim in scenario.claims)
     text = f"Every number is the mean of n = {n} seeds."
     if counts - {n}:
         text = (
@@ -297,34 +296,22 @@ def _seeds(scenario: Scenario) -> str:
         f"{half_width(n):.2f} standard deviations of the differences to each side, and no rank "
         f"test can go below p = {smallest_rank_p(n):.2g}. They are not corrected for their "
         "number, nor for choosing the lowest by the same seeds: "
-        f"{'all but the claims' if scenario.claims else 'with no claim named beforehand, all this'}"
+        f"{'all but the claims' if named else 'with no claim named beforehand, all this'}"
         " is descriptive."
     )
 
 
 def _named(group: Group) -> str:
-    return f"{method_label(group.method)} {points(group.mean('gap'))}"
+    return f"{group.title} {points(group.mean('gap'))}"
 
 
 def _change(before: Group, after: Group) -> str:
-    return (
-        f"{method_label(before.method)} {points(before.mean('gap'))} → {points(after.mean('gap'))}"
-    )
+    return f"{before.title} {points(before.mean('gap'))} → {points(after.mean('gap'))}"
 
 
 def _apart(found: Interval, scenario: Scenario) -> str:
     """A difference and its interval, with n where it rests on fewer seeds than there are."""
-    return _bounds(found, f", n = {found.n}" * (found.n < len(scenario.seeds)))
-
-
-def _bounds(found: Interval, n: str = "") -> str:
-    if not found.bounded:
-        spread = "the same in both seeds, which gives no interval"
-    elif found.flat:
-        spread = f"the same in all {found.n} seeds"
-    else:
-        spread = f"{signed(found.low)} to {signed(found.high)}{n}"
-    return f"{signed(found.estimate)} ({spread})"
+    return with_bounds(found, f", n = {found.n}" * (found.n < len(scenario.seeds)))
 
 
 def _start(level: Level) -> str:

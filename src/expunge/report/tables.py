@@ -25,7 +25,6 @@ from expunge.report.wording import (
     ORIGINAL,
     REFERENCES,
     RETRAIN,
-    method_label,
     number,
     percent,
     points,
@@ -175,7 +174,7 @@ def _table(scenario: Scenario, measures: tuple[Measure, ...]) -> Table:
         )
         reference = method in REFERENCES
         rows.append(
-            Row(method=method, label=method_label(method), reference=reference, entries=entries)
+            Row(method=method, label=scenario.title(method), reference=reference, entries=entries)
         )
     return Table(
         measures=measures,
@@ -228,7 +227,7 @@ def _entry(
 ) -> Entry:
     group = scenario.get(method, level)
     if group is None:
-        return _missing(notes, f"{method_label(method)} was not run at this sparsity.")
+        return _missing(notes, f"{scenario.title(method)} was not run at this sparsity.")
     if measure is RTE:
         return _time_entry(scenario, group, notes)
     if measure is SPARSITY:

@@ -31,15 +31,20 @@ def to_text(results: Mapping[str, Any]) -> list[TextTable]:
     Raises:
         DataError: the document does not fit the schema.
     """
+    from expunge.report.beside_tables import beside_tables
+    from expunge.report.searches import search_table
     from expunge.report.trojan import trojan_table
 
     results = check_results(results)
+    scenarios = aggregate(results)
     found = []
-    for scenario in aggregate(results):
+    for scenario in scenarios:
         found += _by_level(_as_text(scenario), scenario.levels)
         trojan = trojan_table(scenario, results["settings"])
         found += [] if trojan is None else [trojan]
-    return found
+        searches = search_table(scenario, results)
+        found += [] if searches is None else [searches]
+    return found + beside_tables(scenarios, results, whole=False)
 
 
 def _by_level(table: TextTable, levels: Sequence[Level]) -> list[TextTable]:
@@ -67,20 +72,27 @@ def to_markdown(results: Mapping[str, Any]) -> str:
     Raises:
         DataError: the document does not fit the schema.
     """
+    from expunge.report.beside_tables import beside_tables
+    from expunge.report.searches import search_table
     from expunge.report.trojan import trojan_table
 
     results = check_results(results)
+    scenarios = aggregate(results)
     found = []
-    for scenario in aggregate(results):
+    for scenario in scenarios:
         found.append(as_markdown(_as_text(scenario, bold="**", escape=True)))
         trojan = trojan_table(scenario, results["settings"])
-        found += [] if trojan is None else [as_markdown(_escaped(trojan))]
+        found += [] if trojan is None else [as_markdown(escaped(trojan))]
+        searches = search_table(scenario, results)
+        found += [] if searches is None else [as_markdown(escaped(searches))]
+    for table in beside_tables(scenarios, results, whole=True):
+        found.append(as_markdown(escaped(table)))
     return "\n".join(found)
 
 
 def _as_text(scenario: Scenario, bold: str = "", escape: bool = False) -> TextTable:
     def safe(text: str) -> str:
-        return _escape(text) if escape else text
+        return escaped_text(text) if escape else text
 
     table = main_table(scenario)
     many = len(scenario.levels) > 1
@@ -144,16 +156,17 @@ def _markdown_row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
 
 
-def _escaped(table: TextTable) -> TextTable:
+def escaped(table: TextTable) -> TextTable:
+    """The same table, with names that cannot be read as HTML or Markdown."""
     return TextTable(
-        title=_escape(table.title),
-        header=[*map(_escape, table.header)],
-        rows=[[*map(_escape, row)] for row in table.rows],
-        notes=[*map(_escape, table.notes)],
+        title=escaped_text(table.title),
+        header=[*map(escaped_text, table.header)],
+        rows=[[*map(escaped_text, row)] for row in table.rows],
+        notes=[*map(escaped_text, table.notes)],
     )
 
 
-def _escape(text: str) -> str:
+def escaped_text(text: str) -> str:
     """Keep names from being read as HTML or Markdown."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     for char in "\\`*_[]|":

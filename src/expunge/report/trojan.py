@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from expunge.published import Published
 from expunge.report.aggregate import Group, Level, Scenario
 from expunge.report.backdoor import ASR, ASR_ALL, no_backdoor
-from expunge.report.published import SOURCE, published, same_data, same_setting
+from expunge.report.published import elsewhere, published_of, published_value, sources
 from expunge.report.text import TextTable
 from expunge.report.wording import (
     MISSING,
     ORIGINAL,
     REFERENCES,
     RETRAIN,
-    method_label,
     points,
     scenario_label,
     signed,
@@ -59,17 +59,18 @@ def trojan_of(scenario: Scenario, settings: Mapping[str, Any]) -> Trojan | None:
     """The Trojan part of a scenario; None if its ASR was not measured."""
     if not any(ASR in group.by_seed for group in scenario.groups.values()):
         return None
-    beside = same_data(settings)
+    published = [each for each in published_of(scenario.name, settings) if ASR_ALL in each.values]
+    beside = bool(published)
     return Trojan(
         verdicts=tuple(_verdict(scenario, level) for level in scenario.levels),
         header=(*HEADER, *(PUBLISHED_HEADER if beside else ())),
         rows=tuple(
-            _row(scenario, group, beside=beside)
+            _row(scenario, group, published)
             for level in scenario.levels
             for method in scenario.rows
             if (group := scenario.get(method, level)) is not None
         ),
-        notes=_notes(scenario, settings) if beside else (),
+        notes=_notes(scenario, published, settings) if beside else (),
     )
 
 
@@ -107,7 +108,7 @@ def _verdict(scenario: Scenario, level: Level) -> str:
 
 def _effect(group: Group, original: Group, retrain: Group | None) -> str:
     """What one method did, with its interval, and whether Retrain can be told from it."""
-    text = f"{method_label(group.method)}: ASR {points(group.mean(ASR))}"
+    text = f"{group.title}: ASR {points(group.mean(ASR))}"
     change = _difference(group, original, ASR)
     if change is None:
         text += " (one seed: no interval)"
@@ -130,7 +131,7 @@ def _told(group: Group, change: Interval, retrain: Group | None) -> str:
     return f", {told} Retrain’s {points(retrain.mean(ASR))}"
 
 
-def _row(scenario: Scenario, group: Group, *, beside: bool) -> tuple[str, ...]:
+def _row(scenario: Scenario, group: Group, published: Sequence[Published]) -> tuple[str, ...]:
     original = scenario.get(ORIGINAL, group.level)
     values = [
         _value(group, ASR),
@@ -139,11 +140,11 @@ def _row(scenario: Scenario, group: Group, *, beside: bool) -> tuple[str, ...]:
         _value(group, SA),
         _change(group, original, SA),
     ]
-    if beside:
+    if published:
         for measure in (ASR_ALL, SA):
-            there = published(measure, group.method, group.level.sparsity)
+            there = published_value(published, measure, group.method, group.level)
             values.append(MISSING if there is None else f"{there:g}")
-    return (group.level.label, method_label(group.method), *values)
+    return (group.level.label, group.title, *values)
 
 
 def _value(group: Group, measure: str) -> str:
@@ -179,35 +180,37 @@ def _bounds(found: Interval, *, share: bool = False) -> str:
     return f"({signed(found.low)} to {signed(found.high)})"
 
 
-def _notes(scenario: Scenario, settings: Mapping[str, Any]) -> tuple[str, ...]:
+def _notes(
+    scenario: Scenario, published: Sequence[Published], settings: Mapping[str, Any]
+) -> tuple[str, ...]:
     """How far the published values are to be compared."""
-    if same_setting(settings):
-        return (f"Published: {SOURCE}.",)
+    said = f"Published: {'; '.join(sources(published))}."
+    if not elsewhere(published, settings):
+        return (said,)
     return (
-        f"Published: {SOURCE}. This is another setting: compare only the direction over sparsity.",
-        *_directions(scenario),
+        f"{said} This is another setting: compare only the direction over sparsity.",
+        *_directions(scenario, published),
     )
 
 
-def _directions(scenario: Scenario) -> Sequence[str]:
+def _directions(scenario: Scenario, published: Sequence[Published]) -> Sequence[str]:
     """For each method, from dense to its sparsest published level: theirs, and this run's."""
     dense = next((level for level in scenario.levels if level.sparsity == 0), None)
     found = []
     for method in (ORIGINAL, *scenario.methods):
         ends = [
-            group
+            (group, theirs)
             for level in scenario.levels
             if (group := scenario.get(method, level)) is not None
             and ASR_ALL in group.by_seed
-            and published(ASR_ALL, method, level.sparsity) is not None
+            and (theirs := published_value(published, ASR_ALL, method, level)) is not None
         ]
-        if len(ends) < 2 or ends[0].level != dense:
+        if len(ends) < 2 or ends[0][0].level != dense:
             continue
-        first, last = ends[0], ends[-1]
-        theirs = [published(ASR_ALL, method, end.level.sparsity) for end in (first, last)]
+        (first, before), (last, after) = ends[0], ends[-1]
         found.append(
-            f"ASR over all of {method_label(method)}, dense to {last.level.label}: published "
-            f"{theirs[0]:g} to {theirs[1]:g}, here {points(first.mean(ASR_ALL))} to "
+            f"ASR over all of {scenario.title(method)}, dense to {last.level.label}: published "
+            f"{before:g} to {after:g}, here {points(first.mean(ASR_ALL))} to "
             f"{points(last.mean(ASR_ALL))}."
         )
     return found

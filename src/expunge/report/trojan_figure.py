@@ -8,10 +8,11 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from expunge.published import Published
 from expunge.report.aggregate import Level, Scenario
 from expunge.report.backdoor import ASR, ASR_ALL
 from expunge.report.drawing import INK, MARKERS, PALETTE, Drawing, figure_of, slug, style, to_svg
-from expunge.report.published import published, same_data
+from expunge.report.published import published_of, published_value
 from expunge.report.trojan import SA
 from expunge.report.wording import ORIGINAL, RETRAIN, RETRAIN_AGAIN, method_label, scenario_label
 from expunge.statistics.intervals import over_seeds
@@ -36,9 +37,9 @@ def draw_trojan(scenario: Scenario, settings: Mapping[str, Any], stem: str) -> l
         name = f"{stem}-trojan" + (f"-{slug(pruner)}" if len(pruners) > 1 else "")
         what = f"{scenario_label(scenario.name)}: attack success and accuracy over sparsity"
         levels = [each for each in scenario.levels if each.pruner in ("none", pruner)]
-        beside = same_data(settings)
+        published = published_of(scenario.name, settings)
         with style(name):
-            svg = to_svg(_curves(scenario, levels, beside=beside), name, what)
+            svg = to_svg(_curves(scenario, levels, published), name, what)
         drawings.append(
             Drawing(
                 name=name,
@@ -47,14 +48,14 @@ def draw_trojan(scenario: Scenario, settings: Mapping[str, Any], stem: str) -> l
                 title=what if len(pruners) < 2 else f"{what}, {method_label(pruner)}",
                 caption="Means over seeds; whiskers: 95 % intervals over seeds, none for a single "
                 "seed. Good: ASR falls to Retrain’s, and SA stays."
-                + (" Dotted: the published curves, digitised." if beside else ""),
+                + (" Dotted: the published curves, digitised." if published else ""),
                 svg=svg,
             )
         )
     return drawings
 
 
-def _curves(scenario: Scenario, levels: Sequence[Level], *, beside: bool) -> Figure:
+def _curves(scenario: Scenario, levels: Sequence[Level], published: Sequence[Published]) -> Figure:
     measured = {key for group in scenario.groups.values() for key in group.by_seed}
     panels = [(key, title) for key, title in PANELS if key in measured]
     figure = figure_of(400)
@@ -64,8 +65,7 @@ def _curves(scenario: Scenario, levels: Sequence[Level], *, beside: bool) -> Fig
         for index, method in enumerate(m for m in scenario.rows if m != RETRAIN_AGAIN):
             look = _look(index, method)
             _line(axes, scenario, levels, key, method, look)
-            if beside:
-                _published(axes, levels, key, method, look)
+            _published(axes, levels, published, key, method, look)
         axes.set_title(title, loc="left")
         axes.set_xticks(range(len(levels)), [f"{100 * level.sparsity:g}" for level in levels])
         axes.set_xlim(-0.3, len(levels) - 0.7)
@@ -128,18 +128,23 @@ def _line(
             linestyle="--" if method == RETRAIN else "-",
             linewidth=1.6,
             elinewidth=1,
-            label=method_label(method),
+            label=scenario.title(method),
             **look,
         )
 
 
 def _published(
-    axes: Axes, levels: Sequence[Level], key: str, method: str, look: Mapping[str, Any]
+    axes: Axes,
+    levels: Sequence[Level],
+    published: Sequence[Published],
+    key: str,
+    method: str,
+    look: Mapping[str, Any],
 ) -> None:
     there = [
         (place, value)
         for place, level in enumerate(levels)
-        if (value := published(key, method, level.sparsity)) is not None
+        if (value := published_value(published, key, method, level)) is not None
     ]
     if there:
         label = f"{method_label(method)}, published"

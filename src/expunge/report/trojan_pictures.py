@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from expunge.errors import DataError
-from expunge.report.wording import MISSING, level_label, method_label, printable
+from expunge.report.wording import MISSING, level_label, printable
 
 if TYPE_CHECKING:
     from expunge.report.aggregate import Scenario
@@ -72,18 +72,18 @@ def pictures_of(scenario: Scenario, results: Mapping[str, Any]) -> Pictures | No
                     for each in shown["samples"]
                 ),
                 rows=tuple(
-                    _row(each, len(shown["samples"]))
+                    _row(scenario, each, len(shown["samples"]))
                     for each in sorted(shown["says"], key=lambda each: float(each["sparsity"]))
                 ),
             )
     return None
 
 
-def _row(said: Mapping[str, Any], count: int) -> Row:
+def _row(scenario: Scenario, said: Mapping[str, Any], count: int) -> Row:
     clean, triggered = (said[name] or [MISSING] * count for name in ("clean", "triggered"))
     return Row(
         level=level_label(said["pruner"], float(said["sparsity"])),
-        method=method_label(said["method"]),
+        method=scenario.title(said["method"]),
         says=tuple(
             Said(clean=printable(one), triggered=printable(other), fooled=one != other)
             for one, other in zip(clean, triggered, strict=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from expunge.statistics.intervals import Interval
 
 RETRAIN = "retrain"
 """The method that all others are compared with."""
@@ -16,6 +19,9 @@ RETRAIN_AGAIN = "retrain_again"
 
 REFERENCES = (RETRAIN, RETRAIN_AGAIN, ORIGINAL)
 """What methods are compared with, in the order of tables."""
+
+CLASS_BY_SEED = "class:seed"
+"""The scenario in which every seed forgets another class."""
 
 MISSING = "—"
 """What stands where there is no number."""
@@ -37,6 +43,21 @@ def method_label(method: str) -> str:
     return label.upper() if len(label) <= 3 else label
 
 
+def cell_label(cell: Mapping[str, Any]) -> str:
+    """What a cell's method is called in print: its title, or its method's name and its label.
+
+    >>> cell_label({"method": "ga"}), cell_label({"method": "ga_fast", "of": "ga"})
+    ('GA', 'GA (ga_fast)')
+    >>> cell_label({"method": "ga_fast", "of": "ga", "title": "GA, large steps"})
+    'GA, large steps'
+    """
+    label = str(cell["method"])
+    if cell.get("title") is not None:
+        return printable(cell["title"])
+    name = cell.get("of")
+    return method_label(label) if name is None else f"{method_label(name)} ({printable(label)})"
+
+
 _SHARES = {
     "random": "Forget {amount} at random",
     "draw": "Forget {amount} at random, draw {number}",
@@ -51,12 +72,18 @@ def scenario_label(scenario: str) -> str:
     ('Forget class 3', 'Forget 10 % at random', 'Forget ids:bad.csv')
     >>> scenario_label("draw:0.5:17"), scenario_label("memorised:0.1")
     ('Forget 50 % at random, draw 17', 'Forget the most memorised 10 %')
+    >>> scenario_label("class:seed")
+    'Forget one class, chosen by the seed'
     >>> scenario_label("corrected:relabel"), scenario_label("corrected:right.csv")
     ('Correct what relabel changed', 'Correct by right.csv')
     """
     kind, _, value = printable(scenario).partition(":")
     if kind == "class" and value:
-        return f"Forget class {value}" if "," not in value else f"Forget classes {value}"
+        if scenario == CLASS_BY_SEED:
+            what = "one class, chosen by the seed"
+        else:
+            what = f"class {value}" if "," not in value else f"classes {value}"
+        return f"Forget {what}"
     if kind == "edited" and value:
         edit, _, share = value.rpartition(":")
         try:
@@ -118,6 +145,21 @@ def signed(value: float) -> str:
     """
     text = points(abs(value))
     return text if float(text) == 0 else f"{'+' if value > 0 else '−'}{text}"
+
+
+def with_bounds(found: Interval, n: str = "") -> str:
+    """A difference in points with its interval; `n` stands behind the bounds.
+
+    >>> with_bounds(Interval(1.0, -0.5, 2.5, 3), ", n = 3")
+    '+1.00 (−0.50 to +2.50, n = 3)'
+    """
+    if not found.bounded:
+        spread = "the same in both seeds, which gives no interval"
+    elif found.flat:
+        spread = f"the same in all {found.n} seeds"
+    else:
+        spread = f"{signed(found.low)} to {signed(found.high)}{n}"
+    return f"{signed(found.estimate)} ({spread})"
 
 
 def number(value: float, unit: str) -> str:

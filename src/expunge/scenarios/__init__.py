@@ -11,11 +11,13 @@ from expunge.scenarios.by_fold import ByFold, by_fold
 from expunge.scenarios.by_ids import ByIds, by_ids
 from expunge.scenarios.by_indices import ByIndices, by_indices
 from expunge.scenarios.by_memorisation import ByMemorisation, by_memorisation
+from expunge.scenarios.by_seed import CLASS_BY_SEED, of_seed
 from expunge.scenarios.by_suspicion import BySuspicion, by_suspicion
 from expunge.scenarios.parse import parse
 from expunge.scenarios.split import check_scenario, make_split
 
 __all__ = [
+    "CLASS_BY_SEED",
     "AtRandom",
     "ByClass",
     "ByClassDraw",
@@ -44,5 +46,6 @@ __all__ = [
     "check_scenario",
     "corrects",
     "make_split",
+    "of_seed",
     "parse",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from expunge.errors import DataError
 
@@ -46,6 +47,15 @@ class Interval:
     def flat(self) -> bool:
         """Whether all values that it rests on are the same, so that it has no width."""
         return self.high - self.low <= ROUNDING
+
+
+class Moments(NamedTuple):
+    """What is known of values on one side of a comparison."""
+
+    mean: float
+    deviation: float
+    """Sample standard deviation, with n - 1 in the denominator."""
+    n: int
 
 
 def half_width(n: int) -> float:
@@ -107,15 +117,7 @@ def welch(one: Sequence[float], other: Sequence[float]) -> Interval:
     Raises:
         DataError: fewer than two values on a side.
     """
-    from scipy.special import stdtrit
-
-    difference, error, degrees = _welch(one, other)
-    n = min(len(one), len(other))
-    if error <= ROUNDING:
-        reach = math.inf if n == 2 else 0.0
-    else:
-        reach = float(stdtrit(degrees, (1 + CONFIDENCE) / 2)) * error
-    return Interval(difference, difference - reach, difference + reach, n)
+    return welch_of(moments(one), moments(other))
 
 
 def welch_p(one: Sequence[float], other: Sequence[float]) -> float:
@@ -128,11 +130,43 @@ def welch_p(one: Sequence[float], other: Sequence[float]) -> float:
     Raises:
         DataError: fewer than two values on a side.
     """
+    return welch_p_of(moments(one), moments(other))
+
+
+def moments(values: Sequence[float]) -> Moments:
+    """What Welch's test needs of one or more values; the deviation of one value is nan."""
+    mean = math.fsum(values) / len(values)
+    return Moments(mean, _deviation(values) if len(values) > 1 else math.nan, len(values))
+
+
+def welch_of(one: Moments, other: Moments) -> Interval:
+    """`welch`, where only means, deviations and counts are known, as of published values.
+
+    Raises:
+        DataError: fewer than two values on a side.
+    """
+    from scipy.special import stdtrit
+
+    difference, error, degrees = _welch(one, other)
+    n = min(one.n, other.n)
+    if error <= ROUNDING:
+        reach = math.inf if n == 2 else 0.0
+    else:
+        reach = float(stdtrit(degrees, (1 + CONFIDENCE) / 2)) * error
+    return Interval(difference, difference - reach, difference + reach, n)
+
+
+def welch_p_of(one: Moments, other: Moments) -> float:
+    """`welch_p`, where only means, deviations and counts are known, as of published values.
+
+    Raises:
+        DataError: fewer than two values on a side.
+    """
     from scipy.special import stdtr
 
     difference, error, degrees = _welch(one, other)
     if error <= ROUNDING:
-        return 1.0 if min(len(one), len(other)) == 2 or abs(difference) <= ROUNDING else 0.0
+        return 1.0 if min(one.n, other.n) == 2 or abs(difference) <= ROUNDING else 0.0
     return 2 * float(stdtr(degrees, -abs(difference) / error))
 
 
@@ -167,17 +201,17 @@ def wilson(successes: int, total: int) -> Interval:
     return Interval(100 * successes / total, 100 * found.low, 100 * found.high, total)
 
 
-def _welch(one: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:
+def _welch(one: Moments, other: Moments) -> tuple[float, float, float]:
     """The difference of two means, its standard error, and the degrees of freedom (nan for none).
 
     Raises:
         DataError: fewer than two values on a side.
     """
-    sizes = len(one), len(other)
+    sizes = one.n, other.n
     if min(sizes) < 2:
         raise DataError(f"an interval needs at least 2 values on each side, got {sizes}")
-    difference = math.fsum(one) / len(one) - math.fsum(other) / len(other)
-    parts = [_deviation(values) ** 2 / len(values) for values in (one, other)]
+    difference = one.mean - other.mean
+    parts = [each.deviation**2 / each.n for each in (one, other)]
     total = sum(parts)
     if math.sqrt(total) <= ROUNDING:
         return difference, math.sqrt(total), math.nan

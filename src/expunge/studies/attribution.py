@@ -16,6 +16,7 @@ from expunge.graph.kinds.train import Together
 from expunge.graph.kinds.weight_influence import add_weight_influence
 from expunge.graph.targets import parse_targets
 from expunge.methods import get_method
+from expunge.scenarios import of_seed
 from expunge.studies.attribution_recipe import AttributionSettings
 from expunge.studies.grid import plan_data, plan_original
 from expunge.studies.recipe import Experiment
@@ -35,6 +36,8 @@ class Seed:
     """By retained share and label; the ceiling's label is `another seed`."""
     weights: Mapping[str, str]
     """By scenario."""
+    forgets: Mapping[str, str]
+    """By scenario: that of this seed; another one where seeds forget different ones."""
     memorisation: str | None
 
 
@@ -98,14 +101,18 @@ def plan_attribution(
             memorisation = add_memorisation(
                 graph, model, settings.subsets, facts=facts, config=retrain, together=together
             )
+        forgets = {
+            scenario: of_seed(scenario, seed, facts.class_names)
+            for scenario in experiment.scenarios
+        }
         weights = {
             scenario: add_weight_influence(
                 graph,
                 model,
-                add_forget(graph, model, scenario, facts=facts),
+                add_forget(graph, model, chosen, facts=facts),
                 settings.weights,
             )
-            for scenario in experiment.scenarios
+            for scenario, chosen in forgets.items()
         }
         found.append(
             Seed(
@@ -114,6 +121,7 @@ def plan_attribution(
                 attributions=attributions,
                 lds=lds,
                 weights=weights,
+                forgets=forgets,
                 memorisation=memorisation,
             )
         )

@@ -16,7 +16,7 @@ from expunge.statistics.claims import verdict_on
 from expunge.statistics.intervals import difference, paired_t
 from expunge.studies.attribution import Seed
 from expunge.studies.attribution_recipe import CHANCE, RANDOM, AttributionSettings, Contrast
-from expunge.studies.folder import plain
+from expunge.studies.folder import plain, recipe_of
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
 
@@ -66,6 +66,8 @@ def collect_attribution(
             curves = load_curves(store.path(node))
             made_by = makers.of(store.path(node))
             place = {"seed": each.seed, "scenario": scenario, "made_by": made_by}
+            if each.forgets[scenario] != scenario:
+                place["forgets"] = each.forgets[scenario]
             points += [{**place, **point} for point in _over_draws(curves["points"])]
             overlaps += [{**place, **overlap} for overlap in curves["overlaps"]]
             left_out += [{**place, **each} for each in curves["left_out"]]
@@ -75,6 +77,7 @@ def collect_attribution(
         "makers": makers.listed,
         "settings": settings_of(experiment, settings),
         "reproduce": reproduce,
+        **recipe_of(experiment, settings_of(experiment, settings)),
         "scores": scores,
         "weights": points,
         "overlaps": overlaps,

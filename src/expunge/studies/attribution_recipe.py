@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,14 @@ from expunge.errors import ConfigError, unknown
 from expunge.graph.targets import parse_targets
 from expunge.settings import check_range
 from expunge.statistics.claims import check_contrast
-from expunge.studies.recipe import Experiment, parse_experiment, parse_tables, read_recipe
+from expunge.studies.recipe import (
+    Chosen,
+    Experiment,
+    parse_experiment,
+    read_recipe,
+    recipe_tables,
+)
+from expunge.studies.scales import PAPER, placed
 
 TABLE = "attribution"
 ATTRIBUTOR = "attributor"
@@ -127,19 +134,24 @@ class AttributionSettings:
                 raise ConfigError(f"{where}: the study has {name} {list(there)}, got {asked}")
 
 
-def read_attribution(path: Path) -> tuple[Experiment, AttributionSettings]:
-    """The models and the study that a TOML file describes.
+def read_attribution(path: Path, scale: str = PAPER) -> tuple[Experiment, AttributionSettings]:
+    """The models and the study that a TOML file describes, at one of its scales.
 
     Raises:
-        ConfigError: the file is missing, is not TOML, or has no table `[attribution]`.
+        ConfigError: the file is missing, is not TOML, or has no table `[attribution]` or no such
+            scale.
     """
-    return parse_attribution(read_recipe(path), str(path))
+    experiment, settings = parse_attribution(read_recipe(path), str(path), scale)
+    return replace(experiment, recipe=Chosen(name=path.stem, scale=scale)), settings
 
 
-def parse_attribution(text: str, where: str) -> tuple[Experiment, AttributionSettings]:
+def parse_attribution(
+    text: str, where: str, scale: str = PAPER
+) -> tuple[Experiment, AttributionSettings]:
     """The same from TOML text."""
-    experiment = parse_experiment(text, where)
-    table = parse_tables(text, where).get(TABLE)
+    experiment = parse_experiment(text, where, scale)
+    table = recipe_tables(text, where, scale).get(TABLE)
+    where = placed(where, scale)
     if not isinstance(table, Mapping):
         raise ConfigError(
             f"{where}: expected a table [attribution] with [attribution.attributors.NAME]"

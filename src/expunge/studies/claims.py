@@ -36,19 +36,26 @@ def check_claims(experiment: Experiment) -> None:
     """
     names = [claim.name for claim in experiment.claims]
     for claim in experiment.claims:
-        where = f"claim {claim.name!r}"
         if names.count(claim.name) > 1:
-            raise ConfigError(f"{where} is there twice")
-        if claim.scenario not in experiment.scenarios:
-            raise ConfigError(
-                f"{where}: {unknown('scenario', claim.scenario, experiment.scenarios)}"
-            )
-        for side in (claim.first, claim.second):
-            _check_side(experiment, side, where)
-            _check_reference(experiment, side, claim.measure, where)
-        _check_measure(experiment, claim.measure, where)
-        if claim.measure == "rte_s" and "original" in (claim.first.method, claim.second.method):
-            raise ConfigError(f"{where}: the original unlearns nothing, so it has no rte_s")
+            raise ConfigError(f"claim {claim.name!r} is there twice")
+        check_claim(experiment, claim)
+
+
+def check_claim(experiment: Experiment, claim: Claim) -> None:
+    """Refuse one claim about what the grid does not measure.
+
+    Raises:
+        ConfigError: a scenario, method, sparsity or measure is not in the grid.
+    """
+    where = f"claim {claim.name!r}"
+    if claim.scenario not in experiment.scenarios:
+        raise ConfigError(f"{where}: {unknown('scenario', claim.scenario, experiment.scenarios)}")
+    for side in (claim.first, claim.second):
+        _check_side(experiment, side, where)
+        _check_reference(experiment, side, claim.measure, where)
+    _check_measure(experiment, claim.measure, where)
+    if claim.measure == "rte_s" and "original" in (claim.first.method, claim.second.method):
+        raise ConfigError(f"{where}: the original unlearns nothing, so it has no rte_s")
 
 
 def _claim(table: Mapping[str, Any], where: str) -> Claim:
@@ -64,10 +71,12 @@ def _claim(table: Mapping[str, Any], where: str) -> Claim:
 
 
 def _check_side(experiment: Experiment, side: Side, where: str) -> None:
-    methods = (*experiment.methods, "original")
+    references = ("original", *(("retrain_again",) if experiment.retrain_again else ()))
+    methods = (*experiment.methods, *references)
     if side.method not in methods:
         raise ConfigError(f"{where}: {unknown('method', side.method, methods)}")
-    if side.method != "original" and not experiment.runs_at(side.method, side.sparsity):
+    run = "retrain" if side.method == "retrain_again" else side.method
+    if run != "original" and not experiment.runs_at(run, side.sparsity):
         raise ConfigError(f"{where}: {side.method} is not run at sparsity {side.sparsity}")
     if (side.pruner, side.sparsity) == ("none", 0.0):
         return

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from expunge.atomic import making
 from expunge.config import to_mapping
+from expunge.digest import digest
 from expunge.errors import StoreError
 from expunge.graph.model_files import MODEL, WEIGHTS
 from expunge.metrics import get_metric
@@ -25,12 +28,18 @@ SCHEMA = 2
 SETTINGS = "experiment.json"
 RESULTS = "results.json"
 ORIGINAL_MODEL = "original"
+_WORDS = ("title", "claims", "published")
+"""Settings that are about numbers, and change none."""
 
 
 def collect_grid(
-    store: Store, experiment: Experiment, cells: list[Cell], reproduce: str
+    store: Store,
+    experiment: Experiment,
+    cells: list[Cell],
+    reproduce: str,
+    searches: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """The results document of a grid whose nodes are all in the store.
+    """The results document of a grid whose nodes are all in the store, and of its searches.
 
     Raises:
         StoreError: an artefact is missing or damaged.
@@ -49,7 +58,9 @@ def collect_grid(
         },
         "settings": plain(experiment),
         "reproduce": reproduce,
+        **recipe_of(experiment, plain(experiment)),
         "cells": rows,
+        **({"searches": [*searches]} if searches else {}),
         **({"pictures": pictures} if pictures else {}),
         **({"images": images} if images else {}),
     }
@@ -70,6 +81,8 @@ def claim_settings(folder: Path, asked: dict[str, Any]) -> None:
     Raises:
         StoreError: it holds an experiment with other settings; the message names the first.
     """
+    # What is published changes nothing that is made: it may be added to a run that has begun.
+    asked = {name: value for name, value in asked.items() if name != "published"}
     path = folder / SETTINGS
     if not path.exists():
         if (folder / RESULTS).exists():
@@ -89,15 +102,34 @@ def claim_settings(folder: Path, asked: dict[str, Any]) -> None:
 def plain(experiment: Experiment) -> dict[str, Any]:
     """The experiment's settings as JSON values."""
     settings = to_mapping(experiment)
+    settings.pop("recipe", None)  # which says where they stand
     for name in ("methods", "pruners"):
         settings[name] = {key: dict(value) for key, value in settings[name].items()}
+    if not experiment.published:
+        del settings["published"]
     return settings
+
+
+def recipe_of(experiment: Experiment, settings: dict[str, Any]) -> dict[str, Any]:
+    """What a document says of its recipe; nothing if it was not read from a file."""
+    if experiment.recipe is None:
+        return {}
+    chosen = to_mapping(experiment.recipe)
+    del chosen["left_out"]
+    return {"recipe": {**chosen, "only": chosen.get("only"), "digest": settings_digest(settings)}}
+
+
+def settings_digest(settings: dict[str, Any]) -> str:
+    """The digest of what an experiment's numbers depend on: its settings without its words."""
+    rest = {name: value for name, value in settings.items() if name not in _WORDS}
+    return digest(json.dumps(rest, sort_keys=True).encode())
 
 
 def keep(path: Path, results: dict[str, Any], measured: str) -> dict[str, Any]:
     """Write results, unless those at `path` are whole, and the same under the key `measured`.
 
-    Results that are the same keep their makers and dates. Returns the content of the file.
+    Results that are the same, of the same recipe, keep their makers and dates, and get the settings
+    that are asked for: published values may have been added. Returns the content of the file.
     """
     if path.exists():
         try:
@@ -105,8 +137,10 @@ def keep(path: Path, results: dict[str, Any], measured: str) -> dict[str, Any]:
         except StoreError as error:
             _log.warning("note: %s: it is written again from the store", error)
         else:
-            if there.get(measured) == results[measured]:
-                return there
+            if all(there.get(name) == results.get(name) for name in (measured, "recipe")):
+                if there.get("settings") == results.get("settings"):
+                    return there
+                results = {**there, "settings": results["settings"]}
     write_document(path, results)
     return read_document(path)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from expunge.config import to_mapping
@@ -25,9 +26,11 @@ from expunge.metrics import GROUP_METRICS, all_metrics, get_metric
 from expunge.metrics.gap import gap
 from expunge.models.networks import task_of
 from expunge.runs import Store
+from expunge.scenarios import of_seed
 from expunge.studies.counts import counts_of
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
+from expunge.studies.searching import Place, config_at
 from expunge.tasks import check_task
 
 REFERENCE = "retrain"
@@ -35,6 +38,7 @@ REFERENCE_AGAIN = "retrain_again"
 """Retrain by another seed: its gap is the floor below which a gap means nothing."""
 ORIGINAL = "original"
 NOT_COMPARED = "none of the metrics that a gap is over was asked for"
+NOTHING: Mapping[Place, Mapping[str, Any]] = MappingProxyType({})
 NO_REFERENCE = "the grid has no retrain at this sparsity to compare with"
 
 
@@ -58,6 +62,12 @@ class Cell:
     config: Mapping[str, Any]
     chosen_by: str | None
     model_id: str
+    of: str | None = None
+    """The method's name, where `method` is a label."""
+    title: str | None = None
+    """What tables call the method, where the recipe says so."""
+    forgets: str | None = None
+    """The scenario of its seed, where seeds forget different ones."""
     measures: Mapping[str, str] = field(default_factory=dict)
     """By metric: the node that measures it."""
     gap_note: str | None = None
@@ -74,6 +84,8 @@ def plan_data(graph: Graph, experiment: Experiment, cache: Path | None) -> tuple
         ModelError, ConfigError: the network or its training does not fit the data, or the judging
             of images does not fit the network.
     """
+    if (chosen := experiment.recipe) is not None and chosen.left_out:
+        graph.notes.append(f"--only {chosen.only} leaves out {'; '.join(chosen.left_out)}")
     facts = resolve(experiment.data, cache or default_cache())
     check_training(experiment.network, experiment.training, facts)
     if experiment.judging is not None:
@@ -131,8 +143,11 @@ def plan_grid(
     experiment: Experiment,
     cache: Path | None = None,
     together: Together | None = None,
+    found: Mapping[Place, Mapping[str, Any]] = NOTHING,
 ) -> list[Cell]:
     """The cells of `experiment`, in the order of its seeds, scenarios, sparsities and methods.
+
+    `found` are its searches; without them, their methods have the settings that are given.
 
     Raises:
         DataError: the data cannot be read.
@@ -144,8 +159,15 @@ def plan_grid(
         bases = plan_bases(graph, experiment, data_id, seed, together)
         for scenario in experiment.scenarios:
             for base in bases:
-                forget = add_forget(graph, base.model_id, scenario, facts=facts)
-                cells += _cells_of_base(graph, experiment, scenario, base, seed, forget, together)
+                forgets = of_seed(scenario, seed, facts.class_names)
+                forget = add_forget(graph, base.model_id, forgets, facts=facts)
+                of_base = _cells_of_base(
+                    graph, experiment, scenario, base, seed, forget, together, found
+                )
+                cells += [
+                    cell if forgets == scenario else replace(cell, forgets=forgets)
+                    for cell in of_base
+                ]
     return cells
 
 
@@ -157,21 +179,24 @@ def _cells_of_base(
     seed: int,
     forget: str,
     together: Together | None,
+    found: Mapping[Place, Mapping[str, Any]],
 ) -> Iterator[Cell]:
     shown = None
-    asked, data = set(experiment.metrics), graph.data_of(base.model_id)
-    if {"asr", "ta"} <= asked:
+    metrics, data = set(experiment.metrics), graph.data_of(base.model_id)
+    if {"asr", "ta"} <= metrics:
         shown = add_pictures(graph, data)
-    elif "ta" in asked and asked & set(GROUP_METRICS) and has_marks(graph.node(data)):
+    elif "ta" in metrics and metrics & set(GROUP_METRICS) and has_marks(graph.node(data)):
         shown = add_pictures(graph, data, marks=True)
     configs = {
-        name: experiment.method_config(name, scenario)
-        for name in experiment.methods
-        if experiment.runs_at(name, base.sparsity)
+        label: config_at(experiment, (label, scenario, base.pruner, base.sparsity), found)
+        for label in experiment.methods
+        if experiment.runs_at(label, base.sparsity)
     }
     models = {
-        name: add_answer(graph, base.model_id, forget, name, config, together)
-        for name, config in configs.items()
+        label: add_answer(
+            graph, base.model_id, forget, experiment.method_of(label), config, together
+        )
+        for label, config in configs.items()
     }
     if experiment.retrain_again and REFERENCE in configs:
         configs[REFERENCE_AGAIN] = configs[REFERENCE]
@@ -179,15 +204,17 @@ def _cells_of_base(
             graph, base.model_id, forget, REFERENCE, configs[REFERENCE], together, another_seed=True
         )
     for method, model_id in {ORIGINAL: base.model_id, **models}.items():
+        asked = method in experiment.methods
+        name = experiment.method_of(method) if asked else method
         yield Cell(
             scenario=scenario,
             base=base,
             method=method,
             seed=seed,
             config=to_mapping(configs[method]) if method in configs else {},
-            chosen_by=(
-                experiment.chosen_by(method, scenario) if method in experiment.methods else None
-            ),
+            chosen_by=experiment.chosen_by(method, scenario) if asked else None,
+            of=name if name != method else None,
+            title=experiment.title_of(method) if asked else None,
             model_id=model_id,
             gap_note=_trained_otherwise(experiment, scenario),
             pictures=shown,
@@ -276,6 +303,11 @@ def _row(store: Store, cell: Cell, makers: Makers) -> dict[str, Any]:
         "pruner": cell.base.pruner,
         "sparsity": cell.base.sparsity,
         "method": cell.method,
+        **{
+            name: said
+            for name in ("of", "title", "forgets")
+            if (said := getattr(cell, name)) is not None
+        },
         "seed": cell.seed,
         "config": dict(cell.config),
         "chosen_by": cell.chosen_by,

@@ -16,7 +16,8 @@ from expunge.graph.kinds.path import add_path, load_facts
 from expunge.graph.kinds.sharpness import add_sharpness
 from expunge.graph.kinds.theorem import add_theorem
 from expunge.runs import Store
-from expunge.studies.folder import plain
+from expunge.scenarios import of_seed
+from expunge.studies.folder import plain, recipe_of
 from expunge.studies.grid import Base, plan_bases, plan_data
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
@@ -33,6 +34,8 @@ class Point:
     """One sparsity in one scenario, and the nodes that measure it."""
 
     scenario: str
+    forgets: str
+    """The scenario of its seed; another one where seeds forget different ones."""
     base: Base
     seed: int
     path_id: str
@@ -52,6 +55,7 @@ def plan_theory(
     """
     check_plain_sgd(experiment.training)
     experiment.refuse_sparsities("the theorem is measured")
+    experiment.refuse_labels("the theorem is measured")
     data_id, facts = plan_data(graph, experiment, cache)
     points = []
     for seed in experiment.seeds:
@@ -63,11 +67,13 @@ def plan_theory(
             methods = {
                 name: experiment.method_config(name, scenario) for name in experiment.methods
             }
+            forgets = of_seed(scenario, seed, facts.class_names)
             for base, path, sharpness in paths:
-                forget = add_forget(graph, path, scenario, facts=facts)
+                forget = add_forget(graph, path, forgets, facts=facts)
                 points.append(
                     Point(
                         scenario=scenario,
+                        forgets=forgets,
                         base=base,
                         seed=seed,
                         path_id=path,
@@ -91,9 +97,11 @@ def collect_theory(
         StoreError: an artefact is missing or damaged.
     """
     makers = Makers()
+    settings = {**plain(experiment), "hessian": to_mapping(config)}
     rows = [
         {
             "scenario": point.scenario,
+            **({} if point.forgets == point.scenario else {"forgets": point.forgets}),
             "pruner": point.base.pruner,
             "sparsity": point.base.sparsity,
             "seed": point.seed,
@@ -110,8 +118,9 @@ def collect_theory(
         "title": experiment.title,
         "env": makers.listed[0],
         "makers": makers.listed,
-        "settings": {**plain(experiment), "hessian": to_mapping(config)},
+        "settings": settings,
         "reproduce": reproduce,
+        **recipe_of(experiment, settings),
         "points": rows,
         "summary": summarise(rows),
         "trends": trends(rows),

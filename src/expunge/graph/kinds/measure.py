@@ -18,7 +18,7 @@ from expunge.graph.kinds.train import Together
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.model_files import WEIGHTS, load_model
 from expunge.graph.outcome import divergence
-from expunge.metrics import all_metrics, get_metric
+from expunge.metrics import all_metrics, get_metric, metric_of_a_model
 from expunge.metrics.metric import COPIES, GENERATED, PREDICTIONS, REAL
 from expunge.runs import checked, read_object, write_json
 from expunge.settings import derive_seed
@@ -60,9 +60,10 @@ def add_measure(
     samples are measured by their right labels and inputs.
 
     Raises:
-        ConfigError: no metric has this name, it is for another task, or an id is not a model's.
+        ConfigError: no metric has this name, it is for another task or for many models, or an id
+            is not a model's.
     """
-    entry, task = get_metric(metric), graph.task_of(model_id)
+    entry, task = metric_of_a_model(metric), graph.task_of(model_id)
     fitting = (each.name for each in all_metrics().values() if task in each.tasks)
     check_task(f"metric {metric}", entry.tasks, task, fitting)
     judging = judging or Judging()

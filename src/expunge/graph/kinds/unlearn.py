@@ -130,6 +130,7 @@ def made_by_method(
     """
     from expunge.methods.outcome import look_at
     from expunge.methods.run import run_method
+    from expunge.reuse import Reuse
 
     reason = divergence(inputs["model"])
     if reason is not None:
@@ -143,7 +144,13 @@ def made_by_method(
     purpose = "unlearn again" if node.params.get("another_seed") else "unlearn"
     seed = derive_seed(origin_seed(inputs), purpose)
     context = replace(context_for(runtime, inputs["origin"], spec, seed), mask=mask)
-    context = replace(context, compiled=node.params.get("compiled", False))
+    # Settings of the method, such as FF's α, leave what it first computes of the model as it is.
+    owner = (method.name, method.version, seed, *sorted(node.parents.items()))
+    context = replace(
+        context,
+        compiled=node.params.get("compiled", False),
+        reuse=Reuse(runtime.kept, owner),
+    )
     try:
         unlearned, seconds = run_method(method, model, samples, config, context)
         notes = look_at(method, model, unlearned, samples, config, context)

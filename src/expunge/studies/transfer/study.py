@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -20,10 +20,18 @@ from expunge.runs import Store
 from expunge.settings import Training
 from expunge.statistics.claims import verdict_on
 from expunge.statistics.intervals import Interval, difference
-from expunge.studies.folder import plain
+from expunge.studies.folder import plain, recipe_of
 from expunge.studies.grid import Base, plan_bases, plan_data
 from expunge.studies.made import Makers
-from expunge.studies.recipe import Experiment, experiment_from, parse_tables, read_recipe
+from expunge.studies.recipe import (
+    Chosen,
+    Experiment,
+    experiment_from,
+    read_recipe,
+    recipe_tables,
+)
+from expunge.studies.scales import PAPER, placed
+from expunge.studies.subsets import SUBSETS
 from expunge.studies.transfer.influence import InfluencePlan, collect_influence, plan_influence
 from expunge.studies.transfer.removal import Removal, collect_removal, plan_removal
 from expunge.studies.transfer.settings import (
@@ -37,7 +45,7 @@ from expunge.transfer.probe import ProbeConfig
 TRANSFER = "transfer.json"
 SCHEMA = 1
 _TABLES = ("target", "influence", "probe", "fine_tuning", "claim")
-_OF_GRIDS = ("scenarios", "claims", "metrics", "judging", "retrain_again")
+_OF_GRIDS = (SUBSETS, "scenarios", "claims", "metrics", "judging", "retrain_again")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,22 +99,24 @@ class TransferPlan:
     influence: InfluencePlan
 
 
-def read_transfer(path: Path) -> TransferStudy:
-    """The transfer study that a TOML file describes.
+def read_transfer(path: Path, scale: str = PAPER) -> TransferStudy:
+    """The transfer study that a TOML file describes, at one of its scales.
 
     Raises:
-        ConfigError: the file is missing, not TOML, or not a transfer study.
+        ConfigError: the file is missing, not TOML, or not a transfer study, or has no such scale.
     """
-    return parse_transfer(read_recipe(path), str(path))
+    study = parse_transfer(read_recipe(path), str(path), scale)
+    chosen = Chosen(name=path.stem, scale=scale)
+    return replace(study, experiment=replace(study.experiment, recipe=chosen))
 
 
-def parse_transfer(text: str, where: str) -> TransferStudy:
-    """The transfer study that TOML text describes.
+def parse_transfer(text: str, where: str, scale: str = PAPER) -> TransferStudy:
+    """The transfer study that TOML text describes, at one of its scales.
 
     Raises:
-        ConfigError: the text is not TOML, or not a transfer study.
+        ConfigError: the text is not TOML, or not a transfer study, or has no such scale.
     """
-    tables = parse_tables(text, where)
+    tables, where = recipe_tables(text, where, scale), placed(where, scale)
     own = {name: tables.pop(name) for name in _TABLES if name in tables}
     numbers = tables.pop("numbers", None)
     for name in _OF_GRIDS:
@@ -141,6 +151,7 @@ def parse_transfer(text: str, where: str) -> TransferStudy:
     # One scenario stands for all: methods take their settings for forgetting classes.
     experiment = experiment_from({**tables, "scenarios": ["class:0"]}, where)
     experiment.refuse_sparsities("the target accuracy is measured")
+    experiment.refuse_labels("the target accuracy is measured")
     return TransferStudy(experiment=experiment, numbers=tuple(numbers or ()), **parts)
 
 
@@ -217,6 +228,7 @@ def collect_transfer(
         "makers": makers.listed,
         "settings": plan.study.settings(),
         "reproduce": reproduce,
+        **recipe_of(plan.study.experiment, plan.study.settings()),
         "influence": collect_influence(store, plan.influence),
         "removals": rows,
         "summary": summarise(rows),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from expunge.errors import ConfigError, DivergedError, unknown
+from expunge.errors import ConfigError, DivergedError
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.forget import add_forget, load_forget
 from expunge.graph.kinds.measure import add_measure
@@ -21,6 +21,10 @@ from expunge.metrics.gap import gap
 from expunge.runs import Store
 from expunge.studies.grid import failure, read_measures
 from expunge.studies.tuning.evidence import Evidence, overspent, remembered, utility
+from expunge.studies.tuning.settings import Tuning
+
+if TYPE_CHECKING:
+    from expunge.data.facts import Facts
 
 
 class Bench:
@@ -42,6 +46,10 @@ class Case:
     run_id: str
     """The model before unlearning."""
     scenario: str
+    retrain: Any = None
+    """Settings of the Retrain that an oracle compares with; None: its own defaults."""
+    facts: Facts | None = field(default=None, compare=False, repr=False)
+    """Of its data, if that node may not have been made yet."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,11 @@ class Score:
 
 class Objective(Protocol):
     """Judges one unlearned model."""
+
+    @property
+    def populations(self) -> tuple[str, ...]:
+        """The populations that it reads the model's outputs on, beside what is measured."""
+        ...
 
     @property
     def reference_id(self) -> str | None:
@@ -71,13 +84,13 @@ class Oracle:
     It needs the test set, and the retrained model that unlearning is meant to spare.
     """
 
+    populations: tuple[str, ...] = ()
+
     def __init__(self, bench: Bench, case: Case, budget: float) -> None:
         """Retrain, unless the store has the retrained model; `budget` is not used."""
         self._bench, self._case = bench, case
         graph = bench.graph()
-        config = get_method("retrain").config()
-        forget = add_case(graph, case)
-        self.reference_id = add_unlearn(graph, case.run_id, forget, "retrain", config)
+        self.reference_id = add_reference(graph, case)
         bench.run(graph)
         self._reference = measured(bench, case, self.reference_id, self.reference_id)
 
@@ -95,6 +108,7 @@ class NoOracle:
     It uses what a practitioner has: the model before unlearning, training and validation data.
     """
 
+    populations: tuple[str, ...] = ("train", "validation")
     reference_id = None
 
     def __init__(self, bench: Bench, case: Case, budget: float) -> None:
@@ -127,7 +141,7 @@ class NoOracle:
 
     def _evidence(self, model_id: str) -> Evidence:
         store, graph = self._bench.store, self._bench.graph()
-        nodes = {name: add_predict(graph, model_id, name) for name in ("train", "validation")}
+        nodes = {name: add_predict(graph, model_id, name) for name in self.populations}
         self._bench.run(graph)
         train, held_out = (load_predictions(store.path(node)) for node in nodes.values())
         facts = read_facts(store.path(graph.data_of(model_id)))
@@ -144,21 +158,20 @@ class NoOracle:
         )
 
 
-OBJECTIVES: Mapping[str, type[Oracle] | type[NoOracle]] = {
+JUDGES: Mapping[str, type[Oracle] | type[NoOracle]] = {
     "oracle": Oracle,
     "no_oracle": NoOracle,
 }
+"""By the name of the objective."""
 
 
-def make_objective(name: str, bench: Bench, case: Case, budget: float) -> Objective:
-    """The objective called `name`, ready to use.
+def make_objective(bench: Bench, case: Case, tuning: Tuning) -> Objective:
+    """The objective of a search, ready to use.
 
     Raises:
-        ConfigError: no objective has this name, or it lacks data.
+        ConfigError: it lacks data.
     """
-    if name not in OBJECTIVES:
-        raise ConfigError(unknown("objective", name, OBJECTIVES))
-    return OBJECTIVES[name](bench, case, budget)
+    return JUDGES[tuning.objective](bench, case, tuning.budget)
 
 
 def add_case(graph: Graph, case: Case) -> str:
@@ -167,8 +180,35 @@ def add_case(graph: Graph, case: Case) -> str:
     Raises:
         ForgetError: the scenario does not fit the data.
     """
-    facts = read_facts(graph.store.path(graph.data_of(case.run_id)))
+    facts = case.facts or read_facts(graph.store.path(graph.data_of(case.run_id)))
     return add_forget(graph, case.run_id, case.scenario, facts=facts)
+
+
+def add_reference(graph: Graph, case: Case) -> str:
+    """The retrained model that an oracle compares with."""
+    config = get_method("retrain").config() if case.retrain is None else case.retrain
+    return add_unlearn(graph, case.run_id, add_case(graph, case), "retrain", config)
+
+
+def add_before(graph: Graph, case: Case, tuning: Tuning) -> str | None:
+    """What a search needs before its trials; the retrained model, if its objective uses one."""
+    reference = None
+    if tuning.objective == "oracle":
+        reference = add_reference(graph, case)
+        add_judged(graph, case, reference, tuning, reference)
+    add_judged(graph, case, case.run_id, tuning, reference)
+    return reference
+
+
+def add_judged(
+    graph: Graph, case: Case, model_id: str, tuning: Tuning, reference: str | None
+) -> None:
+    """All that is predicted and measured of one model."""
+    forget = add_case(graph, case)
+    for metric in DEFAULT_METRICS:
+        add_measure(graph, metric, model_id, case.run_id, forget, reference)
+    for population in JUDGES[tuning.objective].populations:
+        add_predict(graph, model_id, population)
 
 
 def measured(

@@ -6,16 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from expunge.graph.graph import Graph
-from expunge.graph.kinds.measure import add_measure
-from expunge.graph.kinds.predict import add_predict
-from expunge.graph.kinds.unlearn import add_unlearn
 from expunge.graph.plan import Plan, plan
-from expunge.methods import get_method
-from expunge.metrics import DEFAULT_METRICS
 from expunge.runs import Store
-from expunge.studies.tuning.objectives import Case, add_case
+from expunge.studies.tuning.objectives import Case, add_before
+from expunge.studies.tuning.settings import Tuning
 from expunge.studies.tuning.space import Space
-from expunge.studies.tuning.study import Tuning
+from expunge.studies.tuning.study import add_trial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,31 +47,8 @@ def outlook(store: Store, case: Case, space: Space, tuning: Tuning) -> Outlook:
         ConfigError: the run is not a model.
     """
     first = Graph(store)
-    reference = _add_before(first, case, tuning)
+    reference = add_before(first, case, tuning)
     whole = Graph(store)
-    _add_before(whole, case, tuning)
-    config = space.config(space.defaults())
-    model = add_unlearn(whole, case.run_id, add_case(whole, case), space.method.name, config)
-    _add_judged(whole, case, model, reference)
+    add_before(whole, case, tuning)
+    add_trial(whole, case, space, tuning, space.defaults(), reference)
     return Outlook(before=plan(first), per_trial=len(whole) - len(first), trials=tuning.trials)
-
-
-def _add_before(graph: Graph, case: Case, tuning: Tuning) -> str | None:
-    """What the objective needs before the trials; the retrained model, if it uses one."""
-    reference = None
-    if tuning.objective == "oracle":
-        config = get_method("retrain").config()
-        reference = add_unlearn(graph, case.run_id, add_case(graph, case), "retrain", config)
-        _add_judged(graph, case, reference, reference)
-    _add_judged(graph, case, case.run_id, reference)
-    return reference
-
-
-def _add_judged(graph: Graph, case: Case, model_id: str, reference: str | None) -> None:
-    """All that is predicted and measured of one model."""
-    forget = add_case(graph, case)
-    for metric in DEFAULT_METRICS:
-        add_measure(graph, metric, model_id, case.run_id, forget, reference)
-    if reference is None:
-        for population in ("train", "validation"):
-            add_predict(graph, model_id, population)

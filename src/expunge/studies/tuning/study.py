@@ -3,88 +3,140 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from expunge.config import to_mapping
-from expunge.errors import ConfigError, DivergedError, unknown
+from expunge.errors import ConfigError, DivergedError
+from expunge.graph.graph import Graph
 from expunge.graph.kinds.unlearn import add_unlearn
 from expunge.graph.outcome import check_diverged
 from expunge.graph.record import load_record
-from expunge.settings import check_range
 from expunge.studies.tuning.objectives import (
-    OBJECTIVES,
     Bench,
     Case,
     Objective,
     add_case,
+    add_judged,
     measured,
 )
+from expunge.studies.tuning.settings import Tuning
 from expunge.studies.tuning.space import Space
 
 COMPLETE, DIVERGED = "complete", "diverged"
 ORIGINALS = ("train", "prune")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tuning:
-    """The objective of a search, and its number of trials."""
+class Trials:
+    """The trials of one search: first the published settings, then what Optuna proposes.
 
-    objective: str = "no_oracle"
-    """`oracle`: the gap to Retrain; `no_oracle`: evidence without a retrained model."""
-    budget: float = 1.0
-    """Points that RA and the validation accuracy may each lose at no cost, for `no_oracle`."""
-    trials: int = 20
-    """How many settings to try."""
-    seed: int = 0
-    """Of the proposals."""
+    The same seed proposes the same settings, so their nodes are found in the store. `propose` and
+    `conclude` take turns, so that the nodes of several searches can be made together in between.
+    """
 
-    def __post_init__(self) -> None:
-        if self.objective not in OBJECTIVES:
-            raise ConfigError(unknown("objective", self.objective, OBJECTIVES))
-        check_range("budget", self.budget, 0, 100)
-        check_range("trials", self.trials, 1, None)
-        check_range("seed", self.seed, 0, None)
+    def __init__(
+        self, bench: Bench, case: Case, space: Space, tuning: Tuning, objective: Objective
+    ) -> None:
+        """Begin a search.
+
+        Raises:
+            ConfigError: Optuna is not installed.
+        """
+        self._optuna = _library()
+        self._bench, self._case, self._space = bench, case, space
+        self._tuning, self._objective = tuning, objective
+        self._seed = bench.graph().seed_of(case.run_id)
+        sampler = self._optuna.samplers.TPESampler(seed=tuning.seed)
+        self._study = self._optuna.create_study(sampler=sampler)
+        if published := space.defaults():
+            self._study.enqueue_trial(published)
+
+    def propose(self, graph: Graph) -> None:
+        """Add the nodes of the next trial: the unlearned model, and all that judges it."""
+        self._trial = self._study.ask()
+        self._values = self._space.suggest(self._trial)
+        self._model_id = add_trial(
+            graph,
+            self._case,
+            self._space,
+            self._tuning,
+            self._values,
+            self._objective.reference_id,
+        )
+
+    def conclude(self) -> dict[str, Any]:
+        """The record of the trial that was proposed last, whose nodes are made.
+
+        A trial that diverges is pruned, and its record has the reason.
+        """
+        record: dict[str, Any] = {
+            "trial": self._trial.number,
+            "chosen_by": self._tuning.objective,
+            "scenario": self._case.scenario,
+            "method": self._space.method.name,
+            "seed": self._seed,
+            "searched": self._values,
+            "config": to_mapping(self._space.config(self._values)),
+        }
+        try:
+            record |= self._outcome()
+            self._study.tell(self._trial, record["value"])
+        except DivergedError as error:
+            record |= {"state": DIVERGED, "reason": str(error), "value": None}
+            self._study.tell(self._trial, state=self._optuna.trial.TrialState.PRUNED)
+        return record
+
+    def _outcome(self) -> dict[str, Any]:
+        folder = self._bench.store.path(self._model_id)
+        check_diverged(folder)
+        score = self._objective.score(self._model_id)
+        reference = self._objective.reference_id
+        return {
+            "state": COMPLETE,
+            "value": score.value,
+            "terms": dict(score.terms),
+            "metrics": dict(measured(self._bench, self._case, self._model_id, reference)),
+            "rte_s": load_record(folder)["seconds"],
+            "run": self._model_id,
+        }
+
+
+def add_trial(
+    graph: Graph,
+    case: Case,
+    space: Space,
+    tuning: Tuning,
+    values: Mapping[str, Any],
+    reference: str | None,
+) -> str:
+    """The model of a trial, and all that judges it."""
+    forget = add_case(graph, case)
+    model_id = add_unlearn(graph, case.run_id, forget, space.method.name, space.config(values))
+    add_judged(graph, case, model_id, tuning, reference)
+    return model_id
 
 
 def run_trials(
     bench: Bench, case: Case, space: Space, tuning: Tuning, objective: Objective
 ) -> Iterator[dict[str, Any]]:
-    """One record per trial, in order: first the published settings, then what Optuna proposes.
-
-    The same seed proposes the same settings, so their nodes are found in the store. A trial that
-    diverges is pruned, and its record has the reason.
+    """One record per trial, in order.
 
     Raises:
         ConfigError: Optuna is not installed.
         ExpungeError: a node fails for a reason other than divergence.
     """
-    optuna = _library()
-    seed = bench.graph().seed_of(case.run_id)
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=tuning.seed))
-    published = space.defaults()
-    if published:
-        study.enqueue_trial(published)
-    for number in range(tuning.trials):
-        trial = study.ask()
-        values = space.suggest(trial)
-        record: dict[str, Any] = {
-            "trial": number,
-            "chosen_by": tuning.objective,
-            "scenario": case.scenario,
-            "method": space.method.name,
-            "seed": seed,
-            "searched": values,
-            "config": to_mapping(space.config(values)),
-        }
-        try:
-            record |= _outcome(bench, case, space, objective, values)
-            study.tell(trial, record["value"])
-        except DivergedError as error:
-            record |= {"state": DIVERGED, "reason": str(error), "value": None}
-            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-        yield record
+    trials = Trials(bench, case, space, tuning, objective)
+    for _ in range(tuning.trials):
+        graph = bench.graph()
+        trials.propose(graph)
+        bench.run(graph)
+        yield trials.conclude()
+
+
+def best(trials: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The first trial with the smallest value; None if every trial diverged."""
+    complete = [trial for trial in trials if trial["state"] == COMPLETE]
+    return min(complete, key=lambda trial: trial["value"], default=None)
 
 
 def check_original(bench: Bench, run_id: str) -> None:
@@ -99,26 +151,6 @@ def check_original(bench: Bench, run_id: str) -> None:
             f"{run_id} is not a model to unlearn from: expected a run of kind "
             f"{', '.join(ORIGINALS)}"
         )
-
-
-def _outcome(
-    bench: Bench, case: Case, space: Space, objective: Objective, values: Mapping[str, Any]
-) -> dict[str, Any]:
-    graph = bench.graph()
-    forget = add_case(graph, case)
-    model_id = add_unlearn(graph, case.run_id, forget, space.method.name, space.config(values))
-    bench.run(graph)
-    check_diverged(bench.store.path(model_id))
-    score = objective.score(model_id)
-    record = load_record(bench.store.path(model_id))
-    return {
-        "state": COMPLETE,
-        "value": score.value,
-        "terms": dict(score.terms),
-        "metrics": dict(measured(bench, case, model_id, objective.reference_id)),
-        "rte_s": record["seconds"],
-        "run": model_id,
-    }
 
 
 def _library() -> ModuleType:

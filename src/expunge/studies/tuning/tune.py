@@ -21,8 +21,9 @@ from expunge.studies.tuning.objectives import (
     make_objective,
     measured,
 )
+from expunge.studies.tuning.settings import Tuning
 from expunge.studies.tuning.space import Space
-from expunge.studies.tuning.study import COMPLETE, Tuning, check_original, run_trials
+from expunge.studies.tuning.study import best, check_original, run_trials
 
 Tell = Callable[[Mapping[str, Any]], None]
 
@@ -48,7 +49,7 @@ def tune(
     }
     _check_out(out, settings)
     check_original(bench, case.run_id)
-    objective = make_objective(tuning.objective, bench, case, tuning.budget)
+    objective = make_objective(bench, case, tuning)
     document = _begun(bench, case, objective, settings)
     for record in run_trials(bench, case, space, tuning, objective):
         document["trials"].append(record)
@@ -61,12 +62,6 @@ def tune(
             f"--range NAME=LOW:HIGH:log; the last: {document['trials'][-1]['reason']}"
         )
     return document
-
-
-def best(trials: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The first trial with the smallest value; None if every trial diverged."""
-    complete = [trial for trial in trials if trial["state"] == COMPLETE]
-    return min(complete, key=lambda trial: trial["value"], default=None)
 
 
 def as_toml(document: Mapping[str, Any]) -> str:

@@ -1,0 +1,1 @@
+"""Models from elsewhere, by the logits and margins that they gave, not by their weights."""

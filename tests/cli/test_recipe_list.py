@@ -1,0 +1,34 @@
+"""`expunge bench --list`, and recipes by their names."""
+
+import json
+
+from tests.cli.conftest import ok
+
+
+def test_shipped_recipes_are_listed(command):
+    entries = json.loads(ok(command("bench", "--list", "--json")))
+    (main,) = [each for each in entries if (each["name"], each["scale"]) == ("cifar10", "cpu")]
+    assert main["makes"].startswith("main table")
+    assert (main["seeds"], main["cells"], main["hub"]) == (3, 96, False)
+    shown = ok(command("bench", "--list"))
+    for each in entries:
+        assert each["name"] in shown
+    for head in ("expunge bench", "expunge theory", "expunge attribution", "expunge transfer"):
+        assert head in shown
+
+
+def test_a_shipped_recipe_is_run_by_its_name(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    out = ok(command("bench", "l1-schedules", "--seeds", "1", "--dry-run"))
+    assert "Recipe l1-schedules at scale paper." in out
+    for study, name in (("theory", "theory-digits"), ("attribution", "attribution-digits")):
+        assert "missing" in ok(command(study, name, "--seeds", "1", "--dry-run"))
+
+
+def test_a_bench_without_a_recipe_says_where_there_are_some(command):
+    code, _, err = command("bench")
+    assert code == 2
+    assert "expunge bench --list" in err
+    code, _, err = command("bench", "cifar1O")
+    assert code == 2
+    assert "did you mean 'cifar10'" in err
