@@ -92,6 +92,11 @@ def test_two_results_that_differ_in_nothing_else_say_what_it_costs(results):
     assert found_cost.interval.low == pytest.approx(3.0 - reach, abs=1e-4)
     assert len(step.costs) == 5, "three methods dense, two of them sparse"
     assert found(asked(), None, others)["number of images"].costs == ()
+    for document, other in ((long, 182), (short, 16)):
+        document["settings"]["training"]["epochs"] = 40
+        assert found(asked(), None, others)["epochs"].costs == ()
+        document["settings"]["training"]["epochs"] = other
+    assert found(asked(), None, others)["epochs"].costs
     short["settings"]["network"] = {"name": "resnet20s"}
     assert found(asked(), None, others)["epochs"].costs == ()
 
