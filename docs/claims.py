@@ -25,12 +25,17 @@ from expunge.report.verdicts import (
     together,
 )
 from expunge.runs import read_document
+from expunge.statistics.claims import Claim
 from expunge.studies.recipe import parse_tables, read_experiment, read_recipe
+from expunge.studies.scales import scales_of
+from expunge.theory.bound import departures_from_theorem
 
 ROOT = Path(__file__).parent.parent
 CLAIMS = ROOT / "docs" / "claims.toml"
 NOT_RUN, UNTESTABLE = "not run", "not testable here"
-_KEYS = {"recipe", "scale", "claim", "theory", "untestable", "command"}
+_KEYS = {"recipe", "claim", "theory", "untestable", "command"}
+SCALE = "cpu"
+"""The scale to run where a recipe has it; its own is the paper's, for a GPU."""
 
 
 def listed(part: str) -> list[dict]:
@@ -111,7 +116,7 @@ def rows(claim: dict) -> Iterator[Row]:
                 command=f"`{document['reproduce'].partition(' --out')[0]}`",
             )
         if not answers:
-            yield Row(name, NOT_RUN, command=f"`{command(test)}`")
+            yield Row(name, NOT_RUN, command=f"`{command(test['recipe'])}`")
 
 
 def _answers(test: dict) -> Iterator[tuple[Path, dict, Answer]]:
@@ -130,15 +135,13 @@ def _reader(recipe: Path, test: dict) -> Callable[[Path], tuple[dict, Answer | N
     Raises:
         ConfigError: the recipe has no such claim.
     """
-    kind = _kind(recipe)
+    kind, claims, _ = recipe_at(recipe)
     if "theory" in test:
         contrast = from_mapping(TheoryContrast, test["theory"], f"{CLAIMS.name}: theory")
         return _reading(load_theory, lambda document: of_theory(document, contrast))
-    if kind != "bench":
+    if kind in ("attribution", "transfer"):
         load = load_attribution if kind == "attribution" else read_document
         return _reading(load, lambda document: of_study(document, test.get("claim")))
-    named = {"scale": test["scale"]} if "scale" in test else {}
-    claims = {claim.name: claim for claim in read_experiment(recipe, **named).claims}
     if test["claim"] not in claims:
         raise ConfigError(f"{recipe.name}: {unknown('claim', test['claim'], claims)}")
     return _reading(load_results, lambda document: of_grid(document, claims[test["claim"]]))
@@ -160,17 +163,37 @@ def _loaded(load: Callable[[Path], dict], path: Path, _changed: int) -> dict:
     return load(path)
 
 
-def _kind(recipe: Path) -> str:
-    """The command that a recipe is for."""
-    tables = parse_tables(read_recipe(recipe), recipe.name)
-    if "target" in tables:
-        return "transfer"
-    return "attribution" if "attribution" in tables else "bench"
+class Recipe(NamedTuple):
+    """What this page needs to know of a recipe."""
+
+    kind: str
+    """The command that it is for."""
+    claims: dict[str, Claim]
+    """Those of a grid, by name."""
+    scales: tuple[str, ...]
 
 
-def command(test: dict) -> str:
-    """The command that gives a test its result."""
-    recipe = ROOT / "recipes" / f"{test['recipe']}.toml"
-    kind = "theory" if "theory" in test else _kind(recipe)
-    scale = f" --scale {test['scale']}" if "scale" in test else ""
-    return f"expunge {kind} recipes/{recipe.name}{scale}"
+def recipe_at(path: Path) -> Recipe:
+    """A recipe; it is read once."""
+    text = read_recipe(path)
+    return _recipe(path, text)
+
+
+@cache
+def _recipe(path: Path, text: str) -> Recipe:
+    tables = parse_tables(text, path.name)
+    scales = scales_of(tables, path.name)
+    for table, kind in (("target", "transfer"), ("attribution", "attribution")):
+        if table in tables:
+            return Recipe(kind, {}, scales)
+    experiment = read_experiment(path)
+    # What is trained as plainly as the theorem asks for is there for the theorem.
+    kind = "bench" if departures_from_theorem(experiment.training) else "theory"
+    return Recipe(kind, {claim.name: claim for claim in experiment.claims}, scales)
+
+
+def command(name: str) -> str:
+    """The command that gives a recipe its result."""
+    recipe = recipe_at(ROOT / "recipes" / f"{name}.toml")
+    scale = f" --scale {SCALE}" if SCALE in recipe.scales else ""
+    return f"expunge {recipe.kind} recipes/{name}.toml{scale}"

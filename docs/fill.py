@@ -13,11 +13,14 @@ from statistics import fmean, stdev
 import claims
 
 from expunge.report import findings, load_results
-from expunge.report.aggregate import aggregate
+from expunge.report.aggregate import Scenario, aggregate
 from expunge.report.attribution import attribution_tables, load_attribution
 from expunge.report.environments import made_by
-from expunge.report.text import as_markdown, to_markdown
+from expunge.report.text import TextTable, as_markdown, escaped_text, to_markdown
+from expunge.report.theory import load_theory, theory_tables
+from expunge.report.transfer import transfer_tables
 from expunge.report.trojan import trojan_table
+from expunge.report.wording import scenario_label
 
 ROOT = Path(__file__).parent.parent
 PLACE = re.compile(r"(<!-- (results/[\w./-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -47,7 +50,7 @@ def tables(path: Path) -> str:
         return table(path)
     there = sorted(path.glob("*.json"))
     if not there:
-        return f"Not run: `{claims.command({'recipe': path.name})}`.\n"
+        return f"Not run: `{claims.command(path.name)}`.\n"
     return "\n".join(map(table, there))
 
 
@@ -70,10 +73,51 @@ def table(path: Path) -> str:
         body = trojan(path)
     elif "overlaps" in document:
         body = attribution(path)
+    elif "trends" in document:
+        body = "\n".join(map(as_markdown, theory_tables(load_theory(path))))
+    elif "removals" in document:
+        body = "\n".join(map(as_markdown, transfer_tables(document)))
     else:
-        body = to_markdown(load_results(path)) + by_group(document)
+        body = grid(path) + by_group(document)
     makers = document["makers"] if "makers" in document else [document["env"]]
     return f"{body.rstrip()}\n\n{source(path, makers)}\n"
+
+
+def grid(path: Path) -> str:
+    """The main table of every scenario; over more than two sparsities, the gap and TA alone."""
+    results = load_results(path)
+    found = aggregate(results)
+    if max(len(scenario.levels) for scenario in found) <= 2:
+        return to_markdown(results)
+    return "\n".join(
+        over_levels(scenario, measure)
+        for scenario in found
+        for measure in ("gap", "ta")
+        if any(measure in group.by_seed for group in scenario.groups.values())
+    )
+
+
+def over_levels(scenario: Scenario, measure: str) -> str:
+    """A measure of every method at every sparsity: mean ± sample deviation over seeds."""
+    rows = []
+    for method in scenario.rows:
+        cells = []
+        for level in scenario.levels:
+            group = scenario.get(method, level)
+            values = [] if group is None else [*group.by_seed.get(measure, {}).values()]
+            spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
+            cells.append(f"{fmean(values):.1f}{spread}" if values else "—")
+        if any(cell != "—" for cell in cells):
+            rows.append([escaped_text(scenario.title(method)), *cells])
+    title = "mean gap to Retrain" if measure == "gap" else "test accuracy TA"
+    return as_markdown(
+        TextTable(
+            title=f"{scenario_label(scenario.name)}: {title}",
+            header=["Method", *(level.label for level in scenario.levels)],
+            rows=rows,
+            notes=[f"n = {len(scenario.seeds)} seeds; — where it was not run, or has no Retrain."],
+        )
+    )
 
 
 def trojan(path: Path) -> str:
