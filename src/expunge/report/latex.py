@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from expunge.report.aggregate import Scenario, aggregate
+from expunge.report.environments import made_by
 from expunge.report.results import check_results
 from expunge.report.summary import findings
 from expunge.report.tables import LOW_NOTE, Entry, Table, main_table
@@ -162,15 +163,8 @@ def _caption(scenario: Scenario, results: Mapping[str, Any], table: Table) -> st
 
 def _hardware(scenario: Scenario, results: Mapping[str, Any]) -> str:
     used = [cell["made_by"] for cell in results["cells"] if cell["scenario"] == scenario.name]
-    found = []
-    for number in dict.fromkeys(used):
-        maker = results["makers"][number]
-        device = maker.get("device")
-        names = [device, maker.get("cpu") if device != maker.get("cpu") else None]
-        cores = maker.get("cores")
-        names += [f"{cores} cores" if cores else None, maker.get("precision")]
-        found.append(", ".join(str(name) for name in names if name))
-    return listed([each for each in dict.fromkeys(found) if each]) or "not recorded"
+    found = dict.fromkeys(made_by(results["makers"][number]) for number in used)
+    return listed([each for each in found if each]) or "not recorded"
 
 
 def _plain(table: TextTable, label: str) -> str:
