@@ -148,6 +148,15 @@ def test_many_levels_stand_below_each_other(one_seed):
     assert r"\pm" not in tables[0][1]
 
 
+def test_published_values_have_their_tables(one_seed):
+    cell = {"scenario": "class:3", "method": "ft", "source": "A & B", "how": "read", "n": 10}
+    one_seed["settings"]["published"] = [cell | {"values": {"ua": [22.5, 8.2]}}]
+    text = to_latex(one_seed)
+    assert len(check_structure(text)) > 2
+    assert r"\label{tab:published}" in text
+    assert r"A \& B" in text
+
+
 NASTY = '\\a{b}_c^d~e#f$g%h&i<j>k|l"m\\\\ \\end{tabular}'
 
 
