@@ -129,6 +129,7 @@ def test_a_value_far_off_differs(six):
         ({}, {"network": {"name": "resnet20s"}}),
         ({}, {"training": {"epochs": 16}}),
         ({"config": {"lr": 1.0}}, {}),
+        ({"chosen_by": "oracle"}, {}),
     ],
 )
 def test_what_is_not_known_well_enough_or_of_another_setting_is_not_tested(changes, settings):
@@ -149,6 +150,9 @@ def test_a_method_of_other_settings_is_named_and_not_tested(six):
     assert value(found, "ga", "ua").compared is not None
     (first, *_) = tables_of(found, whole=True)[0].notes
     assert first.endswith("Of other settings, and so not tested: FT (lr 0.01, 0.05 there).")
+    cells[1] |= {"config": {}, "chosen_by": "oracle"}
+    (first, *_) = tables_of(of(document(6, cells)), whole=True)[0].notes
+    assert first.endswith("not tested: FT (chosen by hand, oracle there).")
 
 
 def test_another_scale_is_not_the_published_setting(six):

@@ -104,8 +104,8 @@ app.command(
 app.command("bench", epilog="Example: expunge bench cifar10 --scale cpu --dry-run")(bench.bench)
 app.command(
     "report",
-    epilog="Examples: expunge report demo/results.json --out shared-report; expunge report before "
-    "after; expunge report demo --export latex table.tex",
+    epilog="Example: expunge report demo --out shared-report; or: expunge report before after; or: "
+    "expunge report demo --export latex table.tex",
 )(report.report)
 app.command("leaderboard", epilog="Example: expunge leaderboard results --out leaderboard.html")(
     leaderboard.leaderboard

@@ -23,6 +23,7 @@ from expunge.cli.options import (
     Slurm,
     Strategy,
     StudyStore,
+    Track,
     Workers,
     asked,
     first,
@@ -87,6 +88,7 @@ def bench(
             "costs; run nothing.",
         ),
     ] = False,
+    track: Track = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe's experiment, except what is already in the store, and report it."""
@@ -123,6 +125,7 @@ def bench(
         shard,
         slurm,
         shard_waits=any(map(experiment.search, experiment.methods)),
+        track=track,
     )
     graph, parts = space.graph(), {folder: experiment}
     if dry_run:
@@ -216,6 +219,7 @@ def run_parts(
         documents.append(keep(folder / RESULTS, results, "cells"))
         leave_original(space.store.path(cells[folder][0].model_id), folder)
     document = joined(documents)
+    space.tracking.cells(document["cells"])
     path = next(iter(parts)) / "report.html"
     # A report newer than its results is up to date, and drawing it again takes seconds.
     newest = max((folder / RESULTS).stat().st_mtime for folder in parts)

@@ -124,7 +124,7 @@ def beside(scenarios: Sequence[Scenario], results: Mapping[str, Any]) -> dict[st
     """
     recipe = results.get("recipe")
     scale = str(recipe.get("scale", PAPER)) if isinstance(recipe, Mapping) else PAPER
-    configs = _configs(results)
+    made = _made(results)
     found = {}
     for scenario in scenarios:
         cells = published_of(scenario.name, results["settings"])
@@ -145,24 +145,24 @@ def beside(scenarios: Sequence[Scenario], results: Mapping[str, Any]) -> dict[st
             reconfigured=tuple(
                 (cell.method, difference)
                 for cell in measured
-                for difference in _reconfigured(cell, configs)
+                for difference in _reconfigured(cell, made)
             ),
             unmeasured=tuple(
                 dict.fromkeys((cell.method, _level(cell)) for cell in cells if cell not in measured)
             ),
         )
-    return _tested(found, results["settings"], configs)
+    return _tested(found, results["settings"], made)
 
 
 def _tested(
-    found: dict[str, Beside], settings: Mapping[str, Any], configs: Mapping[_Place, Any]
+    found: dict[str, Beside], settings: Mapping[str, Any], made: Mapping[_Place, Any]
 ) -> dict[str, Beside]:
     """The same with Welch's test of every value that has the published setting."""
     places = [
         (name, index)
         for name, each in found.items()
         for index, value in enumerate(each.values)
-        if each.scale == PAPER and _testable(value, settings, configs)
+        if each.scale == PAPER and _testable(value, settings, made)
     ]
     family = []
     for name, index in places:
@@ -182,32 +182,35 @@ def _tested(
     }
 
 
-def _testable(value: Value, settings: Mapping[str, Any], configs: Mapping[_Place, Any]) -> bool:
+def _testable(value: Value, settings: Mapping[str, Any], made: Mapping[_Place, Any]) -> bool:
     """Whether a value is of the published setting, and enough is published of it."""
     cell = value.cell
     if value.metric in (GAP, RTE) or cell.how != "read" or value.stated.moments is None:
         return False
     if len(value.ours) < SEEDS or not cell.setting or elsewhere([cell], settings):
         return False
-    return not _reconfigured(cell, configs)
+    return not _reconfigured(cell, made)
 
 
-def _configs(results: Mapping[str, Any]) -> dict[_Place, Mapping[str, Any]]:
-    """By scenario, method and level: the method's settings, which are those of every seed."""
+def _made(results: Mapping[str, Any]) -> dict[_Place, Mapping[str, Any]]:
+    """By scenario, method and level: a cell, whose settings are those of every seed."""
     return {
-        (cell["scenario"], cell["method"], cell["pruner"], float(cell["sparsity"])): cell["config"]
+        (cell["scenario"], cell["method"], cell["pruner"], float(cell["sparsity"])): cell
         for cell in results["cells"]
     }
 
 
-def _reconfigured(cell: Published, configs: Mapping[_Place, Any]) -> list[Difference]:
-    """Which settings of its method are not as published."""
-    ours = configs[cell.scenario, cell.method, cell.pruner, cell.sparsity]
+def _reconfigured(cell: Published, made: Mapping[_Place, Any]) -> list[Difference]:
+    """Which settings of its method are not as published, or were chosen otherwise."""
+    ours = made[cell.scenario, cell.method, cell.pruner, cell.sparsity]
     setting = {f"config.{name}": value for name, value in cell.config.items()}
-    return [
+    found = [
         each._replace(name=each.name.removeprefix("config."))
-        for each in differences(setting, {"config": ours})
+        for each in differences(setting, {"config": ours["config"]})
     ]
+    if cell.chosen_by is not None and ours.get("chosen_by") != cell.chosen_by:
+        found.append(Difference("chosen by", cell.chosen_by, ours.get("chosen_by") or "hand"))
+    return found
 
 
 def _values(scenario: Scenario, cell: Published, cells: Sequence[Published]) -> Iterator[Value]:

@@ -235,6 +235,7 @@ def context_for(runtime: Runtime, origin: Path | Node, spec: ModelSpec, seed: in
         task=get_task(task_of(spec.name, spec.task)),
         compiled=params.get("compiled", False),
         progress=runtime.progress,
+        record_epoch=runtime.course.add,
     )
 
 
