@@ -285,7 +285,7 @@ def _choice(
             published=", ".join(f"{name}: {how}" for name, how in theirs.items()),
             ours=", ".join(f"{name}: {how}" for name, how in ours.items()),
             costs=tuple(_of_choice(results, scenarios)),
-            measure=f'add a label with search = {{ objective = "{ORACLE}" }} to a copy of '
+            measure="add labels whose settings are chosen as published to a copy of "
             f"{asked.recipe}: {_COPY}{asked.words}",
         )
 
