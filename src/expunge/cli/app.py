@@ -19,6 +19,7 @@ from expunge.cli import (
     leaderboard,
     listing,
     prune,
+    pruning,
     report,
     runs,
     theory,
@@ -110,6 +111,11 @@ app.command(
 app.command("leaderboard", epilog="Example: expunge leaderboard results --out leaderboard.html")(
     leaderboard.leaderboard
 )
+app.command(
+    "pruning",
+    rich_help_panel=_STUDY,
+    epilog="Example: expunge pruning recipes/pruners-digits.toml --out pruners-digits",
+)(pruning.pruning)
 app.command(
     "theory",
     rich_help_panel=_STUDY,

@@ -39,7 +39,7 @@ RESERVED = ("original", "retrain", "retrain_again")
 """Rows of the tables that no label may stand for."""
 MAKES = "makes"
 """What of the paper a recipe makes, for listings."""
-OF_STUDIES = ("attribution",)
+OF_STUDIES = ("attribution", "pruning", "theory")
 """Tables that a study of its own reads; a grid has no use for them."""
 
 
