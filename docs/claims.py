@@ -27,13 +27,13 @@ from expunge.report.verdicts import (
 from expunge.runs import read_document
 from expunge.statistics.claims import Claim
 from expunge.studies.recipe import parse_tables, read_experiment, read_recipe
-from expunge.studies.scales import scales_of
+from expunge.studies.scales import PAPER, scales_of
 from expunge.theory.bound import departures_from_theorem
 
 ROOT = Path(__file__).parent.parent
 CLAIMS = ROOT / "docs" / "claims.toml"
 NOT_RUN, UNTESTABLE = "not run", "not testable here"
-_KEYS = {"recipe", "claim", "theory", "untestable", "command"}
+_KEYS = {"recipe", "scale", "claim", "theory", "untestable", "command"}
 SCALE = "cpu"
 """The scale to run where a recipe has it; its own is the paper's, for a GPU."""
 
@@ -116,7 +116,7 @@ def rows(claim: dict) -> Iterator[Row]:
                 command=f"`{document['reproduce'].partition(' --out')[0]}`",
             )
         if not answers:
-            yield Row(name, NOT_RUN, command=f"`{command(test['recipe'])}`")
+            yield Row(name, NOT_RUN, command=f"`{command(test['recipe'], test.get('scale'))}`")
 
 
 def _answers(test: dict) -> Iterator[tuple[Path, dict, Answer]]:
@@ -192,8 +192,12 @@ def _recipe(path: Path, text: str) -> Recipe:
     return Recipe(kind, {claim.name: claim for claim in experiment.claims}, scales)
 
 
-def command(name: str) -> str:
-    """The command that gives a recipe its result."""
+def command(name: str, scale: str | None = None) -> str:
+    """The command that gives a recipe its result, at `scale` or at the one for two cores."""
     recipe = recipe_at(ROOT / "recipes" / f"{name}.toml")
-    scale = f" --scale {SCALE}" if SCALE in recipe.scales else ""
-    return f"expunge {recipe.kind} recipes/{name}.toml{scale}"
+    if scale is not None and scale not in recipe.scales:
+        raise ConfigError(f"{name}.toml: {unknown('scale', scale, recipe.scales)}")
+    chosen = scale or (SCALE if SCALE in recipe.scales else PAPER)
+    return f"expunge {recipe.kind} recipes/{name}.toml" + (
+        "" if chosen == PAPER else f" --scale {chosen}"
+    )

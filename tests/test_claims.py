@@ -180,6 +180,12 @@ def test_where_nothing_was_run_the_command_is_of_the_scale_for_two_cores(page, p
     recipe = project / "recipes/mislabelled-digits.toml"
     recipe.write_text(recipe.read_text() + "[scales.cpu]\nseeds = [0, 1]\n")
     assert "`expunge bench recipes/mislabelled-digits.toml --scale cpu`" in page.tests("paper")
+    text = page.CLAIMS.read_text()
+    page.CLAIMS.write_text(text.replace("\nclaim =", '\nscale = "paper"\nclaim ='))
+    assert "`expunge bench recipes/mislabelled-digits.toml`" in page.tests("paper")
+    page.CLAIMS.write_text(text.replace("\nclaim =", '\nscale = "gpu"\nclaim ='))
+    with pytest.raises(ConfigError, match="unknown scale 'gpu'"):
+        page.tests("paper")
 
 
 def test_what_cannot_be_tested_here_says_why(page, project):

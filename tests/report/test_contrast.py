@@ -170,3 +170,20 @@ def test_other_data_and_nothing_in_common_are_refused(results, other):
         cell |= {"scenario": "class:3" if cell["pruner"] == "omp" else "class:7", "sparsity": 0.5}
     with pytest.raises(DataError, match=r"share the scenario 'class:3', but no method"):
         contrast(results, other)
+
+
+def test_labels_are_called_by_their_titles_and_compared_by_what_they_stand_for(results, other):
+    for document, of in ((results, "ga"), (other, "ft")):
+        for cell in document["cells"]:
+            if cell["method"] == "ga":
+                cell |= {"method": "fast", "of": "ga", "title": "GA, large steps"}
+            if cell["method"] == "l1_sparse":
+                cell |= {"method": "mine", "of": of, "title": "Mine"}
+    found = contrast(results, other)
+    assert "GA, large steps" in {row[0] for row in difference_tables(found)[0].rows}
+    assert "mine" not in {each.method for each in found.differences}
+    assert found.only_first == (
+        "mine (ga) in class:3, dense",
+        "mine (ga) in random:0.1, dense",
+    )
+    assert found.only_second[0] == "mine (ft) in class:3, dense"

@@ -124,7 +124,7 @@ def test_the_papers_layout_dense_beside_sparse(results, find):
     assert f"({gap:.2f})" in cell
     assert r"$\ell$1-sparse" in tables[0][1]
     caption = re.search(r"\\caption\{(.*)\}", text)[1]
-    for words in ("n = 3 seeds (0, 1, 2)", "Example GPU, Example CPU, 16 cores, bf16-mixed"):
+    for words in ("n = 3 seeds (0, 1, 2)", "Example CPU, 16 cores, Example GPU, bf16-mixed"):
         assert words in caption
     assert len(set(re.findall(r"\\label\{(.*)\}", text))) == 2
 
@@ -146,6 +146,15 @@ def test_many_levels_stand_below_each_other(one_seed):
     ]
     assert "n = 1: seed 0 alone" in text
     assert r"\pm" not in tables[0][1]
+
+
+def test_published_values_have_their_tables(one_seed):
+    cell = {"scenario": "class:3", "method": "ft", "source": "A & B", "how": "read", "n": 10}
+    one_seed["settings"]["published"] = [cell | {"values": {"ua": [22.5, 8.2]}}]
+    text = to_latex(one_seed)
+    assert len(check_structure(text)) > 2
+    assert r"\label{tab:published}" in text
+    assert r"A \& B" in text
 
 
 NASTY = '\\a{b}_c^d~e#f$g%h&i<j>k|l"m\\\\ \\end{tabular}'

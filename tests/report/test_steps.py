@@ -33,7 +33,7 @@ def asked(*cells, config=None, chosen_by=None, settings=OURS):
         recipe="r.toml",
         words=" --scale cpu",
         settings=settings,
-        published=cells or (cell(),),
+        published=cells or (cell(), cell("retrain")),
         configs={("ft", "class:3"): config or {}},
         chosen_by={("ft", "class:3"): chosen_by},
     )
@@ -92,6 +92,11 @@ def test_two_results_that_differ_in_nothing_else_say_what_it_costs(results):
     assert found_cost.interval.low == pytest.approx(3.0 - reach, abs=1e-4)
     assert len(step.costs) == 5, "three methods dense, two of them sparse"
     assert found(asked(), None, others)["number of images"].costs == ()
+    for document, other in ((long, 182), (short, 16)):
+        document["settings"]["training"]["epochs"] = 40
+        assert found(asked(), None, others)["epochs"].costs == ()
+        document["settings"]["training"]["epochs"] = other
+    assert found(asked(), None, others)["epochs"].costs
     short["settings"]["network"] = {"name": "resnet20s"}
     assert found(asked(), None, others)["epochs"].costs == ()
 
@@ -161,7 +166,7 @@ def test_settings_of_methods_and_their_choice():
     assert there["settings of methods"].ours == "ft.lr 0.05"
     choice = there["choice of settings"]
     assert (choice.published, choice.ours) == ("ft in class:3: oracle", "ft in class:3: no_oracle")
-    assert 'objective = "oracle"' in choice.measure
+    assert choice.measure.startswith("add labels whose settings are chosen as published")
     same = found(asked(cell(chosen_by="oracle"), chosen_by="oracle"))
     assert "choice of settings" not in same
     assert "settings of methods" not in same
@@ -180,6 +185,13 @@ def test_two_labels_of_a_method_say_what_a_search_by_the_gap_gains(results):
     costs = found(about, check_results(document))["choice of settings"].costs
     assert [each.mean for each in costs] == [pytest.approx(1.0)] * 2
     assert costs[0].what == "Forget class 3, FT, dense minus FT (ft_best)"
+
+
+def test_where_no_gap_is_published_nothing_is_said_of_gaps(results):
+    assert "definition of the gap" in found(asked(), results)
+    assert not {"definition of the gap", "reference of sparse models"} & set(
+        found(asked(cell()), results)
+    )
 
 
 def test_one_seed_has_no_interval(one_seed):

@@ -139,4 +139,4 @@ class Session:
         if self.leads:
             minor = KINDS[node_id.rpartition("-")[0]].minor
             self.terminal.announce(node_id, label, seconds, minor=minor)
-            self.tracking.node(node_id, label)
+            self.tracking.node(node_id, label, made=seconds is not None)

@@ -26,12 +26,14 @@ class Tracking:
     def __init__(self, asked: Sequence[str], store: Store) -> None:
         self._sinks: dict[str, Sink] = {each: open_sink(each) for each in asked}
         self._store = store
-        self._without: set[str] = set()
+        self._seen: set[str] = set()
+        self._without = 0
 
-    def node(self, node_id: str, label: str) -> None:
-        """Track the course of a node's training, if it trained anything."""
-        if not self._sinks:
+    def node(self, node_id: str, label: str, *, made: bool) -> None:
+        """Track the course of a node's training, if it trained anything, now or before."""
+        if not self._sinks or node_id in self._seen:
             return
+        self._seen.add(node_id)
         try:
             curves = read_course(self._store.path(node_id))
         except StoreError as error:
@@ -41,8 +43,8 @@ class Tracking:
             about = {"node": node_id, "label": label}
             steps = _steps(curves)
             self._write(Run(id=node_id, name=label, group=node_id, about=about, steps=steps))
-        elif KINDS[node_id.rpartition("-")[0]].is_model:
-            self._without.add(node_id)
+        elif not made and KINDS[node_id.rpartition("-")[0]].is_model:
+            self._without += 1
 
     def cells(self, cells: Sequence[Mapping[str, Any]]) -> None:
         """Track the measures of a results document's cells."""
@@ -65,14 +67,13 @@ class Tracking:
             )
 
     def close(self) -> None:
-        """Say which models have no course of training."""
+        """Say how many models of the store have no course of training."""
         if self._without:
-            count = len(self._without)
             tell(
-                f"note: {count} model{'s hold' if count > 1 else ' holds'} no course of training: "
-                "not trained, or made by an older version; not tracked"
+                f"note: {self._without} model{'s' * (self._without > 1)} of the store not tracked, "
+                "for lack of a course of training: not trained, or made by an older version"
             )
-        self._without.clear()
+        self._without = 0
 
     def _write(self, run: Run) -> None:
         for asked, sink in list(self._sinks.items()):

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from expunge.errors import DataError, some
-from expunge.report.aggregate import Group, Level, Scenario, aggregate
+from expunge.report.aggregate import Group, Level, aggregate
 from expunge.report.environments import environments
 from expunge.report.wording import RETRAIN, flat
 from expunge.statistics.intervals import Interval, difference, welch
@@ -41,6 +41,8 @@ class Difference:
     scenario: str
     level: Level
     method: str
+    title: str
+    """What tables call the method."""
     measure: str
     """As in `Group.by_seed`."""
     first: Mapping[int, float]
@@ -69,7 +71,8 @@ class Contrast:
     """Whether data, network and training are the same, so that seeds pair."""
     differences: tuple[Difference, ...]
     only_first: tuple[str, ...]
-    """The cells that only the first has, as scenario, level and method."""
+    """The cells that only the first has: method, scenario and level. So is a label that stands for
+    another method in the second."""
     only_second: tuple[str, ...]
     declared: Mapping[str, Mapping[str, Any]]
     """What the documents say of their metrics."""
@@ -82,34 +85,37 @@ def contrast(first: Mapping[str, Any], second: Mapping[str, Any]) -> Contrast:
         DataError: they are of other data, or have no scenario, or no cell, in common.
     """
     _check_data(first, second)
-    scenarios = [{each.name: each for each in aggregate(one)} for one in (first, second)]
-    common = [name for name in scenarios[0] if name in scenarios[1]]
-    if not common:
-        there = " and ".join(some(list(each)) for each in scenarios)
+    runs = [_runs(one) for one in (first, second)]
+    names = [list(dict.fromkeys(place.scenario for place in each)) for each in runs]
+    if not set(names[0]) & set(names[1]):
+        there = " and ".join(some(each) for each in names)
         raise DataError(f"the two results have no scenario in common, so nothing compares: {there}")
     paired = all(
         name in first["settings"] and first["settings"][name] == second["settings"].get(name)
         for name in _SAME_MODELS
     )
-    runs = [_runs(one) for one in (first, second)]
-    found = tuple(
-        each
-        for name in common
-        for each in _differences(scenarios[0][name], scenarios[1][name], runs, paired=paired)
-    )
+    groups = [_groups(one) for one in (first, second)]
+    found: list[Difference] = []
+    for place in runs[0]:
+        if place in runs[1]:
+            key = place.scenario, place.level, place.label
+            same_runs = runs[0][place] == runs[1][place]
+            found += _differences(
+                place.scenario, groups[0][key], groups[1][key], paired=paired, same_runs=same_runs
+            )
     if not found:
+        common = next(name for name in names[0] if name in names[1])
         raise DataError(
-            f"the two results share the scenario {common[0]!r}, but no method at the same sparsity "
+            f"the two results share the scenario {common!r}, but no method at the same sparsity "
             "with a measure that both have, so nothing compares"
         )
-    cells = [dict.fromkeys(_cells(each.values())) for each in scenarios]
     return Contrast(
         titles=(first["title"], second["title"]),
         settings=tuple(_settings(first, second)),
         paired=paired,
-        differences=found,
-        only_first=tuple(cell for cell in cells[0] if cell not in cells[1]),
-        only_second=tuple(cell for cell in cells[1] if cell not in cells[0]),
+        differences=tuple(found),
+        only_first=tuple(str(place) for place in runs[0] if place not in runs[1]),
+        only_second=tuple(str(place) for place in runs[1] if place not in runs[0]),
         declared={**second["metrics"], **first["metrics"]},
     )
 
@@ -152,68 +158,67 @@ def _environment(makers: list[Mapping[str, Any]]) -> dict[str, str]:
     return {name: " / ".join(values) for name, values in found.items()}
 
 
-def _runs(document: Mapping[str, Any]) -> dict[tuple[str, Level, str], dict[int, str]]:
-    found: dict[tuple[str, Level, str], dict[int, str]] = {}
+@dataclass(frozen=True)
+class _Place:
+    """Where cells of all seeds stand."""
+
+    scenario: str
+    level: Level
+    label: str
+    method: str
+    """What the label stands for."""
+
+    def __str__(self) -> str:
+        """As notes name it."""
+        name = self.label if self.label == self.method else f"{self.label} ({self.method})"
+        return f"{name} in {self.scenario}, {self.level.label}"
+
+
+def _runs(document: Mapping[str, Any]) -> dict[_Place, dict[int, str]]:
+    """The models of a document by place and seed."""
+    found: dict[_Place, dict[int, str]] = {}
     for cell in document["cells"]:
-        key = cell["scenario"], Level(float(cell["sparsity"]), cell["pruner"]), cell["method"]
-        found.setdefault(key, {})[cell["seed"]] = cell["run"]
+        level = Level(float(cell["sparsity"]), cell["pruner"])
+        method = cell.get("of") or cell["method"]
+        place = _Place(cell["scenario"], level, cell["method"], method)
+        found.setdefault(place, {})[cell["seed"]] = cell["run"]
     return found
 
 
-def _cells(scenarios: Any) -> Iterator[str]:
-    for scenario in scenarios:
-        for level in scenario.levels:
-            for method in scenario.rows:
-                if scenario.get(method, level) is not None:
-                    yield f"{method} in {scenario.name}, {level.label}"
+def _groups(document: Mapping[str, Any]) -> dict[tuple[str, Level, str], Group]:
+    return {
+        (scenario.name, level, method): group
+        for scenario in aggregate(document)
+        for (method, level), group in scenario.groups.items()
+    }
 
 
 def _differences(
-    first: Scenario,
-    second: Scenario,
-    runs: list[dict[tuple[str, Level, str], dict[int, str]]],
-    *,
-    paired: bool,
+    scenario: str, first: Group, second: Group, *, paired: bool, same_runs: bool
 ) -> Iterator[Difference]:
-    for level in first.levels:
-        for method in first.rows:
-            groups = first.get(method, level), second.get(method, level)
-            if groups[0] is None or groups[1] is None:
-                continue
-            ids = [each.get((first.name, level, method)) for each in runs]
-            for measure in groups[0].by_seed:
-                # Retrain's gap to itself is no measurement.
-                itself = method == RETRAIN and measure.partition(".")[0] == "gap"
-                if measure in groups[1].by_seed and not itself:
-                    yield _difference(
-                        first.name,
-                        groups[0],
-                        groups[1],
-                        measure,
-                        paired=paired,
-                        same_runs=ids[0] == ids[1],
-                    )
-
-
-def _difference(
-    scenario: str, first: Group, second: Group, measure: str, *, paired: bool, same_runs: bool
-) -> Difference:
-    one, other = first.by_seed[measure], second.by_seed[measure]
-    pairs = paired and len(one.keys() & other.keys()) > 1
-    if pairs:
-        found = difference(other, one)
-    elif min(len(one), len(other)) > 1:
-        found = welch([*other.values()], [*one.values()])
-    else:
-        found = None
-    return Difference(
-        scenario=scenario,
-        level=first.level,
-        method=first.method,
-        measure=measure,
-        first=one,
-        second=other,
-        interval=found,
-        kind=None if found is None else "paired" if pairs else "welch",
-        same_runs=same_runs,
-    )
+    """Every measure that both groups have."""
+    for measure, one in first.by_seed.items():
+        # Retrain's gap to itself is no measurement.
+        itself = first.method == RETRAIN and measure.partition(".")[0] == "gap"
+        if itself or measure not in second.by_seed:
+            continue
+        other = second.by_seed[measure]
+        pairs = paired and len(one.keys() & other.keys()) > 1
+        if pairs:
+            found = difference(other, one)
+        elif min(len(one), len(other)) > 1:
+            found = welch([*other.values()], [*one.values()])
+        else:
+            found = None
+        yield Difference(
+            scenario=scenario,
+            level=first.level,
+            method=first.method,
+            title=first.title,
+            measure=measure,
+            first=one,
+            second=other,
+            interval=found,
+            kind=None if found is None else "paired" if pairs else "welch",
+            same_runs=same_runs,
+        )

@@ -11,7 +11,6 @@ from expunge.report.measures import CORE, measure_label, measures_of
 from expunge.report.text import TextTable
 from expunge.report.wording import (
     listed,
-    method_label,
     number,
     printable,
     scenario_label,
@@ -65,12 +64,8 @@ def difference_tables(found: Contrast) -> list[TextTable]:
 
 def _same_note(there: list[Difference]) -> list[str]:
     """Which methods are the same models with the same values in both."""
-    methods = dict.fromkeys(each.method for each in there)
-    same = [
-        method_label(method)
-        for method in methods
-        if all(each.same for each in there if each.method == method)
-    ]
+    titles = dict.fromkeys(each.title for each in there)
+    same = [title for title in titles if all(each.same for each in there if each.title == title)]
     return [f"The same models with the same values in both: {listed(same)}."] if same else []
 
 
@@ -86,7 +81,7 @@ def _row(found: Contrast, each: Difference) -> list[str]:
     else:
         bounds = f"{_change(found, each, interval.low)} to {_change(found, each, interval.high)}"
     return [
-        method_label(each.method),
+        each.title,
         measure_label(each.measure, found.declared).removesuffix(", seconds"),
         _value(found, each, first),
         _value(found, each, second),

@@ -27,7 +27,7 @@ class Export:
 EXPORTS = {
     "csv": Export(to_csv, ".csv", f"a row a cell and measure; left out: {', '.join(LEFT_OUT)}"),
     "markdown": Export(to_markdown, ".md", "the main table of every scenario"),
-    "latex": Export(to_latex, ".tex", "the main table of every scenario, for booktabs"),
+    "latex": Export(to_latex, ".tex", "the tables of Markdown, for booktabs"),
 }
 
 

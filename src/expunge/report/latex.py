@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from expunge.report.aggregate import Scenario, aggregate
+from expunge.report.environments import made_by
 from expunge.report.results import check_results
 from expunge.report.summary import findings
 from expunge.report.tables import LOW_NOTE, Entry, Table, main_table
@@ -51,22 +52,29 @@ _WRITTEN = {
 
 
 def to_latex(results: Mapping[str, Any]) -> str:
-    """The main table of every scenario as a LaTeX `table`, with what its numbers rest on.
+    """The main table of every scenario, then the other tables that Markdown has.
 
     Raises:
         DataError: the document does not fit the schema.
     """
+    from expunge.report.beside_tables import beside_tables
     from expunge.report.drawing import slug, unused
+    from expunge.report.searches import search_table
     from expunge.report.trojan import trojan_table
 
     results = check_results(results)
     taken: set[str] = set()
     found = []
-    for scenario in aggregate(results):
+    scenarios = aggregate(results)
+    for scenario in scenarios:
         label = unused(slug(scenario.name), taken)
         found.append(_main(scenario, results, label))
         trojan = trojan_table(scenario, results["settings"])
         found += [] if trojan is None else [_plain(trojan, unused(f"{label}-trojan", taken))]
+        searches = search_table(scenario, results)
+        found += [] if searches is None else [_plain(searches, unused(f"{label}-searches", taken))]
+    for table in beside_tables(scenarios, results, whole=True):
+        found.append(_plain(table, unused("published", taken)))
     text = "\n".join(found)
     others = sorted({char for char in text if ord(char) > 0xFF})
     note = [f"% Needs XeLaTeX or LuaLaTeX, for these letters: {' '.join(others)}"] if others else []
@@ -162,15 +170,8 @@ def _caption(scenario: Scenario, results: Mapping[str, Any], table: Table) -> st
 
 def _hardware(scenario: Scenario, results: Mapping[str, Any]) -> str:
     used = [cell["made_by"] for cell in results["cells"] if cell["scenario"] == scenario.name]
-    found = []
-    for number in dict.fromkeys(used):
-        maker = results["makers"][number]
-        device = maker.get("device")
-        names = [device, maker.get("cpu") if device != maker.get("cpu") else None]
-        cores = maker.get("cores")
-        names += [f"{cores} cores" if cores else None, maker.get("precision")]
-        found.append(", ".join(str(name) for name in names if name))
-    return listed([each for each in dict.fromkeys(found) if each]) or "not recorded"
+    found = dict.fromkeys(made_by(results["makers"][number]) for number in used)
+    return listed([each for each in found if each]) or "not recorded"
 
 
 def _plain(table: TextTable, label: str) -> str:

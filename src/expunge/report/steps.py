@@ -16,7 +16,7 @@ from expunge.published import UNSET, Difference, Published, differences
 from expunge.report.aggregate import Group, Scenario, aggregate
 from expunge.report.draws import DRAWN
 from expunge.report.measures import CORE, measures_of
-from expunge.report.wording import flat, listed, scenario_label, with_bounds
+from expunge.report.wording import RETRAIN, flat, listed, scenario_label, with_bounds
 from expunge.statistics.intervals import Interval, difference, over_seeds
 from expunge.statistics.jackknife import jackknife
 
@@ -106,15 +106,16 @@ def steps(
     """
     scenarios = () if results is None else aggregate(results)
     measure = f"expunge bench {asked.recipe}{asked.words}"
-    return [
+    found = [
         *_settings(asked, others),
         *_precision(asked),
         *_methods(asked),
         *_choice(asked, results, scenarios),
         *_draws(asked, scenarios, measure),
-        _reference(scenarios, measure),
-        _definition(scenarios, measure),
     ]
+    if any(cell.method == RETRAIN for cell in asked.published):  # else no gap is published
+        found += [_reference(scenarios, measure), _definition(scenarios, measure)]
+    return found
 
 
 def same(asked: Asked) -> list[str]:
@@ -284,7 +285,7 @@ def _choice(
             published=", ".join(f"{name}: {how}" for name, how in theirs.items()),
             ours=", ".join(f"{name}: {how}" for name, how in ours.items()),
             costs=tuple(_of_choice(results, scenarios)),
-            measure=f'add a label with search = {{ objective = "{ORACLE}" }} to a copy of '
+            measure="add labels whose settings are chosen as published to a copy of "
             f"{asked.recipe}: {_COPY}{asked.words}",
         )
 
@@ -403,7 +404,7 @@ def _definition(scenarios: Sequence[Scenario], measure: str) -> Step:
 
 def _signed_gaps(scenario: Scenario, group: Group) -> list[tuple[float, ...]]:
     """By seed: the differences from Retrain in the measures that a gap is over."""
-    retrain = scenario.get("retrain", group.level)
+    retrain = scenario.get(RETRAIN, group.level)
     keys = [
         measure.key
         for measure in CORE

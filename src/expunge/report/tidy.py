@@ -11,7 +11,10 @@ from expunge.report.measures import measures_of
 from expunge.report.results import check_results
 from expunge.report.wording import ORIGINAL
 
-LEFT_OUT = ("config", "confidence", "draws", "samples", "chosen_by", "notes", "pictures", "images")
+LEFT_OUT = (
+    *("of", "title", "forgets", "config", "chosen_by", "notes"),
+    *("confidence", "draws", "samples", "pictures", "images", "searches"),
+)
 """What a results document may hold besides, which is no single number, or no measure."""
 
 
