@@ -125,14 +125,14 @@ def judge_theory(claim: TheoryClaim, points: list[dict[str, Any]]) -> dict[str, 
     first, second = _correlations(claim.of, here) if claim.of else _levels(claim, here)
     as_factor = claim.of is None
     found = judged(first, second, claim.direction, claim.effect, as_factor=as_factor)
-    return {**to_mapping(claim), **found, **_sides(claim)}
+    return {**to_mapping(claim), **found, "what": _what(claim)}
 
 
-def _sides(claim: TheoryClaim) -> dict[str, str]:
-    """Both sides in words, for people."""
+def _what(claim: TheoryClaim) -> str:
+    """What is compared, in words."""
     if claim.of:
-        return {"first": f"rank correlation of e(m) with {claim.of}", "second": "0"}
-    return {"first": f"{claim.sparsity:.0%} {claim.pruner}", "second": "dense"}
+        return f"rank correlation of e(m) with {claim.of}, {claim.pruner}"
+    return f"{claim.measure} of {claim.sparsity:.0%} {claim.pruner} over that of dense"
 
 
 def _levels(
