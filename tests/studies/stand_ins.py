@@ -104,7 +104,12 @@ def cut(experiment: Experiment) -> Experiment:
     }
     by = next(label for label in experiment.methods if label != "retrain")
     judging = experiment.judging
+    data, size = experiment.data, 64 if experiment.network.stem == "imagenet" else 32
+    if min(SCHEMAS[data.source].size) > 32:
+        data = replace(data, image_size=size)
     if judging is not None:
+        # A U-Net takes as long for an image as the classifiers for many.
+        data = replace(data, train_limit=20)
         judging = replace(
             judging,
             per_class=2,
@@ -112,9 +117,6 @@ def cut(experiment: Experiment) -> Experiment:
             network=replace(judging.network, width=WIDTH, threads=1),
             training=replace(judging.training, **training),
         )
-    data, size = experiment.data, 64 if experiment.network.stem == "imagenet" else 32
-    if min(SCHEMAS[data.source].size) > 32:
-        data = replace(data, image_size=size)
     return replace(
         experiment,
         data=data,

@@ -15,13 +15,12 @@ from expunge.studies.grid import plan_grid
 from expunge.studies.recipe import parse_tables, read_experiment
 from expunge.studies.shipped import shipped
 
-GRIDS = {
-    name: path
-    for name, path in shipped().items()
-    if "target" not in parse_tables(path.read_text(encoding="utf-8"), name)
+TABLES = {
+    name: parse_tables(path.read_text(encoding="utf-8"), name) for name, path in shipped().items()
 }
+GRIDS = {name: tables for name, tables in TABLES.items() if "target" not in tables}
 
-OF_THE_HUB = [name for name, path in GRIDS.items() if read_experiment(path).data.source in SCHEMAS]
+OF_THE_HUB = [name for name, tables in GRIDS.items() if tables["data"]["source"] in SCHEMAS]
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def places(tmp_path_factory):
 @pytest.mark.parametrize("name", GRIDS)
 def test_every_grid_is_planned_as_it_stands(name, places):
     store, cache = places
-    whole = from_stand_in(read_experiment(GRIDS[name]))
+    whole = from_stand_in(read_experiment(shipped()[name]))
     assert len(plan_grid(Graph(store), whole, cache)) == whole.cell_count
 
 
@@ -50,7 +49,7 @@ def test_every_grid_is_planned_as_it_stands(name, places):
 @pytest.mark.parametrize("name", OF_THE_HUB)
 def test_a_grid_on_data_of_the_hub_starts_and_finishes(name, places):
     store, cache = places
-    whole = read_experiment(GRIDS[name])
+    whole = read_experiment(shipped()[name])
     small, graph = cut(whole), Graph(store)
     cells = plan_grid(graph, small, cache)
     run(graph, Engine(), HERE)
