@@ -14,6 +14,7 @@ from expunge.config import from_mapping
 from expunge.errors import ConfigError, unknown
 from expunge.report import load_results
 from expunge.report.attribution import load_attribution
+from expunge.report.pruning import load_pruning
 from expunge.report.theory import load_theory
 from expunge.report.verdicts import (
     OPEN,
@@ -33,6 +34,15 @@ from expunge.theory.bound import departures_from_theorem
 ROOT = Path(__file__).parent.parent
 CLAIMS = ROOT / "docs" / "claims.toml"
 NOT_RUN, UNTESTABLE = "not run", "not testable here"
+_TABLES = {"target": "transfer", "attribution": "attribution", "pruning": "pruning"}
+"""The table of a recipe by which it is of a study of its own."""
+_OF_STUDIES = {
+    "attribution": load_attribution,
+    "pruning": load_pruning,
+    "theory": load_theory,
+    "transfer": read_document,
+}
+"""Studies that judge their own claims, and what reads their documents."""
 _KEYS = {"recipe", "scale", "claim", "theory", "untestable", "command"}
 SCALE = "cpu"
 """The scale to run where a recipe has it; its own is the paper's, for a GPU."""
@@ -139,8 +149,8 @@ def _reader(recipe: Path, test: dict) -> Callable[[Path], tuple[dict, Answer | N
     if "theory" in test:
         contrast = from_mapping(TheoryContrast, test["theory"], f"{CLAIMS.name}: theory")
         return _reading(load_theory, lambda document: of_theory(document, contrast))
-    if kind in ("attribution", "transfer"):
-        load = load_attribution if kind == "attribution" else read_document
+    if kind in _OF_STUDIES:
+        load = _OF_STUDIES[kind]
         return _reading(load, lambda document: of_study(document, test.get("claim")))
     if test["claim"] not in claims:
         raise ConfigError(f"{recipe.name}: {unknown('claim', test['claim'], claims)}")
@@ -183,7 +193,7 @@ def recipe_at(path: Path) -> Recipe:
 def _recipe(path: Path, text: str) -> Recipe:
     tables = parse_tables(text, path.name)
     scales = scales_of(tables, path.name)
-    for table, kind in (("target", "transfer"), ("attribution", "attribution")):
+    for table, kind in _TABLES.items():
         if table in tables:
             return Recipe(kind, {}, scales)
     experiment = read_experiment(path)

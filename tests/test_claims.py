@@ -221,7 +221,8 @@ def test_no_claim_of_a_recipe_is_left_out(page):
         tables = tomllib.loads(recipe.read_text())
         if "target" in tables:
             continue
-        named = {each["name"] for each in tables.get("attribution", {}).get("claims", [])}
+        studies = [tables.get(each, {}) for each in ("attribution", "pruning", "theory")]
+        named = {each["name"] for study in studies for each in study.get("claims", [])}
         named |= {each.name for each in read_experiment(recipe).claims}
         assert {(name, each) for each in named} <= listed
 

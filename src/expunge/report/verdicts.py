@@ -83,7 +83,7 @@ def of_grid(document: Mapping[str, Any], claim: Claim) -> Answer | None:
 
 
 def of_study(document: Mapping[str, Any], name: str | None) -> Answer | None:
-    """The answer of the attribution or the transfer study, which judge their own claims.
+    """The answer of a study that is not a grid, and judges its own claims.
 
     A transfer has one claim, so it needs no name. None if the study has no such claim.
     """
@@ -94,11 +94,11 @@ def of_study(document: Mapping[str, Any], name: str | None) -> Answer | None:
         interval, direction = found["difference"], "higher"
         what = f"accuracy, {found['number']} harmful classes minus {found['against']}"
     else:
-        found = next((each for each in document["claims"] if each["name"] == name), None)
+        found = next((each for each in document.get("claims", []) if each["name"] == name), None)
         if found is None:
             return None
         interval, direction = {**found, "estimate": found["difference"]}, found["direction"]
-        what = f"{found['measure']}, {found['first']} minus {found['second']}"
+        what = found.get("what") or f"{found['measure']}, {found['first']} minus {found['second']}"
     n = 0 if interval is None else interval["n"]
     return Answer(
         verdict=_WORDS[found["verdict"]],

@@ -12,6 +12,9 @@ from expunge.errors import ConfigError
 from expunge.studies.attribution_document import settings_of
 from expunge.studies.attribution_recipe import TABLE, read_attribution
 from expunge.studies.folder import plain
+from expunge.studies.pruning import settings_of as settings_of_pruning
+from expunge.studies.pruning_recipe import TABLE as PRUNING
+from expunge.studies.pruning_recipe import read_pruning
 from expunge.studies.recipe import (
     Experiment,
     experiment_from,
@@ -22,9 +25,10 @@ from expunge.studies.recipe import (
 from expunge.studies.scales import scales_of
 from expunge.studies.transfer.study import read_transfer
 
-_NOT_HOW = ("claims", "published", "hessian")
-"""What says nothing of how models were made: claims and published values, which a recipe may gain
-later, and the settings of the Hessian, which the command line gives."""
+_NOT_HOW = ("claims", "published", "hessian", "theory")
+"""What says nothing of how models were made: claims, those about the theorem too, and published
+values, which a recipe may gain later, and the settings of the Hessian, which the command line
+gives."""
 
 
 def differences(
@@ -57,6 +61,8 @@ def _of_recipe(path: Path, tables: Mapping[str, Any], named: Mapping[str, Any]) 
         return read_transfer(path, **named).settings()
     if TABLE in tables:
         return settings_of(*read_attribution(path, **named))
+    if PRUNING in tables:
+        return settings_of_pruning(*read_pruning(path, **named))
     return plain(read_experiment(path, **named))
 
 
@@ -76,8 +82,9 @@ def _with_defaults(settings: Mapping[str, Any], asked: Mapping[str, Any]) -> dic
 
 def _relevant(settings: Mapping[str, Any]) -> dict[str, Any]:
     rest = {name: value for name, value in settings.items() if name not in _NOT_HOW}
-    if isinstance(rest.get(TABLE), Mapping):
-        rest[TABLE] = {name: each for name, each in rest[TABLE].items() if name not in _NOT_HOW}
+    for study in (TABLE, PRUNING):
+        if isinstance(rest.get(study), Mapping):
+            rest[study] = {name: each for name, each in rest[study].items() if name not in _NOT_HOW}
     return rest
 
 

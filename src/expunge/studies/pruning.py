@@ -294,7 +294,19 @@ def judge_claim(
     first, second = (_by_seed(claim, side, rows, overlaps) for side in (claim.first, claim.second))
     as_factor = claim.measure == "cost"
     found = judged(first, second, claim.direction, claim.effect, as_factor=as_factor)
-    return {**to_mapping(claim), **found}
+    between = "over" if as_factor else "minus"
+    sides = [_words(side, claim.measure) for side in (claim.first, claim.second)]
+    return {
+        **to_mapping(claim),
+        **found,
+        "what": f"{claim.measure}, {sides[0]} {between} {sides[1]}",
+    }
+
+
+def _words(side: PruningSide, measure: str) -> str:
+    """A side of a claim, for people."""
+    level = f"{side.sparsity:.0%} {side.pruner}"
+    return level if measure in ("cost", "accuracy") else f"{level} against {side.against}"
 
 
 def _by_seed(
