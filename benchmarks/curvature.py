@@ -10,8 +10,8 @@ from benchmarks import floors
 from benchmarks.timing import Figure, figure, in_turn, over
 from benchmarks.workload import CLASSES, Workload
 from expunge.curvature.coordinates import Coordinates
-from expunge.curvature.fisher import exact_fisher
-from expunge.curvature.per_sample import per_sample_gradients
+from expunge.curvature.fisher import batch_mean_fisher, exact_fisher, signed_fisher
+from expunge.curvature.per_sample import Network
 from expunge.methods.influence import InfluenceConfig, influence_unlearning
 from expunge.scenarios import at_random, make_split
 from expunge.tasks.classify import TASK
@@ -31,6 +31,8 @@ def figures(
     return [
         _gradients(work, rounds),
         _fisher(work, rounds),
+        *_published_fisher(work, rounds),
+        *_published_fisher(small, rounds),
         _influence(small, drawn, min(rounds, long_rounds)),
     ]
 
@@ -41,8 +43,12 @@ def _gradients(work: Workload, rounds: int) -> Figure:
     images = pixels.float() / 255
 
     def ours() -> None:
+        # A network is checked once, whatever the number of batches.
+        network = Network(model, [name for name, _ in model.named_parameters()], images)
         for part, named in zip(images.split(work.batch), labels.split(work.batch), strict=True):
-            per_sample_gradients(model, part, named, TASK)
+            done = network.run(part)
+            for _ in done.gradients(TASK.cotangents(done.logits, named)[:, None]):
+                pass
 
     times = in_turn({"ours": ours, "loop": lambda: _loop(model, images, labels)}, rounds)
     return figure(
@@ -83,6 +89,45 @@ def _fisher(work: Workload, rounds: int) -> Figure:
         floor=median(times["loop"]) / least,
         target=4.0,
     )
+
+
+def _published_fisher(work: Workload, rounds: int) -> list[Figure]:
+    """The published form, which squares the gradients of batch means, over ours per sample."""
+    size = 32
+    model = work.build().eval()
+    pixels, labels = work.tensors(4 * size)
+    images = pixels.float() / 255
+    coordinates = Coordinates(model)
+    batches = list(zip(images.split(size), labels.split(size), strict=True))
+    signs = torch.ones((len(images), 1, CLASSES - 1), dtype=torch.int8)
+
+    def published() -> None:
+        batch_mean_fisher(model, coordinates, lambda: iter(batches), TASK)
+
+    def exact() -> None:
+        exact_fisher(model, coordinates, lambda: iter(batches), TASK)
+
+    def signed() -> None:
+        signed_fisher(model, coordinates, lambda: iter(batches), signs, TASK)
+
+    times = in_turn({"published": published, "exact": exact, "signed": signed}, rounds)
+    forward = floors.forward_seconds(work, len(images))
+    backward = floors.backward_seconds(work, len(images))
+    spent = median(times["published"])
+    return [
+        figure(
+            f"published Fisher over the exact one, {CLASSES} classes: {work.name}",
+            over(times["published"], times["exact"]),
+            floor=spent / (forward + (CLASSES - 1) * backward),
+            target=1.0,
+        ),
+        figure(
+            f"published Fisher over one draw of random signs, {CLASSES} classes: {work.name}",
+            over(times["published"], times["signed"]),
+            floor=spent / (forward + backward),
+            target=1.0,
+        ),
+    ]
 
 
 def _influence(work: Workload, drawn: int, rounds: int) -> Figure:

@@ -1,6 +1,8 @@
 """Fill the documentation's tables from measured results: `python docs/fill.py`.
 
-Between `<!-- results/FOLDER/NAME.json -->` and `<!-- end -->` stands what that file holds.
+Between `<!-- results/FOLDER/NAME.json -->` and `<!-- end -->` stands what that file holds, after
+`<!-- results/FOLDER/ -->` what every file of the folder does. After `<!-- overview of PART -->` and
+`<!-- tests of PART -->` stand the verdicts on the claims of a part of `claims.toml`.
 """
 
 import json
@@ -8,15 +10,21 @@ import re
 from pathlib import Path
 from statistics import fmean, stdev
 
+import claims
+
 from expunge.report import findings, load_results
-from expunge.report.aggregate import aggregate
+from expunge.report.aggregate import Scenario, aggregate
 from expunge.report.attribution import attribution_tables, load_attribution
 from expunge.report.environments import made_by
-from expunge.report.text import as_markdown, to_markdown
+from expunge.report.text import TextTable, as_markdown, escaped_text, to_markdown
+from expunge.report.theory import load_theory, theory_tables
+from expunge.report.transfer import transfer_tables
 from expunge.report.trojan import trojan_table
+from expunge.report.wording import scenario_label
 
 ROOT = Path(__file__).parent.parent
-PLACE = re.compile(r"(<!-- (results/[\w./-]+\.json) -->\n).*?(<!-- end -->)", re.DOTALL)
+PLACE = re.compile(r"(<!-- (results/[\w./-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+CLAIMS = re.compile(r"(<!-- (overview|tests) of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
@@ -25,8 +33,25 @@ def main() -> None:
 
 
 def filled(text: str) -> str:
-    """The text with every table as its file of results has it now."""
-    return PLACE.sub(lambda found: found[1] + table(ROOT / found[2]) + found[3], text)
+    """The text with every table as the results have it now."""
+    text = PLACE.sub(lambda found: found[1] + tables(ROOT / found[2]) + found[3], text)
+    return CLAIMS.sub(lambda found: found[1] + verdicts(found[2], found[3]) + found[4], text)
+
+
+def verdicts(what: str, part: str) -> str:
+    """The claims of a part with their verdicts, or the tests behind these."""
+    show = claims.overview if what == "overview" else claims.tests
+    return f"{show(part)}\n"
+
+
+def tables(path: Path) -> str:
+    """What a file of results holds, or every file of a recipe's folder."""
+    if path.suffix == ".json":
+        return table(path)
+    there = sorted(path.glob("*.json"))
+    if not there:
+        return f"Not run: `{claims.command(path.name)}`.\n"
+    return "\n".join(map(table, there))
 
 
 def table(path: Path) -> str:
@@ -48,10 +73,51 @@ def table(path: Path) -> str:
         body = trojan(path)
     elif "overlaps" in document:
         body = attribution(path)
+    elif "trends" in document:
+        body = "\n".join(map(as_markdown, theory_tables(load_theory(path))))
+    elif "removals" in document:
+        body = "\n".join(map(as_markdown, transfer_tables(document)))
     else:
-        body = to_markdown(load_results(path)) + by_group(document)
+        body = grid(path) + by_group(document)
     makers = document["makers"] if "makers" in document else [document["env"]]
     return f"{body.rstrip()}\n\n{source(path, makers)}\n"
+
+
+def grid(path: Path) -> str:
+    """The main table of every scenario; over more than two sparsities, the gap and TA alone."""
+    results = load_results(path)
+    found = aggregate(results)
+    if max(len(scenario.levels) for scenario in found) <= 2:
+        return to_markdown(results)
+    return "\n".join(
+        over_levels(scenario, measure)
+        for scenario in found
+        for measure in ("gap", "ta")
+        if any(measure in group.by_seed for group in scenario.groups.values())
+    )
+
+
+def over_levels(scenario: Scenario, measure: str) -> str:
+    """A measure of every method at every sparsity: mean ± sample deviation over seeds."""
+    rows = []
+    for method in scenario.rows:
+        cells = []
+        for level in scenario.levels:
+            group = scenario.get(method, level)
+            values = [] if group is None else [*group.by_seed.get(measure, {}).values()]
+            spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
+            cells.append(f"{fmean(values):.1f}{spread}" if values else "—")
+        if any(cell != "—" for cell in cells):
+            rows.append([escaped_text(scenario.title(method)), *cells])
+    title = "mean gap to Retrain" if measure == "gap" else "test accuracy TA"
+    return as_markdown(
+        TextTable(
+            title=f"{scenario_label(scenario.name)}: {title}",
+            header=["Method", *(level.label for level in scenario.levels)],
+            rows=rows,
+            notes=[f"n = {len(scenario.seeds)} seeds; — where it was not run, or has no Retrain."],
+        )
+    )
 
 
 def trojan(path: Path) -> str:

@@ -62,7 +62,8 @@ def test_recipes_in_the_documentation_and_in_the_tree_are_recipes():
             assert asdict(read_experiment(path).training)["epochs"] > 0
 
 
-def test_tables_in_the_documentation_are_those_of_the_results():
+def test_tables_in_the_documentation_are_those_of_the_results(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
     spec = importlib.util.spec_from_file_location("fill", ROOT / "docs" / "fill.py")
     fill = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fill)

@@ -70,6 +70,7 @@ ROOMS = {
     "graph": BASE | WORK | {"training", "tasks", "runs", "statistics"},
     "engines": {"errors", "settings", "graph", "runs"},
     "studies": BASE | WORK | {"published", "tasks", "graph", "runs", "statistics"},
+    "tracking": {"atomic", "errors"},
     "report": {"digest", "runs", "errors", "metrics", "published", "statistics"},
     "api": BASE | WORK | {"training", "tasks", "graph", "statistics"},
 }

@@ -103,6 +103,18 @@ def silent(task: str, done: int, total: int, images: int) -> None:
     """A progress callback that does nothing."""
 
 
+class RecordEpoch(Protocol):
+    """Callback for the course of training; it must not change the computation that it records."""
+
+    def __call__(self, task: str, epoch: int, loss: float, lr: float) -> None:
+        """Epoch 1, 2, ... of `task` is done: its mean loss, and the rate of its last step."""
+        ...
+
+
+def unrecorded(task: str, epoch: int, loss: float, lr: float) -> None:
+    """A callback for the course of training that does nothing."""
+
+
 def check_augmentation(augmentation: Augmentation, kind: InputKind) -> None:
     """Refuse augmentation of inputs that are not images.
 

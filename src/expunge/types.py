@@ -12,7 +12,16 @@ from torch import Tensor, nn
 from expunge.batch import Batch
 from expunge.errors import ConfigError, ForgetError, ModelError, some
 from expunge.reuse import Reuse
-from expunge.settings import Augmentation, InputKind, Progress, Training, derive_seed, silent
+from expunge.settings import (
+    Augmentation,
+    InputKind,
+    Progress,
+    RecordEpoch,
+    Training,
+    derive_seed,
+    silent,
+    unrecorded,
+)
 from expunge.tasks import classify
 from expunge.tasks.task import Task
 
@@ -201,6 +210,7 @@ class Context:
     progress: Progress = silent
     reuse: Reuse = field(default_factory=Reuse)
     """What other unlearnings of the same model, forget set and seed have computed already."""
+    record_epoch: RecordEpoch = unrecorded
 
     @property
     def device(self) -> torch.device:

@@ -76,12 +76,14 @@ def test_a_room_measures_and_writes_what_the_schema_asks_for(
         ("curvature", "per-sample gradients over a loop", 10 / 2),
         ("curvature", "exact Fisher diagonal", 10 / 2),
         ("curvature", "influence unlearning", 10 / 2),
+        ("curvature", "published Fisher over the exact one", 12 / 3),
+        ("curvature", "published Fisher over one draw of random signs", 12 / 4),
     ],
 )
 def test_ratios_have_the_right_side_below(name, start, value, tmp_path, monkeypatch, small_floors):
     seconds = {"ours": 2.0, "bare": 1.0, "0 workers": 7.0, "plain": 4.0, "subgradient": 5.0}
     seconds |= {"proximal": 6.0, "mask": 3.0, "forward": 8.0, "given": 9.0, "loop": 10.0}
-    seconds |= {"selected": 1.0, "alone": 1.0}
+    seconds |= {"selected": 1.0, "alone": 1.0, "published": 12.0, "exact": 3.0, "signed": 4.0}
     for room in (training_loop, overheads, prediction, loading, curvature):
         monkeypatch.setattr(room, "in_turn", lambda sides, rounds: {k: [seconds[k]] for k in sides})
     for room in (training_loop, loading):

@@ -14,6 +14,7 @@ from expunge.curvature.fisher import (
     covariance_root,
     exact_fisher,
     sampled_fisher,
+    signed_fisher,
 )
 from expunge.errors import ModelError
 from expunge.tasks.classify import TASK
@@ -59,6 +60,45 @@ def test_the_sampled_estimate_is_a_mean_over_draws(convolutions, data, batches):
         rows = oracle.gradients(convolutions, images, torch.tensor(labels))
         total = total + rows.square().sum(0) / 3
     torch.testing.assert_close(flat(found, convolutions), total / len(images))
+
+
+def signs(*shape):
+    bits = torch.randint(2, shape, generator=torch.Generator().manual_seed(0), dtype=torch.int8)
+    return 2 * bits - 1
+
+
+def test_all_combinations_of_signs_are_the_exact_one(convolutions, batches):
+    """So a random one is unbiased."""
+    coordinates = Coordinates(convolutions)
+    every = torch.cartesian_prod(*[torch.tensor([-1, 1])] * 3)
+    found = signed_fisher(convolutions, coordinates, batches, every.expand(11, -1, -1), TASK)
+    exact = exact_fisher(convolutions, coordinates, batches, TASK)
+    torch.testing.assert_close(found, exact)
+
+
+def test_the_error_of_random_signs_is_below_its_bound(convolutions, data, batches):
+    coordinates = Coordinates(convolutions)
+    exact = flat(exact_fisher(convolutions, coordinates, batches, TASK), convolutions)
+    shares = torch.stack(
+        [oracle.fisher_diagonal(convolutions, image[None]) / len(data[0]) for image in data[0]]
+    )
+    bound = (2 / 3 * shares.square().sum(0)).sqrt()
+    numbers = signs(11, 3 * 30, 3).split(3, 1)
+    errors = [
+        flat(signed_fisher(convolutions, coordinates, batches, each, TASK), convolutions) - exact
+        for each in numbers
+    ]
+    spread = torch.stack(errors).square().mean(0).sqrt()
+    assert float((spread / bound)[exact > 0].square().mean()) < 1
+
+
+def test_signs_are_exact_for_two_classes():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 2)).double()
+    images = torch.rand((5, 3, 2, 2), generator=torch.Generator().manual_seed(0)).double()
+    found = signed_fisher(
+        model, Coordinates(model), lambda: iter([(images, torch.zeros(5))]), signs(5, 1, 1), TASK
+    )
+    torch.testing.assert_close(flat(found, model), oracle.fisher_diagonal(model, images))
 
 
 def first_beyond(probabilities, uniform):

@@ -6,10 +6,22 @@ from tests.fuzz.conftest import changed, fuzz, outcome
 from tests.report.conftest import build
 
 from expunge.report import check_results, load_results, to_text
+from expunge.report.aggregate import aggregate
+from expunge.report.comparison import comparison_json
+from expunge.report.contrast import contrast
+from expunge.report.contrast_text import contrast_json, difference_tables, setting_lines
+from expunge.report.latex import to_latex
+from expunge.report.tidy import to_csv
 from expunge.runs import Node, read_object
 
 RESULTS = json.loads(json.dumps(build(1)))
 RESULTS["cells"] = RESULTS["cells"][:6]
+RESULTS["settings"]["published"] = [
+    {"scenario": "class:3", "method": method, "source": "S", "how": "read", "n": 10}
+    | {"values": {"ua": [22.5, 8.2], "ra": [99.0]}, "setting": {"training.epochs": 182}}
+    | {"config": {"epochs": 10}}
+    for method in ("ft", "retrain")
+]
 
 
 def report(path):
@@ -48,3 +60,24 @@ def test_cells(folder, parts):
     document = {**RESULTS, "cells": [parts.get("cells")], "metrics": parts.get("metrics")}
     path.write_text(json.dumps(document))
     outcome(lambda: report(path))
+
+
+def written(path):
+    """All that one results document is made into, and what it is against another."""
+    document = load_results(path)
+    found = [to_csv(document), to_latex(document), comparison_json(aggregate(document))]
+    other = contrast(document, check_results(RESULTS))
+    return [
+        *found,
+        setting_lines(other),
+        difference_tables(other),
+        json.dumps(contrast_json(other)),
+    ]
+
+
+@fuzz(200)
+@given(changed(RESULTS))
+def test_exports_and_comparisons(folder, document):
+    path = folder / "results.json"
+    path.write_text(json.dumps(document))
+    outcome(lambda: written(path))

@@ -89,7 +89,7 @@ def test_the_published_variant(model, samples, split, context):
     assert_same(ours, expected(model, variances, context, means))
 
 
-@pytest.mark.parametrize("fisher", ["per_sample", "sampled", "batch_mean"])
+@pytest.mark.parametrize("fisher", ["per_sample", "sampled", "signs", "batch_mean"])
 def test_random_forgetting_leaves_every_row_of_the_head_about_its_mean(
     model, samples, context, fisher
 ):
@@ -110,8 +110,9 @@ def test_several_classes_lose_their_rows(model, samples, context):
     assert bool(ours.head.weight[1].all())
 
 
-def test_samples_drawn_for_the_estimate_come_from_the_seed(model, split, context):
-    config = FisherForgettingConfig(fisher="sampled", draws=2)
+@pytest.mark.parametrize("fisher", ["sampled", "signs"])
+def test_what_is_drawn_for_an_estimate_comes_from_the_seed(model, split, context, fisher):
+    config = FisherForgettingConfig(fisher=fisher, draws=2)
     one, two = (fisher_forgetting(model, split, config, context) for _ in range(2))
     assert all(map(torch.equal, one.parameters(), two.parameters()))
     other = fisher_forgetting(model, split, config, replace(context, seed=1))

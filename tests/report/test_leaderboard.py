@@ -10,7 +10,8 @@ from tests.fuzz.conftest import changed, fuzz, outcome
 from tests.report.conftest import build
 
 from expunge.errors import DataError
-from expunge.report.leaderboard import as_json, boards, page_of, read_folder, to_markdown
+from expunge.report.leaderboard import as_json, boards, read_folder
+from expunge.report.leaderboard_page import page_of, to_markdown
 from expunge.report.wording import method_label
 from expunge.statistics.intervals import paired_t
 

@@ -204,6 +204,13 @@ def test_a_claim_has_one_of_three_verdicts(results, set_gaps, sparse, verdict):
     assert "all but the claims is descriptive" in findings(aggregate(results)[0]).rest[-1]
 
 
+def test_a_claim_that_was_named_afterwards_says_so(results):
+    results["settings"]["claims"] = [claim(seen="these seeds")]
+    found = findings(aggregate(results)[0])
+    assert found.claims[0].endswith("stated afterwards (these seeds): lower by at least 1.")
+    assert "with no claim named beforehand, all this is descriptive" in found.rest[-1]
+
+
 @pytest.mark.parametrize(
     ("measure", "label"), [("gap.ua", "gap of UA"), ("ta", "TA"), ("rte_s", "RTE, seconds")]
 )

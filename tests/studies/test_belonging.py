@@ -48,7 +48,7 @@ def test_a_shipped_result_is_of_a_shipped_recipe(path):
 def test_nothing_lies_beside_the_folders():
     assert [path.name for path in (ROOT / "results").iterdir() if path.is_file()] == []
     assert CHANGED_SINCE.keys() <= {name_of(path) for path in SHIPPED}
-    assert len(SHIPPED) > 10
+    assert len(SHIPPED) >= 10
 
 
 RECIPE = """
@@ -109,3 +109,19 @@ def test_a_setting_that_is_gone_is_a_difference(recipe):
 def test_a_recipe_that_is_missing_is_one_line(tmp_path):
     with pytest.raises(ConfigError, match="cannot read the recipe"):
         differences({}, tmp_path / "none.toml")
+
+
+def test_a_result_is_held_against_the_scale_and_part_that_it_is_of(recipe):
+    recipe.write_text(RECIPE + "[scales.cpu]\nseeds = [0]\n[scales.cpu.training]\nepochs = 2\n")
+    cpu = plain(read_experiment(recipe, scale="cpu"))
+    said = {"name": "a", "scale": "cpu", "only": None, "digest": "x"}
+    assert differences(cpu, recipe, said) == []
+    assert differences(cpu, recipe, {**said, "scale": "paper"}) == ["seeds", "training.epochs"]
+    # One that does not say its scale is of the nearest.
+    assert differences(cpu, recipe) == []
+    assert differences({**cpu, "seeds": [3]}, recipe) == ["seeds"]
+    part = plain(read_experiment(recipe, only="retrain"))
+    assert differences(part, recipe, {**said, "scale": "paper", "only": "retrain"}) == []
+    assert "methods.ft" in differences(part, recipe)
+    with pytest.raises(ConfigError, match="unknown scale 'gpu'"):
+        differences(cpu, recipe, {**said, "scale": "gpu"})

@@ -10,7 +10,7 @@ from expunge.models.weights import read_tensors
 from expunge.report import check_results, findings, to_text
 from expunge.report.aggregate import aggregate
 from expunge.statistics.claims import Claim, Side
-from expunge.studies.folder import claim, collect_grid
+from expunge.studies.folder import claim, collect_grid, plain
 from expunge.studies.recipe import parse_experiment
 
 CLAIM = """
@@ -97,6 +97,26 @@ def test_a_claim_about_a_cell_that_is_left_out_is_refused(method, there, measure
         parse_experiment(text + CLAIM.replace('"ua"', f'"{measure}"'), "recipe")
     if measure == "gap_dense":
         parse_experiment(text + CLAIM, "recipe")
+
+
+def test_what_was_seen_before_is_kept_with_the_claim():
+    found = tiny(TINY + CLAIM + 'seen = "seed 0"\n')
+    assert found.claims[0].seen == "seed 0"
+    assert plain(found)["claims"][0]["seen"] == "seed 0"
+    assert "seen" not in plain(tiny(TINY + CLAIM))["claims"][0]
+
+
+def test_retrain_by_another_seed_may_be_a_side_where_it_is_made():
+    floor = CLAIM.replace(
+        'second = { method = "l1_sparse" }', 'second = { method = "retrain_again" }'
+    )
+    assert tiny("retrain_again = true\n" + TINY + floor).claims[0].second.method == "retrain_again"
+    with pytest.raises(ConfigError, match="unknown method 'retrain_again'"):
+        tiny(TINY + floor)
+    levels = TINY.replace("[methods.retrain]", "[methods.retrain]\nsparsities = [0.0]")
+    sparse = floor.replace('"retrain_again" }', '"retrain_again", pruner = "omp", sparsity = 0.5 }')
+    with pytest.raises(ConfigError, match=r"retrain_again is not run at sparsity 0.5"):
+        tiny("retrain_again = true\n" + levels + sparse)
 
 
 def test_claims_are_tables_with_names_of_their_own():

@@ -8,7 +8,7 @@ from tests.studies.small import TINY, ids, planned, tiny
 from expunge.errors import ConfigError, DataError
 from expunge.report import check_results
 from expunge.studies.folder import RESULTS, SETTINGS, claim, keep, plain
-from expunge.studies.recipe import parse_experiment
+from expunge.studies.recipe import parse_experiment, read_experiment
 
 CELL = """
 [[published]]
@@ -103,6 +103,31 @@ def test_a_table_stands_under_the_names_of_the_grid():
     assert "ff" in by_class
     (scenario,) = {cell.scenario for cell in experiment.published} - {"class:3", "class:4"}
     assert scenario == "random:0.1"
+
+
+def test_a_cell_stands_at_every_label_of_its_method():
+    text = TINY.replace("[methods.l1_sparse]", '[methods.mild]\nmethod = "l1_sparse"')
+    text += '[methods.strong]\nmethod = "l1_sparse"\ngamma = 1e-2\n'
+    found = parse_experiment(text + CELL, "recipe").published
+    assert [cell.method for cell in found] == ["mild", "strong"]
+    by_label = CELL.replace('"l1_sparse"', '"mild"')
+    assert [cell.method for cell in parse_experiment(text + by_label, "r").published] == ["mild"]
+
+
+def test_a_scale_inherits_what_is_published_and_may_lack_its_cells():
+    text = TINY + CELL + '[scales.small]\nscenarios = ["random:0.1"]\n'
+    assert len(parse_experiment(text, "r", scale="small").published) == 1
+    with pytest.raises(ConfigError, match="unknown scenario 'class:4'"):
+        parse_experiment(text.replace(CELL, CELL.replace("class:3", "class:4")), "r")
+
+
+def test_a_part_of_a_recipe_keeps_what_is_published(tmp_path):
+    """Blocks about methods and scenarios that `--only` leaves out are no error."""
+    path = tmp_path / "r.toml"
+    path.write_text(TINY.replace("[methods.l1", "[methods.ft]\n[methods.l1") + CELL + TABLE)
+    whole, part = read_experiment(path), read_experiment(path, only="random:0.1,ft")
+    assert "l1_sparse" not in part.methods
+    assert part.published == whole.published
 
 
 def test_published_values_change_no_node_and_no_folder(tmp_path):

@@ -15,9 +15,11 @@ from expunge.studies.folder import collect_grid
 from expunge.studies.grid import plan_grid
 from expunge.studies.recipe import parse_experiment
 from expunge.studies.searching import at_most, plan_searches, run_searches
+from expunge.studies.theory import plan_theory
 from expunge.studies.tuning.objectives import Bench
 from expunge.studies.tuning.settings import Tuning
 from expunge.studies.tuning.tune import tune
+from expunge.theory.config import HessianConfig
 
 RECIPE = """
 title = "Searched"
@@ -48,11 +50,13 @@ trials = 2
 ranges = { lr = "1e-4:0.01:log" }
 [methods.l1_sparse]
 epochs = 1
+lr = 0.05
 [methods.l1_sparse.search]
 seed = 3
 objective = "no_oracle"
 trials = 3
-ranges = { gamma = "1e-5:1e-2:log" }
+grid = true
+ranges = { gamma = "1e-5:1e-3:log" }
 """
 
 
@@ -170,6 +174,13 @@ def test_the_document_keeps_every_trial_and_the_report_shows_what_was_chosen(mad
     assert "Searches of settings" in render_html(results)
 
 
+def test_a_grid_tries_its_values_and_no_other(made):
+    for pruner, sparsity in (("none", 0.0), ("omp", 0.5)):
+        trials = made["found"]["l1_sparse", "class:3", pruner, sparsity]["trials"]
+        tried = [trial["searched"]["gamma"] for trial in trials]
+        assert tried == pytest.approx([1e-5, 1e-4, 1e-3])
+
+
 def test_told_are_all_trials_of_each_search(made):
     assert len(made["told"]) == 10
     numbers = [record["trial"] for place, record in made["told"] if place[0] == "ga"]
@@ -195,6 +206,11 @@ def test_where_all_trials_diverge_the_search_is_named(tmp_path):
         ("trials = 2", "trials = 0", "trials must be"),
         ("lr = ", "lrr = ", "did you mean 'lr'"),
         ('"1e-4:0.01:log"', "0.1", "ranges must be a table such as"),
+        (
+            "trials = 2\nranges",
+            'trials = 2\ngrid = true\nranges = { epochs = "1:2" }\n#',
+            "epochs is both fixed",
+        ),
         ('"1e-4:0.01:log"', '"0.01"', "a range is NAME=LOW:HIGH"),
         ("ranges = { lr", "ranges = { batch_size", "batch_size is both fixed and searched"),
         ("epochs = 2\nbatch_size = 10", 'batch_size = 10\nchosen_by = "hand"', "leave that out"),
@@ -210,7 +226,7 @@ def test_a_search_that_cannot_be_is_refused(old, new, message):
 def test_one_method_may_be_chosen_in_two_ways_under_two_labels():
     text = RECIPE.replace("[methods.l1_sparse", "[methods.ga_no_oracle")
     text = text.replace("[methods.ga_no_oracle]", '[methods.ga_no_oracle]\nmethod = "ga"')
-    text = text.replace("gamma = ", "lr = ")
+    text = text.replace("gamma = ", "lr = ").replace("lr = 0.05\n", "")
     experiment = parse_experiment(text, "x")
     assert [experiment.chosen_by(name, "class:3") for name in ("ga", "ga_no_oracle")] == [
         "oracle", "no_oracle",
@@ -240,3 +256,12 @@ def test_a_recipe_without_searches_has_none(tmp_path):
     graph = Graph(Store(tmp_path))
     assert plan_searches(graph, tiny()) == []
     assert len(graph) == 0
+
+
+def test_a_study_of_given_settings_refuses_searches(tmp_path):
+    plain = (
+        'optimizer = "sgd"\nmomentum = 0\nweight_decay = 0\nschedule = "constant"\n[pruners.omp]'
+    )
+    experiment = parse_experiment(RECIPE.replace("[pruners.omp]", plain), "x")
+    with pytest.raises(ConfigError, match=r"methods\.ga: .* settings that are given: take out"):
+        plan_theory(Graph(Store(tmp_path)), experiment, HessianConfig())

@@ -86,3 +86,18 @@ def test_the_published_settings_come_first_where_they_are_inside():
     assert space_of(FT, {}, {}).defaults() == {"lr": 0.01, "epochs": 10}
     assert space_of(FT, {"lr": Range(0.1, 1)}, {}).defaults() == {}
     assert space_of(RETRAIN, {"epochs": Range(1, 3)}, {}).defaults() == {}
+
+
+def test_a_grid_is_at_equal_distances_with_both_ends():
+    space = space_of(get_method("ga"), {"lr": Range(1e-4, 0.1, log=True)}, {})
+    assert [each["lr"] for each in space.grid(4)] == pytest.approx([1e-4, 1e-3, 1e-2, 0.1])
+    space = space_of(get_method("iu"), {"alpha": Range(1.0, 3.0)}, {})
+    assert [each["alpha"] for each in space.grid(5)] == pytest.approx([1.0, 1.5, 2.0, 2.5, 3.0])
+    space = space_of(get_method("ga"), {"epochs": Range(1, 3)}, {"lr": 0.1})
+    assert space.grid(9) == [{"epochs": 1}, {"epochs": 2}, {"epochs": 3}]
+
+
+def test_a_grid_over_several_settings_is_refused():
+    space = space_of(get_method("ft"), {}, {})
+    with pytest.raises(ConfigError, match="a grid is over one setting, and ft searches"):
+        space.grid(4)

@@ -19,6 +19,7 @@ from expunge.cli import (
     leaderboard,
     listing,
     prune,
+    pruning,
     report,
     runs,
     theory,
@@ -102,12 +103,19 @@ app.command(
     epilog="Example: expunge attribution recipes/attribution-digits.toml --out attribution-digits",
 )(attribution.attribution)
 app.command("bench", epilog="Example: expunge bench cifar10 --scale cpu --dry-run")(bench.bench)
-app.command("report", epilog="Example: expunge report demo/results.json --out shared-report")(
-    report.report
-)
+app.command(
+    "report",
+    epilog="Example: expunge report demo --out shared-report; or: expunge report before after; or: "
+    "expunge report demo --export latex table.tex",
+)(report.report)
 app.command("leaderboard", epilog="Example: expunge leaderboard results --out leaderboard.html")(
     leaderboard.leaderboard
 )
+app.command(
+    "pruning",
+    rich_help_panel=_STUDY,
+    epilog="Example: expunge pruning recipes/pruners-digits.toml --out pruners-digits",
+)(pruning.pruning)
 app.command(
     "theory",
     rich_help_panel=_STUDY,

@@ -23,6 +23,7 @@ from expunge.cli.options import (
     Slurm,
     Strategy,
     StudyStore,
+    Track,
     Workers,
     asked,
     first,
@@ -79,6 +80,15 @@ def bench(
     listed: Annotated[
         bool, typer.Option("--list", help="List the shipped recipes, and run nothing.")
     ] = False,
+    explained: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Show how the recipe differs from what is published, and what each difference "
+            "costs; run nothing.",
+        ),
+    ] = False,
+    track: Track = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe's experiment, except what is already in the store, and report it."""
@@ -93,10 +103,16 @@ def bench(
         return
     if recipe is None:
         raise ConfigError("expected a recipe; for those that are shipped: expunge bench --list")
-    experiment = read_experiment(find_recipe(recipe), scale, only)
+    file = find_recipe(recipe)
+    experiment = read_experiment(file, scale, only)
     experiment = with_overrides(experiment, seeds=first(seeds), source=data)
     words = asked(scale, only, seeds)
     folder, root = study_folder(recipe, out, store, scale)
+    if explained:
+        from expunge.cli.explain import explain
+
+        explain(file, experiment, folder, words, as_json)
+        return
     space = session(
         root,
         device,
@@ -109,6 +125,7 @@ def bench(
         shard,
         slurm,
         shard_waits=any(map(experiment.search, experiment.methods)),
+        track=track,
     )
     graph, parts = space.graph(), {folder: experiment}
     if dry_run:
@@ -202,6 +219,7 @@ def run_parts(
         documents.append(keep(folder / RESULTS, results, "cells"))
         leave_original(space.store.path(cells[folder][0].model_id), folder)
     document = joined(documents)
+    space.tracking.cells(document["cells"])
     path = next(iter(parts)) / "report.html"
     # A report newer than its results is up to date, and drawing it again takes seconds.
     newest = max((folder / RESULTS).stat().st_mtime for folder in parts)

@@ -18,6 +18,7 @@ from expunge.cli.options import (
     Sparsity,
     Store,
     Strategy,
+    Track,
     Workers,
 )
 from expunge.cli.unlearn import unlearn
@@ -56,6 +57,7 @@ def correct(
     devices: Devices = 1,
     strategy: Strategy = "auto",
     compiled: Compiled = False,
+    track: Track = None,
     as_json: AsJson = False,
 ) -> None:
     """Unlearn wrong labels and learn the right ones. Further flags set the method: --epochs 5."""
@@ -80,5 +82,6 @@ def correct(
         devices,
         strategy,
         compiled,
+        track,
         as_json,
     )

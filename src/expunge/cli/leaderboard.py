@@ -37,7 +37,8 @@ def leaderboard(
     """Rank the methods of every result by their mean gap to Retrain, with intervals."""
     from expunge.errors import ConfigError
     from expunge.report.leaderboard import as_json as json_of
-    from expunge.report.leaderboard import boards, page_of, read_folder, write_leaderboard
+    from expunge.report.leaderboard import boards, read_folder
+    from expunge.report.leaderboard_page import page_of, write_leaderboard
 
     if out is not None:
         if out.suffix not in _ENDINGS:

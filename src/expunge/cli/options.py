@@ -84,6 +84,15 @@ Slurm = Annotated[
         metavar="NAME=VALUE",
     ),
 ]
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        help="Write loss and learning rate by epoch, and measures, to tensorboard:FOLDER or "
+        "wandb:PROJECT (offline). May be repeated.",
+        metavar="TRACKER:PLACE",
+    ),
+]
 Seeds = Annotated[
     int | None, typer.Option("--seeds", help="Run seeds 0 to N-1.", min=1, metavar="N")
 ]
@@ -172,6 +181,7 @@ def session(
     shard: str | None = None,
     slurm: Sequence[str] | None = None,
     shard_waits: bool = False,
+    track: Sequence[str] | None = None,
 ) -> "Session":
     """A session over `store` that shows progress on standard error.
 
@@ -195,7 +205,7 @@ def session(
         shard=None if shard is None else ShardChoice.parse(shard, waits=shard_waits),
         slurm=dict(_pair(text) for text in slurm or ()),
     )
-    return Session(store, chosen, device, devices, strategy, compiled)
+    return Session(store, chosen, device, devices, strategy, compiled, track or ())
 
 
 def _pair(text: str) -> tuple[str, Any]:

@@ -18,6 +18,7 @@ from expunge.cli.options import (
     Sparsity,
     Store,
     Strategy,
+    Track,
     Workers,
     session,
 )
@@ -38,6 +39,7 @@ def prune(
     devices: Devices = 1,
     strategy: Strategy = "auto",
     compiled: Compiled = False,
+    track: Track = None,
     as_json: AsJson = False,
 ) -> None:
     """Prune a model and retrain it under the mask. Further flags set the pruner: --rewind false."""
@@ -47,7 +49,16 @@ def prune(
 
     config = pruner_config(method, sparsity, context.args)
     space = session(
-        store, device, devices, strategy, compiled, engine, workers, shard=shard, slurm=slurm
+        store,
+        device,
+        devices,
+        strategy,
+        compiled,
+        engine,
+        workers,
+        shard=shard,
+        slurm=slurm,
+        track=track,
     )
     graph = space.graph()
     run_id = add_prune(graph, space.store.find(run), method, config, space.together)

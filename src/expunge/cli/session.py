@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from expunge.cli.output import tell
+from expunge.cli.tracking import Tracking
 from expunge.engines import Engine, check_devices, run
 from expunge.engines.watch import Watch
 from expunge.errors import ConfigError
@@ -43,7 +44,9 @@ class Session:
     devices: int = 1
     strategy: str = "auto"
     compiled: bool = False
+    track: Sequence[str] = ()
     store: Store = field(init=False)
+    tracking: Tracking = field(init=False)
     _told: set[str] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
@@ -53,6 +56,7 @@ class Session:
             )
         check_devices(self.engine, self.devices)
         self.store = Store(self.root)
+        self.tracking = Tracking(self.track, self.store)
         if self.devices > 1 and not self.runtime.leads:
             # Only one of the processes that train together prints.
             sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
@@ -112,6 +116,7 @@ class Session:
         finally:
             if self.leads:
                 self.terminal.summarise()
+                self.tracking.close()
         if left:
             nodes = f"{left} node{'s' * (left > 1)} of other shards"
             tell(
@@ -134,3 +139,4 @@ class Session:
         if self.leads:
             minor = KINDS[node_id.rpartition("-")[0]].minor
             self.terminal.announce(node_id, label, seconds, minor=minor)
+            self.tracking.node(node_id, label, made=seconds is not None)

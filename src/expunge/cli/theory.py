@@ -63,16 +63,17 @@ def theory(
     """
     from expunge.config import from_flags
     from expunge.report.theory import load_theory, theory_tables, write_theory_figures
-    from expunge.studies.folder import claim, keep
+    from expunge.studies.folder import claim_settings, keep
     from expunge.studies.recipe import read_experiment, with_overrides
     from expunge.studies.shipped import find_recipe
-    from expunge.studies.theory import THEORY, collect_theory, plan_theory
+    from expunge.studies.theory import THEORY, collect_theory, plan_theory, settings_of
+    from expunge.studies.theory_claims import read_theory_claims
     from expunge.theory.config import HessianConfig
 
     config = from_flags(HessianConfig, context.args, "theory")
-    experiment = with_overrides(
-        read_experiment(find_recipe(recipe), scale, only), seeds=first(seeds)
-    )
+    path = find_recipe(recipe)
+    experiment = with_overrides(read_experiment(path, scale, only), seeds=first(seeds))
+    claims = read_theory_claims(path, experiment, scale)
     words = asked(scale, only, seeds)
     words += "".join(f" {word}" for word in context.args)
     folder, root = study_folder(recipe, out, store, scale)
@@ -82,10 +83,10 @@ def theory(
     if dry_run:
         show_graph(graph, picture, as_json, experiment.recipe)
         return
-    claim(folder, experiment)
+    claim_settings(folder, settings_of(experiment, claims))
     space.run(graph)
     reproduce = f"expunge theory {recipe}{words}"
-    results = collect_theory(space.store, experiment, config, points, reproduce)
+    results = collect_theory(space.store, experiment, config, points, reproduce, claims)
     results = keep(folder / THEORY, results, "points")
     document = load_theory(folder / THEORY)
     figures = write_theory_figures(document, folder)
@@ -93,8 +94,8 @@ def theory(
         show_json(results)
         return
     print_tables(theory_tables(document))
-    for path in figures:
-        say(f"Figure: {path}")
+    for figure in figures:
+        say(f"Figure: {figure}")
 
 
 def theory_run(

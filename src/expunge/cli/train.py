@@ -19,6 +19,7 @@ from expunge.cli.options import (
     Slurm,
     Store,
     Strategy,
+    Track,
     Workers,
     session,
 )
@@ -92,6 +93,7 @@ def train(
     devices: Devices = 1,
     strategy: Strategy = "auto",
     compiled: Compiled = False,
+    track: Track = None,
     as_json: AsJson = False,
 ) -> None:
     """Train an original model, or adopt a trained one. Its settings are the flags listed below."""
@@ -131,7 +133,16 @@ def train(
         expect_accuracy=expect_accuracy,
     )
     space = session(
-        store, device, devices, strategy, compiled, engine, workers, shard=shard, slurm=slurm
+        store,
+        device,
+        devices,
+        strategy,
+        compiled,
+        engine,
+        workers,
+        shard=shard,
+        slurm=slurm,
+        track=track,
     )
     facts = resolve(spec, default_cache())
     check_training(with_its_normalisation(origin), origin.training, facts)

@@ -58,6 +58,10 @@ def tune(
         float,
         typer.Option(help="Points that RA and validation accuracy may each lose at no cost."),
     ] = 1.0,
+    grid: Annotated[
+        bool,
+        typer.Option("--grid", help="Try values at equal distances over the range of one setting."),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,
     out: Annotated[Path, typer.Option(help="File that records every trial.")] = Path("tune.json"),
     store: Store = DEFAULT_STORE,
@@ -80,10 +84,12 @@ def tune(
     from expunge.studies.tuning.tune import tune as search
 
     check_file(out)
-    tuning = Tuning(objective=objective, budget=budget, trials=trials, seed=seed)
+    tuning = Tuning(objective=objective, budget=budget, trials=trials, seed=seed, grid=grid)
     chosen = get_method(method)
     fixed = parse_flags(chosen.config, context.args, f"tune {method}")
     space = space_of(chosen, dict(parse_range(text) for text in ranges or ()), fixed)
+    if grid:
+        space.grid(trials)
     place = session(
         store, device, engine=engine, workers=workers, shard=shard, slurm=slurm, shard_waits=True
     )

@@ -19,6 +19,7 @@ from expunge.cli.options import (
     Sparsity,
     Store,
     Strategy,
+    Track,
     Workers,
     session,
 )
@@ -60,6 +61,7 @@ def unlearn(
     devices: Devices = 1,
     strategy: Strategy = "auto",
     compiled: Compiled = False,
+    track: Track = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a model forget. Further flags set the method: --epochs 5 --lr 0.01."""
@@ -86,7 +88,16 @@ def unlearn(
             raise StoreError(f"{path} already exists: expected a new name; choose another --out")
         check_file(path)
     space = session(
-        store, device, devices, strategy, compiled, engine, workers, shard=shard, slurm=slurm
+        store,
+        device,
+        devices,
+        strategy,
+        compiled,
+        engine,
+        workers,
+        shard=shard,
+        slurm=slurm,
+        track=track,
     )
     graph = space.graph()
     base = space.store.find(run)

@@ -14,9 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
-_FEW_ROWS = 64
-"""With fewer rows, unfolding the patches dominates the time of the product."""
-
 
 def has_rule(module: nn.Module) -> bool:
     """Whether `layer_gradients` supports the type and configuration of `module`."""
@@ -54,53 +51,36 @@ def narrow_rows(module: nn.Module, outputs: Tensor, start: int, count: int) -> T
     return outputs.narrow(2 if isinstance(module, nn.Conv2d) else -1, start, count)
 
 
-def _conv2d(module: nn.Conv2d, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
-    batch, functions, channels = outputs.shape[:3]
-    few = functions * channels < _FEW_ROWS
-    if few and module.groups == 1 and module.stride[0] == module.stride[1] == 1:
-        weight = _shifted(module, inputs, outputs.flatten(1, 2))
-    else:
-        weight = _unfolded(module, inputs, outputs)
-    weight = weight.reshape(batch, functions, channels, *module.weight.shape[1:])
-    return {"weight": weight, "bias": outputs.sum((3, 4))}
+def patches(module: nn.Conv2d, inputs: Tensor) -> Tensor:
+    """What a convolution multiplies with its weight: `(B, C * kh * kw, positions)`.
 
-
-def _unfolded(module: nn.Conv2d, inputs: Tensor, outputs: Tensor) -> Tensor:
-    """Output gradients times patches, group by group: `(B, K, O, C/groups * kh * kw)`."""
-    batch, functions, channels = outputs.shape[:3]
-    patches = F.unfold(
-        inputs,
-        module.kernel_size,
-        module.dilation,
-        module.padding,  # type: ignore[arg-type]  # string paddings have no rule
-        module.stride,
-    )
-    patches = patches.view(batch * module.groups, -1, patches.shape[-1])
-    grouped = outputs.reshape(batch, functions, module.groups, channels // module.groups, -1)
-    grouped = grouped.transpose(1, 2).flatten(0, 1).flatten(1, 2)
-    weight = torch.bmm(grouped, patches.transpose(1, 2))
-    weight = weight.view(batch, module.groups, functions, channels // module.groups, -1)
-    return weight.transpose(1, 2)
-
-
-def _shifted(module: nn.Conv2d, inputs: Tensor, outputs: Tensor) -> Tensor:
-    """The same without strides and groups, from copies shifted along the width only.
-
-    Shifts along the height are then slices, which need no copy: kw copies instead of kh * kw.
+    One copy of a strided view, which moves rows of the image, where `F.unfold` moves numbers.
     """
     (high, wide), (down, along) = module.kernel_size, module.dilation
-    height, width = outputs.shape[-2:]
     pad_y, pad_x = (int(pad) for pad in module.padding)
-    padded = F.pad(inputs, (pad_x, pad_x, pad_y, pad_y))
-    shifts = [padded[..., j * along : j * along + width] for j in range(wide)]
-    copies = torch.stack(shifts, 2).flatten(3).flatten(1, 2)
-    flat = outputs.flatten(2)
-    products = [
-        torch.bmm(flat, copies[..., at * width : (at + height) * width].transpose(1, 2))
-        for at in range(0, high * down, down)
-    ]
-    weight = torch.stack(products, -1)
-    return weight.view(*weight.shape[:2], -1, wide, high).transpose(-1, -2)
+    padded = F.pad(inputs, (pad_x, pad_x, pad_y, pad_y)).contiguous()
+    batch, channels, height, width = padded.shape
+    step_y, step_x = module.stride
+    places_y = (height - down * (high - 1) - 1) // step_y + 1
+    places_x = (width - along * (wide - 1) - 1) // step_x + 1
+    image, channel, row, column = padded.stride()
+    view = padded.as_strided(
+        (batch, channels, high, wide, places_y, places_x),
+        (image, channel, down * row, along * column, step_y * row, step_x * column),
+    )
+    return view.reshape(batch, channels * high * wide, places_y * places_x)
+
+
+def _conv2d(module: nn.Conv2d, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
+    batch, functions, channels = outputs.shape[:3]
+    unfolded = patches(module, inputs)
+    unfolded = unfolded.view(batch * module.groups, -1, unfolded.shape[-1])
+    grouped = outputs.reshape(batch, functions, module.groups, channels // module.groups, -1)
+    grouped = grouped.transpose(1, 2).flatten(0, 1).flatten(1, 2)
+    weight = torch.bmm(grouped, unfolded.transpose(1, 2))
+    weight = weight.view(batch, module.groups, functions, channels // module.groups, -1)
+    weight = weight.transpose(1, 2).reshape(batch, functions, channels, *module.weight.shape[1:])
+    return {"weight": weight, "bias": outputs.sum((3, 4))}
 
 
 def _linear(module: nn.Module, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:

@@ -22,6 +22,7 @@ from expunge.batch import Batch, map_batch
 from expunge.curvature.calls import call_with
 from expunge.curvature.layers import has_rule, layer_gradients
 from expunge.curvature.separate import FEW, check_separate
+from expunge.curvature.squares import layer_squares
 from expunge.errors import some
 from expunge.tasks.task import Task
 
@@ -52,6 +53,11 @@ class Layer:
     def gradients(self, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
         """Gradients `(B, K, *shape)` by the parameter's name in the model."""
         found = layer_gradients(self.module, inputs, outputs)
+        return {name: found[local] for local, name in self.names.items()}
+
+    def squares(self, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
+        """Their squares, summed over `(B, K)`."""
+        found = layer_squares(self.module, inputs, outputs)
         return {name: found[local] for local, name in self.names.items()}
 
 
@@ -171,22 +177,27 @@ class Pass:
     """The inputs of each recorded layer."""
     edges: dict[str, GradientEdge]
 
-    def outputs(self, cotangents: Tensor) -> dict[str, Tensor]:
-        """Gradients `(B, K, ...)` of cotangents `(B, K, classes)` · logits by layer outputs."""
-        if not self.edges:
-            return {}
+    def outputs(
+        self, cotangents: Tensor, held: dict[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
+        """Gradients `(B, K, ...)` of cotangents `(B, K, classes)` · logits by layer outputs.
+
+        They are written into `held`, what an earlier call returned, where that has their shape:
+        fresh memory costs about as much time as a backward pass.
+        """
+        written = {} if held is None else held
+        edges = list(self.edges.values())
+        functions = cotangents.shape[1] if edges else 0
         # One backward pass per function: batching them is no faster on a CPU.
-        found = [
-            torch.autograd.grad(
-                self.logits, list(self.edges.values()), cotangents[:, k], retain_graph=True
-            )
-            for k in range(cotangents.shape[1])
-        ]
-        stacked = [
-            torch.stack(each, 1) if len(each) > 1 else each[0][:, None]
-            for each in zip(*found, strict=True)
-        ]
-        return dict(zip(self.edges, stacked, strict=True))
+        for k in range(functions):
+            found = torch.autograd.grad(self.logits, edges, cotangents[:, k], retain_graph=True)
+            for name, each in zip(self.edges, found, strict=True):
+                if k == 0:
+                    shape = (len(each), functions, *each.shape[1:])
+                    if name not in written or written[name].shape != shape:
+                        written[name] = each.new_empty(shape)
+                written[name][:, k] = each
+        return {name: written[name] for name in self.edges}
 
     def gradients(self, cotangents: Tensor) -> Iterator[tuple[str, Tensor]]:
         """Gradients `(B, K, *shape)` of cotangents `(B, K, classes)` · logits, by parameter.
@@ -198,6 +209,14 @@ class Pass:
         if self.network.rest:
             found = self.network.of_rest(self.network.rest, self.batch, cotangents)
             yield from found.items()
+
+    def squares(self, cotangents: Tensor, held: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+        """Their squares, summed over `(B, K)`: `(*shape)` by parameter. `held` as in `outputs`."""
+        for name, outputs in self.outputs(cotangents, held).items():
+            yield from self.network.layers[name].squares(self.inputs[name], outputs).items()
+        if self.network.rest:
+            found = self.network.of_rest(self.network.rest, self.batch, cotangents)
+            yield from ((name, each.square().sum((0, 1))) for name, each in found.items())
 
 
 def _agree(found: Tensor, expected: Tensor, size: Tensor) -> bool:

@@ -58,8 +58,11 @@ def with_classes(parts: Mapping[Role, Samples], spec: DataSpec) -> Mapping[Role,
     return {role: _renumbered(samples, spec) for role, samples in parts.items()}
 
 
-def class_notes(samples: Samples) -> tuple[str, ...]:
-    """What a person should know about the classes: which have no sample, and odd numbers."""
+def class_notes(samples: Samples, *, chosen: bool = False) -> tuple[str, ...]:
+    """What a person should know about the classes: which have no sample, and odd numbers.
+
+    Names that are numbers are not odd if only some classes were `chosen`.
+    """
     notes = []
     present = set(samples.labels.tolist())
     empty = [name for at, name in enumerate(samples.class_names) if at not in present]
@@ -67,7 +70,7 @@ def class_notes(samples: Samples) -> tuple[str, ...]:
         notes.append(
             f"no training sample in {len(empty)} of {samples.num_classes} classes: {some(empty)}"
         )
-    if _are_numbers(samples.class_names):
+    if not chosen and _are_numbers(samples.class_names):
         shifted = [(name, at) for at, name in enumerate(samples.class_names) if int(name) != at]
         if shifted:
             name, at = shifted[0]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from expunge.data.choose_classes import of_chosen_classes
 from expunge.data.classes import class_notes
 from expunge.data.sources.source import Role
 from expunge.data.spec import DataSpec
@@ -17,9 +18,10 @@ def divide(parts: Mapping[Role, Samples], spec: DataSpec) -> Dataset:
 
     Raises:
         ConfigError: validation samples are requested from the training data, but the source has
-            some.
+            some; or a class is chosen that is not there.
         DataError: the parts do not fit together, or are too small to hold something out.
     """
+    parts = of_chosen_classes(parts, spec)
     train, test, validation = parts["train"], parts.get("test"), parts.get("validation")
     for other in (test, validation):
         if other is None:
@@ -48,7 +50,7 @@ def divide(parts: Mapping[Role, Samples], spec: DataSpec) -> Dataset:
             )
         train, validation = _hold_out(train, spec.validation_fraction, spec, "validation")
         held_out.append("validation")
-    if notes := class_notes(train):
+    if notes := class_notes(train, chosen=spec.only_classes is not None):
         train = replace(train, notes=(*train.notes, *notes))
     return Dataset(
         train=_limit(train, spec.train_limit, spec, "train limit"),

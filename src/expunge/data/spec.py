@@ -41,6 +41,9 @@ class DataSpec:
     `@FILE`, one a line; by default the classes that occur, sorted."""
     num_classes: int | None = None
     """How many outputs the network has, if the labels are their numbers and some do not occur."""
+    only_classes: tuple[str, ...] | None = None
+    """Use the samples of these classes only, by name; the network has one output for each, in the
+    order of the data's classes."""
     image_size: int | None = None
     """Height and width in pixels: the shorter side is resized, then the centre is cropped."""
     channels: Literal[1, 3] | None = None
@@ -81,10 +84,13 @@ class DataSpec:
             raise ConfigError(f"channels must be 1 or 3, got {self.channels!r}")
         check_range("seed", self.seed, 0, None)
         if self.class_names is not None:
-            _check_names(self.class_names)
+            _check_names("class_names", self.class_names)
             object.__setattr__(self, "class_names", tuple(self.class_names))
             if self.num_classes is not None:
                 raise ConfigError("give class_names or num_classes, not both")
+        if self.only_classes is not None:
+            _check_names("only_classes", self.only_classes)
+            object.__setattr__(self, "only_classes", tuple(self.only_classes))
         for setting in ("num_classes", "image_size", "train_limit", "test_limit"):
             value = getattr(self, setting)
             if value is not None:
@@ -108,16 +114,16 @@ class DataSpec:
             edit_configs(self.edits)
 
 
-def _check_names(names: Any) -> None:
+def _check_names(setting: str, names: Any) -> None:
     if (
         not isinstance(names, list | tuple)
         or not names
         or not all(isinstance(name, str) and name.strip() for name in names)
     ):
-        raise ConfigError(f"class_names must be a list of names, none of them empty, got {names!r}")
+        raise ConfigError(f"{setting} must be a list of names, none of them empty, got {names!r}")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ConfigError(f"class_names has names twice: {', '.join(twice)}")
+        raise ConfigError(f"{setting} has names twice: {', '.join(twice)}")
 
 
 def refuse(spec: DataSpec, *settings: str) -> None:

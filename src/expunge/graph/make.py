@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from expunge.errors import ConfigError, StoreError, out_of_memory, shown
+from expunge.graph.course import write_course
 from expunge.graph.graph import check_kind
 from expunge.graph.kinds import KINDS
 from expunge.graph.runtime import Runtime
@@ -47,6 +48,7 @@ def _make(store: Store, node: Node, runtime: Runtime, folder: Path) -> float:
     if kind.computes:
         _compute_with(int(node.params.get("threads", 1)))
     _reset_peak()
+    runtime.course.clear()
     start = time.perf_counter()
     try:
         kind.run(node, inputs, folder, runtime)
@@ -57,7 +59,9 @@ def _make(store: Store, node: Node, runtime: Runtime, folder: Path) -> float:
         raise ConfigError(
             f"{node.id} needs more memory than there is ({reason}): choose smaller settings"
         ) from error
-    return time.perf_counter() - start
+    seconds = time.perf_counter() - start
+    write_course(folder, runtime.course)
+    return seconds
 
 
 def _record(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.errors import ConfigError, DataError
+from expunge.graph.course import Course
 from expunge.reuse import Kept
 from expunge.runs import Node, checked, read_artefact, read_object
 from expunge.settings import IMAGES_ON_DEVICE_BYTES, Progress, silent
@@ -55,6 +56,8 @@ class Runtime:
         self._datasets: dict[str, tuple[frozenset[str], Dataset]] = {}
         """By data node: the dataset, and which of its training samples are gone."""
         self._facts: dict[str, Facts] = {}
+        self.course = Course()
+        """Of the node that is being made."""
         self._fabrics: dict[str, Fabric] = {}
         self.kept = Kept()
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from expunge.types import Context, Split
 
 
-Fisher = Literal["per_sample", "sampled", "batch_mean"]
+Fisher = Literal["per_sample", "sampled", "signs", "batch_mean"]
 """How the Fisher information is computed."""
 
 
@@ -29,9 +29,10 @@ class FisherForgettingConfig:
     alpha: float = 3e-8
     """Scale α of the noise variance; the paper uses about 3e-8, sometimes 1e-9."""
     fisher: Fisher = "per_sample"
-    """`per_sample`: exact over classes; `sampled`: sampled labels; `batch_mean`: as published."""
+    """`per_sample`: exact over classes; `sampled`: sampled labels; `signs`: random sums of all
+    classes; `batch_mean`: as published."""
     draws: int = 1
-    """Labels that `sampled` draws per sample."""
+    """Labels, or sums of classes, that `sampled` and `signs` draw per sample."""
     max_variance: float = 1e3
     """Upper bound on F⁻¹, before α; it applies to weights that the retained samples do not need."""
     class_variance: float = 1e-4
@@ -115,7 +116,12 @@ def _fisher(
     """The Fisher information of the retained samples; processes share whole batches."""
     import torch
 
-    from expunge.curvature.fisher import batch_mean_fisher, exact_fisher, sampled_fisher
+    from expunge.curvature.fisher import (
+        batch_mean_fisher,
+        exact_fisher,
+        sampled_fisher,
+        signed_fisher,
+    )
     from expunge.training.inputs import input_batches
     from expunge.training.share import own_batches, sum_over_processes
 
@@ -130,6 +136,11 @@ def _fisher(
         draws = torch.rand((len(split.retain), config.draws), generator=context.generator("labels"))
         uniforms = own_batches(draws, size, fabric).to(context.device)
         return sampled_fisher(model, coordinates, batches, uniforms, context.task, combine)
+    if config.fisher == "signs":
+        shape = (len(split.retain), config.draws, split.train.num_classes - 1)
+        bits = torch.randint(2, shape, generator=context.generator("signs"), dtype=torch.int8)
+        signs = own_batches(2 * bits - 1, size, fabric).to(context.device)
+        return signed_fisher(model, coordinates, batches, signs, context.task, combine)
     return batch_mean_fisher(model, coordinates, batches, context.task, combine)
 
 

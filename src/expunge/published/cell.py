@@ -47,6 +47,11 @@ class Published:
     config: Mapping[str, Any] = field(default_factory=dict)
     """The same of the method's own settings."""
 
+    chosen_by: str | None = None
+    """How the method's settings were chosen: `oracle` for the smallest gap; None if given."""
+    draws: int | None = None
+    """How many draws of an attacker's sample are behind a value; None if that is not said."""
+
     def __post_init__(self) -> None:
         if not self.source.strip():
             raise ConfigError("source is empty: say where the value is published")

@@ -15,6 +15,8 @@ from markupsafe import Markup
 
 from expunge.report.aggregate import Level, Scenario, aggregate
 from expunge.report.attacks import ATTACK_HEADER, ATTACK_MEASURES, attack_rows
+from expunge.report.beside import beside
+from expunge.report.beside_tables import tables_of
 from expunge.report.comparison import comparison_json
 from expunge.report.curves import why_no_curves
 from expunge.report.drawing import Drawing, save
@@ -69,6 +71,8 @@ class _Section:
     not_drawn: tuple[str, ...]
     """Why figures that a report may have are missing."""
     trojan: Trojan | None
+    beside: tuple[TextTable, ...]
+    """What is published beside what was measured, then the published effects."""
     searches: TextTable | None
     paired: TextTable | None
     pictures: Pictures | None
@@ -107,6 +111,7 @@ def render_html(results: Mapping[str, Any]) -> str:
 def _render(
     results: Mapping[str, Any], scenarios: Sequence[Scenario], drawings: Sequence[Drawing]
 ) -> str:
+    published = beside(scenarios, results)
     sections = [
         _Section(
             anchor=f"scenario-{index}",
@@ -120,6 +125,9 @@ def _render(
             drawings=tuple(drawing for drawing in drawings if drawing.scenario == scenario.name),
             not_drawn=_not_drawn(scenario),
             trojan=trojan_of(scenario, results["settings"]),
+            beside=tuple(tables_of(published[scenario.name], whole=True))
+            if scenario.name in published
+            else (),
             searches=search_table(scenario, results),
             paired=paired_table(scenario),
             pictures=pictures_of(scenario, results),

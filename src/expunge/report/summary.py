@@ -235,7 +235,8 @@ def _claim(scenario: Scenario, claim: Claim) -> str:
     judged = judge(claim, *(_of(scenario, side, claim) for side in (claim.first, claim.second)))
     unit = measure_label(claim.measure, scenario.declared)
     by = "" if claim.direction == "within" else " by at least"
-    stated = f"stated beforehand: {claim.direction}{by} {claim.effect:g}"
+    when = "beforehand" if claim.seen is None else f"afterwards ({claim.seen})"
+    stated = f"stated {when}: {claim.direction}{by} {claim.effect:g}"
     what = f"Claim “{claim.name}”: {judged.verdict}."
     sides = f"{_side(scenario, claim.first)} minus {_side(scenario, claim.second)}, {unit}"
     if judged.interval is None:
@@ -282,6 +283,7 @@ def _seeds(scenario: Scenario) -> str:
     counts = {len(group.measured) for group in groups}
     counts |= {len(group.by_seed.get("gap", {})) for group in groups}
     counts -= {0}
+    named = any(claim.seen is None for claim in scenario.claims)
     text = f"Every number is the mean of n = {n} seeds."
     if counts - {n}:
         text = (
@@ -294,7 +296,7 @@ def _seeds(scenario: Scenario) -> str:
         f"{half_width(n):.2f} standard deviations of the differences to each side, and no rank "
         f"test can go below p = {smallest_rank_p(n):.2g}. They are not corrected for their "
         "number, nor for choosing the lowest by the same seeds: "
-        f"{'all but the claims' if scenario.claims else 'with no claim named beforehand, all this'}"
+        f"{'all but the claims' if named else 'with no claim named beforehand, all this'}"
         " is descriptive."
     )
 

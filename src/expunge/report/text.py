@@ -31,18 +31,20 @@ def to_text(results: Mapping[str, Any]) -> list[TextTable]:
     Raises:
         DataError: the document does not fit the schema.
     """
+    from expunge.report.beside_tables import beside_tables
     from expunge.report.searches import search_table
     from expunge.report.trojan import trojan_table
 
     results = check_results(results)
+    scenarios = aggregate(results)
     found = []
-    for scenario in aggregate(results):
+    for scenario in scenarios:
         found += _by_level(_as_text(scenario), scenario.levels)
         trojan = trojan_table(scenario, results["settings"])
         found += [] if trojan is None else [trojan]
         searches = search_table(scenario, results)
         found += [] if searches is None else [searches]
-    return found
+    return found + beside_tables(scenarios, results, whole=False)
 
 
 def _by_level(table: TextTable, levels: Sequence[Level]) -> list[TextTable]:
@@ -70,17 +72,21 @@ def to_markdown(results: Mapping[str, Any]) -> str:
     Raises:
         DataError: the document does not fit the schema.
     """
+    from expunge.report.beside_tables import beside_tables
     from expunge.report.searches import search_table
     from expunge.report.trojan import trojan_table
 
     results = check_results(results)
+    scenarios = aggregate(results)
     found = []
-    for scenario in aggregate(results):
+    for scenario in scenarios:
         found.append(as_markdown(_as_text(scenario, bold="**", escape=True)))
         trojan = trojan_table(scenario, results["settings"])
         found += [] if trojan is None else [as_markdown(escaped(trojan))]
         searches = search_table(scenario, results)
         found += [] if searches is None else [as_markdown(escaped(searches))]
+    for table in beside_tables(scenarios, results, whole=True):
+        found.append(as_markdown(escaped(table)))
     return "\n".join(found)
 
 

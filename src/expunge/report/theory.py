@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from expunge.digest import without_digest
 from expunge.errors import DataError, some
+from expunge.report.claims_table import claims_table
 from expunge.report.drawing import MARKERS, PALETTE, Drawing, figure_of, save, slug, style, to_svg
 from expunge.report.text import TextTable
 from expunge.report.wording import MISSING, level_label, method_label, scenario_label
@@ -51,8 +52,14 @@ def load_theory(path: Path) -> dict[str, Any]:
 
 
 def theory_tables(document: Mapping[str, Any]) -> list[TextTable]:
-    """One table a scenario: a row for each sparsity, mean ± sample deviation over seeds."""
-    tables = []
+    """The claims, if there are any, and one table a scenario.
+
+    These have a row for each sparsity, with mean ± sample deviation over seeds.
+    """
+    # Documents of before there were claims have none.
+    claims = document.get("claims", [])
+    factors = ("error", "moved", "sigma", "sigma_start", "bound")
+    tables = [claims_table(claims, factors)] if claims else []
     for scenario, rows in _by_scenario(document).items():
         methods = list(rows[0]["distances"])
         counts = sorted({row["n"] for row in rows})

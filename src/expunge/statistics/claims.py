@@ -46,6 +46,8 @@ class Claim:
     counts as none."""
     measure: str = "gap"
     """`gap` (the mean gap), `gap_dense`, `rte_s`, `gap.ua` and the like, or a metric."""
+    seen: str | None = None
+    """What had been seen of the comparison when the claim was named; None: nothing."""
 
     def __post_init__(self) -> None:
         check_contrast(self.name, self.effect, self.first, self.second)

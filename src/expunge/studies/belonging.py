@@ -12,6 +12,9 @@ from expunge.errors import ConfigError
 from expunge.studies.attribution_document import settings_of
 from expunge.studies.attribution_recipe import TABLE, read_attribution
 from expunge.studies.folder import plain
+from expunge.studies.pruning import settings_of as settings_of_pruning
+from expunge.studies.pruning_recipe import TABLE as PRUNING
+from expunge.studies.pruning_recipe import read_pruning
 from expunge.studies.recipe import (
     Experiment,
     experiment_from,
@@ -19,11 +22,13 @@ from expunge.studies.recipe import (
     read_experiment,
     read_recipe,
 )
+from expunge.studies.scales import scales_of
 from expunge.studies.transfer.study import read_transfer
 
-_NOT_HOW = ("claims", "published", "hessian")
-"""What says nothing of how models were made: claims and published values, which a recipe may gain
-later, and the settings of the Hessian, which the command line gives."""
+_NOT_HOW = ("claims", "published", "hessian", "theory")
+"""What says nothing of how models were made: claims, those about the theorem too, and published
+values, which a recipe may gain later, and the settings of the Hessian, which the command line
+gives."""
 
 
 def differences(
@@ -31,25 +36,33 @@ def differences(
 ) -> list[str]:
     """The dotted names of the settings of a document that are not those of a recipe; sorted.
 
-    `said` is what the document says of its recipe, its `scale` and `only`. Settings that a document
-    lacks because it is older than they are count as their defaults.
+    `said` is what the document says of its recipe, its `scale` and `only`; one that says nothing is
+    compared with the scale that it differs least from. Settings that a document lacks because it is
+    older than they are count as their defaults.
 
     Raises:
         ConfigError: the recipe cannot be read, or has no such scale.
     """
-    asked = _of_recipe(recipe, said or {})
+    tables = parse_tables(read_recipe(recipe), str(recipe))
+    named = {name: said[name] for name in ("scale", "only") if said and said.get(name) is not None}
+    scales = [named] if said else [{"scale": name} for name in scales_of(tables, str(recipe))]
+    found = (_from(settings, _of_recipe(recipe, tables, each)) for each in scales)
+    return min(found, key=len)
+
+
+def _from(settings: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     there = _with_defaults(settings, asked)
     return sorted(set(_apart(_relevant(there), _relevant(asked))))
 
 
-def _of_recipe(path: Path, said: Mapping[str, Any]) -> dict[str, Any]:
+def _of_recipe(path: Path, tables: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that a document of this recipe would hold."""
-    tables = parse_tables(read_recipe(path), str(path))
     if "target" in tables:
-        return read_transfer(path).settings()
+        return read_transfer(path, **named).settings()
     if TABLE in tables:
-        return settings_of(*read_attribution(path))
-    named = {name: said[name] for name in ("scale", "only") if said.get(name) is not None}
+        return settings_of(*read_attribution(path, **named))
+    if PRUNING in tables:
+        return settings_of_pruning(*read_pruning(path, **named))
     return plain(read_experiment(path, **named))
 
 
@@ -69,8 +82,9 @@ def _with_defaults(settings: Mapping[str, Any], asked: Mapping[str, Any]) -> dic
 
 def _relevant(settings: Mapping[str, Any]) -> dict[str, Any]:
     rest = {name: value for name, value in settings.items() if name not in _NOT_HOW}
-    if isinstance(rest.get(TABLE), Mapping):
-        rest[TABLE] = {name: each for name, each in rest[TABLE].items() if name not in _NOT_HOW}
+    for study in (TABLE, PRUNING):
+        if isinstance(rest.get(study), Mapping):
+            rest[study] = {name: each for name, each in rest[study].items() if name not in _NOT_HOW}
     return rest
 
 

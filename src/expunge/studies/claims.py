@@ -71,10 +71,12 @@ def _claim(table: Mapping[str, Any], where: str) -> Claim:
 
 
 def _check_side(experiment: Experiment, side: Side, where: str) -> None:
-    methods = (*experiment.methods, "original")
+    references = ("original", *(("retrain_again",) if experiment.retrain_again else ()))
+    methods = (*experiment.methods, *references)
     if side.method not in methods:
         raise ConfigError(f"{where}: {unknown('method', side.method, methods)}")
-    if side.method != "original" and not experiment.runs_at(side.method, side.sparsity):
+    run = "retrain" if side.method == "retrain_again" else side.method
+    if run != "original" and not experiment.runs_at(run, side.sparsity):
         raise ConfigError(f"{where}: {side.method} is not run at sparsity {side.sparsity}")
     if (side.pruner, side.sparsity) == ("none", 0.0):
         return

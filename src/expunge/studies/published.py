@@ -17,11 +17,14 @@ TABLE = "table"
 RTE = "rte_s"
 
 
-def read_published(blocks: object, experiment: Experiment, where: str) -> tuple[Published, ...]:
+def read_published(
+    blocks: object, experiment: Experiment, where: str, inherits: bool = False
+) -> tuple[Published, ...]:
     """The published cells of a recipe, from its `[[published]]`, under the names of its grid.
 
     A block is a cell, or `table = NAME` for a whole table of the package, of which the grid may
-    have a part. A scenario may be a kind alone, for all of that kind.
+    have a part. A scenario may be a kind alone, for all of that kind. Where a scale inherits the
+    blocks of its recipe, it may lack their cells.
 
     Raises:
         ConfigError: a block is neither, the grid has no place for it, or two are the same cell.
@@ -31,7 +34,9 @@ def read_published(blocks: object, experiment: Experiment, where: str) -> tuple[
     found: dict[tuple[Any, ...], Published] = {}
     for index, block in enumerate(blocks, start=1):
         place = f"{where}: published {index}"
-        for cell in _cells(block, experiment, place):
+        for cell in _cells(block, place):
+            if TABLE not in block and not inherits:
+                _check(cell, experiment, place)
             for named in _in_grid(cell, experiment):
                 if named.key in found:
                     raise ConfigError(f"{place}: {_name(named)} is there twice by {named.source!r}")
@@ -39,11 +44,9 @@ def read_published(blocks: object, experiment: Experiment, where: str) -> tuple[
     return tuple(found.values())
 
 
-def _cells(block: Mapping[str, Any], experiment: Experiment, place: str) -> tuple[Published, ...]:
+def _cells(block: Mapping[str, Any], place: str) -> tuple[Published, ...]:
     if TABLE not in block:
-        cell = published_from(block, place)
-        _check(cell, experiment, place)
-        return (cell,)
+        return (published_from(block, place),)
     if len(block) > 1:
         others = [name for name in block if name != TABLE]
         raise ConfigError(f"{place}: a block with {TABLE!r} has nothing else, got {others}")
@@ -60,8 +63,9 @@ def _check(cell: Published, experiment: Experiment, place: str) -> None:
     scenarios = experiment.scenarios
     if not _scenarios(cell.scenario, experiment):
         raise ConfigError(f"{place}: {unknown('scenario', cell.scenario, scenarios)}")
-    methods = (*experiment.methods, "original")
-    if cell.method not in methods:
+    labels = _labels(cell.method, experiment)
+    if cell.method != "original" and not labels:
+        methods = (*experiment.methods, "original")
         raise ConfigError(f"{place}: {unknown('method', cell.method, methods)}")
     if cell.pruner != "none":
         if cell.pruner not in experiment.pruners:
@@ -71,7 +75,7 @@ def _check(cell: Published, experiment: Experiment, place: str) -> None:
             raise ConfigError(
                 f"{place}: the grid has {cell.pruner} at sparsity {there}, got {cell.sparsity}"
             )
-    if cell.method != "original" and not experiment.runs_at(cell.method, cell.sparsity):
+    if labels and not any(experiment.runs_at(label, cell.sparsity) for label in labels):
         raise ConfigError(f"{place}: {cell.method} is not run at sparsity {cell.sparsity}")
     known = [name for name, metric in all_metrics().items() if not metric.detailed]
     for metric in cell.values:
@@ -81,11 +85,16 @@ def _check(cell: Published, experiment: Experiment, place: str) -> None:
 
 def _in_grid(cell: Published, experiment: Experiment) -> Iterator[Published]:
     """The cell under the grid's own names of its scenario and method, or as it is."""
-    methods = experiment.methods.items()
-    labels = [label for label, given in methods if given.get("method", label) == cell.method]
+    labels = _labels(cell.method, experiment)
     for scenario in _scenarios(cell.scenario, experiment) or [cell.scenario]:
         for label in labels or [cell.method]:
             yield replace(cell, scenario=scenario, method=label)
+
+
+def _labels(name: str, experiment: Experiment) -> list[str]:
+    """The grid's methods of this label, or that stand for the method of this name."""
+    methods = experiment.methods
+    return [name] if name in methods else [x for x in methods if experiment.method_of(x) == name]
 
 
 def _scenarios(name: str, experiment: Experiment) -> list[str]:

@@ -39,7 +39,7 @@ RESERVED = ("original", "retrain", "retrain_again")
 """Rows of the tables that no label may stand for."""
 MAKES = "makes"
 """What of the paper a recipe makes, for listings."""
-OF_STUDIES = ("attribution",)
+OF_STUDIES = ("attribution", "pruning", "theory")
 """Tables that a study of its own reads; a grid has no use for them."""
 
 
@@ -240,6 +240,19 @@ class Experiment:
                         f"methods.{label}: {what} once for each method, by its name: take out {key}"
                     )
 
+    def refuse_searches(self, what: str) -> None:
+        """Refuse searches of settings, for a study where `what` is so by those that are given.
+
+        Raises:
+            ConfigError: names the method.
+        """
+        for label, settings in self.methods.items():
+            if SEARCH in settings:
+                raise ConfigError(
+                    f"methods.{label}: {what} with the settings that are given: take out {SEARCH}, "
+                    "which is for expunge bench"
+                )
+
     def _check_labels(self) -> None:
         """Refuse labels that tables could not tell apart, or that hide what they stand for."""
         known, titles = all_methods(), [self.methods[label].get(TITLE) for label in self.methods]
@@ -415,7 +428,7 @@ def _parsed(
     for name in OF_STUDIES:
         tables.pop(name, None)
     given = tables.pop(SUBSETS, {})
-    experiment = experiment_from(tables, where)
+    experiment = experiment_from(tables, where, inherits=scale != PAPER)
     subsets = read_subsets(given, experiment, where)
     return (experiment, ()) if only is None else part_of(experiment, only, subsets)
 
@@ -445,8 +458,10 @@ def parse_tables(text: str, where: str) -> dict[str, Any]:
         raise ConfigError(f"{where} is not TOML: {' '.join(str(error).split())}") from None
 
 
-def experiment_from(tables: dict[str, Any], where: str) -> Experiment:
+def experiment_from(tables: dict[str, Any], where: str, *, inherits: bool = False) -> Experiment:
     """The experiment that a recipe's tables describe.
+
+    `inherits` says that what is published may be of another scale, with cells that this one lacks.
 
     Raises:
         ConfigError: they are not an experiment.
@@ -476,7 +491,7 @@ def experiment_from(tables: dict[str, Any], where: str) -> Experiment:
     tables["claims"] = parse_claims(tables.get("claims", []), where)
     published = tables.pop("published", [])
     experiment = from_mapping(Experiment, tables, where)
-    return replace(experiment, published=read_published(published, experiment, where))
+    return replace(experiment, published=read_published(published, experiment, where, inherits))
 
 
 def _read_judging(tables: dict[str, Any], where: str) -> None:

@@ -49,6 +49,8 @@ class Search:
     """Points that RA and validation accuracy may each lose at no cost, for `no_oracle`."""
     proposals: int = 0
     """Seed of what is tried."""
+    grid: bool = False
+    """Try values at equal distances over the range of the one searched setting, as a grid does."""
     ranges: Mapping[str, str] = field(default_factory=dict)
     """Ranges as `LOW:HIGH` or `LOW:HIGH:log`, by setting; the method's own where none is given."""
 
@@ -61,7 +63,11 @@ class Search:
     def tuning(self) -> Tuning:
         """The objective and the trials."""
         return Tuning(
-            objective=self.objective, budget=self.budget, trials=self.trials, seed=self.proposals
+            objective=self.objective,
+            budget=self.budget,
+            trials=self.trials,
+            seed=self.proposals,
+            grid=self.grid,
         )
 
     def spans(self) -> dict[str, Any]:
@@ -235,7 +241,10 @@ def space_for(name: str, settings: Mapping[str, Any], search: Search, where: str
         ConfigError: nothing is left to search, a setting is unknown, or both fixed and searched.
     """
     try:
-        return space_of(get_method(name), search.spans(), settings)
+        space = space_of(get_method(name), search.spans(), settings)
+        if search.grid:
+            space.grid(search.trials)
+        return space
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
 

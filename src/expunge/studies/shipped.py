@@ -99,8 +99,9 @@ def catalogue() -> Iterator[Listed]:
 
 def _command(tables: dict[str, Any], experiment: Experiment) -> str:
     """What runs a recipe. One that trains as the theorem does is for the theorem."""
-    if "attribution" in tables:
-        return "attribution"
+    for study in ("attribution", "pruning"):
+        if study in tables:
+            return study
     return "bench" if departures_from_theorem(experiment.training) else "theory"
 
 

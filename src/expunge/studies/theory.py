@@ -21,6 +21,7 @@ from expunge.studies.folder import plain, recipe_of
 from expunge.studies.grid import Base, plan_bases, plan_data
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
+from expunge.studies.theory_claims import TABLE, TheoryClaim, judge_theory, rank_correlation
 from expunge.theory.bound import check_plain_sgd
 from expunge.theory.config import HessianConfig
 
@@ -56,6 +57,7 @@ def plan_theory(
     check_plain_sgd(experiment.training)
     experiment.refuse_sparsities("the theorem is measured")
     experiment.refuse_labels("the theorem is measured")
+    experiment.refuse_searches("the theorem is measured")
     data_id, facts = plan_data(graph, experiment, cache)
     points = []
     for seed in experiment.seeds:
@@ -90,6 +92,7 @@ def collect_theory(
     config: HessianConfig,
     points: list[Point],
     reproduce: str,
+    claims: tuple[TheoryClaim, ...] = (),
 ) -> dict[str, Any]:
     """The theorem's document, from nodes that are all in the store.
 
@@ -97,7 +100,7 @@ def collect_theory(
         StoreError: an artefact is missing or damaged.
     """
     makers = Makers()
-    settings = {**plain(experiment), "hessian": to_mapping(config)}
+    settings = settings_of(experiment, claims) | {"hessian": to_mapping(config)}
     rows = [
         {
             "scenario": point.scenario,
@@ -124,7 +127,16 @@ def collect_theory(
         "points": rows,
         "summary": summarise(rows),
         "trends": trends(rows),
+        "claims": [judge_theory(claim, rows) for claim in claims],
     }
+
+
+def settings_of(experiment: Experiment, claims: tuple[TheoryClaim, ...]) -> dict[str, Any]:
+    """The settings as the study's folder keeps them; with its claims, if it has any."""
+    settings = plain(experiment)
+    if claims:
+        settings[TABLE] = {"claims": [to_mapping(claim) for claim in claims]}
+    return settings
 
 
 def summarise(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -172,17 +184,9 @@ def trends(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
             error = [point["distances"]["add_back"] for point in members]
             row: dict[str, Any] = {"scenario": scenario, "pruner": pruner, "n": len(members)}
             for name in _EXPLAINING:
-                row[name] = _rank_correlation(error, [point[name] for point in members])
+                row[name] = rank_correlation(error, [point[name] for point in members])
             rows.append(row)
     return rows
-
-
-def _rank_correlation(one: list[float], other: list[float]) -> float | None:
-    from scipy.stats import spearmanr
-
-    if len(one) < 3 or len(set(one)) == 1 or len(set(other)) == 1:
-        return None
-    return float(spearmanr(one, other).statistic)
 
 
 def _ratio(error: float, bound: float) -> float | None:

@@ -66,8 +66,9 @@ def fit(
     every step, and so is their momentum. Weights that `only` does not keep, of the parameters that
     it names, stay as they are. `teachers` are in evaluation mode and are not trained.
     `after_epoch` is called with the number of epochs done, starting at 0. Progress is reported as
-    `label`. Modes, device and global random state are restored on return. Multi-process results
-    equal single-process ones, except in random layers such as dropout.
+    `label`, and each epoch's loss and learning rate too. Modes, device and global random state are
+    restored on return. Multi-process results equal single-process ones, except in random layers
+    such as dropout.
 
     Raises:
         ConfigError: the proximal ℓ1 step with an optimiser other than SGD, the ℓ1 subgradient with
@@ -136,6 +137,7 @@ def fit(
                     f"{label}: the loss of epoch {epoch + 1} of {training.epochs} is {mean}: "
                     f"expected a finite number; lower the learning rate (lr={training.lr})"
                 )
+            context.record_epoch(label, epoch + 1, mean, lr)
             if after_epoch is not None:
                 after_epoch(epoch + 1)
     check_finite(model, label)

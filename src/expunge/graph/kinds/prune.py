@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from expunge.config import from_mapping, to_mapping
 from expunge.errors import CollapseError, DivergedError, ModelError
 from expunge.graph.kind import Inputs, Kind
-from expunge.graph.kinds.train import REWIND, Together, context_for
+from expunge.graph.kinds.train import REWIND, Together, context_for, in_order
 from expunge.graph.lineage import forgotten_by, training_samples, write_forgotten
 from expunge.graph.model_files import load_model, save_model
 from expunge.graph.outcome import REFUSED, write_divergence
 from expunge.graph.record import write_record
+from expunge.graph.runtime import params_of
 from expunge.runs import JSON, checked_if_any
 from expunge.settings import derive_seed
 from expunge.sparsity import all_pruners, get_pruner
@@ -76,6 +77,8 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     config: Any = from_mapping(pruner.config, node.params["config"], pruner.name)
     seed = derive_seed(origin_seed(inputs), "prune")
     context = replace(context_for(runtime, inputs["origin"], spec, seed), mask=mask)
+    # What has drawn another order for its training draws another one here, too.
+    context = in_order(context, params_of(inputs["origin"]).get("order", 0))
     context = replace(context, compiled=node.params.get("compiled", False))
     samples = training_samples(runtime.dataset(inputs["data"], forgotten).train, forgotten)
     start = time.perf_counter()
@@ -101,8 +104,6 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
 
 def origin_seed(inputs: Inputs) -> int:
     """The seed of the original model that a node's models descend from."""
-    from expunge.graph.runtime import params_of
-
     return int(params_of(inputs["origin"])["seed"])
 
 

@@ -14,13 +14,21 @@ from expunge.config import from_mapping, to_mapping
 from expunge.data.facts import Facts
 from expunge.errors import CheckpointError, ConfigError, DivergedError
 from expunge.graph.kind import Inputs, Kind
+from expunge.graph.lineage import training_samples, write_forgotten
 from expunge.graph.model_files import save_model
 from expunge.graph.record import write_record
 from expunge.graph.runtime import Runtime, params_of, precision_on
 from expunge.models.networks import check_pairing, find_network, is_own, takes_raw, task_of
 from expunge.models.spec import ModelSpec, NetworkSettings, spec_for
 from expunge.runs import syntax_digest
-from expunge.settings import PRECISIONS, Training, check_augmentation, check_choice, check_range
+from expunge.settings import (
+    PRECISIONS,
+    Training,
+    check_augmentation,
+    check_choice,
+    check_range,
+    derive_seed,
+)
 from expunge.tasks import check_task, get_task
 
 if TYPE_CHECKING:
@@ -69,6 +77,20 @@ class Origin:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Variation:
+    """What a second training from the same initialisation does otherwise than the first."""
+
+    order: int = 0
+    """Above 0: all that is drawn after the initialisation, such as the order of the samples, is
+    drawn anew."""
+    forget: str | None = None
+    """A forget set to train without."""
+
+    def __post_init__(self) -> None:
+        check_range("order", self.order, 0, None)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Together:
     """How training steps run, where that changes the order of sums."""
 
@@ -113,8 +135,11 @@ def add_train(
     origin: Origin,
     together: Together | None = None,
     data_name: str = "",
+    variation: Variation | None = None,
 ) -> str:
     """The original model of `origin` on the data node `data_id`.
+
+    `variation` is what to do otherwise than in this model's training, from the same initialisation.
 
     Raises:
         CheckpointError: the file of weights cannot be read.
@@ -143,7 +168,17 @@ def add_train(
         where = {"weights": origin.weights, "expect_accuracy": origin.expect_accuracy}
         verb = "adopt"
     label = f"{verb} {origin.network.name} on {data_name or 'data'}, seed {origin.seed}"
-    return graph.add("train", params, {"data": data_id}, where=where, label=label)
+    parents = {"data": data_id}
+    if variation is not None:
+        if origin.weights is not None:
+            raise ConfigError("adopted weights are not trained, so they cannot be otherwise")
+        if variation.order:
+            params["order"] = variation.order
+            label += f", order {variation.order}"
+        if variation.forget is not None:
+            parents["forget"] = variation.forget
+            label += f", without {graph.node(variation.forget).where['scenario']}"
+    return graph.add("train", params, parents, where=where, label=label)
 
 
 def with_its_normalisation(origin: Origin) -> NetworkSettings:
@@ -235,17 +270,33 @@ def context_for(runtime: Runtime, origin: Path | Node, spec: ModelSpec, seed: in
         task=get_task(task_of(spec.name, spec.task)),
         compiled=params.get("compiled", False),
         progress=runtime.progress,
+        record_epoch=runtime.course.add,
     )
+
+
+def in_order(context: Context, order: int) -> Context:
+    """A context that makes the same new network, and draws all else anew; for 0, the same."""
+    rebuild = context.rebuild
+    if not order or rebuild is None:
+        return context
+    first = derive_seed(context.seed, "initialisation")
+    seed = derive_seed(context.seed, f"order {order}")
+    return replace(context, seed=seed, rebuild=lambda _: rebuild(first))
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     """Train a network from its initialisation, or adopt weights."""
+    from expunge.graph.kinds.forget import load_forget
     from expunge.models.check import check_model, check_storable
 
     facts = runtime.facts(inputs["data"])
-    dataset = runtime.dataset(inputs["data"])
+    forgotten = load_forget(inputs["forget"])["ids"] if "forget" in inputs else ()
+    dataset = runtime.dataset(inputs["data"], forgotten)
+    if forgotten:
+        dataset = replace(dataset, train=training_samples(dataset.train, forgotten))
     spec = model_spec(dict(node.params["network"]), facts)
     context = context_for(runtime, node, spec, node.params["seed"])
+    context = in_order(context, node.params.get("order", 0))
     model = context.fresh_model()
     check_storable(model)
     about = check_model(model, facts.shape, spec.num_classes, facts.kind, context.task)
@@ -261,6 +312,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     if about:
         record["notes"] = [*record.get("notes", ()), *about]
     save_model(out, model, spec, mask)
+    write_forgotten(out, forgotten)
     write_record(out, record)
 
 

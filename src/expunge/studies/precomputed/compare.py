@@ -2,56 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from expunge.errors import DataError, some, unknown
+from expunge.errors import DataError, unknown
 from expunge.metrics import get_metric
 from expunge.metrics.evidence import Evidence
-from expunge.metrics.klom import POPULATIONS, Margins, check_enough, margins_of
+from expunge.metrics.klom import POPULATIONS, Margins, check_enough
 from expunge.metrics.metric import measure
 from expunge.statistics.intervals import Interval, over_seeds
-from expunge.studies.precomputed.arrays import integers_in, logits_in, margins_in
-from expunge.studies.precomputed.layout import (
-    FORGET,
-    LOGITS,
-    MARGINS,
-    ORIGINAL,
-    RETAIN,
-    RETRAINED,
-    VALIDATION,
-    Layout,
-    Place,
-    layout_of,
-)
+from expunge.studies.precomputed.layout import ORIGINAL, RETRAINED, layout_of
+from expunge.studies.precomputed.read import Case, Reader
 
-FOLDERS = dict(zip(POPULATIONS, (FORGET, RETAIN, VALIDATION), strict=True))
-"""By population, its name in the layout."""
 _METRICS = {"ua": "forget", "ra": "retain", "ta": "validation"}
-_ALL = slice(None)
-
-Kept = npt.NDArray[np.bool_] | slice
-Labels = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class _Case:
-    """One forget set of one data set and network."""
-
-    data: str
-    network: str
-    forget_set: str
-
-    def place(self, role: str, population: str) -> Place:
-        """Where the outputs of a role on a population lie."""
-        name = FOLDERS[population]
-        shared = role == ORIGINAL and population != "forget"
-        return Place(self.data, self.network, role, "" if shared else self.forget_set, name)
 
 
 def compare(folder: Path, forget_set: str | None = None, seed: int = 0) -> dict[str, Any]:
@@ -75,9 +41,9 @@ def compare(folder: Path, forget_set: str | None = None, seed: int = 0) -> dict[
         if wanted not in names:
             raise DataError(f"{folder}: {unknown('forget set', forget_set, names)}")
         cases = [each for each in cases if each[2] == wanted]
-    reader = _Reader(layout)
+    reader = Reader(layout)
     compared: list[dict[str, Any]] = []
-    for case in (_Case(*each) for each in cases):
+    for case in (Case(*each) for each in cases):
         compared += _of_case(reader, case, seed)
     if not any(each["klom"] or each["metrics"] for each in compared):
         reasons = [each["klom_reason"] for each in compared]
@@ -90,7 +56,7 @@ def compare(folder: Path, forget_set: str | None = None, seed: int = 0) -> dict[
     }
 
 
-def _of_case(reader: _Reader, case: _Case, seed: int) -> list[dict[str, Any]]:
+def _of_case(reader: Reader, case: Case, seed: int) -> list[dict[str, Any]]:
     """Every method of a forget set, the models before unlearning first."""
     roles = {
         place.role
@@ -121,7 +87,7 @@ def _of_case(reader: _Reader, case: _Case, seed: int) -> list[dict[str, Any]]:
 
 
 def _klom(
-    reader: _Reader, case: _Case, method: str, seed: int
+    reader: Reader, case: Case, method: str, seed: int
 ) -> tuple[dict[str, Any] | None, str | None, dict[str, Any], dict[str, int]]:
     """KLOM by population, or why there is none; models on each side, and samples."""
     models: dict[str, Any] = {}
@@ -144,7 +110,7 @@ def _klom(
         one, other = (side for side in sides if not isinstance(side, str))
         if one.shape[1] != other.shape[1]:
             raise DataError(
-                f"{_named(places[0])} is of {one.shape[1]} samples, {_named(places[1])} of "
+                f"{places[0]} is of {one.shape[1]} samples, {places[1]} of "
                 f"{other.shape[1]}: expected the same samples"
             )
         margins[name] = Margins(one, other)
@@ -156,7 +122,7 @@ def _klom(
     return value, "; ".join(reasons) or None, models, samples
 
 
-def _accuracies(reader: _Reader, case: _Case, method: str) -> tuple[dict[str, Any], str | None]:
+def _accuracies(reader: Reader, case: Case, method: str) -> tuple[dict[str, Any], str | None]:
     """UA, RA, TA and their gap, means over models with intervals; else null and why."""
     nothing = {"metrics": None, "gap": None, "gap_floor": None}
     values: dict[str, dict[str, dict[int, float]]] = {}
@@ -207,149 +173,3 @@ def _interval(values: Mapping[int, float]) -> dict[str, Any] | None:
         found = Interval(value, -np.inf, np.inf, 1)
     low, high = found.bounds
     return {"mean": found.estimate, "low": low, "high": high, "n": found.n}
-
-
-class _Reader:
-    """Reads and counts; of a wrong file it names the place."""
-
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
-        self.count = {MARGINS: 0, LOGITS: 0}
-        self._kept: dict[tuple[_Case, str, str, str], Any] = {}
-
-    def margins(self, case: _Case, role: str, population: str) -> Any:
-        """The margins `(models, samples)` of a role on a population, or why there are none.
-
-        Of models that have logits alone, they are computed by the labels.
-        """
-        return self._once(case, role, population, self._margins)
-
-    def accuracy(self, case: _Case, role: str, population: str) -> dict[int, float] | str:
-        """By model, the share of samples that it gets right, in percent, or why there is none."""
-        found: dict[int, float] | str = self._once(case, role, population, self._accuracy)
-        return found
-
-    def _once(
-        self, case: _Case, role: str, population: str, read: Callable[[_Case, str, str], Any]
-    ) -> Any:
-        """Retrained models are compared with every method; one forget set is kept at a time."""
-        key = (case, role, population, read.__name__)
-        if role != RETRAINED:
-            return read(case, role, population)
-        if key not in self._kept:
-            self._kept = {each: of for each, of in self._kept.items() if each[0] == case}
-            self._kept[key] = read(case, role, population)
-        return self._kept[key]
-
-    def _margins(self, case: _Case, role: str, population: str) -> npt.NDArray[np.float32] | str:
-        place = case.place(role, population)
-        with_margins = self.layout.files[MARGINS].get(place, {})
-        rows: list[npt.NDArray[np.float32]] = []
-        labels: Labels | str | None = None
-        for model in sorted(self.layout.models(place)):
-            if model in with_margins:
-                row = margins_in(with_margins[model])
-                self.count[MARGINS] += 1
-            else:
-                if labels is None:
-                    labels = self._labels(case, role, population)
-                if isinstance(labels, str):
-                    return labels
-                path = self.layout.files[LOGITS][place][model]
-                row = margins_of(self._logits(path, labels), labels).astype(np.float32)
-            rows.append(row)
-        lengths = sorted({len(row) for row in rows})
-        if len(lengths) > 1:
-            raise DataError(
-                f"{_named(place)}: expected as many samples of each model, got {some(lengths)}"
-            )
-        kept = self._retained(case, lengths[0]) if _is_whole(role, population) else _ALL
-        if isinstance(kept, str):
-            return kept
-        return np.stack(rows)[:, kept]
-
-    def _accuracy(self, case: _Case, role: str, population: str) -> dict[int, float] | str:
-        place = case.place(role, population)
-        files = self.layout.files[LOGITS].get(place, {})
-        if not files:
-            return f"there are no logits of {_named(place)}, and margins do not give accuracies"
-        labels = self._labels(case, role, population)
-        if isinstance(labels, str):
-            return labels
-        kept = self._retained(case, len(labels)) if _is_whole(role, population) else _ALL
-        if isinstance(kept, str):
-            return kept
-        found = {}
-        for model, path in sorted(files.items()):
-            right = self._logits(path, labels).argmax(axis=1) == labels
-            found[model] = 100 * float(right[kept].mean())
-        return found
-
-    def _logits(self, path: Path, labels: Labels) -> npt.NDArray[np.float32]:
-        logits = logits_in(path)
-        self.count[LOGITS] += 1
-        if len(logits) != len(labels):
-            raise DataError(
-                f"{path}: expected {len(labels)} samples, as labelled, got {len(logits)}"
-            )
-        if labels.max() >= logits.shape[1]:
-            raise DataError(
-                f"{path}: expected logits of {labels.max() + 1} or more classes, as labelled, got "
-                f"{logits.shape[1]}"
-            )
-        return logits
-
-    def _labels(self, case: _Case, role: str, population: str) -> Labels | str:
-        """The labels of the samples that a place is of, or why there are none."""
-        name = "val" if population == "validation" else "train"
-        path = self.layout.other("labels", case.data, name)
-        if path is None:
-            return f"there are no labels: labels/{case.data}/{name}.npy is not there"
-        labels = integers_in(path, "labels")
-        if population == "validation" or _is_whole(role, population):
-            return labels
-        index = self._forgotten(case)
-        if isinstance(index, str):
-            return index
-        _check_inside(index, len(labels), case)
-        if population == "forget":
-            return labels[index]
-        return np.delete(labels, index)
-
-    def _retained(self, case: _Case, total: int) -> Kept | str:
-        """Which of all training samples are retained."""
-        index = self._forgotten(case)
-        if isinstance(index, str):
-            return index
-        _check_inside(index, total, case)
-        kept = np.ones(total, dtype=np.bool_)
-        kept[index] = False
-        return kept
-
-    def _forgotten(self, case: _Case) -> Labels | str:
-        name = f"forget_set_{case.forget_set.removeprefix('forget_')}"
-        path = self.layout.other("forget_sets", case.data, name)
-        if path is None:
-            return f"it is not said which samples to forget: forget_sets/{case.data}/{name}.npy"
-        index = integers_in(path, "indices")
-        if len(np.unique(index)) < len(index):
-            raise DataError(f"{path}: an index is there twice")
-        return index
-
-
-def _is_whole(role: str, population: str) -> bool:
-    """Whether what lies there is of all training samples, and not of the retained ones."""
-    return role == ORIGINAL and population == "retain"
-
-
-def _check_inside(index: Labels, total: int, case: _Case) -> None:
-    if index.max() >= total:
-        raise DataError(
-            f"forget set {case.forget_set} of {case.data}: expected indices below {total}, got "
-            f"{index.max()}"
-        )
-
-
-def _named(place: Place) -> str:
-    parts = (place.data, place.role, place.forget_set, place.population, place.network)
-    return "/".join(part for part in parts if part)

@@ -44,6 +44,11 @@ class Place:
     population: str
     """`forget`, `retain` or `val`; of models before unlearning, `retain` is all of training."""
 
+    def __str__(self) -> str:
+        """As in messages."""
+        parts = (self.data, self.role, self.forget_set, self.population, self.network)
+        return "/".join(part for part in parts if part)
+
 
 @dataclass
 class Layout:

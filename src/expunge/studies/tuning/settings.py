@@ -20,6 +20,9 @@ class Tuning:
     """How many settings to try."""
     seed: int = 0
     """Of the proposals."""
+    grid: bool = False
+    """Try values at equal distances over the range of the one searched setting (in its logarithm,
+    where that is searched), not what Optuna proposes."""
 
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,6 +45,27 @@ class Space:
             for value, span in zip(found.values(), self.ranges.values(), strict=True)
         )
         return found if inside else {}
+
+    def grid(self, count: int) -> list[dict[str, float]]:
+        """`count` values of the one searched setting at equal distances, both ends included.
+
+        Raises:
+            ConfigError: several settings are searched.
+        """
+        if len(self.ranges) != 1:
+            raise ConfigError(
+                f"a grid is over one setting, and {self.method.name} searches "
+                f"{', '.join(self.ranges)}: fix all but one, or search without a grid"
+            )
+        ((name, span),) = self.ranges.items()
+        ends = (math.log(span.low), math.log(span.high)) if span.log else (span.low, span.high)
+        step = (ends[1] - ends[0]) / max(1, count - 1)
+        places = [ends[0] + number * step for number in range(count)]
+        values = [math.exp(place) if span.log else place for place in places]
+        values = [min(max(value, span.low), span.high) for value in values]
+        if _kind(self.method, name) is int:
+            return [{name: value} for value in dict.fromkeys(map(round, values))]
+        return [{name: value} for value in values]
 
     def suggest(self, trial: BaseTrial) -> dict[str, Any]:
         """What a trial sets."""

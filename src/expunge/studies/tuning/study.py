@@ -28,7 +28,7 @@ ORIGINALS = ("train", "prune")
 
 
 class Trials:
-    """The trials of one search: first the published settings, then what Optuna proposes.
+    """The trials of one search: first the published settings, then what Optuna proposes; or a grid.
 
     The same seed proposes the same settings, so their nodes are found in the store. `propose` and
     `conclude` take turns, so that the nodes of several searches can be made together in between.
@@ -48,7 +48,10 @@ class Trials:
         self._seed = bench.graph().seed_of(case.run_id)
         sampler = self._optuna.samplers.TPESampler(seed=tuning.seed)
         self._study = self._optuna.create_study(sampler=sampler)
-        if published := space.defaults():
+        if tuning.grid:
+            for values in space.grid(tuning.trials):
+                self._study.enqueue_trial(values)
+        elif published := space.defaults():
             self._study.enqueue_trial(published)
 
     def propose(self, graph: Graph) -> None:

@@ -45,7 +45,7 @@ def tune(
         "method": space.method.name,
         "fixed": dict(space.fixed),
         "search": {name: to_mapping(span) for name, span in space.ranges.items()},
-        **to_mapping(tuning),
+        **{name: value for name, value in to_mapping(tuning).items() if name != "grid" or value},
     }
     _check_out(out, settings)
     check_original(bench, case.run_id)

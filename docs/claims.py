@@ -1,0 +1,213 @@
+"""Tables of claims for the page of results: what `claims.toml` lists, judged by the results.
+
+A claim of the paper, or of an application, has tests. A test names a recipe, and a claim of that
+recipe; every result of the recipe answers it. Verdicts, figures and n are computed, never written.
+"""
+
+import tomllib
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from expunge.config import from_mapping
+from expunge.errors import ConfigError, unknown
+from expunge.report import load_results
+from expunge.report.attribution import load_attribution
+from expunge.report.pruning import load_pruning
+from expunge.report.theory import load_theory
+from expunge.report.verdicts import (
+    OPEN,
+    Answer,
+    TheoryContrast,
+    of_grid,
+    of_study,
+    of_theory,
+    together,
+)
+from expunge.runs import read_document
+from expunge.statistics.claims import Claim
+from expunge.studies.recipe import parse_tables, read_experiment, read_recipe
+from expunge.studies.scales import PAPER, scales_of
+from expunge.theory.bound import departures_from_theorem
+
+ROOT = Path(__file__).parent.parent
+CLAIMS = ROOT / "docs" / "claims.toml"
+NOT_RUN, UNTESTABLE = "not run", "not testable here"
+_TABLES = {"target": "transfer", "attribution": "attribution", "pruning": "pruning"}
+"""The table of a recipe by which it is of a study of its own."""
+_OF_STUDIES = {
+    "attribution": load_attribution,
+    "pruning": load_pruning,
+    "theory": load_theory,
+    "transfer": read_document,
+}
+"""Studies that judge their own claims, and what reads their documents."""
+_KEYS = {"recipe", "scale", "claim", "theory", "untestable", "command"}
+SCALE = "cpu"
+"""The scale to run where a recipe has it; its own is the paper's, for a GPU."""
+
+
+def listed(part: str) -> list[dict]:
+    """The claims of a part of `claims.toml`: `paper` or `applications`."""
+    claims = tomllib.loads(CLAIMS.read_text(encoding="utf-8"))[part]
+    for claim in claims:
+        for test in claim["tests"]:
+            for key in test.keys() - _KEYS:
+                raise ConfigError(f"{CLAIMS.name}: {claim['text']}: {unknown('key', key, _KEYS)}")
+    return claims
+
+
+class Row(NamedTuple):
+    """A test, and what one result says of it."""
+
+    test: str
+    verdict: str
+    named: str = ""
+    """Empty for a claim that was named beforehand."""
+    figure: str = "—"
+    n: str = "—"
+    command: str = "—"
+
+
+def overview(part: str) -> str:
+    """One row for each claim: the verdict of its tests together, and how many there are of each."""
+    lines = ["| claim | verdict | tests |", "|---|---|---|"]
+    for number, claim in enumerate(listed(part), start=1):
+        verdicts = [row.verdict for row in rows(claim)]
+        counts = {name: verdicts.count(name) for name in dict.fromkeys(verdicts)}
+        shown = ", ".join(f"{count} {name}" for name, count in counts.items())
+        lines.append(f"| {number}. {claim['text']} | {_together(verdicts)} | {shown} |")
+    return "\n".join(lines)
+
+
+def tests(part: str) -> str:
+    """For each claim, its tests: verdict, figure, n and command."""
+    lines = []
+    for number, claim in enumerate(listed(part), start=1):
+        lines += [f"**{number}. {claim['text']}**", ""]
+        lines += ["| test | verdict | figure | n | command |", "|---|---|---|--:|---|"]
+        for row in rows(claim):
+            cells = (row.test, row.verdict + row.named, row.figure, row.n, row.command)
+            # A bar would end a cell.
+            lines.append(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |")
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def _together(verdicts: list[str]) -> str:
+    """One verdict for all tests; a test that was not run leaves it open."""
+    here = [each for each in verdicts if each != UNTESTABLE]
+    if not here:
+        return UNTESTABLE
+    if set(here) == {NOT_RUN}:
+        return NOT_RUN
+    return together([OPEN if each == NOT_RUN else each for each in here])
+
+
+def rows(claim: dict) -> Iterator[Row]:
+    """A row for each test and each result that answers it; one that says so where none does."""
+    for test in claim["tests"]:
+        if "untestable" in test:
+            needs = f"`{test['command']}`" if "command" in test else "—"
+            yield Row(test["untestable"], UNTESTABLE, command=needs)
+            continue
+        name = test.get("claim", "Forgetting harmful source classes helps a transfer")
+        answers = list(_answers(test))
+        for path, document, answer in answers:
+            scale = document.get("recipe", {}).get("scale")
+            which = ", ".join(each for each in (scale, path.stem) if each is not None)
+            yield Row(
+                test=name + (f" ({which})" if len(answers) > 1 else ""),
+                verdict=answer.verdict,
+                named="" if answer.beforehand else " (not named beforehand)",
+                figure=answer.figure,
+                n=str(answer.n),
+                command=f"`{document['reproduce'].partition(' --out')[0]}`",
+            )
+        if not answers:
+            yield Row(name, NOT_RUN, command=f"`{command(test['recipe'], test.get('scale'))}`")
+
+
+def _answers(test: dict) -> Iterator[tuple[Path, dict, Answer]]:
+    """What every result of a test's recipe says of it, at whatever scale."""
+    recipe = ROOT / "recipes" / f"{test['recipe']}.toml"
+    answered = _reader(recipe, test)
+    for path in sorted((ROOT / "results" / recipe.stem).glob("*.json")):
+        document, answer = answered(path)
+        if answer is not None:
+            yield path, document, answer
+
+
+def _reader(recipe: Path, test: dict) -> Callable[[Path], tuple[dict, Answer | None]]:
+    """Reads a result of a recipe, and what it says of a test.
+
+    Raises:
+        ConfigError: the recipe has no such claim.
+    """
+    kind, claims, _ = recipe_at(recipe)
+    if "theory" in test:
+        contrast = from_mapping(TheoryContrast, test["theory"], f"{CLAIMS.name}: theory")
+        return _reading(load_theory, lambda document: of_theory(document, contrast))
+    if kind in _OF_STUDIES:
+        load = _OF_STUDIES[kind]
+        return _reading(load, lambda document: of_study(document, test.get("claim")))
+    if test["claim"] not in claims:
+        raise ConfigError(f"{recipe.name}: {unknown('claim', test['claim'], claims)}")
+    return _reading(load_results, lambda document: of_grid(document, claims[test["claim"]]))
+
+
+def _reading(
+    load: Callable[[Path], dict], answer: Callable[[dict], Answer | None]
+) -> Callable[[Path], tuple[dict, Answer | None]]:
+    def read(path: Path) -> tuple[dict, Answer | None]:
+        document = _loaded(load, path, path.stat().st_mtime_ns)
+        return document, answer(document)
+
+    return read
+
+
+@cache
+def _loaded(load: Callable[[Path], dict], path: Path, _changed: int) -> dict:
+    """A result, which many tests read."""
+    return load(path)
+
+
+class Recipe(NamedTuple):
+    """What this page needs to know of a recipe."""
+
+    kind: str
+    """The command that it is for."""
+    claims: dict[str, Claim]
+    """Those of a grid, by name."""
+    scales: tuple[str, ...]
+
+
+def recipe_at(path: Path) -> Recipe:
+    """A recipe; it is read once."""
+    text = read_recipe(path)
+    return _recipe(path, text)
+
+
+@cache
+def _recipe(path: Path, text: str) -> Recipe:
+    tables = parse_tables(text, path.name)
+    scales = scales_of(tables, path.name)
+    for table, kind in _TABLES.items():
+        if table in tables:
+            return Recipe(kind, {}, scales)
+    experiment = read_experiment(path)
+    # What is trained as plainly as the theorem asks for is there for the theorem.
+    kind = "bench" if departures_from_theorem(experiment.training) else "theory"
+    return Recipe(kind, {claim.name: claim for claim in experiment.claims}, scales)
+
+
+def command(name: str, scale: str | None = None) -> str:
+    """The command that gives a recipe its result, at `scale` or at the one for two cores."""
+    recipe = recipe_at(ROOT / "recipes" / f"{name}.toml")
+    if scale is not None and scale not in recipe.scales:
+        raise ConfigError(f"{name}.toml: {unknown('scale', scale, recipe.scales)}")
+    chosen = scale or (SCALE if SCALE in recipe.scales else PAPER)
+    return f"expunge {recipe.kind} recipes/{name}.toml" + (
+        "" if chosen == PAPER else f" --scale {chosen}"
+    )

@@ -1,0 +1,461 @@
+"""From the published definition of a number to ours, one difference at a time, with what it costs.
+
+What one document of results can say is computed from it; what two can that differ in nothing else,
+from those; the rest is not measured, and the command that would measure it is named.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from expunge.published import UNSET, Difference, Published, differences
+from expunge.report.aggregate import Group, Scenario, aggregate
+from expunge.report.draws import DRAWN
+from expunge.report.measures import CORE, measures_of
+from expunge.report.wording import RETRAIN, flat, listed, scenario_label, with_bounds
+from expunge.statistics.intervals import Interval, difference, over_seeds
+from expunge.statistics.jackknife import jackknife
+
+GAP, GAP_DENSE = "gap", "gap_dense"
+ORACLE = "oracle"
+_COPY = "expunge bench COPY"
+
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "copy of the data": ("data.source", "data.name", "data.config"),
+    "number of images": ("data.train_limit", "data.test_limit", "data.validation_fraction"),
+    "edits of the data": ("data.edits",),
+    "network": ("network",),
+    "epochs": ("training.epochs",),
+    "augmentation": ("training.crop_padding", "training.flip"),
+    "rest of the training": ("training",),
+}
+"""Settings that are one difference together; one that several hold belongs to the first."""
+
+NOTE = (
+    "Points of mean gap, or of the measure that is named, with 95 % intervals over seeds. What is "
+    "measured in another pair of results is what that difference costs there."
+)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a difference amounts to in one place, in points."""
+
+    what: str
+    mean: float
+    interval: Interval | None
+    """None where there is one seed."""
+    n: int
+    """Seeds."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As a program reads it."""
+        low, high = (None, None) if self.interval is None else self.interval.bounds
+        return {"what": self.what, "mean": self.mean, "low": low, "high": high, "n": self.n}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One difference between the published definition and ours."""
+
+    name: str
+    published: str
+    ours: str
+    costs: tuple[Cost, ...] = ()
+    measure: str = ""
+    """What would measure it, where nothing here does."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As a program reads it."""
+        return {
+            "name": self.name,
+            "published": self.published,
+            "ours": self.ours,
+            "costs": [cost.to_json() for cost in self.costs],
+            "not_measured": None if self.costs else self.measure,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A recipe as far as its comparison with what is published needs it."""
+
+    recipe: str
+    """Its file."""
+    words: str
+    """Options of the command that reads it so, such as ` --scale cpu`; empty for none."""
+    settings: Mapping[str, Any]
+    published: Sequence[Published]
+    configs: Mapping[tuple[str, str], Mapping[str, Any]]
+    """By method and scenario: all settings of the method."""
+    chosen_by: Mapping[tuple[str, str], str | None]
+    """By method and scenario: how they were chosen."""
+
+
+def steps(
+    asked: Asked, results: Mapping[str, Any] | None, others: Mapping[str, Mapping[str, Any]]
+) -> list[Step]:
+    """The differences between what is published and what a recipe measures.
+
+    `results` is its document, if there is one; `others` are documents by name, in which two may
+    differ in just one of the settings.
+    """
+    scenarios = () if results is None else aggregate(results)
+    measure = f"expunge bench {asked.recipe}{asked.words}"
+    found = [
+        *_settings(asked, others),
+        *_precision(asked),
+        *_methods(asked),
+        *_choice(asked, results, scenarios),
+        *_draws(asked, scenarios, measure),
+    ]
+    if any(cell.method == RETRAIN for cell in asked.published):  # else no gap is published
+        found += [_reference(scenarios, measure), _definition(scenarios, measure)]
+    return found
+
+
+def same(asked: Asked) -> list[str]:
+    """The settings that are as published."""
+    differing = {each.name for each in _differing(asked)}
+    named = dict.fromkeys(name for cell in asked.published for name in cell.setting)
+    return [
+        name
+        for name in named
+        if not any(each == name or each.startswith(f"{name}.") for each in differing)
+    ]
+
+
+def steps_text(asked: Asked, found: Sequence[Step]) -> list[str]:
+    """The same for people, a line each; what is as published stands last."""
+    lines = ["From the published definition to ours"]
+    for number, step in enumerate(found, start=1):
+        lines += ["", f"{number}. {step.name}"]
+        lines += [f"   published: {step.published}", f"   ours:      {step.ours}"]
+        lines += [f"   costs:     {_cost_text(cost)}" for cost in step.costs]
+        if not step.costs:
+            lines += ["   costs:     not measured", f"   would:     {step.measure}"]
+    alike = same(asked)
+    lines += ["", *([f"As published: {listed(alike)}."] if alike else []), NOTE]
+    return lines
+
+
+def _cost_text(cost: Cost) -> str:
+    if cost.interval is None:
+        return f"{cost.what}: {cost.mean:+.2f}, n = {cost.n}".replace("-", "−")
+    return f"{cost.what}: {with_bounds(cost.interval, f', n = {cost.n}')}"
+
+
+def _differing(asked: Asked) -> list[Difference]:
+    found = {
+        each.name: each
+        for cell in asked.published
+        for each in differences(cell.setting, asked.settings)
+    }
+    return list(found.values())
+
+
+def _settings(asked: Asked, others: Mapping[str, Mapping[str, Any]]) -> Iterator[Step]:
+    """A step for each group of settings that is not as published."""
+    left = _differing(asked)
+    for name, keys in {**PARTS, "other settings": ("",)}.items():
+        group = [each for each in left if _within(each.name, keys)]
+        left = [each for each in left if each not in group]
+        if not group:
+            continue
+        changes = listed([_toml(each) for each in group])
+        yield Step(
+            name=name,
+            published=_said(group, 1),
+            ours=_said(group, 2),
+            costs=tuple(_of_pairs(group, keys, others)),
+            measure=f"run a copy of {asked.recipe} with {changes}: {_COPY}{asked.words}",
+        )
+
+
+def _toml(each: Difference) -> str:
+    """A setting in a recipe, as it was published."""
+    if each.published == UNSET:
+        return f"no {each.name}"
+    return f"{each.name} = {json.dumps(each.published)}"
+
+
+def _within(name: str, keys: Sequence[str]) -> bool:
+    return any(not key or name == key or name.startswith(f"{key}.") for key in keys)
+
+
+def _said(group: Sequence[Difference], place: int) -> str:
+    return ", ".join(f"{each.name.rpartition('.')[2]} {each[place]}" for each in group)
+
+
+def _of_pairs(
+    group: Sequence[Difference], keys: Sequence[str], others: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Cost]:
+    """What the difference costs between two documents that differ in nothing else."""
+    theirs = {each.name: each.published for each in group}
+    ours = {each.name: each.ours for each in group}
+    for one, published in others.items():
+        if differences(theirs, published["settings"]):
+            continue
+        for other, document in others.items():
+            if other == one or differences(ours, document["settings"]):
+                continue
+            if all(_within(name, keys) for name in _apart(published, document)):
+                yield from _costs(document, published, f"{other} minus {one}")
+
+
+def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
+    """The names of the settings of models in which two documents differ."""
+    names = ("data", "network", "training", "precision", "methods")
+    both = [
+        dict(flat({name: each["settings"].get(name, {}) for name in names}))
+        for each in (one, other)
+    ]
+    return {key for key in {**both[0], **both[1]} if both[0].get(key) != both[1].get(key)}
+
+
+def _costs(document: Mapping[str, Any], published: Mapping[str, Any], which: str) -> Iterator[Cost]:
+    """The difference in mean gap of every cell that two documents have."""
+    theirs = {scenario.name: scenario for scenario in aggregate(published)}
+    for scenario in aggregate(document):
+        for group in _groups(scenario):
+            there = theirs.get(scenario.name)
+            other = None if there is None else there.get(group.method, group.level)
+            if other is not None and GAP in other.by_seed and GAP in group.by_seed:
+                yield _cost(
+                    f"{_place(scenario, group)} ({which})", group.by_seed[GAP], other.by_seed[GAP]
+                )
+
+
+def _precision(asked: Asked) -> Iterator[Step]:
+    ours = asked.settings.get("precision")
+    if ours is not None:
+        yield Step(
+            name="precision of training",
+            published="not said",
+            ours=str(ours),
+            measure=f'run copies of {asked.recipe} with precision = "32-true" and "bf16-mixed": '
+            f"{_COPY}{asked.words}",
+        )
+
+
+def _methods(asked: Asked) -> Iterator[Step]:
+    """Methods of other settings of their own than published."""
+    found: dict[str, Difference] = {}
+    for cell in asked.published:
+        config = asked.configs.get((cell.method, cell.scenario))
+        if config is None:
+            continue
+        setting = {f"config.{name}": value for name, value in cell.config.items()}
+        for each in differences(setting, {"config": config}):
+            name = f"{cell.method}.{each.name.removeprefix('config.')}"
+            found.setdefault(name, each._replace(name=name))
+    if found:
+        yield Step(
+            name="settings of methods",
+            published=", ".join(f"{each.name} {each.published}" for each in found.values()),
+            ours=", ".join(f"{each.name} {each.ours}" for each in found.values()),
+            measure=f"run a copy of {asked.recipe} with the published ones beside its own, as "
+            f"further labels: {_COPY}{asked.words}",
+        )
+
+
+def _choice(
+    asked: Asked, results: Mapping[str, Any] | None, scenarios: Sequence[Scenario]
+) -> Iterator[Step]:
+    """Methods whose settings were chosen otherwise than published."""
+    theirs: dict[str, str] = {}
+    ours: dict[str, str] = {}
+    seen: set[tuple[str, str]] = set()
+    for cell in asked.published:
+        place = (cell.method, cell.scenario)
+        if place in seen or place not in asked.chosen_by:
+            continue
+        seen.add(place)  # a later source may have chosen otherwise
+        how = asked.chosen_by[place]
+        if how != cell.chosen_by:
+            name = f"{cell.method} in {cell.scenario}"
+            theirs[name], ours[name] = cell.chosen_by or "given", how or "given"
+    if theirs:
+        yield Step(
+            name="choice of settings",
+            published=", ".join(f"{name}: {how}" for name, how in theirs.items()),
+            ours=", ".join(f"{name}: {how}" for name, how in ours.items()),
+            costs=tuple(_of_choice(results, scenarios)),
+            measure="add labels whose settings are chosen as published to a copy of "
+            f"{asked.recipe}: {_COPY}{asked.words}",
+        )
+
+
+def _of_choice(results: Mapping[str, Any] | None, scenarios: Sequence[Scenario]) -> Iterator[Cost]:
+    """Where one method has labels that were chosen by the gap and otherwise: their difference."""
+    chosen = (
+        {}
+        if results is None
+        else {
+            (cell["scenario"], cell["method"]): (
+                cell.get("of") or cell["method"],
+                cell["chosen_by"],
+            )
+            for cell in results["cells"]
+            if cell.get("chosen_by") is not None
+        }
+    )
+    for scenario in scenarios:
+        for group in _groups(scenario):
+            name, how = chosen.get((scenario.name, group.method), ("", None))
+            if how == ORACLE or how is None:
+                continue
+            for best in _groups(scenario):
+                if (
+                    best.level == group.level
+                    and GAP in best.by_seed
+                    and GAP in group.by_seed
+                    and (chosen.get((scenario.name, best.method)) == (name, ORACLE))
+                ):
+                    what = f"{_place(scenario, group)} minus {scenario.title(best.method)}"
+                    yield _cost(what, group.by_seed[GAP], best.by_seed[GAP])
+
+
+def _draws(asked: Asked, scenarios: Sequence[Scenario], measure: str) -> Iterator[Step]:
+    """A published value of one draw, against a mean over draws."""
+    said = {cell.draws for cell in asked.published if cell.draws and DRAWN & set(cell.values)}
+    costs = [cost for scenario in scenarios for cost in _of_draws(scenario)]
+    counts = sorted(
+        {
+            draws["n"]
+            for scenario in scenarios
+            for group in scenario.groups.values()
+            for by_seed in group.draws.values()
+            for draws in by_seed.values()
+        }
+    )
+    if said:
+        ours = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else "".join(map(str, counts))
+        yield Step(
+            name="draws of the attacker’s sample",
+            published=", ".join(map(str, sorted(said))),
+            ours=f"mean over {ours or 'many'}",
+            costs=tuple(costs),
+            measure=measure,
+        )
+
+
+def _of_draws(scenario: Scenario) -> Iterator[Cost]:
+    """How far one draw is from the mean of many, over the methods of a scenario; by seed."""
+    keys = dict.fromkeys(key for group in scenario.groups.values() for key in group.draws)
+    for key in keys:
+        by_seed: dict[int, list[float]] = {}
+        for group in scenario.groups.values():
+            for seed, draws in group.draws.get(key, {}).items():
+                by_seed.setdefault(seed, []).append(draws["deviation"])
+        (measure,) = measures_of((key,), scenario.declared)
+        means = {seed: math.fsum(each) / len(each) for seed, each in by_seed.items()}
+        yield _cost(
+            f"{scenario_label(scenario.name)}: deviation of one draw of {measure.short}, mean over "
+            "all models",
+            means,
+        )
+    one_draw = "mia_efficacy_one_draw"
+    for group in _groups(scenario):
+        if one_draw in group.by_seed and "mia_efficacy" in group.by_seed:
+            what = f"{_place(scenario, group)}: MIA-efficacy of one draw minus the mean"
+            yield _cost(what, group.by_seed[one_draw], group.by_seed["mia_efficacy"])
+
+
+def _reference(scenarios: Sequence[Scenario], measure: str) -> Step:
+    """To which Retrain the gap of a sparse model is."""
+    costs = [
+        _cost(_place(scenario, group), group.by_seed[GAP_DENSE], group.by_seed[GAP])
+        for scenario in scenarios
+        for group in _groups(scenario)
+        if group.level.sparsity and GAP in group.by_seed and GAP_DENSE in group.by_seed
+    ]
+    return Step(
+        name="reference of sparse models",
+        published="Retrain at the same sparsity",
+        ours="the same; to dense Retrain the mean gap would be more by",
+        costs=tuple(costs),
+        measure=measure,
+    )
+
+
+def _definition(scenarios: Sequence[Scenario], measure: str) -> Step:
+    """The difference of two means, against the mean of the differences at each seed."""
+    costs = []
+    for scenario in scenarios:
+        for group in _groups(scenario):
+            rows = _signed_gaps(scenario, group)
+            if len(rows) < 2:
+                continue
+            found = jackknife(rows, _excess)
+            costs.append(Cost(_place(scenario, group), found.estimate, found, found.n))
+    return Step(
+        name="definition of the gap",
+        published="difference of the means",
+        ours="mean of the differences at each seed, which is more by",
+        costs=tuple(costs),
+        measure=f"{measure} --seeds 3" if scenarios else measure,
+    )
+
+
+def _signed_gaps(scenario: Scenario, group: Group) -> list[tuple[float, ...]]:
+    """By seed: the differences from Retrain in the measures that a gap is over."""
+    retrain = scenario.get(RETRAIN, group.level)
+    keys = [
+        measure.key
+        for measure in CORE
+        if retrain is not None
+        and measure.key in retrain.by_seed
+        and f"{GAP}.{measure.key}" in group.by_seed
+    ]
+    if retrain is None or not keys:
+        return []
+    seeds = [
+        seed
+        for seed in group.by_seed.get(GAP, {})
+        if all(seed in each.by_seed[key] for key in keys for each in (group, retrain))
+    ]
+    return [
+        tuple(group.by_seed[key][seed] - retrain.by_seed[key][seed] for key in keys)
+        for seed in sorted(seeds)
+    ]
+
+
+def _excess(rows: Sequence[tuple[float, ...]]) -> float:
+    """By how much the mean of the gaps exceeds the gap of the means, over all measures."""
+    n, columns = len(rows), [*zip(*rows, strict=True)]
+    each = [(math.fsum(map(abs, c)) - abs(math.fsum(c))) / n for c in columns]
+    return math.fsum(each) / len(each)
+
+
+def _cost(what: str, one: Mapping[int, float], other: Mapping[int, float] | None = None) -> Cost:
+    """One minus the other, or one alone, over seeds."""
+    if other is None:
+        found, mean, n = over_seeds(one), _mean(one), len(one)
+    else:
+        found, mean = difference(one, other), _mean(one) - _mean(other)
+        n = len(one.keys() & other.keys()) or min(len(one), len(other))
+    if found is not None:
+        return Cost(what, found.estimate, found, found.n)
+    return Cost(what, mean, None, n)
+
+
+def _groups(scenario: Scenario) -> Iterator[Group]:
+    """The methods of a scenario, level by level, without references."""
+    for level in scenario.levels:
+        for method in scenario.methods:
+            group = scenario.get(method, level)
+            if group is not None:
+                yield group
+
+
+def _place(scenario: Scenario, group: Group) -> str:
+    return f"{scenario_label(scenario.name)}, {scenario.title(group.method)}, {group.level.label}"
+
+
+def _mean(values: Mapping[int, float]) -> float:
+    return math.fsum(values.values()) / len(values)

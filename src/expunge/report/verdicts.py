@@ -1,0 +1,207 @@
+"""What a result says of a claim: the verdict, the figure behind it, and on how many seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from expunge.report.aggregate import Level, Scenario, aggregate
+from expunge.report.backdoor import ASR, ASR_ALL, no_backdoor
+from expunge.report.measures import measure_label
+from expunge.report.wording import level_label, signed, with_bounds
+from expunge.statistics.claims import Claim, Direction, Side, claim_from, judge, verdict_on
+from expunge.statistics.intervals import Interval, difference
+
+HOLDS, FAILS, OPEN = "holds", "does not hold here", "not settled"
+_QUANTITIES = {
+    "add_back": "e(m)",
+    "moved": "‖m⊙(θt−θ0)‖",
+    "sigma": "σ(m) at θt",
+    "sigma_start": "σ(m) at θ0",
+}
+FEW = "fewer than two seeds have both"
+_WORDS = {"holds": HOLDS, "does not hold": FAILS, "not settled": OPEN}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What one result says of one claim."""
+
+    verdict: str
+    """`HOLDS`, `FAILS` or `OPEN`."""
+    figure: str
+    """The difference with its interval, or why there is none."""
+    n: int
+    """Seeds that it rests on."""
+    beforehand: bool
+    """Whether the claim was named before this was measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TheoryContrast:
+    """One contrast of the theorem's study: a quantity at a level, minus the same at another."""
+
+    scenario: str
+    quantity: str
+    """`moved`, `sigma`, `sigma_start` or `bound`; or of `distances`, such as `add_back`, whose
+    distance to Retrain is e(m)."""
+    pruner: str
+    sparsity: float
+    against: float = 0.0
+    """The sparsity of the other side, of the same pruner; 0 for the dense network."""
+    direction: Direction
+    effect: float
+    """The smallest difference worth a claim, in the quantity's unit."""
+
+
+def of_grid(document: Mapping[str, Any], claim: Claim) -> Answer | None:
+    """The answer of a grid; None if it has not measured both sides."""
+    scenario = next((each for each in aggregate(document) if each.name == claim.scenario), None)
+    sides = (claim.first, claim.second)
+    if scenario is None or any(_group(scenario, side) is None for side in sides):
+        return None
+    if claim.measure in (ASR, ASR_ALL):
+        for level in (Level(side.sparsity, side.pruner) for side in sides):
+            if why := no_backdoor(scenario, level):
+                figure = f"no verdict, because, {level.label}, {why}"
+                return Answer(verdict=OPEN, figure=figure, n=0, beforehand=False)
+    values = [_values(scenario, side, claim.measure) for side in sides]
+    judged = judge(claim, *values)
+    measure = measure_label(claim.measure, scenario.declared)
+    names = " minus ".join(
+        f"{scenario.title(side.method)} {level_label(side.pruner, side.sparsity)}" for side in sides
+    )
+    named = [claim_from(each) for each in document["settings"].get("claims", ())]
+    return Answer(
+        verdict=_WORDS[judged.verdict],
+        figure=f"{measure}, {names}: {_found(judged.interval, *values)}; {stated(claim)}",
+        n=_seeds(judged.interval, *values),
+        beforehand=claim.seen is None and claim in named,
+    )
+
+
+def of_study(document: Mapping[str, Any], name: str | None) -> Answer | None:
+    """The answer of a study that is not a grid, and judges its own claims.
+
+    A transfer has one claim, so it needs no name. None if the study has no such claim.
+    """
+    if "removals" in document:
+        found = document["claim"]
+        if found is None:
+            return None
+        interval, direction = found["difference"], "higher"
+        what = f"accuracy, {found['number']} harmful classes minus {found['against']}"
+    else:
+        found = next((each for each in document.get("claims", []) if each["name"] == name), None)
+        if found is None:
+            return None
+        interval, direction = {**found, "estimate": found["difference"]}, found["direction"]
+        what = found.get("what") or f"{found['measure']}, {found['first']} minus {found['second']}"
+    n = 0 if interval is None else interval["n"]
+    return Answer(
+        verdict=_WORDS[found["verdict"]],
+        figure=f"{what}: {_of_json(interval)}; {_wanted(direction, found['effect'])}",
+        n=n,
+        beforehand=True,
+    )
+
+
+def of_theory(document: Mapping[str, Any], contrast: TheoryContrast) -> Answer | None:
+    """The answer of the theorem's study; None if it has not measured both sides."""
+    values = [_points(document, contrast, each) for each in (contrast.sparsity, contrast.against)]
+    if not all(values):
+        return None
+    found = difference(*values)
+    levels = [
+        level_label(contrast.pruner if each else "none", each)
+        for each in (contrast.sparsity, contrast.against)
+    ]
+    name = _QUANTITIES.get(contrast.quantity, contrast.quantity)
+    what = f"{name}, {' minus '.join(levels)}"
+    return Answer(
+        verdict=_WORDS[verdict_on(found, contrast.direction, contrast.effect)],
+        figure=f"{what}: {_digits(found)}; {_wanted(contrast.direction, contrast.effect)}",
+        n=_seeds(found, *values),
+        beforehand=False,
+    )
+
+
+def stated(claim: Claim) -> str:
+    """What a claim asks for.
+
+    >>> side = Side(method="ft"), Side(method="ga")
+    >>> stated(Claim(name="a", scenario="class:3", first=side[0], second=side[1],
+    ...              direction="lower", effect=2.0))
+    'asked: lower by at least 2'
+    """
+    return _wanted(claim.direction, claim.effect)
+
+
+def together(verdicts: Sequence[str]) -> str:
+    """One verdict for a claim that several tests bear on.
+
+    >>> together([HOLDS, HOLDS]), together([HOLDS, OPEN]), together([HOLDS, FAILS, OPEN])
+    ('holds', 'not settled', 'holds in part')
+    """
+    if HOLDS in verdicts and FAILS in verdicts:
+        return "holds in part"
+    return OPEN if OPEN in verdicts else verdicts[0]
+
+
+def _wanted(direction: str, effect: float) -> str:
+    by = "" if direction == "within" else " by at least"
+    return f"asked: {direction}{by} {effect:g}"
+
+
+def _group(scenario: Scenario, side: Side) -> Any:
+    return scenario.get(side.method, Level(side.sparsity, side.pruner))
+
+
+def _values(scenario: Scenario, side: Side, measure: str) -> dict[int, float]:
+    return dict(_group(scenario, side).by_seed.get(measure, {}))
+
+
+def _points(
+    document: Mapping[str, Any], contrast: TheoryContrast, sparsity: float
+) -> dict[int, float]:
+    """By seed, a quantity of the theorem at a sparsity."""
+    place = (contrast.scenario, contrast.pruner if sparsity else "none", sparsity)
+    rows = (
+        (point["seed"], {**point, **point["distances"]})
+        for point in document["points"]
+        if (point["scenario"], point["pruner"], point["sparsity"]) == place
+    )
+    return {seed: float(row[contrast.quantity]) for seed, row in rows if contrast.quantity in row}
+
+
+def _found(interval: Interval | None, *values: Mapping[int, float]) -> str:
+    if interval is not None:
+        return with_bounds(interval)
+    if len(values[0]) == len(values[1]) == 1 and values[0].keys() == values[1].keys():
+        (seed,) = values[0]
+        return f"{signed(values[0][seed] - values[1][seed])} of one seed, which has no interval"
+    return FEW
+
+
+def _of_json(found: Mapping[str, Any] | None) -> str:
+    """A difference as studies write it."""
+    if found is None or found["estimate"] is None:
+        return FEW
+    bounds = (found[key] for key in ("low", "high"))
+    low, high = (math.inf if each is None else float(each) for each in bounds)
+    return _digits(Interval(found["estimate"], low, high, found["n"]))
+
+
+def _digits(found: Interval | None) -> str:
+    """A difference in three significant digits, for units other than points."""
+    if found is None:
+        return FEW
+    estimate, low, high = (f"{each:+.3g}" for each in (found.estimate, found.low, found.high))
+    text = f"{estimate} ({low} to {high})" if found.bounded else f"{estimate} (no interval)"
+    return text.replace("-", "−")
+
+
+def _seeds(interval: Interval | None, *values: Mapping[int, float]) -> int:
+    return len(set.intersection(*(set(of) for of in values))) if interval is None else interval.n
