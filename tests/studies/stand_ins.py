@@ -104,12 +104,11 @@ def cut(experiment: Experiment) -> Experiment:
     }
     by = next(label for label in experiment.methods if label != "retrain")
     judging = experiment.judging
-    data, size = experiment.data, 64 if experiment.network.stem == "imagenet" else 32
+    data = replace(experiment.data, train_limit=20)
+    size = 64 if experiment.network.stem == "imagenet" else 32
     if min(SCHEMAS[data.source].size) > 32:
         data = replace(data, image_size=size)
     if judging is not None:
-        # A U-Net takes as long for an image as the classifiers for many.
-        data = replace(data, train_limit=20)
         judging = replace(
             judging,
             per_class=2,
@@ -123,7 +122,7 @@ def cut(experiment: Experiment) -> Experiment:
         seeds=experiment.seeds[:1],
         scenarios=experiment.scenarios[:1],
         network=replace(experiment.network, width=WIDTH, threads=1),
-        training=replace(experiment.training, **training),
+        training=replace(experiment.training, lr=min(experiment.training.lr, 0.01), **training),
         methods={
             label: _cut_method(experiment.method_of(label), table)
             | ({} if label == by else {"sparsities": [0.0]})
