@@ -15,9 +15,11 @@ from expunge.studies.folder import collect_grid
 from expunge.studies.grid import plan_grid
 from expunge.studies.recipe import parse_experiment
 from expunge.studies.searching import at_most, plan_searches, run_searches
+from expunge.studies.theory import plan_theory
 from expunge.studies.tuning.objectives import Bench
 from expunge.studies.tuning.settings import Tuning
 from expunge.studies.tuning.tune import tune
+from expunge.theory.config import HessianConfig
 
 RECIPE = """
 title = "Searched"
@@ -254,3 +256,12 @@ def test_a_recipe_without_searches_has_none(tmp_path):
     graph = Graph(Store(tmp_path))
     assert plan_searches(graph, tiny()) == []
     assert len(graph) == 0
+
+
+def test_a_study_of_given_settings_refuses_searches(tmp_path):
+    plain = (
+        'optimizer = "sgd"\nmomentum = 0\nweight_decay = 0\nschedule = "constant"\n[pruners.omp]'
+    )
+    experiment = parse_experiment(RECIPE.replace("[pruners.omp]", plain), "x")
+    with pytest.raises(ConfigError, match=r"methods\.ga: .* settings that are given: take out"):
+        plan_theory(Graph(Store(tmp_path)), experiment, HessianConfig())

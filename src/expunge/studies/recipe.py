@@ -240,6 +240,19 @@ class Experiment:
                         f"methods.{label}: {what} once for each method, by its name: take out {key}"
                     )
 
+    def refuse_searches(self, what: str) -> None:
+        """Refuse searches of settings, for a study where `what` is so by those that are given.
+
+        Raises:
+            ConfigError: names the method.
+        """
+        for label, settings in self.methods.items():
+            if SEARCH in settings:
+                raise ConfigError(
+                    f"methods.{label}: {what} with the settings that are given: take out {SEARCH}, "
+                    "which is for expunge bench"
+                )
+
     def _check_labels(self) -> None:
         """Refuse labels that tables could not tell apart, or that hide what they stand for."""
         known, titles = all_methods(), [self.methods[label].get(TITLE) for label in self.methods]

@@ -57,6 +57,7 @@ def plan_theory(
     check_plain_sgd(experiment.training)
     experiment.refuse_sparsities("the theorem is measured")
     experiment.refuse_labels("the theorem is measured")
+    experiment.refuse_searches("the theorem is measured")
     data_id, facts = plan_data(graph, experiment, cache)
     points = []
     for seed in experiment.seeds:

@@ -152,6 +152,7 @@ def parse_transfer(text: str, where: str, scale: str = PAPER) -> TransferStudy:
     experiment = experiment_from({**tables, "scenarios": ["class:0"]}, where)
     experiment.refuse_sparsities("the target accuracy is measured")
     experiment.refuse_labels("the target accuracy is measured")
+    experiment.refuse_searches("the target accuracy is measured")
     return TransferStudy(experiment=experiment, numbers=tuple(numbers or ()), **parts)
 
 
