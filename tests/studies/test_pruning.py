@@ -19,7 +19,8 @@ from expunge.models.weights import read_tensors
 from expunge.runs import Store
 from expunge.studies.contrasts import judged
 from expunge.studies.pruning import collect_pruning, judge_claim, plan_pruning, summarise
-from expunge.studies.pruning_recipe import parse_pruning
+from expunge.studies.pruning_recipe import parse_pruning, read_pruning
+from expunge.studies.shipped import shipped
 from expunge.types import Context
 
 RECIPE = """
@@ -172,6 +173,13 @@ def test_a_class_by_seed_is_the_class_of_the_seed(tmp_path):
     (omp, *_) = plan_pruning(graph, *study)
     without = graph.node(graph.origin_of(omp.others["class:seed", "forget"])).parents["forget"]
     assert graph.node(without).where["scenario"] == "class:5"
+
+
+@pytest.mark.parametrize("name", ["pruners-digits", "pruners-cifar10"])
+def test_the_shipped_comparisons_are_some(name):
+    experiment, settings = read_pruning(shipped()[name])
+    assert experiment.recipe.name == name
+    assert len(settings.claims) == 3
 
 
 def test_cost_and_accuracy_are_against_the_dense_model(made, document):
