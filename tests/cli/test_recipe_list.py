@@ -9,11 +9,11 @@ def test_shipped_recipes_are_listed(command):
     entries = json.loads(ok(command("bench", "--list", "--json")))
     (main,) = [each for each in entries if (each["name"], each["scale"]) == ("cifar10", "cpu")]
     assert main["makes"].startswith("main table")
-    assert (main["seeds"], main["cells"], main["hub"]) == (3, 96, False)
+    assert (main["seeds"], main["hub"]) == (3, False)
     shown = ok(command("bench", "--list"))
     for each in entries:
         assert each["name"] in shown
-    for head in ("expunge bench", "expunge theory", "expunge attribution", "expunge transfer"):
+    for head in ("expunge bench", "expunge theory", "expunge pruning", "expunge transfer"):
         assert head in shown
 
 

@@ -8,6 +8,7 @@ from tests.studies.small import TINY, planned, tiny
 
 from expunge.errors import ConfigError
 from expunge.studies import shipped as module
+from expunge.studies.recipe import read_experiment
 from expunge.studies.shipped import catalogue, find_recipe, shipped
 
 ROOT = Path(__file__).parent.parent.parent
@@ -40,11 +41,13 @@ def test_the_catalogue_says_what_each_recipe_makes_and_needs():
     found = {(each.name, each.scale): each for each in catalogue()}
     paper, cpu = found["cifar10", "paper"], found["cifar10", "cpu"]
     assert (paper.hub, cpu.hub) == (True, False)
-    assert (paper.cells, cpu.cells) == (10 * 2 * 2 * 8, 3 * 2 * 2 * 8)
+    assert (paper.seeds, paper.cells) == (10, 10 * 2 * 2 * 8)
+    assert cpu.cells == read_experiment(shipped()["cifar10"], "cpu").cell_count
     assert paper.makes == cpu.makes == "main table: methods on dense and 95 % sparse models"
     assert "dense" in paper.subsets
     commands = {name: each.command for (name, _), each in found.items()}
     assert commands["theory-digits"] == "expunge theory"
+    assert commands["pruners-digits"] == "expunge pruning"
     assert commands["attribution-digits"] == "expunge attribution"
     assert commands["transfer-imagenet-pets"] == "expunge transfer"
     assert not found["trojan-digits", "paper"].hub
