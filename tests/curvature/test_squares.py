@@ -26,7 +26,7 @@ CASES = {
 @pytest.mark.parametrize("at_once", [1, 200, 2**19])
 @pytest.mark.parametrize("case", CASES)
 def test_they_are_the_summed_squares_of_the_gradients(case, at_once, monkeypatch):
-    monkeypatch.setattr(squares, "_AT_ONCE", at_once)
+    monkeypatch.setattr(squares, "_IN_CACHE", at_once)
     layer, shape = CASES[case]
     layer = layer.double()
     generator = torch.Generator().manual_seed(0)

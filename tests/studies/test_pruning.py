@@ -19,7 +19,8 @@ from expunge.models.weights import read_tensors
 from expunge.runs import Store
 from expunge.studies.contrasts import judged
 from expunge.studies.pruning import collect_pruning, judge_claim, plan_pruning, summarise
-from expunge.studies.pruning_recipe import parse_pruning
+from expunge.studies.pruning_recipe import parse_pruning, read_pruning
+from expunge.studies.shipped import shipped
 from expunge.types import Context
 
 RECIPE = """
@@ -42,6 +43,8 @@ sparsity = 0.5
 [pruners.synflow]
 sparsity = 0.5
 rounds = 5
+[pruners.random]
+sparsity = 0.5
 [methods.retrain]
 [pruning]
 order = 2
@@ -155,6 +158,28 @@ def test_overlaps_are_those_of_the_masks(made, document):
 def test_synflow_finds_the_same_mask_whatever_it_is_trained_on(document):
     rows = [row for row in document["overlaps"] if row["pruner"] == "synflow"]
     assert [row["jaccard"] for row in rows] == [1.0] * 3
+
+
+def test_what_a_pruner_draws_is_drawn_anew_with_the_order(document):
+    rows = [row for row in document["overlaps"] if row["pruner"] == "random"]
+    shared = {row["against"]: row["jaccard"] for row in rows}
+    assert shared["forget"] == shared["random"] == 1.0
+    assert shared["order"] == pytest.approx(1 / 3, abs=0.05)
+
+
+def test_a_class_by_seed_is_the_class_of_the_seed(tmp_path):
+    study = parse_pruning(RECIPE.replace("class:3", "class:seed"), "tiny")
+    graph = Graph(Store(tmp_path / "runs"))
+    (omp, *_) = plan_pruning(graph, *study)
+    without = graph.node(graph.origin_of(omp.others["class:seed", "forget"])).parents["forget"]
+    assert graph.node(without).where["scenario"] == "class:5"
+
+
+@pytest.mark.parametrize("name", ["pruners-digits", "pruners-cifar10"])
+def test_the_shipped_comparisons_are_some(name):
+    experiment, settings = read_pruning(shipped()[name])
+    assert experiment.recipe.name == name
+    assert len(settings.claims) == 3
 
 
 def test_cost_and_accuracy_are_against_the_dense_model(made, document):

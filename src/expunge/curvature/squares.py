@@ -18,8 +18,10 @@ from torch import Tensor, nn
 
 from expunge.curvature.layers import layer_gradients, narrow_rows, patches, rows
 
-_AT_ONCE = 2**19
-"""Numbers of gradients that are made and squared at once: no more than a cache holds."""
+_IN_CACHE = 2**19
+"""Numbers of gradients that a CPU makes and squares at once: no more than a cache holds."""
+_ON_DEVICE = 2**26
+"""The same of an accelerator, which would wait for many small products: 256 MiB of float32."""
 
 
 def layer_squares(module: nn.Module, inputs: Tensor, outputs: Tensor) -> dict[str, Tensor]:
@@ -37,8 +39,9 @@ def _by_gradients(module: nn.Module, inputs: Tensor, outputs: Tensor) -> dict[st
     """In blocks of samples, or of output channels of one sample."""
     weights = sum(p.numel() for p in module.parameters(recurse=False))
     size = max(outputs.shape[1] * weights, outputs[0].numel())
-    samples = max(1, _AT_ONCE // size)
-    channels = max(1, rows(module) * _AT_ONCE // (samples * size))
+    numbers = _at_once(outputs)
+    samples = max(1, numbers // size)
+    channels = max(1, rows(module) * numbers // (samples * size))
     total: dict[str, Tensor] = {}
     for given, found in _by_samples(inputs, outputs, samples):
         blocks = [
@@ -52,6 +55,10 @@ def _by_gradients(module: nn.Module, inputs: Tensor, outputs: Tensor) -> dict[st
             squares = torch.cat([block[name] for block in blocks])
             total[name] = total[name] + squares if name in total else squares
     return total
+
+
+def _at_once(outputs: Tensor) -> int:
+    return _IN_CACHE if outputs.device.type == "cpu" else _ON_DEVICE
 
 
 def _blocks(module: nn.Module, outputs: Tensor, channels: int) -> list[Tensor]:
@@ -71,7 +78,7 @@ def _by_pairs(module: nn.Module, inputs: Tensor, outputs: Tensor) -> dict[str, T
     """In blocks of samples."""
     weight = module.get_parameter("weight")
     positions = _positions(module, outputs)
-    samples = max(1, _AT_ONCE // (positions**2 * weight[0].numel()))
+    samples = max(1, _at_once(outputs) // (positions**2 * weight[0].numel()))
     squares = torch.zeros_like(weight).flatten(1)
     bias = weight.new_zeros(len(weight))
     for given, found in _by_samples(inputs, outputs, samples):
