@@ -102,7 +102,7 @@ def cut(experiment: Experiment) -> Experiment:
         name: {**table, "sparsity": experiment.pruner_configs(name)[0].sparsity}
         for name, table in [*experiment.pruners.items()][:1]
     }
-    by = next(label for label in experiment.methods if label != "retrain")
+    by = [*experiment.methods][-1]
     judging = experiment.judging
     data = replace(experiment.data, train_limit=20)
     size = 64 if experiment.network.stem == "imagenet" else 32
