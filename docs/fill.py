@@ -16,6 +16,7 @@ from expunge.report import findings, load_results
 from expunge.report.aggregate import Scenario, aggregate
 from expunge.report.attribution import attribution_tables, load_attribution
 from expunge.report.environments import made_by
+from expunge.report.pruning import load_pruning, pruning_tables
 from expunge.report.text import TextTable, as_markdown, escaped_text, to_markdown
 from expunge.report.theory import load_theory, theory_tables
 from expunge.report.transfer import transfer_tables
@@ -71,6 +72,8 @@ def table(path: Path) -> str:
         body = causes(document)
     elif "asr" in document.get("metrics", {}):
         body = trojan(path)
+    elif "pruning" in document["settings"]:
+        body = "\n".join(map(as_markdown, pruning_tables(load_pruning(path))))
     elif "overlaps" in document:
         body = attribution(path)
     elif "trends" in document:
