@@ -8,7 +8,9 @@ import pytest
 from expunge.errors import ConfigError
 from expunge.report import load_results
 from expunge.report.attribution import load_attribution
+from expunge.report.pruning import load_pruning
 from expunge.report.theory import load_theory
+from expunge.runs import read_document
 from expunge.studies.belonging import differences
 from expunge.studies.folder import plain
 from expunge.studies.recipe import read_experiment
@@ -29,7 +31,13 @@ def name_of(path):
 
 def read(path):
     there = json.loads(path.read_text(encoding="utf-8"))
-    kinds = {"cells": load_results, "trends": load_theory, "overlaps": load_attribution}
+    kinds = {
+        "cells": load_results,
+        "trends": load_theory,
+        "pruned": load_pruning,
+        "overlaps": load_attribution,
+        "removals": read_document,
+    }
     return next(load for key, load in kinds.items() if key in there)(path)
 
 
