@@ -5,7 +5,8 @@ import importlib.util
 from tests.conftest import ROOT
 
 
-def test_a_row_for_each_method_in_mib():
+def test_a_row_for_each_method_in_mib(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))  # as for a script that lies there
     spec = importlib.util.spec_from_file_location("fill", ROOT / "docs" / "fill.py")
     fill = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fill)

@@ -120,13 +120,13 @@ def plan_searches(
     Raises:
         ConfigError: the data have no validation part, which `no_oracle` needs.
     """
-    from expunge.studies.grid import REFERENCE, plan_bases, plan_data
-    from expunge.studies.tuning.objectives import Case, add_before
-
     searches = {name: experiment.search(name) for name in experiment.methods}
     asked = {name: search for name, search in searches.items() if search is not None}
     if not asked:
         return []
+    from expunge.studies.grid import REFERENCE, plan_bases, plan_data
+    from expunge.studies.tuning.objectives import Case, add_before
+
     data_id, facts = plan_data(graph, experiment, None)
     found: list[Sought] = []
     for name, search in asked.items():
