@@ -96,7 +96,7 @@ def test_claims_are_part_of_the_settings():
     ("table", "message"),
     [
         ({"claim": []}, "holds claims only"),
-        ({"claims": [3]}, "holds claims only"),
+        ({"claims": [3]}, r"theory.claims must be tables, each under \[\[theory.claims\]\]"),
         ({"claims": [{**FACTOR, "scenario": "class:4"}]}, "class:4"),
         ({"claims": [{**FACTOR, "pruner": "imp"}]}, "imp"),
         ({"claims": [{**FACTOR, "sparsity": 0.6}]}, "0.6"),

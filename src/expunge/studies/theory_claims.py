@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from expunge.config import from_mapping, to_mapping
 from expunge.errors import ConfigError, unknown
-from expunge.statistics.claims import Direction, check_contrast
+from expunge.statistics.claims import Direction, check_contrast, check_names
+from expunge.studies.claims import check_level, claim_tables
 from expunge.studies.contrasts import judged
 from expunge.studies.recipe import read_recipe, recipe_tables
 from expunge.studies.scales import PAPER, placed
@@ -81,20 +82,15 @@ def parse_theory_claims(
     table: object, experiment: Experiment, where: str
 ) -> tuple[TheoryClaim, ...]:
     """The same from the table."""
-    given = table.get("claims", []) if isinstance(table, Mapping) else None
-    if (
-        not isinstance(table, Mapping)
-        or table.keys() - {"claims"}
-        or not isinstance(given, list)
-        or not all(isinstance(each, Mapping) for each in given)
-    ):
+    if not isinstance(table, Mapping) or table.keys() - {"claims"}:
         raise ConfigError(f"{where}: theory holds claims only, each under [[theory.claims]]")
-    claims = tuple(from_mapping(TheoryClaim, each, f"{where}: theory.claims") for each in given)
-    names = [claim.name for claim in claims]
+    claims = tuple(
+        from_mapping(TheoryClaim, each, f"{where}: theory.claims")
+        for each in claim_tables(table.get("claims", []), "theory.claims", where)
+    )
+    check_names([claim.name for claim in claims])
     for claim in claims:
         _check(claim, experiment)
-        if names.count(claim.name) > 1:
-            raise ConfigError(f"claim {claim.name!r} is there twice")
     return claims
 
 
@@ -102,13 +98,7 @@ def _check(claim: TheoryClaim, experiment: Experiment) -> None:
     where = f"claim {claim.name!r}"
     if claim.scenario not in experiment.scenarios:
         raise ConfigError(f"{where}: {unknown('scenario', claim.scenario, experiment.scenarios)}")
-    if claim.pruner not in experiment.pruners:
-        raise ConfigError(f"{where}: {unknown('pruner', claim.pruner, experiment.pruners)}")
-    there = [config.sparsity for config in experiment.pruner_configs(claim.pruner)]
-    if claim.sparsity is not None and claim.sparsity not in there:
-        raise ConfigError(
-            f"{where}: the recipe has {claim.pruner} at sparsity {there}, got {claim.sparsity}"
-        )
+    check_level(experiment, claim.pruner, claim.sparsity, where)
 
 
 def judge_theory(claim: TheoryClaim, points: list[dict[str, Any]]) -> dict[str, Any]:
