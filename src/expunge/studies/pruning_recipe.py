@@ -88,24 +88,19 @@ class PruningSettings:
         check_names([claim.name for claim in self.claims])
 
 
-def read_pruning(
-    path: Path, scale: str = PAPER, only: str | None = None
-) -> tuple[Experiment, PruningSettings]:
+def read_pruning(path: Path, scale: str = PAPER) -> tuple[Experiment, PruningSettings]:
     """The models and the comparison that a TOML file describes, at one of its scales.
 
     Raises:
         ConfigError: the file is missing, is not TOML, or has no pruners or no table `[pruning]`.
     """
-    experiment, settings = parse_pruning(read_recipe(path), str(path), scale, only)
-    chosen = Chosen(name=path.stem, scale=scale, only=only)
-    return replace(experiment, recipe=chosen), settings
+    experiment, settings = parse_pruning(read_recipe(path), str(path), scale)
+    return replace(experiment, recipe=Chosen(name=path.stem, scale=scale)), settings
 
 
-def parse_pruning(
-    text: str, where: str, scale: str = PAPER, only: str | None = None
-) -> tuple[Experiment, PruningSettings]:
+def parse_pruning(text: str, where: str, scale: str = PAPER) -> tuple[Experiment, PruningSettings]:
     """The same from TOML text."""
-    experiment = parse_experiment(text, where, scale, only)
+    experiment = parse_experiment(text, where, scale)
     table = recipe_tables(text, where, scale).get(TABLE)
     where = placed(where, scale)
     if not isinstance(table, Mapping):
