@@ -27,15 +27,13 @@ from expunge.report.verdicts import (
 )
 from expunge.runs import read_document
 from expunge.statistics.claims import Claim
+from expunge.studies.commands import command_of, study_of
 from expunge.studies.recipe import parse_tables, read_experiment, read_recipe
 from expunge.studies.scales import PAPER, scales_of
-from expunge.theory.bound import departures_from_theorem
 
 ROOT = Path(__file__).parent.parent
 CLAIMS = ROOT / "docs" / "claims.toml"
 NOT_RUN, UNTESTABLE = "not run", "not testable here"
-_TABLES = {"target": "transfer", "attribution": "attribution", "pruning": "pruning"}
-"""The table of a recipe by which it is of a study of its own."""
 _OF_STUDIES = {
     "attribution": load_attribution,
     "pruning": load_pruning,
@@ -193,12 +191,11 @@ def recipe_at(path: Path) -> Recipe:
 def _recipe(path: Path, text: str) -> Recipe:
     tables = parse_tables(text, path.name)
     scales = scales_of(tables, path.name)
-    for table, kind in _TABLES.items():
-        if table in tables:
-            return Recipe(kind, {}, scales)
+    study = study_of(tables)
+    if study is not None:
+        return Recipe(study, {}, scales)
     experiment = read_experiment(path)
-    # What is trained as plainly as the theorem asks for is there for the theorem.
-    kind = "bench" if departures_from_theorem(experiment.training) else "theory"
+    kind = command_of(tables, experiment.training)
     return Recipe(kind, {claim.name: claim for claim in experiment.claims}, scales)
 
 
