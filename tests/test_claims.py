@@ -102,8 +102,23 @@ def test_studies_give_their_own_verdicts():
     document = {"removals": [], "claim": {**of_transfer, "verdict": "not settled"}}
     found = of_study(document, None)
     assert (found.verdict, found.n) == (OPEN, 2)
-    assert "6 harmful classes minus random: +1.25 (no interval)" in found.figure
+    assert "6 harmful classes minus random: +1.25 (the same in both seeds," in found.figure
     assert of_study({"removals": [], "claim": None}, None) is None
+
+
+def test_a_factor_is_no_difference():
+    """Zero is no change of a difference, one of a factor: no sign stands before it."""
+    asked = {"name": "a", "what": "cost, IMP over OMP", "direction": "higher", "effect": 5.0}
+    found = {"verdict": "holds", "difference": 13.46, "low": 7.411, "high": 24.44, "n": 3}
+    cost = {**asked, **found, "measure": "cost"}
+    assert of_study({"claims": [cost]}, "a").figure == (
+        "cost, IMP over OMP: ×13.5 (×7.41 to ×24.4); asked: higher by a factor of at least 5"
+    )
+    overlap = {**asked, **found, "measure": "jaccard", "difference": -0.0004, "low": -0.002}
+    overlap |= {"high": 0.0, "direction": "within", "effect": 0.001}
+    assert of_study({"claims": [overlap]}, "a").figure.endswith(
+        ": −0.0004 (−0.002 to 0); asked: within 0.001"
+    )
 
 
 def test_the_theorems_quantities_are_compared_by_seed():

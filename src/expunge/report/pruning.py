@@ -49,7 +49,7 @@ def load_pruning(path: Path) -> dict[str, Any]:
 def pruning_tables(document: Mapping[str, Any]) -> list[TextTable]:
     """The claims, cost and accuracy, and a table of overlaps for each scenario."""
     rows = document["summary"]
-    tables = [claims_table(document["claims"], ("cost",))] if document["claims"] else []
+    tables = [claims_table(document["claims"])] if document["claims"] else []
     tables.append(
         TextTable(
             title="Cost and accuracy",

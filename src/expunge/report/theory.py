@@ -58,8 +58,7 @@ def theory_tables(document: Mapping[str, Any]) -> list[TextTable]:
     """
     # Documents of before there were claims have none.
     claims = document.get("claims", [])
-    factors = ("error", "moved", "sigma", "sigma_start", "bound")
-    tables = [claims_table(claims, factors)] if claims else []
+    tables = [claims_table(claims)] if claims else []
     for scenario, rows in _by_scenario(document).items():
         methods = list(rows[0]["distances"])
         counts = sorted({row["n"] for row in rows})
