@@ -220,6 +220,31 @@ def test_a_test_of_what_is_not_there_is_refused(page, project):
         page.overview("paper")
 
 
+CONTRAST = 'scenario = "class:3", quantity = "add_back", pruner = "omp", sparsity = 0.95'
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ('claim = "e(m) rises with sparsity"', "unknown claim 'e"),
+        ("", "unknown claim ''"),
+        (CONTRAST.replace("add_back", "add_bak"), "unknown quantity 'add_bak'"),
+        (CONTRAST.replace("class:3", "class:4"), "unknown scenario 'class:4'"),
+        (CONTRAST.replace("omp", "imp"), "unknown pruner 'imp'"),
+    ],
+)
+def test_what_a_study_has_not_is_not_called_not_run(page, project, wrong, message):
+    shutil.copy(ROOT / "recipes/theory-digits.toml", project / "recipes")
+    text = '[[paper]]\ntext = "a"\n[[paper.tests]]\nrecipe = "theory-digits"\n'
+    contrast = 'claim = "a"\ntheory = {{ {}, direction = "lower", effect = 1.0 }}'
+    page.CLAIMS.write_text(text + (contrast.format(wrong) if "quantity" in wrong else wrong))
+    with pytest.raises(ConfigError, match=message):
+        page.overview("paper")
+    for right in ('claim = "e(m) falls with sparsity, a class"', contrast.format(CONTRAST)):
+        page.CLAIMS.write_text(text + right)
+        assert "| 1. a | not run | 1 not run |" in page.overview("paper")
+
+
 def test_no_claim_of_a_recipe_is_left_out(page):
     """One that does not hold would not be missed."""
     listed = {
@@ -236,7 +261,11 @@ def test_no_claim_of_a_recipe_is_left_out(page):
         tables = tomllib.loads(recipe.read_text())
         if "target" in tables:
             continue
-        studies = [tables.get(each, {}) for each in ("attribution", "pruning", "theory")]
+        studies = [
+            scale.get(each, {})
+            for scale in (tables, *tables.get("scales", {}).values())
+            for each in ("attribution", "pruning", "theory")
+        ]
         named = {each["name"] for study in studies for each in study.get("claims", [])}
         named |= {each.name for each in read_experiment(recipe).claims}
         assert {(name, each) for each in named} <= listed

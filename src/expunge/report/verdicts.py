@@ -16,12 +16,14 @@ from expunge.statistics.claims import Claim, Direction, Side, claim_from, judge,
 from expunge.statistics.intervals import Interval, difference
 
 HOLDS, FAILS, OPEN = "holds", "does not hold here", "not settled"
-_QUANTITIES = {
+QUANTITIES = {
     "add_back": "e(m)",
     "moved": "‖m⊙(θt−θ0)‖",
     "sigma": "σ(m) at θt",
     "sigma_start": "σ(m) at θ0",
+    "bound": "bound",
 }
+"""What a point of the theorem's study holds besides the distances of methods, in print."""
 FEW = "fewer than two seeds have both"
 _WORDS = {"holds": HOLDS, "does not hold": FAILS, "not settled": OPEN}
 
@@ -121,7 +123,7 @@ def of_theory(document: Mapping[str, Any], contrast: TheoryContrast) -> Answer |
         level_label(contrast.pruner if each else "none", each)
         for each in (contrast.sparsity, contrast.against)
     ]
-    name = _QUANTITIES.get(contrast.quantity, contrast.quantity)
+    name = QUANTITIES.get(contrast.quantity, contrast.quantity)
     shown = FEW if found is None else with_bounds(found, show=three_digits)
     return Answer(
         verdict=_WORDS[verdict_on(found, contrast.direction, contrast.effect)],
