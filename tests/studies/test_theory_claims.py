@@ -2,15 +2,23 @@
 
 import math
 import statistics
+from pathlib import Path
 
 import pytest
 from tests.studies.test_theory import RECIPE
 
 from expunge.errors import ConfigError
 from expunge.statistics.intervals import half_width
-from expunge.studies.recipe import parse_experiment
+from expunge.studies.recipe import parse_experiment, read_experiment
 from expunge.studies.theory import settings_of
-from expunge.studies.theory_claims import TheoryClaim, judge_theory, parse_theory_claims
+from expunge.studies.theory_claims import (
+    TheoryClaim,
+    judge_theory,
+    parse_theory_claims,
+    read_theory_claims,
+)
+
+RECIPES = Path(__file__).parents[2] / "recipes"
 
 EXPERIMENT = parse_experiment(RECIPE, "tiny")
 FACTOR = {
@@ -81,6 +89,16 @@ def test_few_sparsities_give_no_correlation():
     rows = [each for each in points() if each["sparsity"] != 0.9]
     found = judge_theory(TheoryClaim(**TREND), rows)
     assert (found["verdict"], found["n"], found["difference"]) == ("not settled", 0, None)
+
+
+@pytest.mark.parametrize("name", ["theory-digits", "theory-digits-short"])
+def test_seeds_that_had_been_seen_judge_no_shipped_claim(name):
+    """A document holds its claims as named beforehand."""
+    path = RECIPES / f"{name}.toml"
+    seen, unseen = (read_experiment(path, scale) for scale in ("paper", "unseen"))
+    assert not set(seen.seeds) & set(unseen.seeds)
+    assert read_theory_claims(path, seen) == ()
+    assert len(read_theory_claims(path, unseen, "unseen")) == 4
 
 
 def test_claims_are_part_of_the_settings():
