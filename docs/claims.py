@@ -43,13 +43,13 @@ CLAIMS = ROOT / "docs" / "claims.toml"
 NOT_RUN, UNTESTABLE = "not run", "not testable here"
 _TABLES = {"target": "transfer", "attribution": "attribution", "pruning": "pruning"}
 """The table of a recipe by which it is of a study of its own."""
-_OF_STUDIES = {
+OF_STUDIES = {
     "attribution": load_attribution,
     "pruning": load_pruning,
     "theory": load_theory,
     "transfer": read_document,
 }
-"""Studies that judge their own claims, and what reads their documents."""
+"""Studies that are not grids, and what reads their documents."""
 _KEYS = {"recipe", "scale", "claim", "theory", "untestable", "command"}
 SCALE = "cpu"
 """The scale to run where a recipe has it; its own is the paper's, for a GPU."""
@@ -160,8 +160,8 @@ def _reader(recipe: Path, test: dict) -> Callable[[Path], tuple[dict, Answer | N
     # A transfer has one claim, which has no name.
     if found.kind != "transfer" and test.get("claim") not in found.named:
         raise ConfigError(f"{recipe.name}: {unknown('claim', test.get('claim', ''), found.named)}")
-    if found.kind in _OF_STUDIES:
-        load = _OF_STUDIES[found.kind]
+    if found.kind in OF_STUDIES:
+        load = OF_STUDIES[found.kind]
         return _reading(load, lambda document: of_study(document, test.get("claim")))
     claim = found.claims[test["claim"]]
     return _reading(load_results, lambda document: of_grid(document, claim))

@@ -11,6 +11,7 @@ from expunge.report.aggregate import Level, Scenario, aggregate
 from expunge.report.backdoor import ASR, ASR_ALL, no_backdoor
 from expunge.report.claims_table import is_of_factor
 from expunge.report.measures import measure_label
+from expunge.report.study import study_of
 from expunge.report.wording import factor, level_label, signed, three_digits, with_bounds
 from expunge.statistics.claims import Claim, Direction, Side, claim_from, judge, verdict_on
 from expunge.statistics.intervals import Interval, difference
@@ -90,7 +91,7 @@ def of_study(document: Mapping[str, Any], name: str | None) -> Answer | None:
 
     A transfer has one claim, so it needs no name. None if the study has no such claim.
     """
-    if "removals" in document:
+    if study_of(document) == "transfer":
         found = document["claim"]
         if found is None:
             return None
