@@ -18,6 +18,7 @@ from expunge.report.pruning import load_pruning
 from expunge.report.theory import load_theory
 from expunge.report.verdicts import (
     OPEN,
+    QUANTITIES,
     Answer,
     TheoryContrast,
     of_grid,
@@ -28,19 +29,25 @@ from expunge.report.verdicts import (
 from expunge.runs import read_document
 from expunge.statistics.claims import Claim
 from expunge.studies.commands import command_of, study_of
-from expunge.studies.recipe import parse_tables, read_experiment, read_recipe
+from expunge.studies.recipe import (
+    Experiment,
+    parse_tables,
+    read_experiment,
+    read_recipe,
+    recipe_tables,
+)
 from expunge.studies.scales import PAPER, scales_of
 
 ROOT = Path(__file__).parent.parent
 CLAIMS = ROOT / "docs" / "claims.toml"
 NOT_RUN, UNTESTABLE = "not run", "not testable here"
-_OF_STUDIES = {
+OF_STUDIES = {
     "attribution": load_attribution,
     "pruning": load_pruning,
     "theory": load_theory,
     "transfer": read_document,
 }
-"""Studies that judge their own claims, and what reads their documents."""
+"""Studies that are not grids, and what reads their documents."""
 _KEYS = {"recipe", "scale", "claim", "theory", "untestable", "command"}
 SCALE = "cpu"
 """The scale to run where a recipe has it; its own is the paper's, for a GPU."""
@@ -141,18 +148,35 @@ def _reader(recipe: Path, test: dict) -> Callable[[Path], tuple[dict, Answer | N
     """Reads a result of a recipe, and what it says of a test.
 
     Raises:
-        ConfigError: the recipe has no such claim.
+        ConfigError: the recipe has no such claim, or does not measure what is compared.
     """
-    kind, claims, _ = recipe_at(recipe)
+    found = recipe_at(recipe)
     if "theory" in test:
         contrast = from_mapping(TheoryContrast, test["theory"], f"{CLAIMS.name}: theory")
+        _check_contrast(contrast, found, recipe.name)
         return _reading(load_theory, lambda document: of_theory(document, contrast))
-    if kind in _OF_STUDIES:
-        load = _OF_STUDIES[kind]
+    # A transfer has one claim, which has no name.
+    if found.kind != "transfer" and test.get("claim") not in found.named:
+        raise ConfigError(f"{recipe.name}: {unknown('claim', test.get('claim', ''), found.named)}")
+    if found.kind in OF_STUDIES:
+        load = OF_STUDIES[found.kind]
         return _reading(load, lambda document: of_study(document, test.get("claim")))
-    if test["claim"] not in claims:
-        raise ConfigError(f"{recipe.name}: {unknown('claim', test['claim'], claims)}")
-    return _reading(load_results, lambda document: of_grid(document, claims[test["claim"]]))
+    claim = found.claims[test["claim"]]
+    return _reading(load_results, lambda document: of_grid(document, claim))
+
+
+def _check_contrast(contrast: TheoryContrast, recipe: "Recipe", name: str) -> None:
+    """Refuse a contrast of what the recipe does not measure: it would stand there as not run."""
+    there = recipe.experiment
+    if there is None:
+        raise ConfigError(f"{name}: expected a recipe of the theorem, got one of {recipe.kind}")
+    for what, asked, known in (
+        ("scenario", contrast.scenario, there.scenarios),
+        ("pruner", contrast.pruner, there.pruners),
+        ("quantity", contrast.quantity, (*QUANTITIES, *there.methods)),
+    ):
+        if asked not in known:
+            raise ConfigError(f"{name}: {unknown(what, asked, known)}")
 
 
 def _reading(
@@ -176,9 +200,17 @@ class Recipe(NamedTuple):
 
     kind: str
     """The command that it is for."""
-    claims: dict[str, Claim]
-    """Those of a grid, by name."""
     scales: tuple[str, ...]
+    named: tuple[str, ...]
+    """The names of its claims, at any scale."""
+    experiment: Experiment | None
+    """What it measures; None for a study that is not one of methods."""
+
+    @property
+    def claims(self) -> dict[str, Claim]:
+        """Those of a grid, by name."""
+        there = () if self.experiment is None else self.experiment.claims
+        return {claim.name: claim for claim in there}
 
 
 def recipe_at(path: Path) -> Recipe:
@@ -193,10 +225,18 @@ def _recipe(path: Path, text: str) -> Recipe:
     scales = scales_of(tables, path.name)
     study = study_of(tables)
     if study is not None:
-        return Recipe(study, {}, scales)
+        return Recipe(study, scales, _named(study, text, path, scales), None)
     experiment = read_experiment(path)
     kind = command_of(tables, experiment.training)
-    return Recipe(kind, {claim.name: claim for claim in experiment.claims}, scales)
+    if kind in OF_STUDIES:
+        return Recipe(kind, scales, _named(kind, text, path, scales), experiment)
+    return Recipe(kind, scales, tuple(each.name for each in experiment.claims), experiment)
+
+
+def _named(study: str, text: str, path: Path, scales: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of a study's claims at all scales: seeds that were seen may have none."""
+    tables = (recipe_tables(text, path.name, scale).get(study, {}) for scale in scales)
+    return tuple(dict.fromkeys(each["name"] for of in tables for each in of.get("claims", [])))
 
 
 def command(name: str, scale: str | None = None) -> str:

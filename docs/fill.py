@@ -14,17 +14,24 @@ import claims
 
 from expunge.report import findings, load_results
 from expunge.report.aggregate import Scenario, aggregate
-from expunge.report.attribution import attribution_tables, load_attribution
+from expunge.report.attribution import attribution_tables
 from expunge.report.environments import made_by
-from expunge.report.pruning import load_pruning, pruning_tables
+from expunge.report.pruning import pruning_tables
+from expunge.report.study import study_of
 from expunge.report.text import TextTable, as_markdown, escaped_text, to_markdown
-from expunge.report.theory import load_theory, theory_tables
+from expunge.report.theory import theory_tables
 from expunge.report.transfer import transfer_tables
 from expunge.report.trojan import trojan_table
 from expunge.report.wording import scenario_label
 
 ROOT = Path(__file__).parent.parent
 PLACE = re.compile(r"(<!-- (results/[\w./-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+OF_STUDIES = {
+    "attribution": attribution_tables,
+    "pruning": pruning_tables,
+    "theory": theory_tables,
+    "transfer": transfer_tables,
+}
 CLAIMS = re.compile(r"(<!-- (overview|tests) of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -72,14 +79,8 @@ def table(path: Path) -> str:
         body = causes(document)
     elif "asr" in document.get("metrics", {}):
         body = trojan(path)
-    elif "pruning" in document["settings"]:
-        body = "\n".join(map(as_markdown, pruning_tables(load_pruning(path))))
-    elif "overlaps" in document:
-        body = attribution(path)
-    elif "trends" in document:
-        body = "\n".join(map(as_markdown, theory_tables(load_theory(path))))
-    elif "removals" in document:
-        body = "\n".join(map(as_markdown, transfer_tables(document)))
+    elif study := study_of(document):
+        body = "\n".join(map(as_markdown, OF_STUDIES[study](claims.OF_STUDIES[study](path))))
     else:
         body = grid(path) + by_group(document)
     makers = document["makers"] if "makers" in document else [document["env"]]
@@ -296,11 +297,6 @@ def searches(document: dict) -> str:
         cells = " | ".join("—" if value is None else f"{value:.2f}" for value in values)
         lines.append(f"| {row['scenario']} | {row['method']} | {cells} | {row['n']} |")
     return "\n".join(lines)
-
-
-def attribution(path: Path) -> str:
-    """The study's tables, one below the other."""
-    return "\n".join(map(as_markdown, attribution_tables(load_attribution(path))))
 
 
 def shown(value: float | None) -> str:

@@ -103,8 +103,23 @@ def test_studies_give_their_own_verdicts():
     document = {"removals": [], "claim": {**of_transfer, "verdict": "not settled"}}
     found = of_study(document, None)
     assert (found.verdict, found.n) == (OPEN, 2)
-    assert "6 harmful classes minus random: +1.25 (no interval)" in found.figure
+    assert "6 harmful classes minus random: +1.25 (the same in both seeds," in found.figure
     assert of_study({"removals": [], "claim": None}, None) is None
+
+
+def test_a_factor_is_no_difference():
+    """Zero is no change of a difference, one of a factor: no sign stands before it."""
+    asked = {"name": "a", "what": "cost, IMP over OMP", "direction": "higher", "effect": 5.0}
+    found = {"verdict": "holds", "difference": 13.46, "low": 7.411, "high": 24.44, "n": 3}
+    cost = {**asked, **found, "measure": "cost"}
+    assert of_study({"claims": [cost]}, "a").figure == (
+        "cost, IMP over OMP: ×13.5 (×7.41 to ×24.4); asked: higher by a factor of at least 5"
+    )
+    overlap = {**asked, **found, "measure": "jaccard", "difference": -0.0004, "low": -0.002}
+    overlap |= {"high": 0.0, "direction": "within", "effect": 0.001}
+    assert of_study({"claims": [overlap]}, "a").figure.endswith(
+        ": −0.0004 (−0.002 to 0); asked: within 0.001"
+    )
 
 
 def test_the_theorems_quantities_are_compared_by_seed():
@@ -206,6 +221,31 @@ def test_a_test_of_what_is_not_there_is_refused(page, project):
         page.overview("paper")
 
 
+CONTRAST = 'scenario = "class:3", quantity = "add_back", pruner = "omp", sparsity = 0.95'
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ('claim = "e(m) rises with sparsity"', "unknown claim 'e"),
+        ("", "unknown claim ''"),
+        (CONTRAST.replace("add_back", "add_bak"), "unknown quantity 'add_bak'"),
+        (CONTRAST.replace("class:3", "class:4"), "unknown scenario 'class:4'"),
+        (CONTRAST.replace("omp", "imp"), "unknown pruner 'imp'"),
+    ],
+)
+def test_what_a_study_has_not_is_not_called_not_run(page, project, wrong, message):
+    shutil.copy(ROOT / "recipes/theory-digits.toml", project / "recipes")
+    text = '[[paper]]\ntext = "a"\n[[paper.tests]]\nrecipe = "theory-digits"\n'
+    contrast = 'claim = "a"\ntheory = {{ {}, direction = "lower", effect = 1.0 }}'
+    page.CLAIMS.write_text(text + (contrast.format(wrong) if "quantity" in wrong else wrong))
+    with pytest.raises(ConfigError, match=message):
+        page.overview("paper")
+    for right in ('claim = "e(m) falls with sparsity, a class"', contrast.format(CONTRAST)):
+        page.CLAIMS.write_text(text + right)
+        assert "| 1. a | not run | 1 not run |" in page.overview("paper")
+
+
 def test_no_claim_of_a_recipe_is_left_out(page):
     """One that does not hold would not be missed."""
     listed = {
@@ -222,7 +262,11 @@ def test_no_claim_of_a_recipe_is_left_out(page):
         tables = tomllib.loads(recipe.read_text())
         if study_of(tables) == "transfer":
             continue
-        studies = [tables.get(each, {}) for each in ("attribution", "pruning", "theory")]
+        studies = [
+            scale.get(each, {})
+            for scale in (tables, *tables.get("scales", {}).values())
+            for each in ("attribution", "pruning", "theory")
+        ]
         named = {each["name"] for study in studies for each in study.get("claims", [])}
         named |= {each.name for each in read_experiment(recipe).claims}
         assert {(name, each) for each in named} <= listed

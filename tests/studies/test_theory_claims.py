@@ -3,6 +3,7 @@
 import json
 import math
 import statistics
+from pathlib import Path
 
 import pytest
 from tests.studies.test_theory import RECIPE
@@ -17,6 +18,8 @@ from expunge.studies.theory_claims import (
     parse_theory_claims,
     read_theory,
 )
+
+RECIPES = Path(__file__).parents[2] / "recipes"
 
 EXPERIMENT = parse_experiment(RECIPE, "tiny")
 FACTOR = {
@@ -87,6 +90,15 @@ def test_few_sparsities_give_no_correlation():
     rows = [each for each in points() if each["sparsity"] != 0.9]
     found = judge_theory(TheoryClaim(**TREND), rows)
     assert (found["verdict"], found["n"], found["difference"]) == ("not settled", 0, None)
+
+
+@pytest.mark.parametrize("name", ["theory-digits", "theory-digits-short"])
+def test_seeds_that_had_been_seen_judge_no_shipped_claim(name):
+    """A document holds its claims as named beforehand."""
+    path = RECIPES / f"{name}.toml"
+    (seen, none), (unseen, claims) = (read_theory(path, scale) for scale in ("paper", "unseen"))
+    assert not set(seen.seeds) & set(unseen.seeds)
+    assert (len(none), len(claims)) == (0, 4)
 
 
 def test_claims_are_part_of_the_settings():

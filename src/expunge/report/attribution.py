@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from expunge.digest import without_digest
 from expunge.errors import DataError
 from expunge.report.attribution_figures import CEILING, RULES, scenarios
+from expunge.report.study import read_study
 from expunge.report.text import TextTable
 from expunge.report.wording import MISSING, scenario_label
 
@@ -24,13 +23,7 @@ def load_attribution(path: Path) -> dict[str, Any]:
     Raises:
         DataError: it is missing, is not JSON, or does not hold what is shown.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        document = without_digest(document) if isinstance(document, dict) else document
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"cannot read {path}: {error}") from error
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise DataError(f"{path}: expected an object with schema {SCHEMA}: measure it again")
+    document = read_study(path, SCHEMA)
     summary = document.get("summary")
     for name in ("lds", "weights", "overlaps"):
         if not isinstance(summary, dict) or not isinstance(summary.get(name), list):

@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Any
 
 from expunge.published import Difference, Published, differences
-from expunge.report.aggregate import Group, Level, Scenario
+from expunge.report.aggregate import Group, Level, Scenario, Summary, summarise
 from expunge.report.measures import CORE
 from expunge.report.published import elsewhere, published_of, sources
 from expunge.report.wording import ORIGINAL, RETRAIN
@@ -22,7 +22,7 @@ from expunge.statistics.comparison import (
     direction,
     stated_difference,
 )
-from expunge.statistics.intervals import Interval, difference
+from expunge.statistics.intervals import Interval, Moments, difference
 
 GAP = "gap"
 _CORE = tuple(measure.key for measure in CORE)
@@ -45,16 +45,13 @@ class Value:
     stated: Stated
     ours: Mapping[int, float]
     """By seed."""
+    summary: Summary
+    """The same over seeds."""
     compared: Compared | None = None
     """Welch's test; None outside the published setting and for what cannot be tested."""
     effect: Effect | None = None
     """Against the reference of the same source."""
     gap: Gap | None = None
-
-    @property
-    def mean(self) -> float:
-        """Ours, over seeds."""
-        return _mean(self.ours)
 
 
 @dataclass(frozen=True)
@@ -158,18 +155,13 @@ def _tested(
     found: dict[str, Beside], settings: Mapping[str, Any], made: Mapping[_Place, Any]
 ) -> dict[str, Beside]:
     """The same with Welch's test of every value that has the published setting."""
-    places = [
-        (name, index)
+    family = {
+        (name, index): (published, [*value.ours.values()])
         for name, each in found.items()
         for index, value in enumerate(each.values)
-        if each.scale == PAPER and _testable(value, settings, made)
-    ]
-    family = []
-    for name, index in places:
-        value = found[name].values[index]
-        assert value.stated.moments is not None
-        family.append((value.stated.moments, [*value.ours.values()]))
-    tests = dict(zip(places, compare(family), strict=True))
+        if each.scale == PAPER and (published := _testable(value, settings, made)) is not None
+    }
+    tests = dict(zip(family, compare([*family.values()]), strict=True))
     return {
         name: replace(
             each,
@@ -182,14 +174,16 @@ def _tested(
     }
 
 
-def _testable(value: Value, settings: Mapping[str, Any], made: Mapping[_Place, Any]) -> bool:
-    """Whether a value is of the published setting, and enough is published of it."""
+def _testable(
+    value: Value, settings: Mapping[str, Any], made: Mapping[_Place, Any]
+) -> Moments | None:
+    """What a value of the published setting is tested against; None for all that is not tested."""
     cell = value.cell
-    if value.metric in (GAP, RTE) or cell.how != "read" or value.stated.moments is None:
-        return False
-    if len(value.ours) < SEEDS or not cell.setting or elsewhere([cell], settings):
-        return False
-    return not _reconfigured(cell, made)
+    if value.metric in (GAP, RTE) or cell.how != "read" or len(value.ours) < SEEDS:
+        return None
+    if not cell.setting or elsewhere([cell], settings) or _reconfigured(cell, made):
+        return None
+    return value.stated.moments
 
 
 def _made(results: Mapping[str, Any]) -> dict[_Place, Mapping[str, Any]]:
@@ -203,11 +197,7 @@ def _made(results: Mapping[str, Any]) -> dict[_Place, Mapping[str, Any]]:
 def _reconfigured(cell: Published, made: Mapping[_Place, Any]) -> list[Difference]:
     """Which settings of its method are not as published, or were chosen otherwise."""
     ours = made[cell.scenario, cell.method, cell.pruner, cell.sparsity]
-    setting = {f"config.{name}": value for name, value in cell.config.items()}
-    found = [
-        each._replace(name=each.name.removeprefix("config."))
-        for each in differences(setting, {"config": ours["config"]})
-    ]
+    found = differences(cell.config, ours["config"])
     if cell.chosen_by is not None and ours.get("chosen_by") != cell.chosen_by:
         found.append(Difference("chosen by", cell.chosen_by, ours.get("chosen_by") or "hand"))
     return found
@@ -219,7 +209,8 @@ def _values(scenario: Scenario, cell: Published, cells: Sequence[Published]) -> 
     gaps = {}
     for metric in cell.values:
         ours = _by_seed(scenario, cell, metric)
-        if not ours:
+        summary = summarise(ours.values())
+        if summary is None:
             continue
         gap = None if reference is None else _gap(scenario, cell, reference, metric)
         if gap is not None:
@@ -233,11 +224,13 @@ def _values(scenario: Scenario, cell: Published, cells: Sequence[Published]) -> 
             level=_level(cell),
             stated=_stated(cell, metric),
             ours=ours,
+            summary=summary,
             effect=effect,
             gap=gap,
         )
     published, ours = _published_gap(cell, reference), _by_seed(scenario, cell, GAP)
-    if published is not None and ours and len(gaps) == len(_CORE):
+    summary = summarise(ours.values())
+    if published is not None and summary is not None and len(gaps) == len(_CORE):
         of_means = math.fsum(gap.of_means for gap in gaps.values()) / len(gaps)
         yield Value(
             cell=cell,
@@ -245,7 +238,8 @@ def _values(scenario: Scenario, cell: Published, cells: Sequence[Published]) -> 
             level=_level(cell),
             stated=published,
             ours=ours,
-            gap=Gap(published.mean, of_means, _mean(ours)),
+            summary=summary,
+            gap=Gap(published.mean, of_means, summary.mean),
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from expunge.published import Published
-from expunge.report.aggregate import Scenario, summarise
+from expunge.report.aggregate import Scenario
 from expunge.report.beside import GAP, PAPER, RTE, Beside, Effect, Value, beside
 from expunge.report.measures import measures_of
 from expunge.report.tables import spread
@@ -117,8 +117,7 @@ def _rows(
     found: Beside, value: Value, marks: Mapping[_Mark, int], *, whole: bool
 ) -> list[list[str]]:
     """The row of a value; of the mean gap one for each of its definitions."""
-    ours = summarise(value.ours.values())
-    assert ours is not None
+    ours = value.summary
     place = [value.level.label, found.scenario.title(value.cell.method)]
     mark = f"[{marks[_mark(value.cell)]}]"
     if value.gap is not None and value.metric == GAP:
@@ -288,7 +287,7 @@ def _value_json(value: Value) -> dict[str, Any]:
         "published": value.stated.mean,
         "published_deviation": value.stated.deviation,
         "published_n": value.stated.n,
-        "ours": value.mean,
+        "ours": value.summary.mean,
         "n": len(value.ours),
         "test": None
         if compared is None

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from expunge.report.text import TextTable
-from expunge.report.wording import MISSING
+from expunge.report.wording import MISSING, factor, three_digits
+
+_FACTORS = frozenset({"cost", "error", "moved", "sigma", "sigma_start", "bound"})
+"""Measures of studies whose claims are of how many times one side is the other."""
 
 
-def claims_table(claims: Sequence[Mapping[str, Any]], factors: Sequence[str]) -> TextTable:
-    """One row a claim; differences in the measures of `factors` are factors."""
+def is_of_factor(claim: Mapping[str, Any]) -> bool:
+    """Whether a claim's difference, its bounds and its effect are factors."""
+    return claim.get("measure") in _FACTORS
+
+
+def claims_table(claims: Sequence[Mapping[str, Any]]) -> TextTable:
+    """One row a claim."""
     return TextTable(
         title="Claims, named before anything was measured",
         header=["claim", "verdict", "difference", "95 % interval", "effect", "n"],
@@ -18,12 +26,13 @@ def claims_table(claims: Sequence[Mapping[str, Any]], factors: Sequence[str]) ->
             [
                 claim["name"],
                 claim["verdict"],
-                _difference(claim["difference"], claim["measure"] in factors),
-                _bounds(claim, claim["measure"] in factors),
-                _asked(claim, claim["measure"] in factors),
+                MISSING if claim["difference"] is None else show(claim["difference"]),
+                _bounds(claim, show),
+                _asked(claim),
                 str(claim["n"]),
             ]
             for claim in claims
+            for show in (factor if is_of_factor(claim) else three_digits,)
         ],
         notes=[
             "The first side minus the second, or for factors (×) divided by it, paired over seeds, "
@@ -34,19 +43,13 @@ def claims_table(claims: Sequence[Mapping[str, Any]], factors: Sequence[str]) ->
     )
 
 
-def _difference(value: float | None, factor: bool) -> str:
-    if value is None:
-        return MISSING
-    return f"×{value:.3g}" if factor else f"{value:+.3f}"
-
-
-def _bounds(claim: Mapping[str, Any], factor: bool) -> str:
+def _bounds(claim: Mapping[str, Any], show: Callable[[float], str]) -> str:
     if claim["low"] is None or claim["high"] is None:
         return MISSING
-    return f"{_difference(claim['low'], factor)} to {_difference(claim['high'], factor)}"
+    return f"{show(claim['low'])} to {show(claim['high'])}"
 
 
-def _asked(claim: Mapping[str, Any], factor: bool) -> str:
+def _asked(claim: Mapping[str, Any]) -> str:
     """The effect with its direction, as `lower by ×5` or `within 0.05`."""
-    size = f"×{claim['effect']:g}" if factor else f"{claim['effect']:g}"
+    size = factor(claim["effect"]) if is_of_factor(claim) else f"{claim['effect']:g}"
     return f"within {size}" if claim["direction"] == "within" else f"{claim['direction']} by {size}"

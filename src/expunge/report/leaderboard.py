@@ -12,6 +12,7 @@ from expunge.errors import DataError
 from expunge.report.aggregate import Group, Level, Scenario, aggregate
 from expunge.report.environments import made_by
 from expunge.report.results import load_results
+from expunge.report.study import study_of
 from expunge.report.tables import time_share
 from expunge.report.wording import (
     ORIGINAL,
@@ -22,8 +23,6 @@ from expunge.statistics.intervals import Interval, difference, over_seeds
 
 BENCHMARKS = "benchmarks"
 """The folder beside those of recipes, whose files are of the project's own speed and soundness."""
-_OF_STUDIES = ("trends", "overlaps", "influence")
-"""By which of these keys a document is of the theorem, of attribution or of a transfer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +90,7 @@ class Folder:
 
     grids: tuple[Found, ...]
     studies: tuple[Path, ...]
-    """Results of studies that compare no methods by a gap: the theorem, attribution, transfer."""
+    """Results of studies that rank no methods by a gap, such as the theorem's."""
     unread: tuple[str, ...]
     """A line for each file that could not be read."""
 
@@ -127,10 +126,7 @@ def _is_study(path: Path) -> bool:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return False
-    studies = ("trends", "overlaps", "influence")
-    return isinstance(document, dict) and any(
-        isinstance(document.get(k), list | dict) for k in studies
-    )
+    return isinstance(document, dict) and study_of(document) is not None
 
 
 def boards(found: Found, differs: Sequence[str] = ()) -> Iterator[Board]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from expunge.digest import without_digest
 from expunge.errors import DataError
 from expunge.report.claims_table import claims_table
 from expunge.report.drawing import MARKERS, PALETTE, Drawing, figure_of, save, slug, style, to_svg
 from expunge.report.files import write_atomically
 from expunge.report.page import Section, write_page
+from expunge.report.study import read_study
 from expunge.report.text import TextTable, as_markdown, escaped
 from expunge.report.wording import MISSING, level_label, scenario_label
 
@@ -33,13 +32,7 @@ def load_pruning(path: Path) -> dict[str, Any]:
     Raises:
         DataError: it is missing, is not JSON, or does not hold what is shown.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        document = without_digest(document) if isinstance(document, dict) else document
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"cannot read {path}: {error}") from error
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise DataError(f"{path}: expected an object with schema {SCHEMA}: measure it again")
+    document = read_study(path, SCHEMA)
     for name in ("summary", "claims"):
         if not isinstance(document.get(name), list):
             raise DataError(f"{path}: {name} is missing: expected what expunge pruning writes")
@@ -49,7 +42,7 @@ def load_pruning(path: Path) -> dict[str, Any]:
 def pruning_tables(document: Mapping[str, Any]) -> list[TextTable]:
     """The claims, cost and accuracy, and a table of overlaps for each scenario."""
     rows = document["summary"]
-    tables = [claims_table(document["claims"], ("cost",))] if document["claims"] else []
+    tables = [claims_table(document["claims"])] if document["claims"] else []
     tables.append(
         TextTable(
             title="Cost and accuracy",

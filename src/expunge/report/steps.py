@@ -249,9 +249,8 @@ def _methods(asked: Asked) -> Iterator[Step]:
         config = asked.configs.get((cell.method, cell.scenario))
         if config is None:
             continue
-        setting = {f"config.{name}": value for name, value in cell.config.items()}
-        for each in differences(setting, {"config": config}):
-            name = f"{cell.method}.{each.name.removeprefix('config.')}"
+        for each in differences(cell.config, config):
+            name = f"{cell.method}.{each.name}"
             found.setdefault(name, each._replace(name=name))
     if found:
         yield Step(

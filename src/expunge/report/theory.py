@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from expunge.digest import without_digest
 from expunge.errors import DataError, some
 from expunge.report.claims_table import claims_table
 from expunge.report.drawing import MARKERS, PALETTE, Drawing, figure_of, save, slug, style, to_svg
+from expunge.report.study import read_study
 from expunge.report.text import TextTable
 from expunge.report.wording import MISSING, level_label, method_label, scenario_label
 
@@ -32,13 +31,7 @@ def load_theory(path: Path) -> dict[str, Any]:
     Raises:
         DataError: it is missing, is not JSON, or does not hold what is drawn.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        document = without_digest(document) if isinstance(document, dict) else document
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"cannot read {path}: {error}") from error
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise DataError(f"{path}: expected an object with schema {SCHEMA}: measure it again")
+    document = read_study(path, SCHEMA)
     if not isinstance(document.get("trends"), list):
         raise DataError(f"{path}: trends is missing: expected what expunge theory writes")
     rows = document.get("summary")
@@ -58,8 +51,7 @@ def theory_tables(document: Mapping[str, Any]) -> list[TextTable]:
     """
     # Documents of before there were claims have none.
     claims = document.get("claims", [])
-    factors = ("error", "moved", "sigma", "sigma_start", "bound")
-    tables = [claims_table(claims, factors)] if claims else []
+    tables = [claims_table(claims)] if claims else []
     for scenario, rows in _by_scenario(document).items():
         methods = list(rows[0]["distances"])
         counts = sorted({row["n"] for row in rows})

@@ -9,18 +9,22 @@ from typing import Any
 
 from expunge.report.aggregate import Level, Scenario, aggregate
 from expunge.report.backdoor import ASR, ASR_ALL, no_backdoor
+from expunge.report.claims_table import is_of_factor
 from expunge.report.measures import measure_label
-from expunge.report.wording import level_label, signed, with_bounds
+from expunge.report.study import study_of
+from expunge.report.wording import factor, level_label, signed, three_digits, with_bounds
 from expunge.statistics.claims import Claim, Direction, Side, claim_from, judge, verdict_on
 from expunge.statistics.intervals import Interval, difference
 
 HOLDS, FAILS, OPEN = "holds", "does not hold here", "not settled"
-_QUANTITIES = {
+QUANTITIES = {
     "add_back": "e(m)",
     "moved": "‖m⊙(θt−θ0)‖",
     "sigma": "σ(m) at θt",
     "sigma_start": "σ(m) at θ0",
+    "bound": "bound",
 }
+"""What a point of the theorem's study holds besides the distances of methods, in print."""
 FEW = "fewer than two seeds have both"
 _WORDS = {"holds": HOLDS, "does not hold": FAILS, "not settled": OPEN}
 
@@ -87,7 +91,7 @@ def of_study(document: Mapping[str, Any], name: str | None) -> Answer | None:
 
     A transfer has one claim, so it needs no name. None if the study has no such claim.
     """
-    if "removals" in document:
+    if study_of(document) == "transfer":
         found = document["claim"]
         if found is None:
             return None
@@ -100,9 +104,11 @@ def of_study(document: Mapping[str, Any], name: str | None) -> Answer | None:
         interval, direction = {**found, "estimate": found["difference"]}, found["direction"]
         what = found.get("what") or f"{found['measure']}, {found['first']} minus {found['second']}"
     n = 0 if interval is None else interval["n"]
+    as_factor = is_of_factor(found)
     return Answer(
         verdict=_WORDS[found["verdict"]],
-        figure=f"{what}: {_of_json(interval)}; {_wanted(direction, found['effect'])}",
+        figure=f"{what}: {_of_json(interval, as_factor)}; "
+        f"{_wanted(direction, found['effect'], as_factor)}",
         n=n,
         beforehand=True,
     )
@@ -118,11 +124,12 @@ def of_theory(document: Mapping[str, Any], contrast: TheoryContrast) -> Answer |
         level_label(contrast.pruner if each else "none", each)
         for each in (contrast.sparsity, contrast.against)
     ]
-    name = _QUANTITIES.get(contrast.quantity, contrast.quantity)
-    what = f"{name}, {' minus '.join(levels)}"
+    name = QUANTITIES.get(contrast.quantity, contrast.quantity)
+    shown = FEW if found is None else with_bounds(found, show=three_digits)
     return Answer(
         verdict=_WORDS[verdict_on(found, contrast.direction, contrast.effect)],
-        figure=f"{what}: {_digits(found)}; {_wanted(contrast.direction, contrast.effect)}",
+        figure=f"{name}, {' minus '.join(levels)}: {shown}; "
+        f"{_wanted(contrast.direction, contrast.effect)}",
         n=_seeds(found, *values),
         beforehand=False,
     )
@@ -150,9 +157,11 @@ def together(verdicts: Sequence[str]) -> str:
     return OPEN if OPEN in verdicts else verdicts[0]
 
 
-def _wanted(direction: str, effect: float) -> str:
-    by = "" if direction == "within" else " by at least"
-    return f"asked: {direction}{by} {effect:g}"
+def _wanted(direction: str, effect: float, as_factor: bool = False) -> str:
+    of = "a factor of " if as_factor else ""
+    if direction == "within":
+        return f"asked: within {of}{effect:g}"
+    return f"asked: {direction} by {of}at least {effect:g}"
 
 
 def _group(scenario: Scenario, side: Side) -> Any:
@@ -185,22 +194,14 @@ def _found(interval: Interval | None, *values: Mapping[int, float]) -> str:
     return FEW
 
 
-def _of_json(found: Mapping[str, Any] | None) -> str:
-    """A difference as studies write it."""
+def _of_json(found: Mapping[str, Any] | None, as_factor: bool) -> str:
+    """A difference, or a factor, as studies write it."""
     if found is None or found["estimate"] is None:
         return FEW
     bounds = (found[key] for key in ("low", "high"))
     low, high = (math.inf if each is None else float(each) for each in bounds)
-    return _digits(Interval(found["estimate"], low, high, found["n"]))
-
-
-def _digits(found: Interval | None) -> str:
-    """A difference in three significant digits, for units other than points."""
-    if found is None:
-        return FEW
-    estimate, low, high = (f"{each:+.3g}" for each in (found.estimate, found.low, found.high))
-    text = f"{estimate} ({low} to {high})" if found.bounded else f"{estimate} (no interval)"
-    return text.replace("-", "−")
+    interval = Interval(found["estimate"], low, high, found["n"])
+    return with_bounds(interval, show=factor if as_factor else three_digits)
 
 
 def _seeds(interval: Interval | None, *values: Mapping[int, float]) -> int:

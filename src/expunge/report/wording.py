@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from expunge.statistics.intervals import Interval
@@ -147,8 +147,26 @@ def signed(value: float) -> str:
     return text if float(text) == 0 else f"{'+' if value > 0 else '−'}{text}"
 
 
-def with_bounds(found: Interval, n: str = "") -> str:
-    """A difference in points with its interval; `n` stands behind the bounds.
+def three_digits(value: float) -> str:
+    """A difference in a unit other than points, with its sign.
+
+    >>> three_digits(0.10821), three_digits(-99.2157), three_digits(0.0)
+    ('+0.108', '−99.2', '0')
+    """
+    return f"{value:+.3g}".replace("-", "−") if value else "0"
+
+
+def factor(value: float) -> str:
+    """How many times one side is the other.
+
+    >>> factor(13.4579), factor(0.43867)
+    ('×13.5', '×0.439')
+    """
+    return f"×{value:.3g}"
+
+
+def with_bounds(found: Interval, n: str = "", show: Callable[[float], str] = signed) -> str:
+    """A difference with its interval, in points unless `show` writes it; `n` is behind the bounds.
 
     >>> with_bounds(Interval(1.0, -0.5, 2.5, 3), ", n = 3")
     '+1.00 (−0.50 to +2.50, n = 3)'
@@ -158,8 +176,8 @@ def with_bounds(found: Interval, n: str = "") -> str:
     elif found.flat:
         spread = f"the same in all {found.n} seeds"
     else:
-        spread = f"{signed(found.low)} to {signed(found.high)}{n}"
-    return f"{signed(found.estimate)} ({spread})"
+        spread = f"{show(found.low)} to {show(found.high)}{n}"
+    return f"{show(found.estimate)} ({spread})"
 
 
 def number(value: float, unit: str) -> str:
