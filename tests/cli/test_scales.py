@@ -1,6 +1,7 @@
 """`expunge bench` at a scale and in part: what is run, shown, kept and said to reproduce it."""
 
 import json
+import os
 
 from tests.cli.conftest import ok
 
@@ -65,7 +66,13 @@ def test_a_subset_at_a_scale_is_run_shown_and_kept(command, tmp_path, monkeypatc
     assert len(digest) == 32
     assert results["recipe"] == {"name": "table", "scale": "cpu", "only": "slow_only"}
     assert results["reproduce"] == "expunge bench table.toml --scale cpu --only slow_only"
+    report = tmp_path / "table-cpu" / "report.html"
+    report.write_text("of older results")
     assert "FT, slowly" in ok(command(*results["reproduce"].split()[1:]))
+    assert report.read_text() == "of older results"
+    os.utime(report, (0, 0))
+    ok(command(*asked))
+    assert "FT, slowly" in report.read_text()
 
 
 def test_a_scale_or_part_that_is_not_there_is_refused_before_any_work(command, tmp_path):

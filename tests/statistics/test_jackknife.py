@@ -32,6 +32,14 @@ def test_of_a_smooth_statistic_it_holds_the_truth_as_often_as_it_says():
     assert 0.92 < held / 600 < 0.98
 
 
+def test_bounds_are_as_far_from_the_statistic_as_those_of_the_pseudovalues():
+    """Of the square of the mean of 1, 2 and 6, whose pseudovalues are -5, 2.5 and 22.5."""
+    found = jackknife([1.0, 2.0, 6.0], lambda x: float(np.mean(x)) ** 2)
+    reach = 4.302653 * np.std([-5.0, 2.5, 22.5], ddof=1) / np.sqrt(3)
+    assert found.estimate == pytest.approx(9.0)
+    assert (found.low, found.high) == pytest.approx((9.0 - reach, 9.0 + reach))
+
+
 def test_one_value_has_no_interval():
     with pytest.raises(DataError, match="at least 2 values, got 1"):
         jackknife([1.0], lambda x: x[0])

@@ -1,6 +1,7 @@
 """The comparison of pruners over a tiny grid: wiring of seeds and forget sets, and numbers."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -225,6 +226,9 @@ def test_claims_and_summaries_are_over_seeds(study):
     overlaps = [level(seed, jaccard=1.0, **shares) for seed in range(3)]
     (claim,) = study[1].claims
     assert judge_claim(claim, rows, overlaps)["verdict"] == "holds"
+    elsewhere = [{**each, "scenario": "class:4", "jaccard": 0.1} for each in overlaps]
+    of_one = replace(claim, scenario="class:3")
+    assert judge_claim(of_one, rows, [*overlaps, *elsewhere])["verdict"] == "holds"
     overlaps[1]["jaccard"] = 0.5
     assert judge_claim(claim, rows, overlaps)["verdict"] == "not settled"
     (summary,) = summarise([*rows, level(3, failed="empty", cost=None, accuracy=None)], overlaps)

@@ -154,6 +154,8 @@ def test_published_values_that_are_added_come_into_results_that_are_there(tmp_pa
     found = keep(path, beside, "cells")
     assert (found["makers"], found["settings"]) == (["monday"], {"published": [3]})
     assert keep(path, beside, "cells") == found
+    of_part = {**beside, "recipe": {"name": "table", "only": "quick"}}
+    assert keep(path, of_part, "cells")["makers"] == ["tuesday"]
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ milestones = [91, 136]
 flip = true
 [pruners.omp]
 sparsity = [0.5, 0.95]
+rewind = true
 [methods.retrain]
 [methods.ga]
 lr = 1e-4
@@ -42,6 +43,8 @@ name = "resnet8"
 epochs = 2
 milestones = [1]
 flip = false
+[scales.cpu.pruners.omp]
+rewind = false
 [scales.cpu.methods]
 ff = false
 [scales.cpu.methods.ga.random]
@@ -55,6 +58,9 @@ def test_a_scale_is_merged_over_the_recipe_table_by_table():
     assert (paper.seeds, small.seeds) == ((0, 1, 2, 3), (0,))
     assert (paper.training.milestones, small.training.milestones) == ((91, 136), (1,))
     assert (paper.training.flip, small.training.flip) == (True, False)
+    # `false` takes out a table; of a setting it is the value.
+    rewinds = [each.pruner_configs("omp")[0].rewind for each in (paper, small)]
+    assert rewinds == [True, False]
     assert small.data.validation_fraction == 0.1
     assert small.scenarios == paper.scenarios
     assert (list(paper.methods), list(small.methods)) == (

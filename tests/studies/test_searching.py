@@ -271,6 +271,9 @@ def test_a_recipe_without_searches_has_none(tmp_path):
     graph = Graph(Store(tmp_path))
     assert plan_searches(graph, tiny()) == []
     assert len(graph) == 0
+    ran = []
+    assert run_searches(Bench(graph.store, ran.append), graph, [], lambda each, record: None) == {}
+    assert ran == []
 
 
 def test_a_study_of_given_settings_refuses_searches(tmp_path):

@@ -61,6 +61,11 @@ def test_methods_and_scenarios_are_asked_for_by_name_and_retrain_stays():
         ("random:0.1", "class:3,5"),
     )
     assert found.retrain_again
+    # A Retrain of sparse models only is not there to be done again.
+    before, _, rest = RECIPE.partition("[[claims]]")
+    sparse = before.replace("[methods.retrain]", "[methods.retrain]\nsparsities = [0.9]")
+    sparse += rest[rest.index("[subsets.quick]") :]
+    assert not part("quick", sparse).retrain_again
     assert list(part("class:3").methods) == ["retrain", "l1_sparse", "ft"]
     alone = part("ft", TINY.replace("[methods.retrain]", "[methods.ft]"))
     assert list(alone.methods) == ["ft"]

@@ -74,6 +74,19 @@ def test_a_factor_is_a_difference_of_logarithms_over_seeds():
     )
 
 
+def test_a_factor_is_of_its_own_pruner_and_of_seeds_with_numbers_on_both_sides():
+    rows = points()
+    others = [{**each, "pruner": "imp"} for each in rows if each["sparsity"] == 0.5]
+    for each in others:
+        each["distances"] = {"add_back": 77.0}
+    assert judge_theory(TheoryClaim(**FACTOR), [*rows, *others]) == judge_theory(
+        TheoryClaim(**FACTOR), rows
+    )
+    rows[0]["distances"]["add_back"] = 0.0
+    found = judge_theory(TheoryClaim(**FACTOR), rows)
+    assert (found["n"], found["difference"]) == (2, pytest.approx(1 / math.sqrt(4 * 5)))
+
+
 def test_a_correlation_is_taken_within_each_seed():
     """Over all seeds together it would not be -1: their errors overlap."""
     rows = points()

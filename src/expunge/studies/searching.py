@@ -164,7 +164,7 @@ def run_searches(
 ) -> dict[Place, dict[str, Any]]:
     """The records of every search, by what it chose for: in each round all of them try one setting.
 
-    `graph` is the one that they were planned in.
+    `graph` is the one that they were planned in; without searches nothing is run.
 
     Raises:
         ConfigError: Optuna is not installed.
@@ -173,6 +173,8 @@ def run_searches(
     from expunge.studies.tuning.objectives import make_objective
     from expunge.studies.tuning.study import Trials, best
 
+    if not sought:
+        return {}
     bench.run(graph)
     trials = {
         each.place: Trials(
