@@ -106,7 +106,7 @@ class Scenario:
     made: str
     """Which rows were made by which environment; empty if there was only one."""
     claims: tuple[Claim, ...]
-    """The claims about it that the recipe named beforehand."""
+    """The claims about it that the recipe names."""
 
     @property
     def rows(self) -> tuple[str, ...]:
