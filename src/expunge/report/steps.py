@@ -209,11 +209,18 @@ def _of_pairs(
 
 def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
     """The names of the settings of models in which two documents differ."""
-    names = ("data", "network", "training", "precision", "methods")
-    both = [
-        dict(flat({name: each["settings"].get(name, {}) for name in names}))
-        for each in (one, other)
-    ]
+    names = ("data", "network", "training", "precision", "methods", "pruners")
+    tables = [{name: each["settings"].get(name, {}) for name in names} for each in (one, other)]
+    ways = [each["pruners"] for each in tables]
+    if all(isinstance(each, Mapping) for each in ways):
+        # Cells pair by pruner and sparsity: what only one document has of these gives no pair.
+        for table in tables:
+            table["pruners"] = {
+                name: {key: value for key, value in config.items() if key != "sparsity"}
+                for name, config in table["pruners"].items()
+                if all(name in each for each in ways)
+            }
+    both = [dict(flat(each)) for each in tables]
     return {key for key in {**both[0], **both[1]} if both[0].get(key) != both[1].get(key)}
 
 
@@ -436,8 +443,10 @@ def _cost(what: str, one: Mapping[int, float], other: Mapping[int, float] | None
     if other is None:
         found, mean, n = over_seeds(one), _mean(one), len(one)
     else:
-        found, mean = difference(one, other), _mean(one) - _mean(other)
-        n = len(one.keys() & other.keys()) or min(len(one), len(other))
+        found, common = difference(one, other), one.keys() & other.keys()
+        # Too few for an interval: seeds that only one side has would count as what it costs.
+        sides = [{seed: each[seed] for seed in common or each} for each in (one, other)]
+        mean, n = _mean(sides[0]) - _mean(sides[1]), min(map(len, sides))
     if found is not None:
         return Cost(what, found.estimate, found, found.n)
     return Cost(what, mean, None, n)
