@@ -28,6 +28,7 @@ from expunge.report.verdicts import (
 )
 from expunge.runs import read_document
 from expunge.statistics.claims import Claim
+from expunge.studies.commands import command_of, study_of
 from expunge.studies.recipe import (
     Experiment,
     parse_tables,
@@ -36,13 +37,10 @@ from expunge.studies.recipe import (
     recipe_tables,
 )
 from expunge.studies.scales import PAPER, scales_of
-from expunge.theory.bound import departures_from_theorem
 
 ROOT = Path(__file__).parent.parent
 CLAIMS = ROOT / "docs" / "claims.toml"
 NOT_RUN, UNTESTABLE = "not run", "not testable here"
-_TABLES = {"target": "transfer", "attribution": "attribution", "pruning": "pruning"}
-"""The table of a recipe by which it is of a study of its own."""
 OF_STUDIES = {
     "attribution": load_attribution,
     "pruning": load_pruning,
@@ -225,14 +223,14 @@ def recipe_at(path: Path) -> Recipe:
 def _recipe(path: Path, text: str) -> Recipe:
     tables = parse_tables(text, path.name)
     scales = scales_of(tables, path.name)
-    for table, kind in _TABLES.items():
-        if table in tables:
-            return Recipe(kind, scales, _named(kind, text, path, scales), None)
+    study = study_of(tables)
+    if study is not None:
+        return Recipe(study, scales, _named(study, text, path, scales), None)
     experiment = read_experiment(path)
-    # What is trained as plainly as the theorem asks for is there for the theorem.
-    if not departures_from_theorem(experiment.training):
-        return Recipe("theory", scales, _named("theory", text, path, scales), experiment)
-    return Recipe("bench", scales, tuple(each.name for each in experiment.claims), experiment)
+    kind = command_of(tables, experiment.training)
+    if kind in OF_STUDIES:
+        return Recipe(kind, scales, _named(kind, text, path, scales), experiment)
+    return Recipe(kind, scales, tuple(each.name for each in experiment.claims), experiment)
 
 
 def _named(study: str, text: str, path: Path, scales: tuple[str, ...]) -> tuple[str, ...]:

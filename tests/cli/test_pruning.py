@@ -19,6 +19,8 @@ def test_tables_a_page_and_a_figure(command, tmp_path):
     document = json.loads((out / "pruning.json").read_text())
     assert document["reproduce"].endswith("tiny.toml --seeds 1")
     assert document["settings"]["pruning"]["order"] == 2
+    said = document["recipe"]
+    assert (said["name"], said["scale"], said["only"]) == ("tiny", "paper", None)
     assert {row["against"] for row in document["overlaps"]} == {"forget", "random", "order"}
     page = (out / "pruning.html").read_text()
     assert "overlap of masks" in page

@@ -98,12 +98,13 @@ def test_models_that_are_as_good_as_retrained_are_at_the_floor_and_others_above(
     assert near["half_mean"] > near["mean"]
 
 
-def test_the_standard_error_is_that_over_models():
+@pytest.mark.parametrize(("unlearned", "retrained", "shift"), [(100, 100, 1.0), (50, 200, 2.0)])
+def test_the_standard_error_is_that_over_models(unlearned, retrained, shift):
     """Against the spread of KLOM over sets of models that are drawn anew."""
     rng = np.random.default_rng(4)
     klom, means, errors = get_metric("klom"), [], []
     for seed in range(30):
-        evidence = Evidence(margins={"forget": of(rng, 1.0, 100, 100)}, seed=seed)
+        evidence = Evidence(margins={"forget": of(rng, shift, unlearned, retrained)}, seed=seed)
         found = measure(klom, evidence).value["forget"]
         means.append(found["mean"])
         errors.append(found["mean_error"])

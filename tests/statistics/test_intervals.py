@@ -136,6 +136,9 @@ def test_too_little_is_refused():
         paired_t([1.0])
     with pytest.raises(DataError, match=r"at least 2 values on each side, got \(1, 2\)"):
         welch([1.0], [1.0, 2.0])
+    for test in (welch, welch_p):
+        with pytest.raises(DataError, match=r"at least 2 values on each side, got \(0, 2\)"):
+            test([], [1.0, 2.0])
     for successes, total in ((0, 0), (3, 2), (-1, 2)):
         with pytest.raises(DataError, match="successes"):
             wilson(successes, total)

@@ -38,7 +38,7 @@ from expunge.scenarios import by_draw
 from expunge.settings import Training, derive_seed
 from expunge.sparsity import get_pruner
 from expunge.studies.attribution import CEILING, plan_attribution
-from expunge.studies.attribution_document import collect_attribution, judged
+from expunge.studies.attribution_document import collect_attribution, judge_claim
 from expunge.studies.attribution_recipe import parse_attribution
 from expunge.training.predict import predict
 from expunge.types import Context
@@ -366,7 +366,7 @@ def test_a_claim_about_chance_is_the_same_from_either_side(made):
     document = made.document()
     claim = made.settings.claims[1]
     swapped = replace(claim, first=claim.second, second=claim.first, direction="lower")
-    one, other = judged(document, claim), judged(document, swapped)
+    one, other = judge_claim(document, claim), judge_claim(document, swapped)
     assert one["n"] == other["n"] == 2
     assert one["difference"] == pytest.approx(-other["difference"])
     assert one["verdict"] == other["verdict"]
@@ -474,6 +474,12 @@ def test_an_edit_with_a_trigger_adds_the_attack_success_rate(tmp_path):
         ('second = "dot"', 'second = "unlearning"', "claim 'one': both sides are the same"),
         ("effect = 0.1", "effect = 0.0", "effect must be a number above 0"),
         ('name = "one"', 'name = ""', "a claim needs a name"),
+        ('name = "other"', 'name = "one"', "claim 'one' is there twice"),
+        (
+            "[[attribution.claims]]",
+            "[[attribution.claims.one]]",
+            r"under \[\[attribution.claims\]\]",
+        ),
         ('measure = "kept"', 'measure = "keep"', "measure must be one of"),
         ("share = 0.3", "share = 0.4", r"the study has share \[0.02, 0.3\], got 0.4"),
         ("retained = 0.5\n", "", "lds needs retained"),

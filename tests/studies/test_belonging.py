@@ -133,3 +133,6 @@ def test_a_result_is_held_against_the_scale_and_part_that_it_is_of(recipe):
     assert "methods.ft" in differences(part, recipe)
     with pytest.raises(ConfigError, match="unknown scale 'gpu'"):
         differences(cpu, recipe, {**said, "scale": "gpu"})
+    recipe.write_text(RECIPE + "[attribution.attributors.dot]\n")
+    with pytest.raises(ConfigError, match="attribution is measured whole, got only 'retrain'"):
+        differences(cpu, recipe, {**said, "scale": "paper", "only": "retrain"})

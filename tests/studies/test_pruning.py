@@ -48,6 +48,8 @@ sparsity = 0.5
 [methods.retrain]
 [pruning]
 order = 2
+"""
+CLAIM = """
 [[pruning.claims]]
 name = "SynFlow's masks are equal"
 measure = "jaccard"
@@ -56,6 +58,7 @@ second = { pruner = "synflow", sparsity = 0.5, against = "itself" }
 direction = "within"
 effect = 0.001
 """
+RECIPE += CLAIM
 
 
 @pytest.fixture(scope="module")
@@ -251,9 +254,13 @@ def test_costs_are_compared_by_factors():
         ('measure = "jaccard"', 'measure = "cost"', "a factor above 1"),
         ('against = "itself"', 'against = "forget"', "both sides are the same"),
         ('scenarios = ["class:3"]', 'scenarios = ["class:3", "class:4"]', "expected scenario"),
+        ("[[pruning.claims]]", CLAIM + "[[pruning.claims]]", 'masks are equal" is there twice'),
+        ("[[pruning.claims]]", "[pruning.claims]", "pruning.claims must be tables, each under"),
+        ('first = { pruner = "synflow", sparsity = 0.5 }', "first = 3", "first must be a table"),
     ],
 )
 def test_what_does_not_fit_is_refused(old, new, message):
+    assert old in RECIPE
     text = RECIPE.replace(old, new)
     if new == "[attribution]":
         text = text[: text.index("[attribution]")]

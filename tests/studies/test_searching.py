@@ -163,6 +163,21 @@ def test_the_outlook_is_not_exceeded(made):
     assert 0 < len(made["searched"] - known) <= made["counted"]
 
 
+def test_the_outlook_of_two_searches_of_one_method_counts_both(tmp_path):
+    """Both begin with the same settings, and go on with others."""
+    ga = RECIPE[RECIPE.index("[methods.ga]") : RECIPE.index("[methods.l1_sparse]")]
+    again = ga.replace("methods.ga", "methods.ga_again") + "proposals = 1\n"
+    text = RECIPE + again.replace("epochs = 2", 'method = "ga"\nepochs = 2')
+    experiment = parse_experiment(text, "x")
+
+    def counted(*labels):
+        graph = Graph(Store(tmp_path))
+        sought = plan_searches(graph, experiment)
+        return at_most(graph, [each for each in sought if each.place[0] in labels])
+
+    assert counted("ga", "ga_again") == counted("ga") + counted("ga_again") > 0
+
+
 def test_the_document_keeps_every_trial_and_the_report_shows_what_was_chosen(made):
     path = made["folder"] / "results.json"
     path.write_text(json.dumps(made["document"]))

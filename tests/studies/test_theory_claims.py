@@ -1,5 +1,6 @@
 """Claims about the theorem's quantities: their verdicts by hand, and what is refused."""
 
+import json
 import math
 import statistics
 from pathlib import Path
@@ -9,13 +10,13 @@ from tests.studies.test_theory import RECIPE
 
 from expunge.errors import ConfigError
 from expunge.statistics.intervals import half_width
-from expunge.studies.recipe import parse_experiment, read_experiment
+from expunge.studies.recipe import parse_experiment
 from expunge.studies.theory import settings_of
 from expunge.studies.theory_claims import (
     TheoryClaim,
     judge_theory,
     parse_theory_claims,
-    read_theory_claims,
+    read_theory,
 )
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -95,10 +96,9 @@ def test_few_sparsities_give_no_correlation():
 def test_seeds_that_had_been_seen_judge_no_shipped_claim(name):
     """A document holds its claims as named beforehand."""
     path = RECIPES / f"{name}.toml"
-    seen, unseen = (read_experiment(path, scale) for scale in ("paper", "unseen"))
+    (seen, none), (unseen, claims) = (read_theory(path, scale) for scale in ("paper", "unseen"))
     assert not set(seen.seeds) & set(unseen.seeds)
-    assert read_theory_claims(path, seen) == ()
-    assert len(read_theory_claims(path, unseen, "unseen")) == 4
+    assert (len(none), len(claims)) == (0, 4)
 
 
 def test_claims_are_part_of_the_settings():
@@ -110,11 +110,29 @@ def test_claims_are_part_of_the_settings():
     assert "theory" not in settings_of(EXPERIMENT, ())
 
 
+def test_a_part_of_a_recipe_leaves_out_the_claims_about_the_rest(tmp_path):
+    recipe = tmp_path / "tiny.toml"
+    claims = [FACTOR, {**TREND, "scenario": "random:0.1"}]
+    tables = [
+        "\n".join(f"{name} = {json.dumps(value)}" for name, value in claim.items())
+        for claim in claims
+    ]
+    text = RECIPE.replace('["class:3"]', '["class:3", "random:0.1"]')
+    recipe.write_text(text + "".join(f"\n[[theory.claims]]\n{table}" for table in tables))
+    assert [claim.name for claim in read_theory(recipe)[1]] == ["lower", "falls"]
+    part, kept = read_theory(recipe, only="class:3")
+    assert [claim.name for claim in kept] == ["lower"]
+    assert part.recipe.left_out == ("scenario random:0.1", "claim 'falls'")
+    recipe.write_text(recipe.read_text().replace('pruner = "omp"', 'pruner = "imp"'))
+    with pytest.raises(ConfigError, match="unknown pruner 'imp'"):
+        read_theory(recipe, only="class:3")
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
         ({"claim": []}, "holds claims only"),
-        ({"claims": [3]}, "holds claims only"),
+        ({"claims": [3]}, r"theory.claims must be tables, each under \[\[theory.claims\]\]"),
         ({"claims": [{**FACTOR, "scenario": "class:4"}]}, "class:4"),
         ({"claims": [{**FACTOR, "pruner": "imp"}]}, "imp"),
         ({"claims": [{**FACTOR, "sparsity": 0.6}]}, "0.6"),

@@ -94,7 +94,14 @@ def test_a_grid_is_at_equal_distances_with_both_ends():
     space = space_of(get_method("iu"), {"alpha": Range(1.0, 3.0)}, {})
     assert [each["alpha"] for each in space.grid(5)] == pytest.approx([1.0, 1.5, 2.0, 2.5, 3.0])
     space = space_of(get_method("ga"), {"epochs": Range(1, 3)}, {"lr": 0.1})
-    assert space.grid(9) == [{"epochs": 1}, {"epochs": 2}, {"epochs": 3}]
+    assert space.grid(3) == [{"epochs": 1}, {"epochs": 2}, {"epochs": 3}]
+
+
+def test_a_grid_of_more_trials_than_whole_numbers_is_refused():
+    """Whatever comes after a grid's values would be proposed, and not on the grid."""
+    space = space_of(get_method("ga"), {"epochs": Range(1, 3)}, {"lr": 0.1})
+    with pytest.raises(ConfigError, match="9 trials has only 3 whole numbers of epochs from 1 to"):
+        space.grid(9)
 
 
 def test_a_grid_over_several_settings_is_refused():

@@ -64,16 +64,15 @@ def theory(
     from expunge.config import from_flags
     from expunge.report.theory import load_theory, theory_tables, write_theory_figures
     from expunge.studies.folder import claim_settings, keep
-    from expunge.studies.recipe import read_experiment, with_overrides
+    from expunge.studies.recipe import with_overrides
     from expunge.studies.shipped import find_recipe
     from expunge.studies.theory import THEORY, collect_theory, plan_theory, settings_of
-    from expunge.studies.theory_claims import read_theory_claims
+    from expunge.studies.theory_claims import read_theory
     from expunge.theory.config import HessianConfig
 
     config = from_flags(HessianConfig, context.args, "theory")
-    path = find_recipe(recipe)
-    experiment = with_overrides(read_experiment(path, scale, only), seeds=first(seeds))
-    claims = read_theory_claims(path, experiment, scale)
+    experiment, claims = read_theory(find_recipe(recipe), scale, only)
+    experiment = with_overrides(experiment, seeds=first(seeds))
     words = asked(scale, only, seeds)
     words += "".join(f" {word}" for word in context.args)
     folder, root = study_folder(recipe, out, store, scale)

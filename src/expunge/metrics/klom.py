@@ -149,12 +149,13 @@ def _shares(places: FloatArray) -> FloatArray:
 def klom(evidence: Evidence) -> Measured:
     """KLOM on each population: its mean over samples and its 95th percentile, beside the floor.
 
-    `mean` and `p95` are of all models. `half_` and `floor_` are of half as many on each side, the
-    means over `HALVINGS` draws: unlearned models against half of the retrained ones, and the other
-    half of the retrained ones against the same. Fewer models make every KLOM larger, so compare
-    the floor with `half_`. `_error` is the standard error over models, from the spread of the
-    draws (the jackknife that leaves out half): about right where the sides are apart, up to
-    2.5 times too large where they are alike.
+    `mean` and `p95` are of all models. `half_` and `floor_` are of half as many as the smaller side
+    has, the means over `HALVINGS` draws: unlearned models against some of the retrained ones, and
+    other retrained ones against the same. Fewer models make every KLOM larger, so compare the floor
+    with `half_`. `_error` is the standard error over models, from the spread of draws of half of
+    each side (the jackknife that leaves out half): up to a third too small where the sides are far
+    apart, up to 2.5 times too large where they are alike. That of the floor is the spread of single
+    draws, about three times the standard error of their mean.
 
     Raises:
         DataError: there are no margins.
@@ -171,21 +172,25 @@ def klom(evidence: Evidence) -> Measured:
 def _of_population(margins: Margins, rng: np.random.Generator) -> dict[str, Value]:
     import numpy as np
 
-    half = min(len(margins.unlearned), len(margins.retrained)) // 2
-    draws: dict[str, list[FloatArray]] = {"half": [], "floor": []}
+    halves = [len(side) // 2 for side in (margins.unlearned, margins.retrained)]
+    half = min(halves)
+    draws: dict[str, list[FloatArray]] = {"half": [], "floor": [], "own": []}
     for _ in range(HALVINGS):
         retrained = margins.retrained[rng.permutation(len(margins.retrained))]
-        unlearned = margins.unlearned[rng.permutation(len(margins.unlearned))[:half]]
+        unlearned = margins.unlearned[rng.permutation(len(margins.unlearned))]
         one, other = retrained[:half], retrained[half : 2 * half]
-        draws["half"].append(divergence(unlearned, other))
+        draws["half"].append(divergence(unlearned[:half], other))
         draws["floor"].append(divergence(one, other))
+        # Half of each side's own models: fewer of the larger side would vary more than all do.
+        own = unlearned[: halves[0]], retrained[half : half + halves[1]]
+        draws["own"].append(divergence(*own))
     whole = divergence(margins.unlearned, margins.retrained)
     values: dict[str, Value] = {}
     for key, of in (("mean", np.mean), ("p95", _p95)):
         each = {name: [float(of(draw)) for draw in found] for name, found in draws.items()}
         values |= {
             key: _above_zero(of(whole)),
-            f"{key}_error": float(np.std(each["half"], ddof=1)),
+            f"{key}_error": float(np.std(each["own"], ddof=1)),
             f"half_{key}": _above_zero(np.mean(each["half"])),
             f"floor_{key}": _above_zero(np.mean(each["floor"])),
             f"floor_{key}_error": float(np.std(each["floor"], ddof=1)),

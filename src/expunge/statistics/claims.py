@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -65,6 +65,17 @@ def check_contrast(name: str, effect: float, first: object, second: object) -> N
         raise ConfigError(f"claim {name!r}: effect must be a number above 0, got {effect!r}")
     if first == second:
         raise ConfigError(f"claim {name!r}: both sides are the same")
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse claims that nobody could tell apart.
+
+    Raises:
+        ConfigError: two have the same name.
+    """
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"claim {name!r} is there twice")
 
 
 @dataclass(frozen=True)

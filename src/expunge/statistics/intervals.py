@@ -134,9 +134,10 @@ def welch_p(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def moments(values: Sequence[float]) -> Moments:
-    """What Welch's test needs of one or more values; the deviation of one value is nan."""
-    mean = math.fsum(values) / len(values)
-    return Moments(mean, _deviation(values) if len(values) > 1 else math.nan, len(values))
+    """What Welch's test needs of values; nan for what too few of them do not have."""
+    n = len(values)
+    mean = math.fsum(values) / n if n else math.nan
+    return Moments(mean, _deviation(values) if n > 1 else math.nan, n)
 
 
 def welch_of(one: Moments, other: Moments) -> Interval:

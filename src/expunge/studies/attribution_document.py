@@ -12,10 +12,10 @@ from expunge.graph.kinds.memorisation import RETAINED, load_memorisation
 from expunge.graph.kinds.weight_influence import load_curves
 from expunge.graph.runtime import read_facts
 from expunge.runs import Store
-from expunge.statistics.claims import verdict_on
-from expunge.statistics.intervals import difference, paired_t
+from expunge.statistics.intervals import paired_t
 from expunge.studies.attribution import Seed
 from expunge.studies.attribution_recipe import CHANCE, RANDOM, AttributionSettings, Contrast
+from expunge.studies.contrasts import judged
 from expunge.studies.folder import plain, recipe_of
 from expunge.studies.made import Makers
 from expunge.studies.recipe import Experiment
@@ -91,23 +91,14 @@ def collect_attribution(
             ),
         },
     }
-    document["claims"] = [judged(document, claim) for claim in settings.claims]
+    document["claims"] = [judge_claim(document, claim) for claim in settings.claims]
     return document
 
 
-def judged(document: Mapping[str, Any], claim: Contrast) -> dict[str, Any]:
+def judge_claim(document: Mapping[str, Any], claim: Contrast) -> dict[str, Any]:
     """A claim with its verdict, and the difference over seeds with its interval."""
-    sides = [_by_seed(document, claim, side) for side in (claim.first, claim.second)]
-    interval = difference(*sides)
-    low, high = (None, None) if interval is None else interval.bounds
-    return {
-        **to_mapping(claim),
-        "verdict": verdict_on(interval, claim.direction, claim.effect),
-        "difference": None if interval is None else interval.estimate,
-        "low": low,
-        "high": high,
-        "n": 0 if interval is None else interval.n,
-    }
+    first, second = (_by_seed(document, claim, side) for side in (claim.first, claim.second))
+    return {**to_mapping(claim), **judged(first, second, claim.direction, claim.effect)}
 
 
 def _by_seed(document: Mapping[str, Any], claim: Contrast, side: str) -> dict[int, float]:

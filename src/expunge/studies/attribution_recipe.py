@@ -13,7 +13,8 @@ from expunge.config import from_mapping
 from expunge.errors import ConfigError, unknown
 from expunge.graph.targets import parse_targets
 from expunge.settings import check_range
-from expunge.statistics.claims import check_contrast
+from expunge.statistics.claims import check_contrast, check_names
+from expunge.studies.claims import claim_tables
 from expunge.studies.recipe import (
     Chosen,
     Experiment,
@@ -68,7 +69,8 @@ class AttributionSettings:
     """What the study measures, besides the recipe's models.
 
     Raises:
-        ConfigError: an unknown attributor or setting, or a claim about what is not measured.
+        ConfigError: an unknown attributor or setting, a claim about what is not measured, or two
+            claims with the same name.
     """
 
     attributors: Mapping[str, Mapping[str, Any]]
@@ -100,6 +102,7 @@ class AttributionSettings:
             if not 0 < share < 1:
                 raise ConfigError(f"each share of retained must be between 0 and 1, got {share!r}")
         check_range("subsets", self.subsets, 3, None)
+        check_names([claim.name for claim in self.claims])
         for claim in self.claims:
             self._check(claim)
 
@@ -160,10 +163,10 @@ def parse_attribution(
     inner = f"{where}: attribution"
     if isinstance(table.get("weights"), Mapping):
         table["weights"] = from_mapping(WeightsConfig, table["weights"], f"{inner}.weights")
-    claims = table.get("claims", [])
-    if not isinstance(claims, list) or not all(isinstance(each, Mapping) for each in claims):
-        raise ConfigError(f"{inner}: claims must be tables [[attribution.claims]]")
-    table["claims"] = tuple(from_mapping(Contrast, each, f"{inner}: claims") for each in claims)
+    table["claims"] = tuple(
+        from_mapping(Contrast, each, f"{inner}.claims")
+        for each in claim_tables(table.get("claims", []), "attribution.claims", where)
+    )
     settings = from_mapping(AttributionSettings, table, inner)
     for claim in settings.claims:
         if claim.scenario is not None and claim.scenario not in experiment.scenarios:

@@ -11,6 +11,7 @@ from typing import Any
 from expunge.errors import ConfigError
 from expunge.studies.attribution_document import settings_of
 from expunge.studies.attribution_recipe import TABLE, read_attribution
+from expunge.studies.commands import study_of
 from expunge.studies.folder import plain
 from expunge.studies.pruning import settings_of as settings_of_pruning
 from expunge.studies.pruning_recipe import TABLE as PRUNING
@@ -22,7 +23,7 @@ from expunge.studies.recipe import (
     read_experiment,
     read_recipe,
 )
-from expunge.studies.scales import scales_of
+from expunge.studies.scales import PAPER, scales_of
 from expunge.studies.transfer.study import read_transfer
 
 _NOT_HOW = ("claims", "published", "hessian", "theory")
@@ -57,13 +58,17 @@ def _from(settings: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
 
 def _of_recipe(path: Path, tables: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that a document of this recipe would hold."""
-    if "target" in tables:
-        return read_transfer(path, **named).settings()
-    if TABLE in tables:
-        return settings_of(*read_attribution(path, **named))
-    if PRUNING in tables:
-        return settings_of_pruning(*read_pruning(path, **named))
-    return plain(read_experiment(path, **named))
+    scale, only = named.get("scale", PAPER), named.get("only")
+    study = study_of(tables)
+    if study is not None and only is not None:
+        raise ConfigError(f"{path}: {study} is measured whole, got only {only!r}")
+    if study == "transfer":
+        return read_transfer(path, scale).settings()
+    if study == TABLE:
+        return settings_of(*read_attribution(path, scale))
+    if study == PRUNING:
+        return settings_of_pruning(*read_pruning(path, scale))
+    return plain(read_experiment(path, scale, only))
 
 
 def _with_defaults(settings: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:

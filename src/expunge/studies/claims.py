@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from expunge.config import from_mapping
 from expunge.errors import ConfigError, unknown
 from expunge.metrics import get_metric
-from expunge.statistics.claims import Claim, Side
+from expunge.statistics.claims import Claim, Side, check_names
 
 if TYPE_CHECKING:
     from expunge.studies.recipe import Experiment
@@ -22,9 +22,38 @@ def parse_claims(tables: object, where: str) -> tuple[Claim, ...]:
     Raises:
         ConfigError: they are not claims.
     """
-    if not isinstance(tables, list) or not all(isinstance(each, Mapping) for each in tables):
-        raise ConfigError(f"{where}: claims must be tables, each under [[claims]]")
-    return tuple(_claim(each, f"{where}: claims") for each in tables)
+    example = '{ method = "ft", pruner = "omp", sparsity = 0.95 }'
+    return tuple(
+        from_mapping(Claim, with_sides(each, Side, f"{where}: claims", example), f"{where}: claims")
+        for each in claim_tables(tables, "claims", where)
+    )
+
+
+def claim_tables(given: object, name: str, where: str) -> list[Mapping[str, Any]]:
+    """The tables of claims that a recipe has under `name`, such as `pruning.claims`.
+
+    Raises:
+        ConfigError: they are not tables.
+    """
+    if not isinstance(given, list) or not all(isinstance(each, Mapping) for each in given):
+        raise ConfigError(f"{where}: {name} must be tables, each under [[{name}]]")
+    return given
+
+
+def with_sides(
+    table: Mapping[str, Any], side: type[Any], where: str, example: str
+) -> dict[str, Any]:
+    """A claim's table with `first` and `second` read; `example` is one of them, for messages.
+
+    Raises:
+        ConfigError: they are not sides.
+    """
+    sides = {}
+    for name in ("first", "second"):
+        if not isinstance(table.get(name), Mapping):
+            raise ConfigError(f"{where}: {name} must be a table such as {example}")
+        sides[name] = from_mapping(side, table[name], f"{where}: {name}")
+    return {**table, **sides}
 
 
 def check_claims(experiment: Experiment) -> None:
@@ -34,11 +63,22 @@ def check_claims(experiment: Experiment) -> None:
         ConfigError: a scenario, method, sparsity or measure is not in the grid, or two claims have
             the same name.
     """
-    names = [claim.name for claim in experiment.claims]
+    check_names([claim.name for claim in experiment.claims])
     for claim in experiment.claims:
-        if names.count(claim.name) > 1:
-            raise ConfigError(f"claim {claim.name!r} is there twice")
         check_claim(experiment, claim)
+
+
+def check_level(experiment: Experiment, pruner: str, sparsity: float | None, where: str) -> None:
+    """Refuse a pruner, or a sparsity of it unless that is None, that a recipe does not have.
+
+    Raises:
+        ConfigError: names what there is.
+    """
+    if pruner not in experiment.pruners:
+        raise ConfigError(f"{where}: {unknown('pruner', pruner, experiment.pruners)}")
+    there = [config.sparsity for config in experiment.pruner_configs(pruner)]
+    if sparsity is not None and sparsity not in there:
+        raise ConfigError(f"{where}: the recipe has {pruner} at sparsity {there}, got {sparsity}")
 
 
 def check_claim(experiment: Experiment, claim: Claim) -> None:
@@ -58,18 +98,6 @@ def check_claim(experiment: Experiment, claim: Claim) -> None:
         raise ConfigError(f"{where}: the original unlearns nothing, so it has no rte_s")
 
 
-def _claim(table: Mapping[str, Any], where: str) -> Claim:
-    sides = {}
-    for name in ("first", "second"):
-        if not isinstance(table.get(name), Mapping):
-            raise ConfigError(
-                f"{where}: {name} must be a table such as "
-                '{ method = "ft", pruner = "omp", sparsity = 0.95 }'
-            )
-        sides[name] = from_mapping(Side, table[name], f"{where}: {name}")
-    return from_mapping(Claim, {**table, **sides}, where)
-
-
 def _check_side(experiment: Experiment, side: Side, where: str) -> None:
     references = ("original", *(("retrain_again",) if experiment.retrain_again else ()))
     methods = (*experiment.methods, *references)
@@ -78,15 +106,8 @@ def _check_side(experiment: Experiment, side: Side, where: str) -> None:
     run = "retrain" if side.method == "retrain_again" else side.method
     if run != "original" and not experiment.runs_at(run, side.sparsity):
         raise ConfigError(f"{where}: {side.method} is not run at sparsity {side.sparsity}")
-    if (side.pruner, side.sparsity) == ("none", 0.0):
-        return
-    if side.pruner not in experiment.pruners:
-        raise ConfigError(f"{where}: {unknown('pruner', side.pruner, experiment.pruners)}")
-    there = [config.sparsity for config in experiment.pruner_configs(side.pruner)]
-    if side.sparsity not in there:
-        raise ConfigError(
-            f"{where}: the grid has {side.pruner} at sparsity {there}, got {side.sparsity}"
-        )
+    if (side.pruner, side.sparsity) != ("none", 0.0):
+        check_level(experiment, side.pruner, side.sparsity, where)
 
 
 def _check_reference(experiment: Experiment, side: Side, measure: str, where: str) -> None:

@@ -28,7 +28,7 @@ from expunge.scenarios import check_scenario, of_seed, parse
 from expunge.settings import derive_seed
 from expunge.sparsity import get_pruner
 from expunge.studies.contrasts import judged
-from expunge.studies.folder import plain
+from expunge.studies.folder import plain, recipe_of
 from expunge.studies.grid import plan_data, plan_original
 from expunge.studies.made import Makers
 from expunge.studies.pruning_recipe import (
@@ -165,6 +165,7 @@ def collect_pruning(
         "makers": makers.listed,
         "settings": settings_of(experiment, settings),
         "reproduce": reproduce,
+        **recipe_of(experiment, settings_of(experiment, settings)),
         "pruned": rows,
         "overlaps": overlaps,
         "summary": summarise(rows, overlaps),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from expunge.config import from_mapping
 from expunge.errors import ConfigError, unknown
 from expunge.settings import check_range
-from expunge.statistics.claims import Direction, check_contrast
+from expunge.statistics.claims import Direction, check_contrast, check_names
+from expunge.studies.claims import check_level, claim_tables, with_sides
 from expunge.studies.recipe import (
     Chosen,
     Experiment,
@@ -69,7 +70,11 @@ class PruningClaim:
 
 @dataclass(frozen=True, kw_only=True)
 class PruningSettings:
-    """What the comparison of pruners needs besides the grid's models."""
+    """What the comparison of pruners needs besides the grid's models.
+
+    Raises:
+        ConfigError: a number is out of range, or two claims have the same name.
+    """
 
     order: int = 1
     """Which other order of the samples."""
@@ -80,53 +85,37 @@ class PruningSettings:
     def __post_init__(self) -> None:
         check_range("order", self.order, 1, None)
         check_range("draw", self.draw, 0, None)
+        check_names([claim.name for claim in self.claims])
 
 
-def read_pruning(
-    path: Path, scale: str = PAPER, only: str | None = None
-) -> tuple[Experiment, PruningSettings]:
+def read_pruning(path: Path, scale: str = PAPER) -> tuple[Experiment, PruningSettings]:
     """The models and the comparison that a TOML file describes, at one of its scales.
 
     Raises:
         ConfigError: the file is missing, is not TOML, or has no pruners or no table `[pruning]`.
     """
-    experiment, settings = parse_pruning(read_recipe(path), str(path), scale, only)
-    chosen = Chosen(name=path.stem, scale=scale, only=only)
-    return replace(experiment, recipe=chosen), settings
+    experiment, settings = parse_pruning(read_recipe(path), str(path), scale)
+    return replace(experiment, recipe=Chosen(name=path.stem, scale=scale)), settings
 
 
-def parse_pruning(
-    text: str, where: str, scale: str = PAPER, only: str | None = None
-) -> tuple[Experiment, PruningSettings]:
+def parse_pruning(text: str, where: str, scale: str = PAPER) -> tuple[Experiment, PruningSettings]:
     """The same from TOML text."""
-    experiment = parse_experiment(text, where, scale, only)
+    experiment = parse_experiment(text, where, scale)
     table = recipe_tables(text, where, scale).get(TABLE)
     where = placed(where, scale)
     if not isinstance(table, Mapping):
         raise ConfigError(f"{where}: expected a table [pruning]; it may be empty")
     if not experiment.pruners:
         raise ConfigError(f"{where}: expected pruners to compare, such as [pruners.omp]")
-    tables = table.get("claims", [])
-    if not isinstance(tables, list):
-        raise ConfigError(f"{where}: claims must be tables, each under [[pruning.claims]]")
-    claims = tuple(_claim(each, f"{where}: pruning.claims") for each in tables)
+    inner, example = f"{where}: pruning.claims", '{ pruner = "omp", sparsity = 0.95 }'
+    claims = tuple(
+        from_mapping(PruningClaim, with_sides(each, PruningSide, inner, example), inner)
+        for each in claim_tables(table.get("claims", []), "pruning.claims", where)
+    )
     settings = from_mapping(PruningSettings, {**table, "claims": claims}, f"{where}: pruning")
     for claim in claims:
         _check(claim, experiment)
     return experiment, settings
-
-
-def _claim(table: object, where: str) -> PruningClaim:
-    if not isinstance(table, Mapping):
-        raise ConfigError(f"{where} must be tables, each under [[pruning.claims]]")
-    sides: dict[str, Any] = {}
-    for name in ("first", "second"):
-        if not isinstance(table.get(name), Mapping):
-            raise ConfigError(
-                f'{where}: {name} must be a table such as {{ pruner = "omp", sparsity = 0.95 }}'
-            )
-        sides[name] = from_mapping(PruningSide, table[name], f"{where}: {name}")
-    return from_mapping(PruningClaim, {**table, **sides}, where)
 
 
 def _check(claim: PruningClaim, experiment: Experiment) -> None:
@@ -137,13 +126,7 @@ def _check(claim: PruningClaim, experiment: Experiment) -> None:
     """
     where = f"claim {claim.name!r}"
     for side in (claim.first, claim.second):
-        if side.pruner not in experiment.pruners:
-            raise ConfigError(f"{where}: {unknown('pruner', side.pruner, experiment.pruners)}")
-        there = [config.sparsity for config in experiment.pruner_configs(side.pruner)]
-        if side.sparsity not in there:
-            raise ConfigError(
-                f"{where}: the recipe has {side.pruner} at sparsity {there}, got {side.sparsity}"
-            )
+        check_level(experiment, side.pruner, side.sparsity, where)
     if claim.measure not in ("jaccard", "kept"):
         return
     if claim.scenario is None and len(experiment.scenarios) > 1:

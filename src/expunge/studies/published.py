@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from expunge.errors import ConfigError, shown, unknown
 from expunge.metrics import all_metrics
 from expunge.published import Published, published_from, read_table
+from expunge.studies.claims import check_level
 
 if TYPE_CHECKING:
     from expunge.studies.recipe import Experiment
@@ -68,13 +69,7 @@ def _check(cell: Published, experiment: Experiment, place: str) -> None:
         methods = (*experiment.methods, "original")
         raise ConfigError(f"{place}: {unknown('method', cell.method, methods)}")
     if cell.pruner != "none":
-        if cell.pruner not in experiment.pruners:
-            raise ConfigError(f"{place}: {unknown('pruner', cell.pruner, experiment.pruners)}")
-        there = [config.sparsity for config in experiment.pruner_configs(cell.pruner)]
-        if cell.sparsity not in there:
-            raise ConfigError(
-                f"{place}: the grid has {cell.pruner} at sparsity {there}, got {cell.sparsity}"
-            )
+        check_level(experiment, cell.pruner, cell.sparsity, place)
     if labels and not any(experiment.runs_at(label, cell.sparsity) for label in labels):
         raise ConfigError(f"{place}: {cell.method} is not run at sparsity {cell.sparsity}")
     known = [name for name, metric in all_metrics().items() if not metric.detailed]

@@ -211,9 +211,14 @@ def at_most(graph: Graph, sought: list[Sought]) -> int:
     total = 0
     for each in sought:
         reference = add_before(graph, each.case, each.tuning)
-        before = len(graph)
-        add_trial(graph, each.case, each.space, each.tuning, each.space.defaults(), reference)
-        total += each.tuning.trials * (len(graph) - before)
+        values = each.space.defaults()
+        model = add_trial(graph, each.case, each.space, each.tuning, values, reference)
+        # Not what is new: another search may begin with the same settings, and go on with others.
+        made = {model}
+        for node in graph:
+            if made & {*node.parents.values()}:
+                made.add(node.id)
+        total += each.tuning.trials * len(made)
     return total
 
 

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
-from typing import Any
 
 from expunge.data.sources import find_source
 from expunge.errors import ConfigError, DataError, unknown
-from expunge.studies.recipe import MAKES, Experiment, parse_tables, read_experiment, read_recipe
+from expunge.studies.commands import command_of, study_of
+from expunge.studies.recipe import MAKES, parse_tables, read_experiment, read_recipe
 from expunge.studies.scales import PAPER, scales_of
 from expunge.studies.subsets import SUBSETS
 from expunge.studies.transfer.study import read_transfer
-from expunge.theory.bound import departures_from_theorem
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 """The folder of the shipped recipes."""
@@ -77,11 +76,11 @@ def catalogue() -> Iterator[Listed]:
     for name, path in shipped().items():
         tables = parse_tables(read_recipe(path), str(path))
         for scale in scales_of(tables, str(path)):
-            transfer = "target" in tables
-            found = (
-                read_transfer(path, scale).experiment if transfer else read_experiment(path, scale)
-            )
-            command = "transfer" if transfer else _command(tables, found)
+            if study_of(tables) == "transfer":
+                found = read_transfer(path, scale).experiment
+            else:
+                found = read_experiment(path, scale)
+            command = command_of(tables, found.training)
             yield Listed(
                 name=name,
                 scale=scale,
@@ -95,14 +94,6 @@ def catalogue() -> Iterator[Listed]:
                 subsets=tuple(tables.get(SUBSETS, {})),
                 seconds=measured.get((name, scale)),
             )
-
-
-def _command(tables: dict[str, Any], experiment: Experiment) -> str:
-    """What runs a recipe. One that trains as the theorem does is for the theorem."""
-    for study in ("attribution", "pruning"):
-        if study in tables:
-            return study
-    return "bench" if departures_from_theorem(experiment.training) else "theory"
 
 
 def _from_hub(source: str) -> bool:

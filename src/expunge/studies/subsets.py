@@ -133,7 +133,7 @@ def _narrowed(experiment: Experiment, subset: Subset) -> tuple[Experiment, tuple
         claims=(),
     )
     found = replace(found, claims=tuple(each for each in experiment.claims if _has(found, each)))
-    return found, tuple(_left_out(experiment, found))
+    return found, tuple(_all_left_out(experiment, found))
 
 
 def _some(there: tuple[Any, ...], asked: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -177,7 +177,7 @@ def _has(experiment: Experiment, claim: Claim) -> bool:
     return True
 
 
-def _left_out(whole: Experiment, part: Experiment) -> Iterator[str]:
+def _all_left_out(whole: Experiment, part: Experiment) -> Iterator[str]:
     parts: dict[str, tuple[Iterable[Any], Iterable[Any]]] = {
         "scenario": (whole.scenarios, part.scenarios),
         "method": (whole.methods, part.methods),
@@ -191,4 +191,9 @@ def _left_out(whole: Experiment, part: Experiment) -> Iterator[str]:
     for name, (there, kept) in parts.items():
         stays = list(kept)
         if gone := [str(each) for each in there if each not in stays]:
-            yield f"{name}{'s' * (len(gone) > 1)} {some(gone)}"
+            yield left_out(name, gone)
+
+
+def left_out(name: str, gone: Sequence[str]) -> str:
+    """What a part of a recipe lacks, in words: `seeds 0, 2`."""
+    return f"{name}{'s' * (len(gone) > 1)} {some(gone)}"

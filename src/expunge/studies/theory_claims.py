@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from expunge.config import from_mapping, to_mapping
 from expunge.errors import ConfigError, unknown
-from expunge.statistics.claims import Direction, check_contrast
+from expunge.statistics.claims import Direction, check_contrast, check_names
+from expunge.studies.claims import check_level, claim_tables
 from expunge.studies.contrasts import judged
-from expunge.studies.recipe import read_recipe, recipe_tables
+from expunge.studies.recipe import Experiment, read_experiment, read_recipe, recipe_tables
 from expunge.studies.scales import PAPER, placed
-
-if TYPE_CHECKING:
-    from expunge.studies.recipe import Experiment
+from expunge.studies.subsets import left_out
 
 TABLE = "theory"
 CORRELATION = "correlation"
@@ -65,36 +64,52 @@ class TheoryClaim:
             raise ConfigError(f"{where}: a correlation is at most 1, got effect {self.effect:g}")
 
 
-def read_theory_claims(
-    path: Path, experiment: Experiment, scale: str = PAPER
-) -> tuple[TheoryClaim, ...]:
-    """The claims of a recipe; none, if it has no table `[theory]`.
+def read_theory(
+    path: Path, scale: str = PAPER, only: str | None = None
+) -> tuple[Experiment, tuple[TheoryClaim, ...]]:
+    """The models of a recipe or of a part of it, and the claims about them.
+
+    Claims about what `only` leaves out are left out as well, and named in the experiment's recipe.
 
     Raises:
-        ConfigError: they are not claims, or about what is not measured.
+        ConfigError: the file is not a recipe, or has no such scale or part; its claims are none, or
+            about what the whole recipe does not measure.
     """
-    tables = recipe_tables(read_recipe(path), str(path), scale)
-    return parse_theory_claims(tables.get(TABLE, {}), experiment, placed(str(path), scale))
+    table = recipe_tables(read_recipe(path), str(path), scale).get(TABLE, {})
+    whole = read_experiment(path, scale)
+    claims = parse_theory_claims(table, whole, placed(str(path), scale))
+    if only is None:
+        return whole, claims
+    part = read_experiment(path, scale, only)
+    kept = tuple(claim for claim in claims if _has(part, claim))
+    gone = [repr(claim.name) for claim in claims if claim not in kept]
+    if gone and part.recipe is not None:
+        named = (*part.recipe.left_out, left_out("claim", gone))
+        part = replace(part, recipe=replace(part.recipe, left_out=named))
+    return part, kept
+
+
+def _has(experiment: Experiment, claim: TheoryClaim) -> bool:
+    try:
+        _check(claim, experiment)
+    except ConfigError:
+        return False
+    return True
 
 
 def parse_theory_claims(
     table: object, experiment: Experiment, where: str
 ) -> tuple[TheoryClaim, ...]:
     """The same from the table."""
-    given = table.get("claims", []) if isinstance(table, Mapping) else None
-    if (
-        not isinstance(table, Mapping)
-        or table.keys() - {"claims"}
-        or not isinstance(given, list)
-        or not all(isinstance(each, Mapping) for each in given)
-    ):
+    if not isinstance(table, Mapping) or table.keys() - {"claims"}:
         raise ConfigError(f"{where}: theory holds claims only, each under [[theory.claims]]")
-    claims = tuple(from_mapping(TheoryClaim, each, f"{where}: theory.claims") for each in given)
-    names = [claim.name for claim in claims]
+    claims = tuple(
+        from_mapping(TheoryClaim, each, f"{where}: theory.claims")
+        for each in claim_tables(table.get("claims", []), "theory.claims", where)
+    )
+    check_names([claim.name for claim in claims])
     for claim in claims:
         _check(claim, experiment)
-        if names.count(claim.name) > 1:
-            raise ConfigError(f"claim {claim.name!r} is there twice")
     return claims
 
 
@@ -102,13 +117,7 @@ def _check(claim: TheoryClaim, experiment: Experiment) -> None:
     where = f"claim {claim.name!r}"
     if claim.scenario not in experiment.scenarios:
         raise ConfigError(f"{where}: {unknown('scenario', claim.scenario, experiment.scenarios)}")
-    if claim.pruner not in experiment.pruners:
-        raise ConfigError(f"{where}: {unknown('pruner', claim.pruner, experiment.pruners)}")
-    there = [config.sparsity for config in experiment.pruner_configs(claim.pruner)]
-    if claim.sparsity is not None and claim.sparsity not in there:
-        raise ConfigError(
-            f"{where}: the recipe has {claim.pruner} at sparsity {there}, got {claim.sparsity}"
-        )
+    check_level(experiment, claim.pruner, claim.sparsity, where)
 
 
 def judge_theory(claim: TheoryClaim, points: list[dict[str, Any]]) -> dict[str, Any]:

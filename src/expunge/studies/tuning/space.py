@@ -50,7 +50,7 @@ class Space:
         """`count` values of the one searched setting at equal distances, both ends included.
 
         Raises:
-            ConfigError: several settings are searched.
+            ConfigError: several settings are searched, or its range has fewer whole numbers.
         """
         if len(self.ranges) != 1:
             raise ConfigError(
@@ -64,7 +64,12 @@ class Space:
         values = [math.exp(place) if span.log else place for place in places]
         values = [min(max(value, span.low), span.high) for value in values]
         if _kind(self.method, name) is int:
-            return [{name: value} for value in dict.fromkeys(map(round, values))]
+            values = list(dict.fromkeys(map(round, values)))
+            if len(values) < count:
+                raise ConfigError(
+                    f"a grid of {count} trials has only {len(values)} whole numbers of {name} "
+                    f"from {span.low:g} to {span.high:g}: ask for {len(values)} trials"
+                )
         return [{name: value} for value in values]
 
     def suggest(self, trial: BaseTrial) -> dict[str, Any]:
