@@ -4,6 +4,7 @@ A claim of the paper, or of an application, has tests. A test names a recipe, an
 recipe; every result of the recipe answers it. Verdicts, figures and n are computed, never written.
 """
 
+import re
 import tomllib
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -128,7 +129,7 @@ def rows(claim: dict) -> Iterator[Row]:
                 named="" if answer.beforehand else " (not named beforehand)",
                 figure=answer.figure,
                 n=str(answer.n),
-                command=f"`{document['reproduce'].partition(' --out')[0]}`",
+                command=f"`{re.sub(r' --out [^ ]+', '', document['reproduce'])}`",
             )
         if not answers:
             yield Row(name, NOT_RUN, command=f"`{command(test['recipe'], test.get('scale'))}`")

@@ -183,6 +183,11 @@ def test_a_result_is_all_that_a_verdict_needs(page, project):
     assert "dense (there) |" in page.tests("paper")
 
 
+def test_a_command_loses_its_folder_and_nothing_else(page, project):
+    add(project, reproduce="expunge bench a.toml --out here --scale cpu")
+    assert "| `expunge bench a.toml --scale cpu` |" in page.tests("paper")
+
+
 def test_results_of_every_scale_answer(page, project):
     add(project)
     said = {"name": "mislabelled-digits", "scale": "cpu", "only": None, "digest": "x"}

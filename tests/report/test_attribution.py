@@ -80,6 +80,7 @@ def document():
                 "difference": 0.25,
                 "low": 0.1,
                 "high": 0.4,
+                "direction": "higher",
                 "effect": 0.05,
                 "n": 2,
             }
@@ -93,7 +94,7 @@ def cells(table):
 
 def test_tables_hold_every_number_with_its_interval(document):
     claims, lds, weights, kept, memorised = attribution_tables(document)
-    assert claims.rows == [["one", "holds", "+0.250 (+0.100 to +0.400)", "0.05", "2"]]
+    assert claims.rows == [["one", "holds", "+0.25", "+0.1 to +0.4", "higher by 0.05", "2"]]
     assert lds.rows[0] == ["dot", "0.300 (0.100 to 0.500)"]
     assert lds.rows[-1] == ["ceiling: another seed", "0.600"]
     assert ["<b>", "—"] in lds.rows

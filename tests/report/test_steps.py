@@ -101,6 +101,30 @@ def test_two_results_that_differ_in_nothing_else_say_what_it_costs(results):
     assert found(asked(), None, others)["epochs"].costs == ()
 
 
+def test_pruners_that_differ_are_a_second_difference_and_sparsities_are_none(results):
+    long, short = copy.deepcopy(results), copy.deepcopy(results)
+    for document, epochs in ((long, 182), (short, 16)):
+        document["settings"] |= {"training": {"epochs": epochs, "flip": True}, "methods": {}}
+    others = {"long.json": long, "short.json": short}
+    long["settings"]["pruners"] = {"omp": {"sparsity": [0.95]}, "imp": {"sparsity": 0.9}}
+    short["settings"]["pruners"] = {"omp": {"sparsity": [0.9, 0.95]}}
+    assert found(asked(), None, others)["epochs"].costs
+    short["settings"]["pruners"]["omp"]["epochs"] = 3
+    assert found(asked(), None, others)["epochs"].costs == ()
+
+
+def test_a_seed_that_one_result_lacks_costs_nothing(results):
+    long, short = copy.deepcopy(results), copy.deepcopy(results)
+    for document, epochs in ((long, 182), (short, 16)):
+        document["settings"] |= {"training": {"epochs": epochs, "flip": True}, "methods": {}}
+    long["cells"] = [c for c in long["cells"] if c["seed"] == 1]
+    for c in short["cells"]:
+        c["gap"] = c["gap"] and {**c["gap"], "avg": c["gap"]["avg"] + 2.0}
+    step = found(asked(), None, {"long.json": long, "short.json": short})["epochs"]
+    one = cost(step, "Forget class 3, FT, dense (short.json minus long.json)")
+    assert (one.mean, one.n, one.interval) == (pytest.approx(2.0), 1, None)
+
+
 def test_the_reference_of_sparse_models_is_computed_from_one_document(results):
     step = found(asked(), results)["reference of sparse models"]
     one = cost(step, "Forget class 3, FT, 95 % OMP")

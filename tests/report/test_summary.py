@@ -209,6 +209,9 @@ def test_a_claim_that_was_named_afterwards_says_so(results):
     found = findings(aggregate(results)[0])
     assert found.claims[0].endswith("stated afterwards (these seeds): lower by at least 1.")
     assert "with no claim named beforehand, all this is descriptive" in found.rest[-1]
+    results["settings"]["claims"].append(claim(name="other"))
+    rest = findings(aggregate(results)[0]).rest[-1]
+    assert "all but the claims named beforehand is descriptive" in rest
 
 
 @pytest.mark.parametrize(

@@ -83,8 +83,7 @@ class Group:
 
     def mean(self, measure: str) -> float:
         """The mean over seeds of a measure that there is."""
-        values = self.by_seed[measure].values()
-        return math.fsum(values) / len(values)
+        return mean_over(self.by_seed[measure])
 
     @property
     def measured(self) -> frozenset[int]:
@@ -106,7 +105,7 @@ class Scenario:
     made: str
     """Which rows were made by which environment; empty if there was only one."""
     claims: tuple[Claim, ...]
-    """The claims about it that the recipe named beforehand."""
+    """The claims about it that the recipe names."""
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -133,6 +132,11 @@ class Scenario:
     def get(self, method: str, level: Level) -> Group | None:
         """The seeds of a method at a level, or None where it was not run."""
         return self.groups.get((method, level))
+
+
+def mean_over(values: Mapping[int, float]) -> float:
+    """The mean of one or more values by seed."""
+    return math.fsum(values.values()) / len(values)
 
 
 def summarise(values: Iterable[float | None]) -> Summary | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from expunge.errors import DataError
 from expunge.report.attribution_figures import CEILING, RULES, scenarios
+from expunge.report.claims_table import claims_table
 from expunge.report.study import read_study
 from expunge.report.text import TextTable
 from expunge.report.wording import MISSING, scenario_label
@@ -52,31 +54,9 @@ def tables_by_section(document: Mapping[str, Any]) -> dict[str, list[TextTable]]
 
 
 def _claims(document: Mapping[str, Any]) -> TextTable:
-    rows = [
-        [
-            claim["name"],
-            claim["verdict"],
-            _interval(
-                claim["difference"],
-                claim["low"],
-                claim["high"],
-                signed=True,
-                digits=3 if claim["measure"] == "lds" else 1,
-            ),
-            f"{claim['effect']:g}",
-            str(claim["n"]),
-        ]
-        for claim in document["claims"]
-    ]
-    return TextTable(
-        title="Claims, named before anything was measured",
-        header=["claim", "verdict", "difference", "smallest that counts", "n"],
-        rows=rows,
-        notes=[
-            "Differences are paired over seeds, with their 95 % t-interval; n is seeds. Scores are "
-            "correlations, the others percentage points."
-        ],
-    )
+    table = claims_table(document["claims"])
+    units = "Of scores, differences of correlations; of all else, percentage points."
+    return replace(table, notes=[*table.notes, units])
 
 
 def _lds(document: Mapping[str, Any]) -> TextTable:
@@ -231,21 +211,12 @@ def _mean(spread: Mapping[str, float | None] | None) -> str:
     return text if spread["sd"] is None else f"{text} ± {spread['sd']:.1f}"
 
 
-def _interval(
-    value: float | None,
-    low: float | None,
-    high: float | None,
-    *,
-    signed: bool = False,
-    digits: int = 3,
-) -> str:
-    """Some digits after the point, and the bounds.
+def _interval(value: float | None, low: float | None, high: float | None) -> str:
+    """Three digits after the point, and the bounds.
 
     >>> _interval(0.1234, 0.1, 0.15), _interval(None, None, None)
     ('0.123 (0.100 to 0.150)', '—')
     """
     if value is None:
         return MISSING
-    form = f"{'+' if signed else ''}.{digits}f"
-    text = f"{value:{form}}"
-    return text if low is None else f"{text} ({low:{form}} to {high:{form}})"
+    return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f} to {high:.3f})"

@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Any
 
 from expunge.published import Difference, Published, differences
-from expunge.report.aggregate import Group, Level, Scenario, Summary, summarise
+from expunge.report.aggregate import Group, Level, Scenario, Summary, mean_over, summarise
 from expunge.report.measures import CORE
 from expunge.report.published import elsewhere, published_of, sources
 from expunge.report.wording import ORIGINAL, RETRAIN
@@ -252,7 +252,7 @@ def _gap(scenario: Scenario, cell: Published, reference: Published, metric: str)
     if not (one and other and per_seed):
         return None
     published = abs(cell.values[metric][0] - reference.values[metric][0])
-    return Gap(published, abs(_mean(one) - _mean(other)), _mean(per_seed))
+    return Gap(published, abs(mean_over(one) - mean_over(other)), mean_over(per_seed))
 
 
 def _published_gap(cell: Published, reference: Published | None) -> Stated | None:
@@ -338,7 +338,3 @@ def _by_seed(scenario: Scenario, cell: Published, metric: str) -> Mapping[int, f
     """What was measured in the place of a published cell; empty where nothing was."""
     group = _group(scenario, cell)
     return {} if group is None else group.by_seed.get(metric, {})
-
-
-def _mean(values: Mapping[int, float]) -> float:
-    return math.fsum(values.values()) / len(values)

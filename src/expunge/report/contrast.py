@@ -11,7 +11,7 @@ from expunge.errors import DataError, some
 from expunge.report.aggregate import Group, Level, aggregate
 from expunge.report.environments import environments
 from expunge.report.wording import RETRAIN, flat
-from expunge.statistics.intervals import Interval, difference, welch
+from expunge.statistics.intervals import Interval, paired_difference, welch
 
 Kind = Literal["paired", "welch"]
 
@@ -203,13 +203,10 @@ def _differences(
         if itself or measure not in second.by_seed:
             continue
         other = second.by_seed[measure]
-        pairs = paired and len(one.keys() & other.keys()) > 1
-        if pairs:
-            found = difference(other, one)
-        elif min(len(one), len(other)) > 1:
+        pairs = paired_difference(other, one) if paired else None
+        found = pairs
+        if pairs is None and min(len(one), len(other)) > 1:
             found = welch([*other.values()], [*one.values()])
-        else:
-            found = None
         yield Difference(
             scenario=scenario,
             level=first.level,
@@ -219,6 +216,6 @@ def _differences(
             first=one,
             second=other,
             interval=found,
-            kind=None if found is None else "paired" if pairs else "welch",
+            kind=None if found is None else "welch" if pairs is None else "paired",
             same_runs=same_runs,
         )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from typing import Any
 
+from expunge.report.aggregate import mean_over
 from expunge.report.contrast import Contrast, Difference
 from expunge.report.measures import CORE, measure_label, measures_of
 from expunge.report.text import TextTable
@@ -70,7 +69,7 @@ def _same_note(there: list[Difference]) -> list[str]:
 
 
 def _row(found: Contrast, each: Difference) -> list[str]:
-    first, second = _mean(each.first), _mean(each.second)
+    first, second = mean_over(each.first), mean_over(each.second)
     interval = each.interval
     if interval is None:
         bounds = "too few seeds"
@@ -91,10 +90,6 @@ def _row(found: Contrast, each: Difference) -> list[str]:
         if interval is not None and each.kind == "paired"
         else f"{len(each.first)} and {len(each.second)}",
     ]
-
-
-def _mean(values: Mapping[int, float]) -> float:
-    return math.fsum(values.values()) / len(values)
 
 
 def _unit(found: Contrast, each: Difference) -> str:
@@ -154,7 +149,7 @@ def contrast_json(found: Contrast) -> dict[str, Any]:
 
 
 def _as_json(found: Contrast, each: Difference) -> dict[str, Any]:
-    first, second = _mean(each.first), _mean(each.second)
+    first, second = mean_over(each.first), mean_over(each.second)
     low, high = (None, None) if each.interval is None else each.interval.bounds
     return {
         "scenario": each.scenario,

@@ -16,7 +16,7 @@ from expunge.report.wording import (
     scenario_label,
     with_bounds,
 )
-from expunge.statistics.intervals import Interval, paired_t
+from expunge.statistics.intervals import Interval, paired_difference
 
 GAP = "gap"
 
@@ -64,9 +64,8 @@ def paired_of(scenario: Scenario) -> list[Paired]:
     for first, second in _pairs(scenario):
         for level in scenario.levels:
             one, other = (_gaps(scenario, method, level) for method in (first, second))
-            common = sorted(one.keys() & other.keys())
-            if len(common) >= 2:
-                interval = paired_t([one[seed] - other[seed] for seed in common])
+            interval = paired_difference(one, other)
+            if interval is not None:
                 found.append(Paired(level, first, second, interval))
     return found
 

@@ -190,7 +190,7 @@ def _whole(results: object, source: str) -> object:
 
 
 def _check_claims(settings: Mapping[str, Any], source: str) -> None:
-    """The claims that a recipe named beforehand, where it named any."""
+    """The claims that a recipe names, where it names any."""
     claims = settings.get("claims", [])
     if not isinstance(claims, list):
         raise DataError(f"{source}: settings: claims must be a list, got {_kind(claims)}")

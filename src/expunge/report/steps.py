@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from expunge.published import UNSET, Difference, Published, differences
-from expunge.report.aggregate import Group, Scenario, aggregate
+from expunge.report.aggregate import Group, Scenario, aggregate, mean_over
 from expunge.report.draws import DRAWN
 from expunge.report.measures import CORE, measures_of
 from expunge.report.wording import RETRAIN, flat, listed, scenario_label, with_bounds
@@ -209,11 +209,18 @@ def _of_pairs(
 
 def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
     """The names of the settings of models in which two documents differ."""
-    names = ("data", "network", "training", "precision", "methods")
-    both = [
-        dict(flat({name: each["settings"].get(name, {}) for name in names}))
-        for each in (one, other)
-    ]
+    names = ("data", "network", "training", "precision", "methods", "pruners")
+    tables = [{name: each["settings"].get(name, {}) for name in names} for each in (one, other)]
+    ways = [each["pruners"] for each in tables]
+    if all(isinstance(each, Mapping) for each in ways):
+        # Cells pair by pruner and sparsity: what only one document has of these gives no pair.
+        for table in tables:
+            table["pruners"] = {
+                name: {key: value for key, value in config.items() if key != "sparsity"}
+                for name, config in table["pruners"].items()
+                if all(name in each for each in ways)
+            }
+    both = [dict(flat(each)) for each in tables]
     return {key for key in {**both[0], **both[1]} if both[0].get(key) != both[1].get(key)}
 
 
@@ -434,10 +441,12 @@ def _excess(rows: Sequence[tuple[float, ...]]) -> float:
 def _cost(what: str, one: Mapping[int, float], other: Mapping[int, float] | None = None) -> Cost:
     """One minus the other, or one alone, over seeds."""
     if other is None:
-        found, mean, n = over_seeds(one), _mean(one), len(one)
+        found, mean, n = over_seeds(one), mean_over(one), len(one)
     else:
-        found, mean = difference(one, other), _mean(one) - _mean(other)
-        n = len(one.keys() & other.keys()) or min(len(one), len(other))
+        found, common = difference(one, other), one.keys() & other.keys()
+        # Too few for an interval: seeds that only one side has would count as what it costs.
+        sides = [{seed: each[seed] for seed in common or each} for each in (one, other)]
+        mean, n = mean_over(sides[0]) - mean_over(sides[1]), min(map(len, sides))
     if found is not None:
         return Cost(what, found.estimate, found, found.n)
     return Cost(what, mean, None, n)
@@ -454,7 +463,3 @@ def _groups(scenario: Scenario) -> Iterator[Group]:
 
 def _place(scenario: Scenario, group: Group) -> str:
     return f"{scenario_label(scenario.name)}, {scenario.title(group.method)}, {group.level.label}"
-
-
-def _mean(values: Mapping[int, float]) -> float:
-    return math.fsum(values.values()) / len(values)

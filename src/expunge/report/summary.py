@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from expunge.metrics.gap import CONVERGED
 from expunge.report.aggregate import Group, Level, Scenario
-from expunge.report.backdoor import ASR, ASR_ALL, no_backdoor
+from expunge.report.claims import FEW, asked, no_verdict, sides_in_words, sides_of, values_of
 from expunge.report.measures import measure_label
 from expunge.report.wording import (
     ORIGINAL,
@@ -17,7 +17,7 @@ from expunge.report.wording import (
     points,
     with_bounds,
 )
-from expunge.statistics.claims import Claim, Side, judge
+from expunge.statistics.claims import Claim, judge
 from expunge.statistics.intervals import Interval, difference, half_width, smallest_rank_p
 
 NEAR = 1.0
@@ -31,7 +31,7 @@ class Findings:
     lead: tuple[str, ...]
     """One sentence a level: the mean gaps, and which methods can't be told from the lowest."""
     claims: tuple[str, ...]
-    """The verdict on each claim that the recipe named beforehand."""
+    """The verdict on each claim of the recipe, and whether it was named beforehand."""
     rest: tuple[str, ...]
     """Sparsity, the original model, the references, and what to be careful with."""
 
@@ -227,32 +227,19 @@ def _floor(scenario: Scenario) -> str:
 
 
 def _claim(scenario: Scenario, claim: Claim) -> str:
-    if claim.measure in (ASR, ASR_ALL):
-        for side in (claim.first, claim.second):
-            level = Level(side.sparsity, side.pruner)
-            if why := no_backdoor(scenario, level):
-                return f"Claim “{claim.name}”: no verdict, because, {level.label}, {why}."
-    judged = judge(claim, *(_of(scenario, side, claim) for side in (claim.first, claim.second)))
-    unit = measure_label(claim.measure, scenario.declared)
-    by = "" if claim.direction == "within" else " by at least"
+    start = f"Claim “{claim.name}”:"
+    if why := no_verdict(scenario, claim):
+        return f"{start} {why}."
+    judged = judge(claim, *(values_of(scenario, each, claim.measure) for each in sides_of(claim)))
     when = "beforehand" if claim.seen is None else f"afterwards ({claim.seen})"
-    stated = f"stated {when}: {claim.direction}{by} {claim.effect:g}"
-    what = f"Claim “{claim.name}”: {judged.verdict}."
-    sides = f"{_side(scenario, claim.first)} minus {_side(scenario, claim.second)}, {unit}"
+    stated = f"stated {when}: {asked(claim.direction, claim.effect)}"
+    measure = measure_label(claim.measure, scenario.declared)
+    what = f"{start} {judged.verdict}. {sides_in_words(scenario, claim)}, {measure}"
     if judged.interval is None:
-        return f"{what} {sides}: fewer than two seeds have both; {stated}."
+        return f"{what}: {FEW}; {stated}."
     total = len(scenario.seeds)
     n = f"n = {judged.interval.n}{f' of {total} seeds' * (judged.interval.n < total)}"
-    return f"{what} {sides}: {with_bounds(judged.interval)}, {n}; {stated}."
-
-
-def _of(scenario: Scenario, side: Side, claim: Claim) -> dict[int, float]:
-    group = scenario.get(side.method, Level(side.sparsity, side.pruner))
-    return {} if group is None else dict(group.by_seed.get(claim.measure, {}))
-
-
-def _side(scenario: Scenario, side: Side) -> str:
-    return f"{scenario.title(side.method)} {Level(side.sparsity, side.pruner).label}"
+    return f"{what}: {with_bounds(judged.interval)}, {n}; {stated}."
 
 
 def _failed(scenario: Scenario) -> str:
@@ -283,6 +270,9 @@ def _seeds(scenario: Scenario) -> str:
     counts = {len(group.measured) for group in groups}
     counts |= {len(group.by_seed.get("gap", {})) for group in groups}
     counts -= {0}
+    claims = "the claims named beforehand"
+    if all(claim.seen is None for claim in scenario.claims):
+        claims = "the claims"
     named = any(claim.seen is None for claim in scenario.claims)
     text = f"Every number is the mean of n = {n} seeds."
     if counts - {n}:
@@ -296,7 +286,7 @@ def _seeds(scenario: Scenario) -> str:
         f"{half_width(n):.2f} standard deviations of the differences to each side, and no rank "
         f"test can go below p = {smallest_rank_p(n):.2g}. They are not corrected for their "
         "number, nor for choosing the lowest by the same seeds: "
-        f"{'all but the claims' if named else 'with no claim named beforehand, all this'}"
+        f"{f'all but {claims}' if named else 'with no claim named beforehand, all this'}"
         " is descriptive."
     )
 

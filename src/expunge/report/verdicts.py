@@ -7,13 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from expunge.report.aggregate import Level, Scenario, aggregate
-from expunge.report.backdoor import ASR, ASR_ALL, no_backdoor
+from expunge.report.aggregate import aggregate
+from expunge.report.claims import (
+    FEW,
+    asked,
+    group_of,
+    no_verdict,
+    sides_in_words,
+    sides_of,
+    values_of,
+)
 from expunge.report.claims_table import is_of_factor
 from expunge.report.measures import measure_label
 from expunge.report.study import study_of
 from expunge.report.wording import factor, level_label, signed, three_digits, with_bounds
-from expunge.statistics.claims import Claim, Direction, Side, claim_from, judge, verdict_on
+from expunge.statistics.claims import Claim, Direction, claim_from, judge, verdict_on
 from expunge.statistics.intervals import Interval, difference
 
 HOLDS, FAILS, OPEN = "holds", "does not hold here", "not settled"
@@ -25,7 +33,6 @@ QUANTITIES = {
     "bound": "bound",
 }
 """What a point of the theorem's study holds besides the distances of methods, in print."""
-FEW = "fewer than two seeds have both"
 _WORDS = {"holds": HOLDS, "does not hold": FAILS, "not settled": OPEN}
 
 
@@ -63,24 +70,18 @@ class TheoryContrast:
 def of_grid(document: Mapping[str, Any], claim: Claim) -> Answer | None:
     """The answer of a grid; None if it has not measured both sides."""
     scenario = next((each for each in aggregate(document) if each.name == claim.scenario), None)
-    sides = (claim.first, claim.second)
-    if scenario is None or any(_group(scenario, side) is None for side in sides):
+    if scenario is None or any(group_of(scenario, each) is None for each in sides_of(claim)):
         return None
-    if claim.measure in (ASR, ASR_ALL):
-        for level in (Level(side.sparsity, side.pruner) for side in sides):
-            if why := no_backdoor(scenario, level):
-                figure = f"no verdict, because, {level.label}, {why}"
-                return Answer(verdict=OPEN, figure=figure, n=0, beforehand=False)
-    values = [_values(scenario, side, claim.measure) for side in sides]
+    if why := no_verdict(scenario, claim):
+        return Answer(verdict=OPEN, figure=why, n=0, beforehand=False)
+    values = [values_of(scenario, each, claim.measure) for each in sides_of(claim)]
     judged = judge(claim, *values)
     measure = measure_label(claim.measure, scenario.declared)
-    names = " minus ".join(
-        f"{scenario.title(side.method)} {level_label(side.pruner, side.sparsity)}" for side in sides
-    )
     named = [claim_from(each) for each in document["settings"].get("claims", ())]
     return Answer(
         verdict=_WORDS[judged.verdict],
-        figure=f"{measure}, {names}: {_found(judged.interval, *values)}; {stated(claim)}",
+        figure=f"{measure}, {sides_in_words(scenario, claim)}: {_found(judged.interval, *values)}; "
+        f"asked: {asked(claim.direction, claim.effect)}",
         n=_seeds(judged.interval, *values),
         beforehand=claim.seen is None and claim in named,
     )
@@ -108,7 +109,7 @@ def of_study(document: Mapping[str, Any], name: str | None) -> Answer | None:
     return Answer(
         verdict=_WORDS[found["verdict"]],
         figure=f"{what}: {_of_json(interval, as_factor)}; "
-        f"{_wanted(direction, found['effect'], as_factor)}",
+        f"asked: {asked(direction, found['effect'], as_factor)}",
         n=n,
         beforehand=True,
     )
@@ -129,21 +130,10 @@ def of_theory(document: Mapping[str, Any], contrast: TheoryContrast) -> Answer |
     return Answer(
         verdict=_WORDS[verdict_on(found, contrast.direction, contrast.effect)],
         figure=f"{name}, {' minus '.join(levels)}: {shown}; "
-        f"{_wanted(contrast.direction, contrast.effect)}",
+        f"asked: {asked(contrast.direction, contrast.effect)}",
         n=_seeds(found, *values),
         beforehand=False,
     )
-
-
-def stated(claim: Claim) -> str:
-    """What a claim asks for.
-
-    >>> side = Side(method="ft"), Side(method="ga")
-    >>> stated(Claim(name="a", scenario="class:3", first=side[0], second=side[1],
-    ...              direction="lower", effect=2.0))
-    'asked: lower by at least 2'
-    """
-    return _wanted(claim.direction, claim.effect)
 
 
 def together(verdicts: Sequence[str]) -> str:
@@ -155,21 +145,6 @@ def together(verdicts: Sequence[str]) -> str:
     if HOLDS in verdicts and FAILS in verdicts:
         return "holds in part"
     return OPEN if OPEN in verdicts else verdicts[0]
-
-
-def _wanted(direction: str, effect: float, as_factor: bool = False) -> str:
-    of = "a factor of " if as_factor else ""
-    if direction == "within":
-        return f"asked: within {of}{effect:g}"
-    return f"asked: {direction} by {of}at least {effect:g}"
-
-
-def _group(scenario: Scenario, side: Side) -> Any:
-    return scenario.get(side.method, Level(side.sparsity, side.pruner))
-
-
-def _values(scenario: Scenario, side: Side, measure: str) -> dict[int, float]:
-    return dict(_group(scenario, side).by_seed.get(measure, {}))
 
 
 def _points(

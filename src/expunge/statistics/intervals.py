@@ -171,14 +171,23 @@ def welch_p_of(one: Moments, other: Moments) -> float:
     return 2 * float(stdtr(degrees, -abs(difference) / error))
 
 
+def paired_difference(one: Mapping[int, float], other: Mapping[int, float]) -> Interval | None:
+    """The interval of `one` minus `other`, values by seed, over the seeds that both have.
+
+    None for fewer than two.
+    """
+    common = sorted(one.keys() & other.keys())
+    return None if len(common) < 2 else paired_t([one[seed] - other[seed] for seed in common])
+
+
 def difference(one: Mapping[int, float], other: Mapping[int, float]) -> Interval | None:
     """The interval of `one` minus `other`, values by seed; None if there are too few seeds.
 
     Paired over the seeds that both have; unpaired if these are fewer than two.
     """
-    common = sorted(one.keys() & other.keys())
-    if len(common) >= 2:
-        return paired_t([one[seed] - other[seed] for seed in common])
+    found = paired_difference(one, other)
+    if found is not None:
+        return found
     if min(len(one), len(other)) >= 2:
         return welch([*one.values()], [*other.values()])
     return None
