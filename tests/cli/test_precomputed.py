@@ -214,7 +214,7 @@ def test_margins_that_do_not_fit_are_named(tmp_path):
         np.save(path, right)
     for each in place.iterdir():
         np.save(each, right[:19])
-    with pytest.raises(DataError, match="val/net is of 20 samples, .*val/net of 19: expected the"):
+    with pytest.raises(DataError, match=r"val/net is of 20 samples, .*val/net of 19: expected the"):
         compare(root)
 
 

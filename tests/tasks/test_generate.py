@@ -87,7 +87,7 @@ def test_with_another_class_the_target_is_the_answer_for_that_class():
 
 
 def test_images_without_steps_and_classes_are_refused():
-    with pytest.raises(DataError, match="expected a dict with .*, got Tensor"):
+    with pytest.raises(DataError, match=r"expected a dict with .*, got Tensor"):
         TASK.targets_as(torch.tensor([5]), torch.zeros(1, 1, 8, 8), lambda given: given)
 
 
