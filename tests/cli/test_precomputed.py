@@ -108,6 +108,17 @@ def test_klom_is_of_the_margins_in_the_files(folder):
     assert near["half_mean"] < near["floor_mean"] + 2 * near["floor_mean_error"]
 
 
+def gaps_of_halves():
+    """Of each retrained model of the first half, the mean gap to one of the second."""
+    rights = [
+        OUTPUTS["oracle", population].argmax(axis=2) == labels_of("oracle", population)
+        for population in ("forget", "retain", "val")
+    ]
+    half = MODELS // 2
+    pairs = [100 * abs(each[:half].mean(axis=1) - each[half:].mean(axis=1)) for each in rights]
+    return [*np.mean(pairs, axis=0)]
+
+
 def test_accuracies_are_over_models_with_intervals(folder):
     before, scrub = compare(folder)["compared"]
     right = OUTPUTS["scrub", "forget"].argmax(axis=2) == LABELS["train"][FORGET]
@@ -121,7 +132,10 @@ def test_accuracies_are_over_models_with_intervals(folder):
     assert before["metrics"]["ra"]["unlearned"]["mean"] == pytest.approx(100 * right.mean())
     assert before["gap"]["mean"] > before["gap_floor"]["mean"]
     assert before["gap"]["n"] == MODELS
-    assert before["gap_floor"]["n"] == MODELS // 2
+    floor = paired_t(gaps_of_halves())
+    found = before["gap_floor"]
+    assert (found["mean"], found["low"]) == pytest.approx((floor.estimate, floor.low))
+    assert found["n"] == MODELS // 2
 
 
 def test_what_is_read_and_left_out_is_said(folder, tmp_path):
@@ -144,8 +158,10 @@ def test_what_is_read_and_left_out_is_said(folder, tmp_path):
 
 @pytest.mark.parametrize("suffix", [".npy", ".pt"])
 def test_logits_alone_give_the_same_margins(folder, tmp_path, suffix):
-    alone = compare(write(tmp_path, kinds=("logits",), suffix=suffix))["compared"]
-    assert alone == compare(folder)["compared"]
+    alone = compare(write(tmp_path, kinds=("logits",), suffix=suffix))
+    assert alone["compared"] == compare(folder)["compared"]
+    # Margins and accuracies are both of the same files.
+    assert alone["read"] == {"margins": 0, "logits": MODELS * len(OUTPUTS)}
 
 
 def test_margins_alone_give_klom_alone(folder, tmp_path):
@@ -162,22 +178,65 @@ def test_fewer_than_fifty_models_are_refused(tmp_path):
         compare(root)
 
 
-def test_what_does_not_fit_is_named(folder, tmp_path):
-    def broken(name, array):
-        root = tmp_path / name
-        shutil.copytree(folder, root)
-        return root, root / "margins/toy/oracle/forget_2/val/net/id_7_epoch_23.npy", array
+def test_each_forget_set_is_compared_with_its_own_retrained_models(tmp_path):
+    root = write(tmp_path, kinds=("logits",), models=3)
+    for place in ("oracle/forget_2", "scrub/forget_2", "pretrain/forget_2"):
+        other = root / "logits/toy" / place.replace("2", "5")
+        shutil.copytree(root / "logits/toy" / place, other)
+        for path in other.rglob("*.npy") if "oracle" in place else ():
+            np.save(path, -np.load(path))
+    shutil.copy(
+        root / "forget_sets/toy/forget_set_2.npy", root / "forget_sets/toy/forget_set_5.npy"
+    )
+    both = compare(root)
+    parts = [compare(root, name)["compared"] for name in ("2", "forget_5")]
+    assert both["compared"] == [*parts[0], *parts[1]]
+    ua = [part[0]["metrics"]["ua"]["retrained"]["mean"] for part in parts]
+    assert ua[0] != ua[1]
+    # Those before unlearning are read for both, and counted once.
+    assert both["read"]["logits"] == 3 * (len(OUTPUTS) + 7)
 
-    for name, array, match in (
-        ("short", np.zeros(3, np.float32), r"oracle/forget_2/val/net: .* got 3, 20"),
-        ("nan", np.full(20, np.nan, np.float32), r"id_7_epoch_23.npy: 20 of 20 are not numbers"),
-        ("ints", np.zeros(20, int), "expected margins as floats, got int64"),
-        ("flat", np.zeros((20, 3), np.float32), r"expected margins \(N,\), got \(20, 3\)"),
+
+def test_margins_that_do_not_fit_are_named(tmp_path):
+    root = write(tmp_path / "toy", kinds=("margins",), labels=False)
+    place = root / "margins/toy/oracle/forget_2/val/net"
+    path = place / "id_7_epoch_23.npy"
+    right = np.load(path)
+    for array, match in (
+        (np.zeros(3, np.float32), r"oracle/forget_2/val/net: .* got 3, 20"),
+        (np.full(20, np.nan, np.float32), r"id_7_epoch_23.npy: 20 of 20 are not numbers"),
+        (np.zeros(20, int), "expected margins as floats, got int64"),
+        (np.zeros((20, 3), np.float32), r"expected margins \(N,\), got \(20, 3\)"),
     ):
-        root, path, array = broken(name, array)
         np.save(path, array)
         with pytest.raises(DataError, match=match):
             compare(root)
+        np.save(path, right)
+    for each in place.iterdir():
+        np.save(each, right[:19])
+    with pytest.raises(DataError, match=r"val/net is of 20 samples, .*val/net of 19: expected the"):
+        compare(root)
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "match"),
+    [
+        ("forget_sets/toy/forget_set_2", [7, 2, 7], "forget_set_2.npy: an index is there twice"),
+        ("forget_sets/toy/forget_set_2", [7, 2, 30], "expected indices below 30, got 30"),
+        ("labels/toy/train", [*range(TRAIN)], "logits of 29 or more classes, .* got 3"),
+        ("labels/toy/val", [0] * 19, "expected 19 samples, as labelled, got 20"),
+        ("labels/toy/val", [0.5] * 20, r"expected labels \(N,\), integers, got float64"),
+        ("labels/toy/val", [-1] * 20, r"expected labels of 0 or more, got -1..-1"),
+    ],
+)
+def test_labels_and_forget_sets_that_do_not_fit_are_named(tmp_path, name, array, match):
+    root = write(tmp_path, kinds=("logits",), models=2)
+    np.save(root / f"{name}.npy", array)
+    with pytest.raises(DataError, match=match):
+        compare(root)
+
+
+def test_what_is_not_there_is_named(folder, tmp_path):
     with pytest.raises(DataError, match="unknown forget set '3': expected one of forget_2"):
         compare(folder, "3")
     with pytest.raises(DataError, match="expected a folder of logits or margins"):

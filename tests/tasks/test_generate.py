@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from expunge.errors import ConfigError
+from expunge.errors import ConfigError, DataError
 from expunge.settings import Training
 from expunge.tasks.generate import CONDITION, NOISY, STEP, Generate
 
@@ -84,6 +84,11 @@ def test_with_another_class_the_target_is_the_answer_for_that_class():
     found = TASK.targets_as(torch.tensor([5, 7]), inputs, lambda given: given[CONDITION] * 10)
     assert found.tolist() == [50, 70]
     assert inputs[CONDITION].tolist() == [0, 1]
+
+
+def test_images_without_steps_and_classes_are_refused():
+    with pytest.raises(DataError, match=r"expected a dict with .*, got Tensor"):
+        TASK.targets_as(torch.tensor([5]), torch.zeros(1, 1, 8, 8), lambda given: given)
 
 
 def test_smoothed_labels_are_refused():

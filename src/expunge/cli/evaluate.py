@@ -60,16 +60,15 @@ def evaluate(
     """Measure a model: UA, RA, TA, membership attacks, and the gap to a retrained one."""
     from expunge.errors import ConfigError
 
-    if (run is None) == (logits is None):
-        raise ConfigError("evaluate takes a model's id, or --logits FOLDER")
-    if logits is not None:
+    if logits is not None and run is None:
         if reference is not None or attacks or groups is not None:
             raise ConfigError(
                 "--logits takes --forget and --json alone: what it compares lies in its folder"
             )
         _evaluate_logits(logits, forget, as_json)
         return
-    assert run is not None
+    if run is None or logits is not None:
+        raise ConfigError("evaluate takes a model's id, or --logits FOLDER")
     from expunge.studies.verdict import collect_verdict, plan_verdict
 
     space = session(store, device, engine=engine, workers=workers, shard=shard, slurm=slurm)

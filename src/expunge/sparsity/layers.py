@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -74,9 +75,9 @@ class LayerWeight:
             return computed
         if isinstance(hook, SpectralNorm):
             return hook.compute_weight(module, do_power_iteration=False)
-        found = module.weight
-        assert isinstance(found, Tensor)
-        return found.detach()
+        found: Any = module.weight
+        weight: Tensor = found.detach()
+        return weight
 
 
 def layer_weights(model: nn.Module, layer: Layer) -> list[LayerWeight]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from expunge.errors import ConfigError, ModelError, line_of
+from expunge.errors import ConfigError, DataError, ModelError, line_of
 from expunge.settings import check_range
 from expunge.tasks.task import Task
 
@@ -107,8 +107,16 @@ class Generate:
     def targets_as(
         self, labels: Tensor, inputs: Batch, answer: Callable[[Batch], Tensor]
     ) -> Tensor:
-        """What `answer` gives for the same noisy images if asked for other classes."""
-        assert isinstance(inputs, dict)
+        """What `answer` gives for the same noisy images if asked for other classes.
+
+        Raises:
+            DataError: `inputs` are not the noisy images with their steps and classes.
+        """
+        if not isinstance(inputs, dict):
+            raise DataError(
+                f"expected a dict with {NOISY}, {STEP} and {CONDITION}, as `example` gives it, got "
+                f"{type(inputs).__name__}"
+            )
         return answer({**inputs, CONDITION: labels})
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:

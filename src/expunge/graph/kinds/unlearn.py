@@ -144,8 +144,10 @@ def made_by_method(
     purpose = "unlearn again" if node.params.get("another_seed") else "unlearn"
     seed = derive_seed(origin_seed(inputs), purpose)
     context = replace(context_for(runtime, inputs["origin"], spec, seed), mask=mask)
-    # Settings of the method, such as FF's α, leave what it first computes of the model as it is.
-    owner = (method.name, method.version, seed, *sorted(node.parents.items()))
+    # Settings of the method, such as FF's α, may leave what it first computes as it is; all else
+    # that a node is made from may not.
+    others = {name: value for name, value in node.params.items() if name != "config"}
+    owner = replace(node, params=others).id
     context = replace(
         context,
         compiled=node.params.get("compiled", False),

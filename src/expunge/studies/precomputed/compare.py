@@ -12,7 +12,7 @@ from expunge.errors import DataError, unknown
 from expunge.metrics import get_metric
 from expunge.metrics.evidence import Evidence
 from expunge.metrics.klom import POPULATIONS, Margins, check_enough
-from expunge.metrics.metric import measure
+from expunge.metrics.metric import Value, measure
 from expunge.statistics.intervals import Interval, over_seeds
 from expunge.studies.precomputed.layout import ORIGINAL, RETRAINED, layout_of
 from expunge.studies.precomputed.read import Case, Reader
@@ -88,7 +88,7 @@ def _of_case(reader: Reader, case: Case, seed: int) -> list[dict[str, Any]]:
 
 def _klom(
     reader: Reader, case: Case, method: str, seed: int
-) -> tuple[dict[str, Any] | None, str | None, dict[str, Any], dict[str, int]]:
+) -> tuple[Value, str | None, dict[str, Any], dict[str, int]]:
     """KLOM by population, or why there is none; models on each side, and samples."""
     models: dict[str, Any] = {}
     margins: dict[str, Margins] = {}
@@ -117,9 +117,8 @@ def _klom(
     samples = {name: each.retrained.shape[1] for name, each in margins.items()}
     if not margins:
         return None, reasons[0], models, samples
-    value = measure(get_metric("klom"), Evidence(margins=margins, seed=seed)).value
-    assert isinstance(value, dict)
-    return value, "; ".join(reasons) or None, models, samples
+    found = measure(get_metric("klom"), Evidence(margins=margins, seed=seed))
+    return found.value, "; ".join(reasons) or None, models, samples
 
 
 def _accuracies(reader: Reader, case: Case, method: str) -> tuple[dict[str, Any], str | None]:

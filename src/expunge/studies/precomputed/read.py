@@ -53,8 +53,13 @@ class Reader:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self.count = {MARGINS: 0, LOGITS: 0}
+        self._read: dict[str, set[Path]] = {MARGINS: set(), LOGITS: set()}
         self._kept: dict[tuple[Case, str, str, str], Any] = {}
+
+    @property
+    def count(self) -> dict[str, int]:
+        """How many files of each kind were read, each counted once."""
+        return {kind: len(paths) for kind, paths in self._read.items()}
 
     def margins(self, case: Case, role: str, population: str) -> Any:
         """The margins `(models, samples)` of a role on a population, or why there are none.
@@ -88,7 +93,7 @@ class Reader:
         for model in sorted(self.layout.models(place)):
             if model in with_margins:
                 row = margins_in(with_margins[model])
-                self.count[MARGINS] += 1
+                self._read[MARGINS].add(with_margins[model])
             else:
                 if labels is None:
                     labels = self._labels(case, role, population)
@@ -124,7 +129,7 @@ class Reader:
 
     def _logits(self, path: Path, labels: Labels) -> npt.NDArray[np.float32]:
         logits = logits_in(path)
-        self.count[LOGITS] += 1
+        self._read[LOGITS].add(path)
         if len(logits) != len(labels):
             raise DataError(
                 f"{path}: expected {len(labels)} samples, as labelled, got {len(logits)}"
