@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from expunge.callables import working_directory_last
 from expunge.config import from_mapping, to_mapping
 from expunge.data.facts import Facts
 from expunge.errors import CheckpointError, ConfigError, DivergedError
+from expunge.graph.adopted_weights import ADOPTION, adopt, weights_digest
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.lineage import training_samples, write_forgotten
 from expunge.graph.model_files import save_model
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from expunge.types import Context, Dataset, Mask
 
 REWIND = "rewind.safetensors"
-ADOPTION = 1
-"""Increased when what is checked or recorded of adopted weights changes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +159,7 @@ def add_train(
         if origin.expect_accuracy is not None:
             task = task_of(origin.network.name, origin.network.task)
             check_task("expect_accuracy", {"classify"}, task)
-        params["weights"] = _digest(Path(origin.weights))
+        params["weights"] = weights_digest(Path(origin.weights))
         if origin.weights_key is not None:
             params["weights_key"] = origin.weights_key
         params["adoption"] = ADOPTION
@@ -303,7 +301,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     record: dict[str, Any] = {}
     mask: Mask | None = None
     if "weights" in node.params:
-        record, mask = _adopt(node, runtime, facts, dataset, model, spec)
+        record, mask = adopt(node, runtime, facts, dataset, model, spec)
     else:
         try:
             record = _train(runtime, dataset, model, context, out)
@@ -314,64 +312,6 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     save_model(out, model, spec, mask)
     write_forgotten(out, forgotten)
     write_record(out, record)
-
-
-def _adopt(
-    node: Node,
-    runtime: Runtime,
-    facts: Facts,
-    dataset: Dataset,
-    model: nn.Module,
-    spec: ModelSpec,
-) -> tuple[dict[str, Any], Mask | None]:
-    """Load weights from elsewhere into `model`, and refuse them if they do not fit the data.
-
-    Returns the record, and the mask of a sparse model.
-    """
-    from expunge.graph.adoption import check_adopted, measured
-    from expunge.models.weights import load_weights
-    from expunge.sparsity.found import SHARE, mask_of_zeros
-    from expunge.sparsity.mask import mask_sparsity
-
-    where = runtime.where(node)
-    path = Path(str(where["weights"]))
-    if _digest(path) != node.params["weights"]:
-        raise CheckpointError(
-            f"the weights {path} have changed since this was planned: run the command again"
-        )
-    if path.is_dir():
-        from expunge.models.pretrained import load_pretrained
-
-        loaded = load_pretrained(model, path, facts.class_names)
-    else:
-        loaded = load_weights(model, path, node.params.get("weights_key"))
-    notes = list(loaded.notes)
-    network = node.params["network"]
-    if loaded.inner and "normalisation" not in network and spec.mean is not None:
-        notes.append(
-            "no normalisation came with the weights: inputs are normalised by the mean and "
-            "standard deviation of the training data; --normalise or --mean and --std set others"
-        )
-    masked = {name: kept for name, kept in loaded.mask.items() if not bool(kept.all())}
-    zeros = mask_of_zeros(model, share=0 if masked else SHARE)
-    mask = {**masked, **(zeros or {})} or None
-    if mask is not None:
-        notes.append(
-            f"{mask_sparsity(mask):.1%} of the weights in {len(mask)} layers are zero: the model "
-            "is taken as sparse, and they stay zero in unlearning and retraining"
-        )
-    if not get_task(task_of(spec.name, spec.task)).classifies:
-        return {"notes": notes, "inner": loaded.inner}, mask
-    found = measured(model, dataset, runtime.evaluator)
-    check_adopted(
-        found, where.get("expect_accuracy"), model, dataset, facts.statistics, runtime.evaluator
-    )
-    record = {
-        "accuracy": {part: each.to_json() for part, each in found.items()},
-        "notes": notes,
-        "inner": loaded.inner,
-    }
-    return record, mask
 
 
 def _train(
@@ -400,20 +340,6 @@ def _train(
     everything = Stream(dataset.train, torch.arange(len(dataset.train)))
     fit(model, everything, task_loss, training, context, after_epoch=after_epoch)
     return {"seconds": time.perf_counter() - start, "validation_accuracy": validation}
-
-
-def _digest(path: Path) -> str:
-    """Hex digest of a file of weights, or of all in a folder."""
-    if path.is_dir():
-        from expunge.models.pretrained import weight_files
-
-        parts = [f"{each.name} {_digest(each)}" for each in weight_files(path)]
-        return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
-    except OSError as error:
-        raise CheckpointError(f"cannot read the weights {path}: {error.strerror}") from None
 
 
 KIND = Kind(name="train", version=1, run=run, is_model=True)
