@@ -7,7 +7,8 @@ from tests.cli.conftest import ok
 from expunge.cli import tracking
 from expunge.cli.tracking import Tracking
 from expunge.errors import StoreError
-from expunge.runs import Store, read_artefact
+from expunge.graph.course import Course, write_course
+from expunge.runs import Node, Store, read_artefact
 
 SMALL = ["--model", "resnet8", "--width", "0.25", "--epochs", "2", "--rewind-epoch", "1"]
 
@@ -81,6 +82,28 @@ def test_models_without_a_course_are_counted(command, few, kept, tmp_path):
     code, _, err = command(*unlearn, *words)
     assert code == 0, err
     assert "note: 1 model of the store not tracked, for lack of a course" in err
+
+
+def test_trainings_of_one_node_have_numbers_and_nodes_are_counted_once(kept, tmp_path, capsys):
+    course, store = Course(), Store(tmp_path)
+    for task, epoch, loss in (("train", 1, 3.0), ("train", 2, 2.0), ("prune", 1, 1.5)):
+        course.add(task, epoch, loss, 0.1)
+    course.add("train", 1, 1.0, 0.2)
+    pruned, plain = (Node(kind="prune", version=1, params={"n": n}, parents={}) for n in (1, 2))
+    with store.create(pruned) as folder:
+        write_course(folder, course)
+    with store.create(plain):
+        pass
+    tracker = Tracking(["fake:place"], store)
+    for node in (pruned, plain, pruned, plain):
+        tracker.node(node.id, "a label", made=False)
+    tracker.close()
+    first = {"train/loss": 3.0, "train/lr": 0.1, "prune/loss": 1.5, "prune/lr": 0.1}
+    assert kept.runs[pruned.id].steps == [
+        {**first, "train 2/loss": 1.0, "train 2/lr": 0.2},
+        {"train/loss": 2.0, "train/lr": 0.1},
+    ]
+    assert "note: 1 model of the store not tracked" in capsys.readouterr().err
 
 
 def test_a_tracker_is_refused_before_anything_is_made(command, few, tmp_path):
