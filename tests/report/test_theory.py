@@ -62,6 +62,25 @@ def test_a_table_a_scenario(document):
     assert len({len(first.header), *map(len, first.rows)}) == 1
 
 
+def test_what_diverged_is_named(document):
+    level = {"scenario": "class:3", "pruner": "random", "sparsity": 0.95, "seed": 4}
+    document["diverged"] = [
+        {**level, "reason": "diverged: a path"},
+        {**level, "seed": 5, "reason": "diverged: a path"},
+        {**level, "scenario": "class:1", "reason": "diverged: Retrain"},
+    ]
+    document["points"] = [{**level, "pruner": "none", "sparsity": 0.0, "diverged": {"ga": "no"}}]
+    first, second, third = theory_tables(document)
+    assert first.notes[2:] == [
+        "No numbers, for a reason that theory.json gives: 95 % random, seed 4 and "
+        "95 % random, seed 5.",
+        "Diverged, so without a distance: GA on dense, seed 4.",
+    ]
+    assert len(second.notes) == 1
+    assert (third.title, third.rows) == ("Forget class 1", [])
+    assert "95 % random, seed 4." in third.notes[0]
+
+
 def test_a_figure_a_scenario(document, tmp_path):
     paths = write_theory_figures(document, tmp_path)
     assert [path.name for path in paths] == ["theory-class-3.svg", "theory-random-0.1.svg"]

@@ -1,5 +1,6 @@
 """The theorem's quantities over a tiny grid: made once, and refused where they do not apply."""
 
+import pkgutil
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from expunge.data.places import default_cache
 from expunge.data.sources import load
 from expunge.engines import Engine, run
 from expunge.engines.watch import Watch
-from expunge.errors import ConfigError, ModelError
+from expunge.errors import ConfigError, DivergedError, ModelError
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.data import add_data
 from expunge.graph.kinds.forget import add_forget
@@ -164,6 +165,54 @@ def test_a_curve_and_its_continuation(bench, experiment):
     bench.made.clear()
     assert theory(bench, experiment) == first
     assert bench.made == []
+
+
+def test_a_method_that_diverges_has_no_distance(bench, experiment):
+    wild = replace(experiment, methods={**experiment.methods, "ga": {"lr": 1e30}})
+    document = theory(bench, wild)
+    assert document["diverged"] == []
+    for point in document["points"]:
+        assert point["distances"]["ga"] is None
+        assert "finite" in point["diverged"]["ga"]
+        assert point["distances"]["ft"] > 0
+    for row in document["summary"]:
+        assert row["distances"]["ga"] == {"mean": None, "sd": None}
+        assert row["distances"]["ft"]["mean"] > 0
+
+
+@pytest.mark.parametrize("broken", ["walk", "largest_singular_value"])
+def test_a_path_that_diverges_leaves_the_others(broken, bench, experiment, monkeypatch):
+    """Of two masks one diverges: it is named with its reason, and the other is measured."""
+    module = "paths" if broken == "walk" else "hessian"
+    place = f"expunge.theory.{module}.{broken}"
+    real = pkgutil.resolve_name(place)
+
+    def sometimes(*words, **named):
+        if any(isinstance(each, Context) and each.mask is not None for each in words):
+            raise DivergedError("conv1.weight is no longer finite")
+        return real(*words, **named)
+
+    monkeypatch.setattr(place, sometimes)
+    other = replace(experiment, seeds=(7 if broken == "walk" else 8,))
+    document = theory(bench, other)
+    assert [point["pruner"] for point in document["points"]] == ["none"]
+    (gone,) = document["diverged"]
+    assert (gone["pruner"], gone["sparsity"], gone["scenario"]) == ("omp", 0.5, "class:3")
+    assert "conv1.weight is no longer finite" in gone["reason"]
+    assert [(row["pruner"], row["n"]) for row in document["summary"]] == [("none", 1)]
+    # What has diverged is known, and is not made again.
+    bench.made.clear()
+    assert theory(bench, other) == document
+    assert bench.made == []
+
+
+def test_nothing_measured_is_an_error(bench, experiment, monkeypatch):
+    def diverges(*words, **named):
+        raise DivergedError("conv1.weight is no longer finite")
+
+    monkeypatch.setattr("expunge.theory.paths.walk", diverges)
+    with pytest.raises(DivergedError, match="nothing could be measured: diverged: sgd_path"):
+        theory(bench, replace(experiment, seeds=(9,)))
 
 
 def test_a_path_keeps_its_mask_and_its_start(bench, base):

@@ -16,7 +16,7 @@ from expunge.report.claims_table import claims_table
 from expunge.report.drawing import MARKERS, PALETTE, Drawing, figure_of, save, slug, style, to_svg
 from expunge.report.study import read_study
 from expunge.report.text import TextTable
-from expunge.report.wording import MISSING, level_label, method_label, scenario_label
+from expunge.report.wording import MISSING, level_label, listed, method_label, scenario_label
 
 SCHEMA = 1
 """The version of the document that this module reads."""
@@ -83,9 +83,16 @@ def theory_tables(document: Mapping[str, Any]) -> list[TextTable]:
                     f"Mean ± sample deviation, n = {', '.join(map(str, counts))}. From e(m) on: "
                     "weight distance to Retrain from the same start and in the same order.",
                     *(_trend(row) for row in document["trends"] if row["scenario"] == scenario),
+                    *_left_out(document, scenario),
                 ],
             )
         )
+    for scenario in dict.fromkeys(row["scenario"] for row in document.get("diverged", [])):
+        if scenario not in _by_scenario(document):
+            notes = _left_out(document, scenario)
+            tables.append(
+                TextTable(title=scenario_label(scenario), header=["model"], rows=[], notes=notes)
+            )
     return tables
 
 
@@ -231,6 +238,30 @@ def _trend(row: Mapping[str, Any]) -> str:
         f"Rank correlation of e(m), {method_label(row['pruner'])}, {row['n']} models: "
         + ", ".join(values)
     )
+
+
+def _left_out(document: Mapping[str, Any], scenario: str) -> list[str]:
+    """What has no numbers, since it diverged: models, and methods on models that have some."""
+    # Documents of before divergence was an outcome have none.
+    models = [row for row in document.get("diverged", []) if row["scenario"] == scenario]
+    methods = [
+        (method, row)
+        for row in document["points"]
+        if row["scenario"] == scenario
+        for method in row.get("diverged", {})
+    ]
+    notes = []
+    if models:
+        named = listed([_of_seed(row) for row in models])
+        notes.append(f"No numbers, for a reason that theory.json gives: {named}.")
+    if methods:
+        named = listed([f"{_distance_label(method)} on {_of_seed(row)}" for method, row in methods])
+        notes.append(f"Diverged, so without a distance: {named}.")
+    return notes
+
+
+def _of_seed(row: Mapping[str, Any]) -> str:
+    return f"{level_label(row['pruner'], row['sparsity'])}, seed {row['seed']}"
 
 
 def _distance_label(name: str) -> str:

@@ -10,11 +10,13 @@ from statistics import fmean, stdev
 from typing import Any
 
 from expunge.config import to_mapping
+from expunge.errors import DivergedError
 from expunge.graph.graph import Graph
 from expunge.graph.kinds.forget import add_forget
 from expunge.graph.kinds.path import add_path, load_facts
 from expunge.graph.kinds.sharpness import add_sharpness
 from expunge.graph.kinds.theorem import add_theorem
+from expunge.graph.outcome import divergence
 from expunge.runs import Store
 from expunge.scenarios import of_seed
 from expunge.studies.folder import plain, recipe_of
@@ -96,26 +98,33 @@ def collect_theory(
 ) -> dict[str, Any]:
     """The theorem's document, from nodes that are all in the store.
 
+    `points` are those that could be measured; `diverged` names the others, with the reason.
+
     Raises:
+        DivergedError: there is no point that could be measured.
         StoreError: an artefact is missing or damaged.
     """
     makers = Makers()
     settings = settings_of(experiment, claims) | {"hessian": to_mapping(config)}
-    rows = [
-        {
+    rows, diverged = [], []
+    for point in points:
+        row: dict[str, Any] = {
             "scenario": point.scenario,
             **({} if point.forgets == point.scenario else {"forgets": point.forgets}),
             "pruner": point.base.pruner,
             "sparsity": point.base.sparsity,
             "seed": point.seed,
-            **load_facts(store.path(point.path_id)),
-            **load_facts(store.path(point.sharpness_id)),
-            **load_facts(store.path(point.theorem_id)),
-            "run": point.theorem_id,
-            "made_by": makers.of(store.path(point.path_id)),
         }
-        for point in points
-    ]
+        parts = [store.path(part) for part in (point.path_id, point.sharpness_id, point.theorem_id)]
+        reasons = [reason for part in parts if (reason := divergence(part)) is not None]
+        if reasons:
+            diverged.append({**row, "reason": reasons[0]})
+            continue
+        for part in parts:
+            row |= load_facts(part)
+        rows.append({**row, "run": point.theorem_id, "made_by": makers.of(parts[0])})
+    if not rows:
+        raise DivergedError(f"nothing could be measured: {diverged[0]['reason']}")
     return {
         "schema": 1,
         "title": experiment.title,
@@ -125,6 +134,7 @@ def collect_theory(
         "reproduce": reproduce,
         **recipe_of(experiment, settings),
         "points": rows,
+        "diverged": diverged,
         "summary": summarise(rows),
         "trends": trends(rows),
         "claims": [judge_theory(claim, rows) for claim in claims],

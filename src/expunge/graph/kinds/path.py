@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.config import from_mapping
-from expunge.errors import ModelError
+from expunge.errors import DivergedError, ModelError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.prune import origin_seed
 from expunge.graph.kinds.train import context_for
 from expunge.graph.lineage import forgotten_by, training_samples, write_forgotten
 from expunge.graph.model_files import load_model, save_model
+from expunge.graph.outcome import check_diverged, divergence, write_divergence
 from expunge.runs import checked, read_artefact, read_object, write_json
 from expunge.settings import Training, derive_seed
 from expunge.sparsity import get_pruner
@@ -112,7 +113,12 @@ def load_path(folder: Path) -> tuple[nn.Module, nn.Module, Mask | None]:
 
 
 def load_facts(folder: Path) -> dict[str, Any]:
-    """The numbers in one of the theorem's artefacts."""
+    """The numbers in one of the theorem's artefacts.
+
+    Raises:
+        DivergedError: it holds the reason why there are none.
+    """
+    check_diverged(folder)
     return read_object(checked(folder, FACTS))
 
 
@@ -123,6 +129,17 @@ def is_path(folder: Path) -> bool:
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     """Train from θ_0 by plain SGD on what the model and its ancestors have not forgotten."""
+    reason = divergence(inputs["model"])
+    if reason is not None:
+        write_divergence(out, reason)
+        return
+    try:
+        _walk(node, inputs, out, runtime)
+    except DivergedError as error:
+        write_divergence(out, f"diverged: {node.id} ({error})")
+
+
+def _walk(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     from expunge.metrics.accuracy import accuracy
     from expunge.models.weights import save_weights
     from expunge.sparsity.mask import apply_mask, mask_sparsity

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.config import from_mapping, to_mapping
+from expunge.errors import DivergedError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.path import FACTS, add_start, is_path, load_path, start_model
 from expunge.graph.kinds.prune import origin_seed
 from expunge.graph.lineage import forgotten_by, training_samples
 from expunge.graph.model_files import load_model
+from expunge.graph.outcome import divergence, write_divergence
 from expunge.graph.runtime import params_of
 from expunge.runs import read_artefact, write_json
 from expunge.settings import Training
@@ -44,7 +46,20 @@ def add_sharpness(graph: Graph, model_id: str, config: HessianConfig) -> str:
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
-    """Measure θ_t and θ_0."""
+    """Measure θ_t and θ_0; one that has diverged has no numbers."""
+    reason = divergence(inputs["model"])
+    if reason is not None:
+        write_divergence(out, reason)
+        return
+    try:
+        facts = _measure(node, inputs, runtime)
+    except DivergedError as error:
+        write_divergence(out, f"diverged: {node.id} ({error})")
+        return
+    write_json(out / FACTS, facts)
+
+
+def _measure(node: Node, inputs: Inputs, runtime: Runtime) -> dict[str, Any]:
     from expunge.metrics.distance import weight_distance
     from expunge.sparsity.mask import apply_mask
     from expunge.theory.bound import departures_from_theorem, steps_of, unlearning_error_bound
@@ -72,18 +87,15 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     kind = read_artefact(inputs["model"]).node.kind
     if kind not in ("train", "sgd_path"):
         departures.append(f"further training by {kind}, which t does not count")
-    write_json(
-        out / FACTS,
-        {
-            "moved": moved,
-            "sigma": sigma,
-            "sigma_start": largest_singular_value(start, samples, config, context),
-            "lr": training.lr,
-            "steps": steps,
-            "bound": unlearning_error_bound(training.lr, steps, moved, sigma),
-            "departures": departures,
-        },
-    )
+    return {
+        "moved": moved,
+        "sigma": sigma,
+        "sigma_start": largest_singular_value(start, samples, config, context),
+        "lr": training.lr,
+        "steps": steps,
+        "bound": unlearning_error_bound(training.lr, steps, moved, sigma),
+        "departures": departures,
+    }
 
 
 KIND = Kind(name="sharpness", version=1, run=run)

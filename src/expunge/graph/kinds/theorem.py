@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.config import from_mapping, to_mapping
-from expunge.errors import ConfigError
+from expunge.errors import ConfigError, DivergedError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.forget import load_forget, refuse_correction
 from expunge.graph.kinds.path import FACTS, load_path
@@ -16,6 +16,7 @@ from expunge.graph.kinds.prune import origin_seed
 from expunge.graph.kinds.train import context_for
 from expunge.graph.lineage import forgotten_by, training_samples, training_split
 from expunge.graph.model_files import load_model
+from expunge.graph.outcome import divergence, write_divergence
 from expunge.methods import get_method
 from expunge.runs import write_json
 from expunge.settings import derive_seed
@@ -62,7 +63,23 @@ def add_theorem(graph: Graph, path_id: str, forget_id: str, methods: Mapping[str
 
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
-    """Retrain the path without the forget set, and measure the methods' distances from the end."""
+    """Retrain the path without the forget set, and measure the methods' distances from the end.
+
+    A method that diverges has no distance; without a path or its Retrain nothing has.
+    """
+    reason = divergence(inputs["model"])
+    if reason is not None:
+        write_divergence(out, reason)
+        return
+    try:
+        facts = _measure(node, inputs, runtime)
+    except DivergedError as error:
+        write_divergence(out, f"diverged: {node.id} ({error})")
+        return
+    write_json(out / FACTS, facts)
+
+
+def _measure(node: Node, inputs: Inputs, runtime: Runtime) -> dict[str, Any]:
     from expunge.methods.run import run_method
     from expunge.metrics.distance import weight_distance
     from expunge.theory.paths import add_back, path_batches, walk
@@ -91,16 +108,20 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     reference = _weights(retrained)
     unlearned = add_back(model, start, split.train, batches, training.lr, split.forget, context)
     unlearning = replace(context, seed=derive_seed(seed, "unlearn"))
-    distances = {
+    distances: dict[str, float | None] = {
         "add_back": weight_distance(_weights(unlearned), reference),
         "original": weight_distance(_weights(model), reference),
     }
+    diverged: dict[str, str] = {}
     for name, settings in node.params["methods"].items():
         method = get_method(name)
         config: Any = from_mapping(method.config, settings["config"], name)
-        unlearned, _ = run_method(method, model, split, config, unlearning)
-        distances[name] = weight_distance(_weights(unlearned), reference)
-    write_json(out / FACTS, {"distances": distances})
+        try:
+            unlearned, _ = run_method(method, model, split, config, unlearning)
+            distances[name] = weight_distance(_weights(unlearned), reference)
+        except DivergedError as error:
+            distances[name], diverged[name] = None, str(error)
+    return {"distances": distances, **({"diverged": diverged} if diverged else {})}
 
 
 def _weights(model: nn.Module) -> dict[str, Tensor]:
