@@ -162,7 +162,10 @@ def run_searches(
     sought: list[Sought],
     tell: Callable[[Sought, Mapping[str, Any]], None],
 ) -> dict[Place, dict[str, Any]]:
-    """The records of every search, by what it chose for: in each round all of them try one setting.
+    """The records of every search, by what it chose for.
+
+    In each round every search tries one setting, or, of a grid, all: the same workers then make
+    them, and what trials have in common is computed once.
 
     `graph` is the one that they were planned in; without searches nothing is run.
 
@@ -183,16 +186,17 @@ def run_searches(
         for each in sought
     }
     records: dict[Place, list[dict[str, Any]]] = {each.place: [] for each in sought}
-    for number in range(max((each.tuning.trials for each in sought), default=0)):
-        going = [each for each in sought if each.tuning.trials > number]
+    while ahead := {each.place: count for each in sought if (count := trials[each.place].ahead)}:
         graph = bench.graph()
-        for each in going:
-            trials[each.place].propose(graph)
+        for number in range(max(ahead.values())):
+            for place, count in ahead.items():
+                if number < count:
+                    trials[place].propose(graph)
         bench.run(graph)
-        for each in going:
-            record = trials[each.place].conclude()
-            records[each.place].append(record)
-            tell(each, record)
+        for each in sought:
+            for record in trials[each.place].conclude():
+                records[each.place].append(record)
+                tell(each, record)
     documents = {}
     for each in sought:
         chosen = best(records[each.place])

@@ -30,8 +30,9 @@ ORIGINALS = ("train", "prune")
 class Trials:
     """The trials of one search: first the published settings, then what Optuna proposes; or a grid.
 
-    The same seed proposes the same settings, so their nodes are found in the store. `propose` and
-    `conclude` take turns, so that the nodes of several searches can be made together in between.
+    The same seed proposes the same settings, so their nodes are found in the store. In each round
+    `ahead` trials are proposed, then concluded, so that the nodes of several trials and searches
+    can be made together in between.
     """
 
     def __init__(
@@ -53,54 +54,61 @@ class Trials:
                 self._study.enqueue_trial(values)
         elif published := space.defaults():
             self._study.enqueue_trial(published)
+        self._left = tuning.trials
+        self._open: list[tuple[Any, Mapping[str, Any], str]] = []
+
+    @property
+    def ahead(self) -> int:
+        """How many trials the next round has: all of a grid, where none depends on another."""
+        return self._left if self._tuning.grid else min(self._left, 1)
 
     def propose(self, graph: Graph) -> None:
         """Add the nodes of the next trial: the unlearned model, and all that judges it."""
-        self._trial = self._study.ask()
-        self._values = self._space.suggest(self._trial)
-        self._model_id = add_trial(
-            graph,
-            self._case,
-            self._space,
-            self._tuning,
-            self._values,
-            self._objective.reference_id,
-        )
+        trial = self._study.ask()
+        values = self._space.suggest(trial)
+        reference = self._objective.reference_id
+        model_id = add_trial(graph, self._case, self._space, self._tuning, values, reference)
+        self._open.append((trial, values, model_id))
+        self._left -= 1
 
-    def conclude(self) -> dict[str, Any]:
-        """The record of the trial that was proposed last, whose nodes are made.
+    def conclude(self) -> list[dict[str, Any]]:
+        """The records of the trials that were proposed in this round, whose nodes are made.
 
         A trial that diverges is pruned, and its record has the reason.
         """
+        proposed, self._open = self._open, []
+        return [self._record(*each) for each in proposed]
+
+    def _record(self, trial: Any, values: Mapping[str, Any], model_id: str) -> dict[str, Any]:
         record: dict[str, Any] = {
-            "trial": self._trial.number,
+            "trial": trial.number,
             "chosen_by": self._tuning.objective,
             "scenario": self._case.scenario,
             "method": self._space.method.name,
             "seed": self._seed,
-            "searched": self._values,
-            "config": to_mapping(self._space.config(self._values)),
+            "searched": values,
+            "config": to_mapping(self._space.config(values)),
         }
         try:
-            record |= self._outcome()
-            self._study.tell(self._trial, record["value"])
+            record |= self._outcome(model_id)
+            self._study.tell(trial, record["value"])
         except DivergedError as error:
             record |= {"state": DIVERGED, "reason": str(error), "value": None}
-            self._study.tell(self._trial, state=self._optuna.trial.TrialState.PRUNED)
+            self._study.tell(trial, state=self._optuna.trial.TrialState.PRUNED)
         return record
 
-    def _outcome(self) -> dict[str, Any]:
-        folder = self._bench.store.path(self._model_id)
+    def _outcome(self, model_id: str) -> dict[str, Any]:
+        folder = self._bench.store.path(model_id)
         check_diverged(folder)
-        score = self._objective.score(self._model_id)
+        score = self._objective.score(model_id)
         reference = self._objective.reference_id
         return {
             "state": COMPLETE,
             "value": score.value,
             "terms": dict(score.terms),
-            "metrics": dict(measured(self._bench, self._case, self._model_id, reference)),
+            "metrics": dict(measured(self._bench, self._case, model_id, reference)),
             "rte_s": load_record(folder)["seconds"],
-            "run": self._model_id,
+            "run": model_id,
         }
 
 
@@ -129,11 +137,12 @@ def run_trials(
         ExpungeError: a node fails for a reason other than divergence.
     """
     trials = Trials(bench, case, space, tuning, objective)
-    for _ in range(tuning.trials):
+    while count := trials.ahead:
         graph = bench.graph()
-        trials.propose(graph)
+        for _ in range(count):
+            trials.propose(graph)
         bench.run(graph)
-        yield trials.conclude()
+        yield from trials.conclude()
 
 
 def best(trials: list[dict[str, Any]]) -> dict[str, Any] | None:
