@@ -80,11 +80,19 @@ def overview(part: str) -> str:
     """One row for each claim: the verdict of its tests together, and how many there are of each."""
     lines = ["| claim | verdict | tests |", "|---|---|---|"]
     for number, claim in enumerate(listed(part), start=1):
-        verdicts = [row.verdict for row in rows(claim)]
-        counts = {name: verdicts.count(name) for name in dict.fromkeys(verdicts)}
-        shown = ", ".join(f"{count} {name}" for name, count in counts.items())
+        found = list(rows(claim))
+        verdicts = [row.verdict for row in found]
+        shown = ", ".join(_counted(name, found) for name in dict.fromkeys(verdicts))
         lines.append(f"| {number}. {claim['text']} | {_together(verdicts)} | {shown} |")
     return "\n".join(lines)
+
+
+def _counted(verdict: str, found: list[Row]) -> str:
+    """How many tests have a verdict, and how many of these were not named beforehand."""
+    here = [row for row in found if row.verdict == verdict]
+    late = sum(1 for row in here if row.named)
+    text = f"{len(here)} {verdict}"
+    return f"{text} ({late} not named beforehand)" if late else text
 
 
 def tests(part: str) -> str:

@@ -54,7 +54,7 @@ def test_a_grid_answers_by_the_difference_over_its_seeds(results):
     numbers = (abs(expected.estimate), abs(expected.low), abs(expected.high))
     assert found.figure == (
         "UA, FT dense minus Retrain dense: −{:.2f} (−{:.2f} to −{:.2f}); "
-        "asked: lower by at least 10".format(*numbers)
+        "asked about: lower by at least 10".format(*numbers)
     )
     assert of_grid(results, claim(direction="higher")).verdict == FAILS
     assert of_grid(results, claim(effect=500.0)).verdict == FAILS
@@ -113,12 +113,12 @@ def test_a_factor_is_no_difference():
     found = {"verdict": "holds", "difference": 13.46, "low": 7.411, "high": 24.44, "n": 3}
     cost = {**asked, **found, "measure": "cost"}
     assert of_study({"claims": [cost]}, "a").figure == (
-        "cost, IMP over OMP: ×13.5 (×7.41 to ×24.4); asked: higher by a factor of at least 5"
+        "cost, IMP over OMP: ×13.5 (×7.41 to ×24.4); asked about: higher by a factor of at least 5"
     )
     overlap = {**asked, **found, "measure": "jaccard", "difference": -0.0004, "low": -0.002}
     overlap |= {"high": 0.0, "direction": "within", "effect": 0.001}
     assert of_study({"claims": [overlap]}, "a").figure.endswith(
-        ": −0.0004 (−0.002 to 0); asked: within 0.001"
+        ": −0.0004 (−0.002 to 0); asked about: within 0.001"
     )
 
 
@@ -181,6 +181,16 @@ def test_a_result_is_all_that_a_verdict_needs(page, project):
     assert "| 1. It helps | holds | 2 holds |" in page.overview("paper")
     assert "dense (here) |" in page.tests("paper")
     assert "dense (there) |" in page.tests("paper")
+
+
+def test_the_overview_counts_what_was_not_named_beforehand(page, project):
+    add(project)
+    settings = json.loads((project / "results/mislabelled-digits/here.json").read_text())[
+        "settings"
+    ]
+    add(project, "late.json", settings={**settings, "claims": []})
+    assert "| 1. It helps | holds | 2 holds (1 not named beforehand) |" in page.overview("paper")
+    assert "| holds (not named beforehand) |" in page.tests("paper")
 
 
 def test_a_command_loses_its_folder_and_nothing_else(page, project):

@@ -3,7 +3,7 @@
 import pytest
 
 from expunge.errors import ConfigError
-from expunge.studies.recipe import parse_experiment
+from expunge.studies.recipe import parse_experiment, with_overrides
 
 RECIPE = """
 title = "T"
@@ -94,3 +94,10 @@ def test_text_that_is_too_deep_or_long_is_not_toml(text):
     with pytest.raises(ConfigError, match="is not TOML") as caught:
         parse_experiment(text, "r.toml")
     assert "\n" not in str(caught.value)
+
+
+def test_data_from_another_place_lose_the_name_of_the_recipes_own():
+    named = parse_experiment(RECIPE.replace("[data]", '[data]\nname = "a copy"'), "r.toml")
+    assert named.data.name == "a copy"
+    assert with_overrides(named, source="elsewhere").data.name is None
+    assert with_overrides(named, seeds=(1,)).data.name == "a copy"

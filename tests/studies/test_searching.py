@@ -1,6 +1,7 @@
 """Searches in a recipe: each cell's settings are the best of trials on a seed outside the table."""
 
 import json
+import sys
 
 import pytest
 from tests.studies.small import HERE, ids, tiny
@@ -154,8 +155,8 @@ def test_in_each_round_searches_try_one_setting_and_grids_all(made):
         for nodes in made["rounds"]
         if any(each.startswith("unlearn") for each in nodes)
     ]
-    # Before the trials two retrained models; then one trial of each of two searches beside the three
-    # of each of two grids; then the second trial of the two.
+    # Before the trials two retrained models; then one trial of each of two searches beside all
+    # three of each of two grids; then the second trial of the two searches.
     assert [each for each in tried if each > 1][:3] == [2, 2 + 6, 2]
 
 
@@ -201,6 +202,16 @@ def test_told_are_all_trials_of_each_search(made):
     assert len(made["told"]) == 10
     numbers = [record["trial"] for place, record in made["told"] if place[0] == "ga"]
     assert sorted(numbers) == [0, 0, 1, 1]
+
+
+def test_without_optuna_nothing_is_made(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    bench = Bench(Store(tmp_path), lambda graph: run(graph, Engine(), HERE))
+    graph = bench.graph()
+    sought = plan_searches(graph, parse_experiment(RECIPE, "x"))
+    with pytest.raises(ConfigError, match=r'pip install "expunge\[tune\]"'):
+        run_searches(bench, graph, sought, lambda each, record: None)
+    assert bench.store.ids() == set()
 
 
 def test_where_all_trials_diverge_the_search_is_named(tmp_path):

@@ -38,7 +38,8 @@ def attribution(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", help="Folder for attribution.json and the page; default: the recipe's name."
+            "--out",
+            help="Folder for attribution.json and the page; default: the recipe's name and scale.",
         ),
     ] = None,
     store: StudyStore = None,

@@ -56,7 +56,8 @@ def bench(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", help="Folder for the results and the report; default: the recipe's name."
+            "--out",
+            help="Folder for the results and the report; default: the recipe's name and scale.",
         ),
     ] = None,
     store: StudyStore = None,

@@ -35,7 +35,8 @@ def pruning(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", help="Folder for pruning.json and the page; default: the recipe's name."
+            "--out",
+            help="Folder for pruning.json and the page; default: the recipe's name and scale.",
         ),
     ] = None,
     store: StudyStore = None,

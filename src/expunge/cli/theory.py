@@ -40,7 +40,8 @@ def theory(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", help="Folder for theory.json and figures; default: the recipe's name."
+            "--out",
+            help="Folder for theory.json and figures; default: the recipe's name and scale.",
         ),
     ] = None,
     store: StudyStore = None,

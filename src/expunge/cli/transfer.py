@@ -39,7 +39,8 @@ def transfer(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", help="Folder for transfer.json and figures; default: the recipe's name."
+            "--out",
+            help="Folder for transfer.json and figures; default: the recipe's name and scale.",
         ),
     ] = None,
     store: StudyStore = None,

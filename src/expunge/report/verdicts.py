@@ -81,7 +81,7 @@ def of_grid(document: Mapping[str, Any], claim: Claim) -> Answer | None:
     return Answer(
         verdict=_WORDS[judged.verdict],
         figure=f"{measure}, {sides_in_words(scenario, claim)}: {_found(judged.interval, *values)}; "
-        f"asked: {asked(claim.direction, claim.effect)}",
+        f"asked about: {asked(claim.direction, claim.effect)}",
         n=_seeds(judged.interval, *values),
         beforehand=claim.seen is None and claim in named,
     )
@@ -109,7 +109,7 @@ def of_study(document: Mapping[str, Any], name: str | None) -> Answer | None:
     return Answer(
         verdict=_WORDS[found["verdict"]],
         figure=f"{what}: {_of_json(interval, as_factor)}; "
-        f"asked: {asked(direction, found['effect'], as_factor)}",
+        f"asked about: {asked(direction, found['effect'], as_factor)}",
         n=n,
         beforehand=True,
     )
@@ -130,7 +130,7 @@ def of_theory(document: Mapping[str, Any], contrast: TheoryContrast) -> Answer |
     return Answer(
         verdict=_WORDS[verdict_on(found, contrast.direction, contrast.effect)],
         figure=f"{name}, {' minus '.join(levels)}: {shown}; "
-        f"asked: {asked(contrast.direction, contrast.effect)}",
+        f"asked about: {asked(contrast.direction, contrast.effect)}",
         n=_seeds(found, *values),
         beforehand=False,
     )

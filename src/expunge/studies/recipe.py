@@ -513,9 +513,12 @@ def _read_judging(tables: dict[str, Any], where: str) -> None:
 def with_overrides(
     experiment: Experiment, *, seeds: tuple[int, ...] | None = None, source: str | None = None
 ) -> Experiment:
-    """The experiment with other seeds, or with its data read from another place."""
+    """The experiment with other seeds, or with its data read from another place.
+
+    Data from another place lose the name that the recipe gives to its own.
+    """
     if seeds is not None:
         experiment = replace(experiment, seeds=seeds)
     if source is not None:
-        experiment = replace(experiment, data=replace(experiment.data, source=source))
+        experiment = replace(experiment, data=replace(experiment.data, source=source, name=None))
     return experiment

@@ -174,10 +174,12 @@ def run_searches(
         DivergedError: all trials of a search diverged.
     """
     from expunge.studies.tuning.objectives import make_objective
-    from expunge.studies.tuning.study import Trials, best
+    from expunge.studies.tuning.study import Trials, best, library
 
     if not sought:
         return {}
+    # Before the models that are searched on, which take long.
+    library()
     bench.run(graph)
     trials = {
         each.place: Trials(

@@ -43,7 +43,7 @@ class Trials:
         Raises:
             ConfigError: Optuna is not installed.
         """
-        self._optuna = _library()
+        self._optuna = library()
         self._bench, self._case, self._space = bench, case, space
         self._tuning, self._objective = tuning, objective
         self._seed = bench.graph().seed_of(case.run_id)
@@ -165,7 +165,12 @@ def check_original(bench: Bench, run_id: str) -> None:
         )
 
 
-def _library() -> ModuleType:
+def library() -> ModuleType:
+    """Optuna, which says nothing but warnings.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
     try:
         import optuna
     except ImportError as error:
