@@ -25,7 +25,6 @@ from expunge.report.trojan import trojan_table
 from expunge.report.wording import scenario_label
 
 ROOT = Path(__file__).parent.parent
-EFFECTS = ": published beside measured, effects"
 PLACE = re.compile(r"(<!-- (results/[\w./-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 OF_STUDIES = {
     "attribution": attribution_tables,
@@ -93,23 +92,17 @@ def grid(path: Path) -> str:
     results = load_results(path)
     found = aggregate(results)
     if max(len(scenario.levels) for scenario in found) <= 2:
-        return without_effects(to_markdown(results), path)
+        text = to_markdown(results, effects=False)
+        if text == to_markdown(results):
+            return text
+        command = f"expunge report {path.relative_to(ROOT)} --export markdown table.md"
+        return f"{text}\nEvery published difference beside ours: `{command}`.\n"
     return "\n".join(
         over_levels(scenario, measure)
         for scenario in found
         for measure in ("gap", "ta")
         if any(measure in group.by_seed for group in scenario.groups.values())
     )
-
-
-def without_effects(text: str, path: Path) -> str:
-    """Without the tables of every published difference beside ours, which take pages."""
-    sections = re.split(r"^(?=### )", text, flags=re.MULTILINE)
-    kept = [each for each in sections if not each.partition("\n")[0].endswith(EFFECTS)]
-    if len(kept) < len(sections):
-        command = f"expunge report {path.relative_to(ROOT)} --export markdown table.md"
-        kept.append(f"Every published difference beside ours: `{command}`.\n")
-    return "".join(kept)
 
 
 def over_levels(scenario: Scenario, measure: str) -> str:

@@ -138,6 +138,14 @@ def test_the_theorems_quantities_are_compared_by_seed():
     found = of_theory(document, TheoryContrast(**asked, direction="lower", effect=0.01))
     assert f"{expected.estimate:+.3g}".replace("-", "−") in found.figure
     assert (found.n, math.isfinite(expected.low)) == (3, True)
+    # A method that diverged at one seed has no distance there.
+    next(point for point in document["points"] if point["sparsity"] == 0.95)["distances"] |= {
+        "ft": None
+    }
+    contrast = TheoryContrast(
+        **{**asked, "quantity": "ft", "scenario": "class:3"}, direction="lower", effect=0.01
+    )
+    assert of_theory(document, contrast).n == 2
     asked["sparsity"] = 0.42
     assert of_theory(document, TheoryContrast(**asked, direction="lower", effect=0.01)) is None
 

@@ -180,6 +180,10 @@ def test_elsewhere_there_are_directions_only(three):
     expected = stats.ttest_rel(ours, theirs).confidence_interval()
     assert (effect.ours.low, effect.ours.high) == pytest.approx(tuple(expected))
     table, effects = tables_of(found, whole=True)
+    assert tables_of(found, whole=True, effects=False) == [table]
+    assert effects.title in to_markdown(three)
+    assert effects.title not in to_markdown(three, effects=False)
+    assert table.title in to_markdown(three, effects=False)
     assert "network.name resnet20s (resnet18 there)" in table.notes[0]
     rows = {tuple(row[:2]): row for row in effects.rows}
     assert rows["FT − GA, dense [1]", "UA"][4] == "same direction"

@@ -72,13 +72,13 @@ def test_what_diverged_is_named(document):
     document["points"] = [{**level, "pruner": "none", "sparsity": 0.0, "diverged": {"ga": "no"}}]
     first, second, third = theory_tables(document)
     assert first.notes[2:] == [
-        "No numbers, for a reason that theory.json gives: 95 % random, seed 4 and "
-        "95 % random, seed 5.",
-        "Diverged, so without a distance: GA on dense, seed 4.",
+        "No numbers: 95 % random, seed 4: diverged: a path",
+        "No numbers: 95 % random, seed 5: diverged: a path",
+        "No distance: GA on dense, seed 4: no",
     ]
     assert len(second.notes) == 1
     assert (third.title, third.rows) == ("Forget class 1", [])
-    assert "95 % random, seed 4." in third.notes[0]
+    assert third.notes == ["No numbers: 95 % random, seed 4: diverged: Retrain"]
 
 
 def test_a_figure_a_scenario(document, tmp_path):

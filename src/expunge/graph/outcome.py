@@ -32,6 +32,18 @@ def divergence(folder: Path) -> str | None:
     return None if path is None else str(read_object(path)["reason"])
 
 
+def passed_on(model: Path, out: Path) -> bool:
+    """Whether the artefact `model` holds no model; the reason then stands in `out` as well.
+
+    Raises:
+        StoreError: the file is damaged.
+    """
+    reason = divergence(model)
+    if reason is not None:
+        write_divergence(out, reason)
+    return reason is not None
+
+
 def check_diverged(folder: Path) -> None:
     """Refuse an artefact that holds the reason in place of a model or predictions.
 

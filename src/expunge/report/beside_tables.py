@@ -64,15 +64,17 @@ RTE_NOTE = "RTE is of other hardware, so it is not compared."
 
 
 def beside_tables(
-    scenarios: Sequence[Scenario], results: Mapping[str, Any], *, whole: bool
+    scenarios: Sequence[Scenario], results: Mapping[str, Any], *, whole: bool, effects: bool = True
 ) -> list[TextTable]:
     """The tables of every scenario that something is published of, as `tables_of` makes them."""
     found = beside(scenarios, results)
-    return [table for each in found.values() for table in tables_of(each, whole=whole)]
+    return [
+        table for each in found.values() for table in tables_of(each, whole=whole, effects=effects)
+    ]
 
 
-def tables_of(found: Beside, *, whole: bool) -> list[TextTable]:
-    """The table of values and that of published effects, where there are any.
+def tables_of(found: Beside, *, whole: bool, effects: bool = True) -> list[TextTable]:
+    """The table of values and, unless `effects` is false, that of published effects, if any.
 
     Without `whole`, for a terminal: verdicts without their numbers, and no table of effects.
     """
@@ -84,15 +86,15 @@ def tables_of(found: Beside, *, whole: bool) -> list[TextTable]:
         rows=[row for value in found.values for row in _rows(found, value, marks, whole=whole)],
         notes=_notes(found, marks),
     )
-    if not (whole and found.effects):
+    if not (whole and effects and found.effects):
         return [values]
-    effects = TextTable(
+    differences = TextTable(
         title=f"{title}, effects",
         header=[*EFFECTS_HEADER],
         rows=[_effect_row(found, effect, marks) for effect in found.effects],
         notes=[],
     )
-    return [values, effects]
+    return [values, differences]
 
 
 def to_json(found: Beside) -> dict[str, Any]:

@@ -66,8 +66,10 @@ def _without(level: Level, header: Sequence[str]) -> list[str]:
     return [name.removesuffix(f" {level.label}") for name in header]
 
 
-def to_markdown(results: Mapping[str, Any]) -> str:
+def to_markdown(results: Mapping[str, Any], *, effects: bool = True) -> str:
     """The main table of every scenario in Markdown; the lowest gaps are bold.
+
+    `effects`: also every difference within a published source beside ours, which may take pages.
 
     Raises:
         DataError: the document does not fit the schema.
@@ -85,7 +87,7 @@ def to_markdown(results: Mapping[str, Any]) -> str:
         found += [] if trojan is None else [as_markdown(escaped(trojan))]
         searches = search_table(scenario, results)
         found += [] if searches is None else [as_markdown(escaped(searches))]
-    for table in beside_tables(scenarios, results, whole=True):
+    for table in beside_tables(scenarios, results, whole=True, effects=effects):
         found.append(as_markdown(escaped(table)))
     return "\n".join(found)
 

@@ -16,7 +16,7 @@ from expunge.report.claims_table import claims_table
 from expunge.report.drawing import MARKERS, PALETTE, Drawing, figure_of, save, slug, style, to_svg
 from expunge.report.study import read_study
 from expunge.report.text import TextTable
-from expunge.report.wording import MISSING, level_label, listed, method_label, scenario_label
+from expunge.report.wording import MISSING, level_label, method_label, scenario_label
 
 SCHEMA = 1
 """The version of the document that this module reads."""
@@ -241,7 +241,7 @@ def _trend(row: Mapping[str, Any]) -> str:
 
 
 def _left_out(document: Mapping[str, Any], scenario: str) -> list[str]:
-    """What has no numbers, since it diverged: models, and methods on models that have some."""
+    """What has no numbers, and why: models, and methods on models that have some."""
     # Documents of before divergence was an outcome have none.
     models = [row for row in document.get("diverged", []) if row["scenario"] == scenario]
     methods = [
@@ -250,14 +250,13 @@ def _left_out(document: Mapping[str, Any], scenario: str) -> list[str]:
         if row["scenario"] == scenario
         for method in row.get("diverged", {})
     ]
-    notes = []
-    if models:
-        named = listed([_of_seed(row) for row in models])
-        notes.append(f"No numbers, for a reason that theory.json gives: {named}.")
-    if methods:
-        named = listed([f"{_distance_label(method)} on {_of_seed(row)}" for method, row in methods])
-        notes.append(f"Diverged, so without a distance: {named}.")
-    return notes
+    return [
+        *(f"No numbers: {_of_seed(row)}: {row['reason']}" for row in models),
+        *(
+            f"No distance: {_distance_label(method)} on {_of_seed(row)}: {row['diverged'][method]}"
+            for method, row in methods
+        ),
+    ]
 
 
 def _of_seed(row: Mapping[str, Any]) -> str:

@@ -150,14 +150,15 @@ def together(verdicts: Sequence[str]) -> str:
 def _points(
     document: Mapping[str, Any], contrast: TheoryContrast, sparsity: float
 ) -> dict[int, float]:
-    """By seed, a quantity of the theorem at a sparsity."""
+    """By seed, a quantity of the theorem at a sparsity; a method that diverged has none."""
     place = (contrast.scenario, contrast.pruner if sparsity else "none", sparsity)
     rows = (
         (point["seed"], {**point, **point["distances"]})
         for point in document["points"]
         if (point["scenario"], point["pruner"], point["sparsity"]) == place
     )
-    return {seed: float(row[contrast.quantity]) for seed, row in rows if contrast.quantity in row}
+    found = ((seed, row.get(contrast.quantity)) for seed, row in rows)
+    return {seed: float(value) for seed, value in found if value is not None}
 
 
 def _found(interval: Interval | None, *values: Mapping[int, float]) -> str:

@@ -11,7 +11,7 @@ from expunge.graph.kinds.generate import add_generate, check_images, load_images
 from expunge.graph.kinds.predict import PREDICTIONS
 from expunge.graph.kinds.train import Origin, add_train
 from expunge.graph.model_files import load_model
-from expunge.graph.outcome import divergence, write_divergence
+from expunge.graph.outcome import passed_on
 from expunge.models.networks import task_of
 from expunge.models.spec import NetworkSettings
 from expunge.runs import write_arrays
@@ -95,9 +95,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
 
     arrays: dict[str, Any] = {}
     if "images" in inputs:
-        reason = divergence(inputs["images"])
-        if reason is not None:
-            write_divergence(out, reason)
+        if passed_on(inputs["images"], out):
             return
         found = load_images(inputs["images"])
         samples = Samples(

@@ -13,7 +13,7 @@ from expunge.graph.kinds.prune import origin_seed
 from expunge.graph.kinds.train import context_for
 from expunge.graph.lineage import forgotten_by, training_samples, write_forgotten
 from expunge.graph.model_files import load_model, save_model
-from expunge.graph.outcome import check_diverged, divergence, write_divergence
+from expunge.graph.outcome import check_diverged, passed_on, write_divergence
 from expunge.runs import checked, read_artefact, read_object, write_json
 from expunge.settings import Training, derive_seed
 from expunge.sparsity import get_pruner
@@ -117,6 +117,7 @@ def load_facts(folder: Path) -> dict[str, Any]:
 
     Raises:
         DivergedError: it holds the reason why there are none.
+        ModelError: the same, where the network was refused.
     """
     check_diverged(folder)
     return read_object(checked(folder, FACTS))
@@ -129,9 +130,7 @@ def is_path(folder: Path) -> bool:
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     """Train from θ_0 by plain SGD on what the model and its ancestors have not forgotten."""
-    reason = divergence(inputs["model"])
-    if reason is not None:
-        write_divergence(out, reason)
+    if passed_on(inputs["model"], out):
         return
     try:
         _walk(node, inputs, out, runtime)

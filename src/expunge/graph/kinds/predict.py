@@ -16,7 +16,7 @@ from expunge.graph.kinds.data import edit_params, settings_of, spec_at
 from expunge.graph.kinds.train import Together
 from expunge.graph.lineage import forgotten_by
 from expunge.graph.model_files import load_model
-from expunge.graph.outcome import check_diverged, divergence, write_divergence
+from expunge.graph.outcome import check_diverged, passed_on, write_divergence
 from expunge.methods import get_method
 from expunge.runs import checked, read_arrays, read_object, write_arrays, write_json
 from expunge.tasks import check_task
@@ -152,9 +152,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     from expunge.runs import read_artefact
     from expunge.training.predict import predict
 
-    reason = divergence(inputs["model"])
-    if reason is not None:
-        write_divergence(out, reason)
+    if passed_on(inputs["model"], out):
         return
     population = str(node.params["population"])
     forgotten = (*forgotten_by(inputs["model"]), *runtime.where(node).get("gone", ()))

@@ -12,7 +12,7 @@ from expunge.graph.kinds.path import FACTS, add_start, is_path, load_path, start
 from expunge.graph.kinds.prune import origin_seed
 from expunge.graph.lineage import forgotten_by, training_samples
 from expunge.graph.model_files import load_model
-from expunge.graph.outcome import divergence, write_divergence
+from expunge.graph.outcome import passed_on, write_divergence
 from expunge.graph.runtime import params_of
 from expunge.runs import read_artefact, write_json
 from expunge.settings import Training
@@ -47,9 +47,7 @@ def add_sharpness(graph: Graph, model_id: str, config: HessianConfig) -> str:
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     """Measure θ_t and θ_0; one that has diverged has no numbers."""
-    reason = divergence(inputs["model"])
-    if reason is not None:
-        write_divergence(out, reason)
+    if passed_on(inputs["model"], out):
         return
     try:
         facts = _measure(node, inputs, runtime)

@@ -16,7 +16,7 @@ from expunge.graph.kinds.prune import origin_seed
 from expunge.graph.kinds.train import context_for
 from expunge.graph.lineage import forgotten_by, training_samples, training_split
 from expunge.graph.model_files import load_model
-from expunge.graph.outcome import divergence, write_divergence
+from expunge.graph.outcome import passed_on, write_divergence
 from expunge.methods import get_method
 from expunge.runs import write_json
 from expunge.settings import derive_seed
@@ -67,9 +67,7 @@ def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
 
     A method that diverges has no distance; without a path or its Retrain nothing has.
     """
-    reason = divergence(inputs["model"])
-    if reason is not None:
-        write_divergence(out, reason)
+    if passed_on(inputs["model"], out):
         return
     try:
         facts = _measure(node, inputs, runtime)

@@ -13,7 +13,7 @@ from expunge.errors import DataError, DivergedError
 from expunge.graph.kind import Inputs, Kind
 from expunge.graph.kinds.train import context_for
 from expunge.graph.model_files import load_model
-from expunge.graph.outcome import divergence, write_divergence
+from expunge.graph.outcome import divergence, passed_on, write_divergence
 from expunge.runs import JSON, checked, read_object, write_json
 from expunge.settings import Training, derive_seed
 from expunge.tasks import check_task
@@ -87,9 +87,7 @@ def load_transfer(folder: Path) -> dict[str, Any]:
 
 def run(node: Node, inputs: Inputs, out: Path, runtime: Runtime) -> None:
     """Train on the target's training samples; count what is right on the others."""
-    reason = divergence(inputs["model"])
-    if reason is not None:
-        write_divergence(out, reason)
+    if passed_on(inputs["model"], out):
         return
     target = runtime.dataset(inputs["target"])
     start = time.perf_counter()
