@@ -11,7 +11,9 @@ from typer.testing import CliRunner
 from expunge.cli.app import app
 from expunge.errors import DivergedError, ModelError
 from expunge.graph.kinds import unlearn
+from expunge.graph.outcome import divergence
 from expunge.methods import get_method
+from expunge.runs import Store
 from expunge.studies.grid import collect_cells, gap_to
 from expunge.studies.made import Makers
 
@@ -100,6 +102,18 @@ def test_running_again_makes_nothing_and_says_the_same(folder, first):
     assert again.exit_code == 1
     assert sorted((folder / "out/runs").rglob("*.json")) == made
     assert "5 of 8 cells hold no numbers" in again.output
+
+
+def test_their_predictions_hold_the_same_reason(folder, first):
+    store = Store(folder / "out/runs")
+    reasons = {
+        name: divergence(store.path(store.node(name).parents["model"]))
+        for name in store.ids()
+        if name.startswith("predict-")
+    }
+    assert None in reasons.values()
+    assert len({*reasons.values()}) > 2
+    assert {name: divergence(store.path(name)) for name in reasons} == reasons
 
 
 def test_commands_on_such_models_name_the_reason(folder, cells):

@@ -1,6 +1,7 @@
 """The theorem's quantities over a tiny grid: made once, and refused where they do not apply."""
 
 import pkgutil
+import re
 from dataclasses import replace
 
 import pytest
@@ -200,6 +201,13 @@ def test_a_path_that_diverges_leaves_the_others(broken, bench, experiment, monke
     assert (gone["pruner"], gone["sparsity"], gone["scenario"]) == ("omp", 0.5, "class:3")
     assert "conv1.weight is no longer finite" in gone["reason"]
     assert [(row["pruner"], row["n"]) for row in document["summary"]] == [("none", 1)]
+    if broken == "walk":
+        (sparse,) = (
+            each for each in plan_theory(Graph(bench.store), other, QUICK) if each.base.sparsity
+        )
+        for part in (sparse.sharpness_id, sparse.theorem_id):
+            with pytest.raises(DivergedError, match=re.escape(gone["reason"])):
+                load_facts(bench.store.path(part))
     # What has diverged is known, and is not made again.
     bench.made.clear()
     assert theory(bench, other) == document
