@@ -7,21 +7,16 @@ from those; the rest is not measured, and the command that would measure it is n
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from expunge.published import UNSET, Difference, Published, differences
-from expunge.report.aggregate import Group, Scenario, aggregate, mean_over
+from expunge.report.aggregate import Scenario, aggregate
+from expunge.report.costs import Cost, between, of_choice, of_definition, of_draws, of_reference
 from expunge.report.draws import DRAWN
-from expunge.report.measures import CORE, measures_of
-from expunge.report.wording import RETRAIN, flat, listed, scenario_label, with_bounds
-from expunge.statistics.intervals import Interval, difference, over_seeds
-from expunge.statistics.jackknife import jackknife
+from expunge.report.wording import RETRAIN, flat, listed, with_bounds
 
-GAP, GAP_DENSE = "gap", "gap_dense"
-ORACLE = "oracle"
 _COPY = "expunge bench COPY"
 
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -39,23 +34,6 @@ NOTE = (
     "Points of mean gap, or of the measure that is named, with 95 % intervals over seeds. What is "
     "measured in another pair of results is what that difference costs there."
 )
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a difference amounts to in one place, in points."""
-
-    what: str
-    mean: float
-    interval: Interval | None
-    """None where there is one seed."""
-    n: int
-    """Seeds."""
-
-    def to_json(self) -> dict[str, Any]:
-        """As a program reads it."""
-        low, high = (None, None) if self.interval is None else self.interval.bounds
-        return {"what": self.what, "mean": self.mean, "low": low, "high": high, "n": self.n}
 
 
 @dataclass(frozen=True)
@@ -204,7 +182,7 @@ def _of_pairs(
             if other == one or differences(ours, document["settings"]):
                 continue
             if all(_within(name, keys) for name in _apart(published, document)):
-                yield from _costs(document, published, f"{other} minus {one}")
+                yield from between(document, published, f"{other} minus {one}")
 
 
 def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
@@ -222,19 +200,6 @@ def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
             }
     both = [dict(flat(each)) for each in tables]
     return {key for key in {**both[0], **both[1]} if both[0].get(key) != both[1].get(key)}
-
-
-def _costs(document: Mapping[str, Any], published: Mapping[str, Any], which: str) -> Iterator[Cost]:
-    """The difference in mean gap of every cell that two documents have."""
-    theirs = {scenario.name: scenario for scenario in aggregate(published)}
-    for scenario in aggregate(document):
-        for group in _groups(scenario):
-            there = theirs.get(scenario.name)
-            other = None if there is None else there.get(group.method, group.level)
-            if other is not None and GAP in other.by_seed and GAP in group.by_seed:
-                yield _cost(
-                    f"{_place(scenario, group)} ({which})", group.by_seed[GAP], other.by_seed[GAP]
-                )
 
 
 def _precision(asked: Asked) -> Iterator[Step]:
@@ -290,46 +255,16 @@ def _choice(
             name="choice of settings",
             published=", ".join(f"{name}: {how}" for name, how in theirs.items()),
             ours=", ".join(f"{name}: {how}" for name, how in ours.items()),
-            costs=tuple(_of_choice(results, scenarios)),
+            costs=tuple(of_choice(results, scenarios)),
             measure="add labels whose settings are chosen as published to a copy of "
             f"{asked.recipe}: {_COPY}{asked.words}",
         )
 
 
-def _of_choice(results: Mapping[str, Any] | None, scenarios: Sequence[Scenario]) -> Iterator[Cost]:
-    """Where one method has labels that were chosen by the gap and otherwise: their difference."""
-    chosen = (
-        {}
-        if results is None
-        else {
-            (cell["scenario"], cell["method"]): (
-                cell.get("of") or cell["method"],
-                cell["chosen_by"],
-            )
-            for cell in results["cells"]
-            if cell.get("chosen_by") is not None
-        }
-    )
-    for scenario in scenarios:
-        for group in _groups(scenario):
-            name, how = chosen.get((scenario.name, group.method), ("", None))
-            if how == ORACLE or how is None:
-                continue
-            for best in _groups(scenario):
-                if (
-                    best.level == group.level
-                    and GAP in best.by_seed
-                    and GAP in group.by_seed
-                    and (chosen.get((scenario.name, best.method)) == (name, ORACLE))
-                ):
-                    what = f"{_place(scenario, group)} minus {scenario.title(best.method)}"
-                    yield _cost(what, group.by_seed[GAP], best.by_seed[GAP])
-
-
 def _draws(asked: Asked, scenarios: Sequence[Scenario], measure: str) -> Iterator[Step]:
     """A published value of one draw, against a mean over draws."""
     said = {cell.draws for cell in asked.published if cell.draws and DRAWN & set(cell.values)}
-    costs = [cost for scenario in scenarios for cost in _of_draws(scenario)]
+    costs = [cost for scenario in scenarios for cost in of_draws(scenario)]
     counts = sorted(
         {
             draws["n"]
@@ -350,116 +285,23 @@ def _draws(asked: Asked, scenarios: Sequence[Scenario], measure: str) -> Iterato
         )
 
 
-def _of_draws(scenario: Scenario) -> Iterator[Cost]:
-    """How far one draw is from the mean of many, over the methods of a scenario; by seed."""
-    keys = dict.fromkeys(key for group in scenario.groups.values() for key in group.draws)
-    for key in keys:
-        by_seed: dict[int, list[float]] = {}
-        for group in scenario.groups.values():
-            for seed, draws in group.draws.get(key, {}).items():
-                by_seed.setdefault(seed, []).append(draws["deviation"])
-        (measure,) = measures_of((key,), scenario.declared)
-        means = {seed: math.fsum(each) / len(each) for seed, each in by_seed.items()}
-        yield _cost(
-            f"{scenario_label(scenario.name)}: deviation of one draw of {measure.short}, mean over "
-            "all models",
-            means,
-        )
-    one_draw = "mia_efficacy_one_draw"
-    for group in _groups(scenario):
-        if one_draw in group.by_seed and "mia_efficacy" in group.by_seed:
-            what = f"{_place(scenario, group)}: MIA-efficacy of one draw minus the mean"
-            yield _cost(what, group.by_seed[one_draw], group.by_seed["mia_efficacy"])
-
-
 def _reference(scenarios: Sequence[Scenario], measure: str) -> Step:
     """To which Retrain the gap of a sparse model is."""
-    costs = [
-        _cost(_place(scenario, group), group.by_seed[GAP_DENSE], group.by_seed[GAP])
-        for scenario in scenarios
-        for group in _groups(scenario)
-        if group.level.sparsity and GAP in group.by_seed and GAP_DENSE in group.by_seed
-    ]
     return Step(
         name="reference of sparse models",
         published="Retrain at the same sparsity",
         ours="the same; to dense Retrain the mean gap would be more by",
-        costs=tuple(costs),
+        costs=tuple(of_reference(scenarios)),
         measure=measure,
     )
 
 
 def _definition(scenarios: Sequence[Scenario], measure: str) -> Step:
     """The difference of two means, against the mean of the differences at each seed."""
-    costs = []
-    for scenario in scenarios:
-        for group in _groups(scenario):
-            rows = _signed_gaps(scenario, group)
-            if len(rows) < 2:
-                continue
-            found = jackknife(rows, _excess)
-            costs.append(Cost(_place(scenario, group), found.estimate, found, found.n))
     return Step(
         name="definition of the gap",
         published="difference of the means",
         ours="mean of the differences at each seed, which is more by",
-        costs=tuple(costs),
+        costs=tuple(of_definition(scenarios)),
         measure=f"{measure} --seeds 3" if scenarios else measure,
     )
-
-
-def _signed_gaps(scenario: Scenario, group: Group) -> list[tuple[float, ...]]:
-    """By seed: the differences from Retrain in the measures that a gap is over."""
-    retrain = scenario.get(RETRAIN, group.level)
-    keys = [
-        measure.key
-        for measure in CORE
-        if retrain is not None
-        and measure.key in retrain.by_seed
-        and f"{GAP}.{measure.key}" in group.by_seed
-    ]
-    if retrain is None or not keys:
-        return []
-    seeds = [
-        seed
-        for seed in group.by_seed.get(GAP, {})
-        if all(seed in each.by_seed[key] for key in keys for each in (group, retrain))
-    ]
-    return [
-        tuple(group.by_seed[key][seed] - retrain.by_seed[key][seed] for key in keys)
-        for seed in sorted(seeds)
-    ]
-
-
-def _excess(rows: Sequence[tuple[float, ...]]) -> float:
-    """By how much the mean of the gaps exceeds the gap of the means, over all measures."""
-    n, columns = len(rows), [*zip(*rows, strict=True)]
-    each = [(math.fsum(map(abs, c)) - abs(math.fsum(c))) / n for c in columns]
-    return math.fsum(each) / len(each)
-
-
-def _cost(what: str, one: Mapping[int, float], other: Mapping[int, float] | None = None) -> Cost:
-    """One minus the other, or one alone, over seeds."""
-    if other is None:
-        found, mean, n = over_seeds(one), mean_over(one), len(one)
-    else:
-        found, common = difference(one, other), one.keys() & other.keys()
-        # Too few for an interval: seeds that only one side has would count as what it costs.
-        sides = [{seed: each[seed] for seed in common or each} for each in (one, other)]
-        mean, n = mean_over(sides[0]) - mean_over(sides[1]), min(map(len, sides))
-    if found is not None:
-        return Cost(what, found.estimate, found, found.n)
-    return Cost(what, mean, None, n)
-
-
-def _groups(scenario: Scenario) -> Iterator[Group]:
-    """The methods of a scenario, level by level, without references."""
-    for level in scenario.levels:
-        for method in scenario.methods:
-            group = scenario.get(method, level)
-            if group is not None:
-                yield group
-
-
-def _place(scenario: Scenario, group: Group) -> str:
-    return f"{scenario_label(scenario.name)}, {scenario.title(group.method)}, {group.level.label}"
