@@ -24,9 +24,11 @@ def figures(rounds: int, work: Workload = RESNET20S, batches: int = 8) -> list[F
 
 def predicted(work: Workload, batches: int, rounds: int) -> list[Figure]:
     count = work.batch * batches
-    samples = work.samples(count)
+    # Both sides find the images and the network on the device.
+    drawn = work.samples(count)
+    samples = replace(drawn, inputs=drawn.inputs.to(torch.device(work.device)))
     fabric = work.fabric()
-    model = work.build()
+    model = work.build().to(work.device)
     trained = work.build().to(work.device, memory_format=torch.channels_last).train()
     images, labels = (each.to(work.device) for each in work.tensors(work.batch))
     pixels = (images.float() / 255).contiguous(memory_format=torch.channels_last)

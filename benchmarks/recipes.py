@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from benchmarks import results
 from benchmarks.timing import Figure, figure
 from expunge.cli.options import session
 from expunge.cli.session import Session
 from expunge.graph.kinds.predict import add_predict, load_predictions
 from expunge.graph.record import load_record
 from expunge.metrics.accuracy import accuracy
-from expunge.runs import environment, write_json
 from expunge.studies.grid import plan_bases, plan_data
 from expunge.studies.recipe import Experiment, read_experiment, with_overrides
 
@@ -40,11 +40,7 @@ def main() -> None:
     figures = compared(space, slow, fast, seeds)
     for item in figures:
         print(f"{item.name}: {item.value:.3f} {item.unit} ({item.spread}, n={item.n})")
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    write_json(
-        options.out,
-        {"schema": 1, "env": environment(), "figures": [asdict(item) for item in figures]},
-    )
+    results.write(options.out, figures=[asdict(item) for item in figures])
 
 
 def compared(

@@ -6,7 +6,7 @@
 import argparse
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from benchmarks import (
 )
 from benchmarks.timing import Figure
 
-Room = Callable[[int], list[Figure]]
+Room = Callable[[int], Iterable[Figure]]
 
 QUICK: Mapping[str, Room] = {
     "floors": floors.figures,
@@ -69,21 +69,19 @@ def main() -> None:
 
 
 def measure(rooms: Mapping[str, Room], rounds: int, out: Path) -> list[str]:
-    """Write the figures of all rooms, after each of them; the names of rooms that failed."""
+    """Write the figures of all rooms as they come; the names of rooms that failed."""
     found: list[Figure] = []
     failed = []
     for name, room in rooms.items():
         print(f"measuring {name} ...", file=sys.stderr)
         try:
-            figures = room(rounds)
+            for item in room(rounds):
+                print(line(item), flush=True)
+                found.append(item)
+                results.write(out, figures=[asdict(item) for item in found])
         except Exception:
             traceback.print_exc()
             failed.append(name)
-            continue
-        for item in figures:
-            print(line(item), flush=True)
-        found += figures
-        results.write(out, figures=[asdict(item) for item in found])
     return failed
 
 

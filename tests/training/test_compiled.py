@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from lightning_fabric import Fabric
 from tests.conftest import small_network
 
 from expunge.settings import Training
@@ -64,6 +65,13 @@ def test_a_compiled_network_is_trained_as_any_and_is_compiled_once(samples, cont
     assert any(shape[0] == 16 for shape in shapes), "one graph, of the usual batch"
     # Another model of the same architecture needs no other.
     trained(samples, replace(context, compiled=True), seed=1)
+    assert len(captured) == 1
+
+
+def test_in_mixed_precision_too_it_is_compiled_once(samples, context, captured):
+    """Fabric gives the network its inputs in bf16: the probe must be of that dtype."""
+    half = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
+    trained(samples, replace(context, fabric=half, compiled=True))
     assert len(captured) == 1
 
 

@@ -21,6 +21,8 @@ def compiled(model: nn.Module, inputs: Any, context: Context) -> nn.Module:
     mode = "reduce-overhead" if context.device.type == "cuda" else "default"
     # Try one step on a copy: this batch must not change the model's running statistics.
     probe = torch.compile(copy.deepcopy(model), mode=mode, dynamic=False)
+    # In the dtype of training, for which a network is compiled anew.
+    inputs = context.fabric.strategy.precision.convert_input(inputs)
     try:
         with context.fabric.autocast():
             torch.autograd.backward(first_output(probe(inputs)).float().sum())
