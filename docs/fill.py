@@ -308,7 +308,9 @@ def shown(value: float | None) -> str:
 
 
 def source(path: Path, makers: list[dict]) -> str:
-    where = "; ".join(dict.fromkeys(made_by(maker) for maker in makers))
+    # Benchmarks name the machine's accelerator, if it has one, results the device that they used.
+    used = [{"device": maker.get("accelerator"), **maker} for maker in makers]
+    where = "; ".join(dict.fromkeys(map(made_by, used)))
     return f"From `{path.relative_to(ROOT)}`: {where}."
 
 

@@ -21,7 +21,6 @@ SHIPPED = [
 ]
 CHANGED_SINCE = {
     # A result of settings that its recipe has no longer: which ones. Run again, it leaves the list.
-    "cifar10-cpu/epyc-2-cores.json": ["methods.iu.relative_damping"],
 }
 
 

@@ -25,22 +25,14 @@ def test_every_scale_and_every_subset_of_a_recipe_is_an_experiment(path):
 
 @pytest.mark.parametrize("name", ["sparsity", "l1-gamma", "omp-accuracy"])
 def test_figures_at_cpu_scale_share_their_models(name):
-    """And what they have in common with the one seed of cifar10-cpu.toml, which is older."""
-    before, figure = experiment("cifar10-cpu"), experiment(name, "cpu")
+    """And they share those of the main table."""
+    main, figure = experiment("cifar10", "cpu"), experiment(name, "cpu")
     for part in ("data", "network", "training", "precision"):
-        assert getattr(figure, part) == getattr(before, part)
-    for label in figure.methods.keys() & before.methods.keys() - {"l1_sparse", "retrain"}:
+        assert getattr(figure, part) == getattr(main, part)
+    for label in figure.methods.keys() & {"retrain", "ft"}:
         for scenario in figure.scenarios:
-            there = before.method_config(label, scenario)
+            there = main.method_config(label, scenario)
             assert figure.method_config(label, scenario) == there
-
-
-def test_the_main_table_at_cpu_scale_is_trained_as_the_figures_are():
-    main, figure = experiment("cifar10", "cpu"), experiment("sparsity", "cpu")
-    assert (main.network, main.training) == (figure.network, figure.training)
-    for label in ("retrain", "ft"):
-        there = figure.method_config(label, "class:seed")
-        assert main.method_config(label, "class:seed") == there
 
 
 def test_the_main_table_is_the_published_one():

@@ -65,7 +65,7 @@ def test_cost_is_that_of_whole_committed_results(tmp_path, monkeypatch):
     cells = [{"rte_s": 2.0}, {"rte_s": None}, {"rte_s": 3.0}]
     said = {"name": "cifar10", "scale": "cpu", "only": None}
     documents = {
-        "cifar10-cpu/old.json": {"cells": cells},
+        "svhn/old.json": {"cells": cells},
         "cifar10/cpu.json": {"cells": cells, "recipe": said},
         "cifar10/part.json": {"cells": [], "recipe": {**said, "only": "ft"}},
         "benchmarks/cifar10-cpu.json": {"cells": []},
@@ -77,5 +77,5 @@ def test_cost_is_that_of_whole_committed_results(tmp_path, monkeypatch):
         path.write_text(json.dumps(document))
     monkeypatch.setattr(module, "RESULTS", tmp_path)
     seconds = {(each.name, each.scale): each.seconds for each in catalogue()}
-    assert seconds["cifar10", "cpu"] == seconds["cifar10-cpu", "paper"] == 5.0
+    assert seconds["cifar10", "cpu"] == seconds["svhn", "paper"] == 5.0
     assert seconds["cifar10", "paper"] is None
