@@ -4,6 +4,7 @@ import pytest
 import torch
 from tests.curvature.conftest import flat
 from tests.oracles import curvature as oracle
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from expunge.curvature import gram
 from expunge.curvature.coordinates import Coordinates
@@ -73,6 +74,29 @@ def test_the_gram_matrix_whatever_the_memory(
     inner, along = gram_matrix(model, coordinates, batches, vector, len(rows), memory, TASK)
     torch.testing.assert_close(inner, rows @ rows.T)
     torch.testing.assert_close(along, rows @ vector)
+
+
+class Searches(TorchDispatchMode):
+    """Counts searches for what is not zero, for which an accelerator makes the host wait."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func.name() == "aten::nonzero"
+        return func(*args, **(kwargs or {}))
+
+
+def test_which_weights_are_pruned_is_found_once_a_block(
+    model, mask, batches, rows, vector, monkeypatch
+):
+    counts = []
+    for at_once in (2, len(rows)):
+        monkeypatch.setattr(gram, "_SAMPLES_AT_ONCE", at_once)
+        with Searches() as searches:
+            gram_matrix(model, Coordinates(model, mask), batches, vector, len(rows), 3e4, TASK)
+        counts.append(searches.count)
+    assert counts[0] == counts[1]
+    assert bool(counts[0]) == (mask is not None)
 
 
 def test_products_with_gradients(model, mask, batches, rows, vector):

@@ -66,9 +66,10 @@ def gram_matrix(
             network.of_rest((name,), done.batch, cotangents)[name]
             for _, done, cotangents in _passes(network, batches, (), task)
         ]
-        alone = _columns(coordinates, name, torch.cat(found), _ALL)
+        kept = _kept(coordinates, name, _ALL)
+        alone = _columns(torch.cat(found), kept)
         _add_products(products, alone)
-        along += _along(alone, _columns(coordinates, name, parts[name][None, None], _ALL))
+        along += _along(alone, _columns(parts[name][None, None], kept))
     return products + products.tril(-1).T, along
 
 
@@ -119,10 +120,13 @@ class _Held:
         self.count = count
         self.as_factors = layer.in_size + layer.out_size < _numel(layer)
         self.stores: list[Tensor] = []
+        self._all = self._kept(_ALL)
 
     def keep(self, start: int, inputs: Tensor, outputs: Tensor) -> None:
         """Add the samples from `start` on."""
-        parts = [inputs, outputs] if self.as_factors else [self._gradients(inputs, outputs)]
+        parts = [inputs, outputs]
+        if not self.as_factors:
+            parts = [self._gradients(inputs, outputs, self._all)]
         if not self.stores:
             self.stores = [part.new_empty((self.count, *part.shape[1:])) for part in parts]
         for store, part in zip(self.stores, parts, strict=True):
@@ -132,8 +136,8 @@ class _Held:
         """Tensors in weight space, as a row `(1, columns)` that matches a block of gradients."""
         return torch.cat(
             [
-                _columns(self.coordinates, name, tensors[name][chosen][None, None], chosen)
-                for name in self.layer.names.values()
+                _columns(tensors[name][chosen][None, None], kept)
+                for name, kept in self._kept(chosen).items()
             ],
             1,
         )
@@ -152,27 +156,39 @@ class _Held:
         for first in range(0, total, height):
             last = min(first + height, total)
             chosen = _ALL if total == 1 else slice(first, last)
+            kept = self._kept(chosen)
             some = narrow_rows(self.layer.module, outputs, first, last - first)
             for start in range(0, self.count, _SAMPLES_AT_ONCE):
                 part = slice(start, start + _SAMPLES_AT_ONCE)
-                found = self._gradients(inputs[part], some[part], chosen)
+                found = self._gradients(inputs[part], some[part], kept)
                 if start == 0:
                     block = found.new_empty((self.count, found.shape[1]))
                 block[part] = found
             yield block, chosen
 
-    def _gradients(self, inputs: Tensor, outputs: Tensor, chosen: slice = _ALL) -> Tensor:
+    def _gradients(
+        self, inputs: Tensor, outputs: Tensor, kept: Mapping[str, Tensor | None]
+    ) -> Tensor:
         found = self.layer.gradients(inputs, outputs)
-        return torch.cat(
-            [_columns(self.coordinates, name, each, chosen) for name, each in found.items()], 1
-        )
+        return torch.cat([_columns(each, kept[name]) for name, each in found.items()], 1)
+
+    def _kept(self, chosen: slice) -> dict[str, Tensor | None]:
+        return {name: _kept(self.coordinates, name, chosen) for name in self.layer.names.values()}
 
 
-def _columns(coordinates: Coordinates, name: str, gradients: Tensor, chosen: slice) -> Tensor:
+def _kept(coordinates: Coordinates, name: str, chosen: slice) -> Tensor | None:
+    """Indices of the weights of some rows that are not pruned; None if none is.
+
+    Found once per block: for every slice of samples, an accelerator would wait for the host.
+    """
+    kept = coordinates.kept.get(name)
+    return None if kept is None else kept[chosen].flatten().nonzero()[:, 0]
+
+
+def _columns(gradients: Tensor, kept: Tensor | None) -> Tensor:
     """Gradients `(B, 1, *shape)` of some rows as `(B, columns)`, without pruned weights."""
     flat = gradients.flatten(1)
-    kept = coordinates.kept.get(name)
-    return flat if kept is None else flat[:, kept[chosen].flatten()]
+    return flat if kept is None else flat.index_select(1, kept)
 
 
 def _numel(layer: Layer) -> int:
