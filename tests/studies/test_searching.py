@@ -184,7 +184,11 @@ def test_the_document_keeps_every_trial_and_the_report_shows_what_was_chosen(mad
     path = made["folder"] / "results.json"
     path.write_text(json.dumps(made["document"]))
     results = load_results(path)
-    assert sum(len(search["trials"]) for search in results["searches"]) == 10
+    trials = [trial for search in results["searches"] for trial in search["trials"]]
+    assert len(trials) == 10
+    for trial in trials:
+        assert trial["run"].startswith("unlearn-")
+        assert {"ua", "ra", "ta"} <= trial["metrics"].keys()
     found = made["found"]["ga", "class:3", "omp", 0.5]
     row = f"| GA | 50 % OMP | oracle | lr {found['searched']['lr']:g} | {found['value']:.2f} | 2 |"
     assert row in to_markdown(results)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from expunge.studies.tuning.objectives import Bench
 
 SEARCH = "search"
+KEPT_OF_TRIALS = ("searched", "value", "state", "reason", "metrics", "rte_s", "run")
+"""What a result holds of a trial; metrics and run are null where it diverged."""
 
 Place = tuple[str, str, str, float]
 """A method's label, a scenario, a pruner and a sparsity: what a search chooses settings for."""
@@ -275,10 +277,7 @@ def _document(
         "seed": records[0]["seed"],
         "objective": sought.tuning.objective,
         "ranges": {name: to_mapping(span) for name, span in sought.space.ranges.items()},
-        "trials": [
-            {key: record.get(key) for key in ("searched", "value", "state", "reason", "rte_s")}
-            for record in records
-        ],
+        "trials": [{key: record.get(key) for key in KEPT_OF_TRIALS} for record in records],
         "searched": chosen["searched"],
         "value": chosen["value"],
         "at_end": at_end(sought.space, chosen["searched"]),
