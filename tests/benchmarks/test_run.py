@@ -114,6 +114,18 @@ def test_a_room_that_fails_loses_nothing_of_the_others(tmp_path, capsys):
     assert "b: 2 x (2-2, n=1); NOT met 3" in printed.out
 
 
+def test_a_room_that_fails_keeps_what_it_has_measured(tmp_path):
+    def half(rounds):
+        yield figure("a", [1.0])
+        raise RuntimeError("the time is over")
+
+    out = tmp_path / "bench.json"
+    assert measure({"half": half}, 1, out) == ["half"]
+    document = json.loads(out.read_text(encoding="utf-8"))
+    assert [item["name"] for item in document["figures"]] == ["a"]
+    assert "accelerator" in document["env"]
+
+
 def test_a_printed_line_has_the_floor():
     assert "floor 1.5); met 1" in line(figure("a", [1.2], floor=1.5, target=1.0))
 
