@@ -64,3 +64,20 @@ def test_searching_on_a_seed_of_the_table_is_refused(command, recipe, tmp_path):
     assert code == 2
     assert "methods.ga.search: seed 3 is one of the table's, [0, 1, 2, 3]" in err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_another_experiment_is_refused_before_any_trial(command, recipe, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "results.json").write_text("{}")
+    for more in ([], ["--dry-run"]):
+        code, printed, err = command("bench", recipe, "--out", out, *more)
+        assert (code, printed) == (2, "")
+        assert err == f"error: {out} holds results of unknown settings: choose another --out\n"
+        assert [path.name for path in out.iterdir()] == ["results.json"]
+    (out / "experiment.json").write_text('{"title": "Another"}')
+    for more in ([], ["--dry-run"]):
+        code, printed, err = command("bench", recipe, "--out", out, *more)
+        assert (code, printed) == (2, "")
+        assert "holds an experiment with other settings (title: 'Another' there" in err
+        assert sorted(path.name for path in out.iterdir()) == ["experiment.json", "results.json"]

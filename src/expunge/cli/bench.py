@@ -114,6 +114,8 @@ def bench(
 
         explain(file, experiment, folder, words, as_json)
         return
+    parts = {folder: experiment}
+    check_folders(parts)
     space = session(
         root,
         device,
@@ -128,14 +130,40 @@ def bench(
         shard_waits=any(map(experiment.search, experiment.methods)),
         track=track,
     )
-    graph, parts = space.graph(), {folder: experiment}
+    graph = space.graph()
     if dry_run:
         plan_parts(space, graph, parts)
         show_graph(graph, picture, as_json, experiment.recipe, _search_outlook(space, experiment))
         return
+    claim_folders(space, parts)
     found = search_parts(space, parts)
     cells = plan_parts(space, graph, parts, found)
     run_parts(space, graph, parts, cells, f"expunge bench {recipe}{words}", as_json, found)
+
+
+def check_folders(parts: Mapping[Path, "Experiment"]) -> None:
+    """Refuse folders that hold other experiments.
+
+    Raises:
+        StoreError: one does; the message names the first setting that differs.
+    """
+    from expunge.studies.folder import check_settings, plain
+
+    for folder, experiment in parts.items():
+        check_settings(folder, plain(experiment))
+
+
+def claim_folders(space: "Session", parts: Mapping[Path, "Experiment"]) -> None:
+    """Reserve each experiment's folder, before any work.
+
+    Raises:
+        StoreError: a folder holds another experiment.
+    """
+    from expunge.studies.folder import claim
+
+    if space.leads:
+        for folder, experiment in parts.items():
+            claim(folder, experiment)
 
 
 def search_parts(
@@ -203,11 +231,8 @@ def run_parts(
     Raises:
         typer.Exit: with 1, if a model is not there; what is there was written before.
     """
-    from expunge.studies.folder import RESULTS, claim, collect_grid, keep, leave_original
+    from expunge.studies.folder import RESULTS, collect_grid, keep, leave_original
 
-    if space.leads:
-        for folder, experiment in parts.items():
-            claim(folder, experiment)
     space.run(graph)
     if not space.leads:
         return

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from expunge.cli.bench import plan_parts, run_parts
+from expunge.cli.bench import check_folders, claim_folders, plan_parts, run_parts
 from expunge.cli.options import (
     AsJson,
     Device,
@@ -57,6 +57,7 @@ def demo(
     if engine is None and shard is None:
         workers = workers or min(4, available_cores())
     check_folder(out)
+    check_folders(parts)
     space = session(out / "runs", device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     graph = space.graph()
     cells = plan_parts(space, graph, parts)
@@ -64,6 +65,7 @@ def demo(
         show_graph(graph, picture, as_json)
         return
     words = "" if seeds is None else f" --seeds {seeds}"
+    claim_folders(space, parts)
     run_parts(space, graph, parts, cells, f"expunge demo --out demo{words}", as_json)
 
 

@@ -38,12 +38,12 @@ def leaderboard(
     from expunge.errors import ConfigError
     from expunge.report.leaderboard import as_json as json_of
     from expunge.report.leaderboard import boards, read_folder
-    from expunge.report.leaderboard_page import page_of, write_leaderboard
+    from expunge.report.leaderboard_page import beginning, page_of, write_leaderboard
 
     if out is not None:
         if out.suffix not in _ENDINGS:
             raise ConfigError(f"--out {out}: expected a file that ends in .md or .html")
-        check_file(out)
+        check_file(out, begins=beginning(out))
     found = read_folder(folder)
     where = folder.resolve().parent / "recipes" if recipes is None else recipes
     listed = [board for each in found.grids for board in boards(each, _differs(each, where))]

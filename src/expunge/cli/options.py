@@ -125,11 +125,36 @@ StudyStore = Annotated[
 ]
 DryRun = Annotated[
     bool,
-    typer.Option("--dry-run", help="Run nothing; show what is missing and how long it may take."),
+    typer.Option(
+        "--dry-run",
+        help="Run nothing; show what is missing and how long it may take.",
+        is_eager=True,  # `--graph` asks for it, wherever it stands
+    ),
 ]
+
+
+def _checked_picture(context: typer.Context, picture: Path | None) -> Path | None:
+    from expunge.cli.targets import check_file
+    from expunge.errors import ConfigError
+    from expunge.graph.picture import BEGINS
+
+    if picture is not None:
+        if not context.params["dry_run"]:
+            raise ConfigError(f"--graph {picture} draws what --dry-run plans: add --dry-run")
+        check_file(picture, "--graph", BEGINS)
+        if picture.suffix != ".svg":
+            raise ConfigError(f"--graph {picture}: expected a name that ends in .svg")
+    return picture
+
+
 Picture = Annotated[
     Path | None,
-    typer.Option("--graph", help="With --dry-run: draw the graph.", metavar="FILE.svg"),
+    typer.Option(
+        "--graph",
+        help="With --dry-run: draw the graph.",
+        metavar="FILE.svg",
+        callback=_checked_picture,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -62,12 +62,9 @@ def show_graph(
 
     `searches` come before: how many `searches`, `trials` in all, and `nodes_at_most` of those.
     """
-    from expunge.cli.targets import check_file
     from expunge.config import to_mapping
     from expunge.graph.plan import plan
 
-    if picture is not None:
-        check_file(picture, "--graph")
     for line in graph.notes:
         tell(line)
     planned = plan(graph)

@@ -84,15 +84,18 @@ def _target(name: str, place: Path, inputs: list[Path]) -> Path:
     """
     from expunge.report.exports import export_path, get_export
 
-    target = export_path(get_export(name), place)
+    export = get_export(name)
+    target = export_path(export, place)
     if target.resolve() in [path.resolve() for path in inputs]:
         raise ConfigError(
             f"--export {name} {place} would replace the results: choose another place"
         )
     if target == place:
-        check_file(target, "--export")
+        check_file(target, "--export", export.begins)
     else:
         check_folder(place, "--export")
+        if target.exists():
+            check_file(target, "--export", export.begins)
     return target
 
 

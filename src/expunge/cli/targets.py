@@ -26,11 +26,15 @@ def check_folder(path: Path, option: str = "--out") -> None:
     sweep(path)
 
 
-def check_file(path: Path, option: str = "--out") -> None:
+def check_file(path: Path, option: str = "--out", begins: str | None = None) -> None:
     """Refuse a file that cannot be written; delete what killed processes left beside it.
 
+    What the command writes begins with `begins`: an existing file that does not is refused, as it
+    is something else. None leaves that to the command.
+
     Raises:
-        StoreError: it is a folder, or its folder does not exist or may not be written.
+        StoreError: it is a folder, its folder does not exist or may not be written, or it is
+            something else.
     """
     if path.is_dir():
         raise StoreError(f"{option} {path} is a folder, expected a file: add a name")
@@ -41,7 +45,22 @@ def check_file(path: Path, option: str = "--out") -> None:
             f"{option} {path}: the folder {folder} {problem}: make it, or choose another {option}"
         )
     _check_writable(folder, path, option)
+    if begins is not None and path.exists():
+        _check_same_kind(path, option, begins)
     sweep(folder)
+
+
+def _check_same_kind(path: Path, option: str, begins: str) -> None:
+    expected = begins.encode()
+    try:
+        with path.open("rb") as file:
+            there = file.read(len(expected))
+    except OSError as error:
+        raise StoreError(f"{option} {path} cannot be read: {error.strerror}") from error
+    if there not in (b"", expected):
+        raise StoreError(
+            f"{option} {path} exists and is not what this command writes: choose another {option}"
+        )
 
 
 def _check_writable(folder: Path, path: Path, option: str) -> None:

@@ -67,7 +67,7 @@ def transfer(
     from dataclasses import replace
 
     from expunge.report.transfer import transfer_tables, write_transfer_figures
-    from expunge.studies.folder import claim_settings, keep
+    from expunge.studies.folder import check_settings, claim_settings, keep
     from expunge.studies.recipe import with_overrides
     from expunge.studies.shipped import find_recipe
     from expunge.studies.transfer.influence import collect_influence
@@ -86,6 +86,7 @@ def transfer(
         study = replace(study, influence=replace(study.influence, subsets=subsets))
         words += f" --subsets {subsets}"
     folder, root = study_folder(recipe, out, store, scale)
+    check_settings(folder, study.settings())
     space = session(
         root, device, engine=engine, workers=workers, shard=shard, slurm=slurm, shard_waits=True
     )

@@ -12,6 +12,8 @@ from expunge.graph.kinds import KINDS
 from expunge.graph.plan import Plan
 from expunge.runs import Node
 
+BEGINS = '<svg id="expunge-plan" '
+"""How the file begins: another picture is not replaced."""
 _COLOURS = ("#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#edc948", "#b07aa1", "#9c755f")
 _WIDTH, _ROW, _TOP = 260, 44, 48
 _BOX, _SMALL, _GAP, _A_LINE = 12, 7, 2, 24
@@ -48,7 +50,7 @@ def to_svg(plan: Plan) -> str:
     width = max([x + _WIDTH for x, _ in places.values()] + [20 + 150 * len(kinds)])
     height = max([y for _, y in places.values()], default=0) + 2 * _ROW
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'{BEGINS}xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="10" '
         'style="background:#ffffff">',
     ]

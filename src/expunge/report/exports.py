@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from expunge.errors import ConfigError, unknown
-from expunge.report.latex import to_latex
+from expunge.report.latex import PREAMBLE, to_latex
 from expunge.report.text import to_markdown
-from expunge.report.tidy import LEFT_OUT, to_csv
+from expunge.report.tidy import LEFT_OUT, TidyRow, to_csv
+
+_MARK = "<!-- Tables by expunge report. -->\n\n"
 
 
 @dataclass(frozen=True)
@@ -20,14 +22,29 @@ class Export:
     text: Callable[[Mapping[str, Any]], str]
     """From a results document to the file's text."""
     ending: str
+    begins: str
+    """What every file of this format begins with: another file is not replaced."""
     holds: str
     """What is in it, and what is left out."""
 
 
+def _markdown(results: Mapping[str, Any]) -> str:
+    return _MARK + to_markdown(results)
+
+
 EXPORTS = {
-    "csv": Export(to_csv, ".csv", f"a row a cell and measure; left out: {', '.join(LEFT_OUT)}"),
-    "markdown": Export(to_markdown, ".md", "the main table of every scenario"),
-    "latex": Export(to_latex, ".tex", "the tables of Markdown, for booktabs"),
+    "csv": Export(
+        text=to_csv,
+        ending=".csv",
+        begins=",".join(TidyRow._fields),
+        holds=f"a row a cell and measure; left out: {', '.join(LEFT_OUT)}",
+    ),
+    "markdown": Export(
+        text=_markdown, ending=".md", begins=_MARK, holds="the main table of every scenario"
+    ),
+    "latex": Export(
+        text=to_latex, ending=".tex", begins=PREAMBLE, holds="the tables of Markdown, for booktabs"
+    ),
 }
 
 

@@ -13,7 +13,7 @@ from expunge.report.tables import LOW_NOTE, Entry, Table, main_table
 from expunge.report.text import TextTable
 from expunge.report.wording import listed, scenario_label
 
-_PREAMBLE = "% For the preamble: \\usepackage{booktabs,graphicx}"
+PREAMBLE = "% For the preamble: \\usepackage{booktabs,graphicx}"
 
 _PAPER = ("ua", "mia_efficacy", "ra", "ta")
 """The order of the paper's columns; others follow."""
@@ -78,7 +78,7 @@ def to_latex(results: Mapping[str, Any]) -> str:
     text = "\n".join(found)
     others = sorted({char for char in text if ord(char) > 0xFF})
     note = [f"% Needs XeLaTeX or LuaLaTeX, for these letters: {' '.join(others)}"] if others else []
-    return "\n".join([_PREAMBLE, *note, "", text])
+    return "\n".join([PREAMBLE, *note, "", text])
 
 
 def escaped(text: str) -> str:

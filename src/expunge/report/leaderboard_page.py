@@ -13,6 +13,7 @@ from expunge.report.wording import MISSING, percent, points, scenario_label, sig
 from expunge.statistics.intervals import Interval
 
 BY_HAND = "published, or by hand"
+_TITLE = "Leaderboard"
 _HEADER = (
     *("method", "n", "mean gap", "95 % interval", "next row minus this", "time, of Retrain’s"),
     *("chosen by", "settings"),
@@ -124,6 +125,13 @@ def _words(board: Board) -> Iterator[str]:
         )
 
 
+def beginning(path: Path) -> str:
+    """How the page begins, by the ending of its name: another file is not replaced."""
+    from expunge.report.page import BEGINS
+
+    return f"# {_TITLE}\n" if path.suffix == ".md" else BEGINS
+
+
 def write_leaderboard(path: Path, parts: Sequence[Part], reproduce: str) -> None:
     """Write the page, in Markdown or HTML by the ending of its name.
 
@@ -138,12 +146,12 @@ def write_leaderboard(path: Path, parts: Sequence[Part], reproduce: str) -> None
     sections = [
         Section(heading=part.heading, words=part.words, tables=part.tables) for part in parts
     ]
-    write_page(path, "Leaderboard", [], sections, reproduce)
+    write_page(path, _TITLE, [], sections, reproduce)
 
 
 def to_markdown(parts: Sequence[Part]) -> str:
     """The page in Markdown."""
-    lines = ["# Leaderboard", ""]
+    lines = [f"# {_TITLE}", ""]
     for part in parts:
         lines += [f"## {escaped_text(part.heading)}", ""]
         for paragraph in part.words:

@@ -14,6 +14,12 @@ from expunge.report.drawing import Drawing
 from expunge.report.files import write_atomically
 from expunge.report.text import TextTable
 
+BEGINS = (
+    '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+    '<meta name="generator" content="expunge">'
+)
+"""How every page begins: another file is not replaced."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Section:

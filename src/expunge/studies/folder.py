@@ -81,22 +81,37 @@ def claim_settings(folder: Path, asked: dict[str, Any]) -> None:
     Raises:
         StoreError: it holds an experiment with other settings; the message names the first.
     """
-    # What is published changes nothing that is made: it may be added to a run that has begun.
-    asked = {name: value for name, value in asked.items() if name != "published"}
+    check_settings(folder, asked)
+    if not (folder / SETTINGS).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        # Another shard may do the same at this moment: the first to write decides.
+        create_json(folder / SETTINGS, _reserved(asked))
+        check_settings(folder, asked)
+
+
+def check_settings(folder: Path, asked: dict[str, Any]) -> None:
+    """Refuse a folder that belongs to an experiment with other settings than these.
+
+    Raises:
+        StoreError: it holds such an experiment; the message names the first that differs.
+    """
     path = folder / SETTINGS
     if not path.exists():
         if (folder / RESULTS).exists():
             raise StoreError(f"{folder} holds results of unknown settings: choose another --out")
-        folder.mkdir(parents=True, exist_ok=True)
-        # Another shard may do the same at this moment: the first to write decides.
-        create_json(path, asked)
-    there = read_object(path)
+        return
+    asked, there = _reserved(asked), read_object(path)
     if there != asked:
         key = next(k for k in {**asked, **there} if asked.get(k) != there.get(k))
         raise StoreError(
             f"{folder} holds an experiment with other settings ({key}: {there.get(key)!r} "
             f"there, {asked.get(key)!r} asked for): choose another --out"
         )
+
+
+def _reserved(settings: dict[str, Any]) -> dict[str, Any]:
+    # What is published changes nothing that is made: it may be added to a run that has begun.
+    return {name: value for name, value in settings.items() if name != "published"}
 
 
 def plain(experiment: Experiment) -> dict[str, Any]:
