@@ -10,10 +10,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from rich.table import Column, Table
 from tests.cli.conftest import ok
 from tests.deadlines import stretched
 
-from expunge.cli.output import visible
+from expunge.cli.output import shared, show_table, visible
 from expunge.cli.run_list import describe_runs, line
 from expunge.runs import read_document, write_document
 from expunge.runs.store import Summary
@@ -28,6 +29,35 @@ def few(path):
     images = np.random.default_rng(0).integers(0, 256, (12, 8, 8), dtype=np.uint8)
     labels = np.arange(12) % 3
     np.savez(path, x_train=images, y_train=labels, x_test=images[6:], y_test=labels[6:])
+
+
+@pytest.mark.parametrize("columns", [20, 60, 80, 120])
+def test_no_word_of_a_table_is_cut(monkeypatch, capsys, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    table = Table("method", "UA", Column("fixed", no_wrap=True), Column("MIA", justify="right"))
+    rows = [
+        ["ℓ1-sparse, proximal", "100.00±0.00‡ (0.00)", "two words", "89.25±2.07† (12.34)"],
+        ["GA", "1.00±0.00", "x", "an explanation in words that has room below each other"],
+    ]
+    for row in rows:
+        table.add_row(*row)
+    show_table(table)
+    shown = capsys.readouterr().out
+    assert "…" not in shown
+    words = [word for row in rows for cell in row for word in cell.split()]
+    assert set(words) <= set(shown.split())
+    assert "two words" in shown
+    lines = shown.splitlines()
+    assert len({len(line) for line in lines}) == 1
+    # No wider than the terminal, but for words.
+    assert len(lines[0]) <= max(columns, 72)
+
+
+def test_room_goes_to_the_columns_that_lack_the_most():
+    assert shared(30, [5, 5, 2], [10, 6, 2]) == [10, 6, 2]
+    assert shared(15, [5, 5, 2], [10, 6, 2]) == [8, 5, 2]
+    assert shared(3, [5, 5, 2], [10, 6, 2]) == [5, 5, 2]
+    assert shared(10, [], []) == []
 
 
 def test_everything_is_printed_in_one_place():

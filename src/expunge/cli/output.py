@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
 _READABLE = 72
@@ -62,14 +62,48 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def show_table(table: Table, *, stderr: bool = False) -> None:
-    """Print a table as wide as the terminal; on a narrow one wider, so that no number is cut."""
+    """Print a table as wide as the terminal; on a narrow one wider, so that no word is cut.
+
+    A library that fits tables into a width cuts words of one column to keep another on one line.
+    """
     from rich.measure import Measurement
 
     shown_on = console(stderr=stderr)
     unlimited = shown_on.options.update(max_width=_WIDEST)
-    natural = Measurement.get(shown_on, unlimited, table)
-    shown_on.width = max(shown_on.width, natural.minimum, min(natural.maximum, _READABLE))
+
+    def measured(shown: RenderableType) -> Measurement:
+        return Measurement.get(shown_on, unlimited, shown)
+
+    columns = [[measured(cell) for cell in (each.header, *each.cells)] for each in table.columns]
+    natural = [max(cell.maximum for cell in each) for each in columns]
+    words = [max(cell.minimum for cell in each) for each in columns]
+    least = [
+        whole if column.no_wrap else word
+        for column, whole, word in zip(table.columns, natural, words, strict=True)
+    ]
+    frame = measured(table).maximum - sum(natural)
+    room = max(shown_on.width, min(frame + sum(natural), _READABLE)) - frame
+    for column, width in zip(table.columns, shared(room, least, natural), strict=True):
+        column.width = width
+    shown_on.width = max(shown_on.width, frame + sum(each.width or 0 for each in table.columns))
     shown_on.print(table)
+
+
+def shared(room: int, least: list[int], natural: list[int]) -> list[int]:
+    """Widths of columns: what each needs at least, then room for those that lack the most.
+
+    >>> shared(20, [5, 5, 2], [10, 6, 2]), shared(10, [5, 5, 2], [10, 6, 2])
+    ([10, 6, 2], [5, 5, 2])
+    >>> shared(15, [5, 5, 2], [10, 6, 2])
+    [8, 5, 2]
+    """
+    widths = [*least]
+    for _ in range(room - sum(least)):
+        lacking = [whole - width for whole, width in zip(natural, widths, strict=True)]
+        if max(lacking, default=0) <= 0:
+            break
+        widths[lacking.index(max(lacking))] += 1
+    return widths
 
 
 def keep_printing() -> None:
