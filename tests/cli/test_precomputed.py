@@ -295,6 +295,18 @@ def test_the_command_prints_and_gives_json(folder, command):
     code, out, err = command("evaluate")
     assert (code, out) == (2, "")
     assert "evaluate takes a model's id, or --logits FOLDER" in err
-    code, _, err = command("evaluate", "--logits", folder, "--attacks")
-    assert code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["--attacks"], ["--reference", "a"], ["--groups", "a.csv"], ["--workers", 2]),
+        *(["--engine", "here"], ["--shard", "1/2"], ["--slurm", "a=1"], ["--device", "cpu"]),
+        ["--store", "a"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_no_logits_need_is_refused(folder, command, words):
+    code, out, err = command("evaluate", "--logits", folder, *words)
+    assert (code, out) == (2, "")
     assert "--logits takes --forget and --json alone" in err

@@ -28,8 +28,13 @@ def test_auto_is_bf16_only_where_the_processor_multiplies_it(monkeypatch, has, e
     assert [runtime.precision_of(asked) for asked in (None, "auto")] == [None, expected]
 
 
-def test_a_device_that_is_not_here_is_refused():
-    with pytest.raises(ConfigError, match="device 'tpu' is not available: expected auto, cpu"):
+@pytest.mark.parametrize(
+    ("here", "expected"), [(None, "auto or cpu$"), ("mps", "auto, cpu or mps$")]
+)
+def test_a_device_that_is_not_here_is_refused(monkeypatch, here, expected):
+    found = None if here is None else torch.device(here)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda **_: found)
+    with pytest.raises(ConfigError, match=f"device 'tpu' is not available: expected {expected}"):
         device_kind("tpu")
 
 

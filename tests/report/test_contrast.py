@@ -149,11 +149,17 @@ def test_tables_show_what_differs_and_name_what_is_the_same(results, other):
 
 
 def test_retrains_gap_to_itself_is_not_compared(results, other):
-    measures = {
-        each.measure for each in contrast(results, other).differences if each.method == "retrain"
+    found = {
+        (each.level.sparsity, each.measure)
+        for each in contrast(results, other).differences
+        if each.method == "retrain"
     }
+    measures = {measure for _, measure in found}
     assert "ua" in measures
     assert not {each for each in measures if each.partition(".")[0] == "gap"}
+    # Only sparse, it has a gap to dense Retrain.
+    dense = {sparsity for sparsity, each in found if each.partition(".")[0] == "gap_dense"}
+    assert dense == {0.95}
 
 
 def test_other_data_and_nothing_in_common_are_refused(results, other):

@@ -4,8 +4,9 @@ import pytest
 from tests.conftest import ROOT
 
 from expunge.errors import DataError
-from expunge.report import check_results, load_results
+from expunge.report import check_results, load_results, to_markdown
 from expunge.report.results import zeros
+from expunge.report.study import OWN
 from expunge.runs import write_document
 
 
@@ -74,12 +75,49 @@ def test_missing_metrics_and_gaps_are_named(results):
         check_results(results)
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "1" + "0" * 400])
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_numbers_that_are_not_finite_are_refused_with_their_place(tmp_path, results, number):
     results["cells"][3]["metrics"]["ta"] = "HERE"
     path = write(tmp_path, json.dumps(results).replace('"HERE"', number))
     with pytest.raises(DataError, match=r"cells\[3\]\.metrics\.ta is not a finite number"):
         load_results(path)
+
+
+@pytest.mark.parametrize("number", [1e101, -1e200, 10**400])
+def test_numbers_whose_squares_overflow_are_refused_with_their_place(results, number):
+    results["cells"][3]["metrics"]["ta"] = number
+    message = r"cells\[3\]\.metrics\.ta is beyond ±1e\+100; write null and a reason"
+    with pytest.raises(DataError, match=message):
+        check_results(results)
+    results["cells"][3]["metrics"]["ta"] = 1e100
+    to_markdown(results)
+
+
+@pytest.mark.parametrize("study", [*OWN])
+def test_the_document_of_another_study_is_named(study):
+    message = f"expected results of expunge bench, got those of expunge {study}"
+    with pytest.raises(DataError, match=message):
+        check_results({"schema": 1, OWN[study]: [], "claims": []})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"trials": [None]}, "search 0: trial 0: expected an object, got null"),
+        ({"trials": "none"}, "search 0: trials must be a list, got text"),
+        ({"searched": {"lr": "fast"}}, "search 0: searched: lr must be a number, got text"),
+        ({"at_end": [3]}, "search 0: at_end must be a list of texts"),
+    ],
+)
+def test_a_search_is_read_whole(results, change, message):
+    search = {
+        **{"method": "ga", "scenario": "class:3", "pruner": "none", "sparsity": 0.0, "seed": 3},
+        **{"objective": "oracle", "searched": {"lr": 0.1}, "value": 1.0, "at_end": []},
+        "trials": [{"state": "complete"}],
+    }
+    check_results({**results, "searches": [search]})
+    with pytest.raises(DataError, match=message):
+        check_results({**results, "searches": [search | change]})
 
 
 @pytest.mark.parametrize(

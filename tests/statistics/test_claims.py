@@ -86,7 +86,26 @@ def test_only_paired_seeds_count():
 
 def test_a_claim_goes_through_a_document():
     assert claim_from(to_mapping(claim())) == claim()
-    for broken in ({}, {"first": {}}, to_mapping(claim()) | {"effect": "much"}):
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"effect": "much"}, "effect must be of type float, got 'much'"),
+        ({"name": {}}, "name must be"),
+        ({"measure": 3}, "measure must be"),
+        ({"second": None}, "second must be an object, got None"),
+        ({"first": {}}, "first: method is missing"),
+        ({"first": {"method": None}}, "first: method must be"),
+        ({"first": {"method": "ft", "pruner": []}}, "first: pruner must be"),
+        ({"first": {"method": "ft", "sparsity": "0.95"}}, "first: sparsity must be of type float"),
+        ({"first": {"method": "ft", "levle": 3}}, "first: unknown setting 'levle'"),
+    ],
+)
+def test_a_document_whose_claim_is_none_is_refused(change, message):
+    with pytest.raises(ConfigError, match=message):
+        claim_from(to_mapping(claim()) | change)
+    for broken in (None, [], {}):
         with pytest.raises(ConfigError):
             claim_from(broken)
 

@@ -54,6 +54,18 @@ def test_a_published_cell_is_read_and_kept():
         ("[22.53, 8.16]", "22.53", "ua must be a list"),
         ("[22.53, 8.16]", "[nan]", r"values.ua must be \[mean\]"),
         ("values = { ua = [22.53, 8.16], ra = [99.87] }", "values = {}", "values is empty"),
+        ("[22.53, 8.16]", "[1e200]", r"values.ua must be .* within ±1e\+100, got \[1e\+200\]"),
+        ("[22.53, 8.16]", "[22.53, 1e200]", r"values.ua must be .* within ±1e\+100"),
+        ("n = 10", "error = { ua = 1e200 }", "error.ua must be 0 or more"),
+        ("n = 10", "draws = 0", "draws must be 1 or more, or left out, got 0"),
+        (
+            "n = 10",
+            'setting = {"training.epochz" = 182}',
+            "setting: unknown setting 'training.epochz'.*did you mean 'training.epochs'",
+        ),
+        ("n = 10", "setting = {training = {epochz = 1}}", "unknown setting 'training"),
+        ("n = 10", 'setting = {"trainin.epochs" = 1}', "did you mean 'training'"),
+        ("n = 10", "config = {lrr = 3}", "config: unknown setting 'lrr'.*did you mean 'lr'"),
         ("n = 10", "n = 1", "n must be 2 trials or more"),
         ("n = 10", "m = 10", "unknown setting 'm'"),
         ("n = 10", "error = { ta = 0.1 }", "error.ta must be 0 or more, and of one of values"),
@@ -85,6 +97,17 @@ def test_one_cell_may_have_several_sources():
     other = CELL.replace("A paper", "Another paper")
     assert len(tiny(TINY + CELL + other).published) == 2
     assert len(tiny(TINY + CELL + CELL.replace('"read"', '"digitised"')).published) == 2
+
+
+def test_settings_of_every_table_may_be_published():
+    given = (
+        'setting = { "training.epochs" = 182, "data.edits" = { badnets = { share = 0.1 } }, '
+        '"data.edits.badnets.size" = 4, training = { lr = 0.1 }, precision = "bf16", '
+        '"network.width" = 1.0 }\nconfig = { gamma = 5e-4 }'
+    )
+    (cell,) = tiny(TINY + CELL.replace("n = 10", given)).published
+    assert len(cell.setting) == 6
+    assert dict(cell.config) == {"gamma": 5e-4}
 
 
 def test_a_cell_the_grid_leaves_out_is_refused():

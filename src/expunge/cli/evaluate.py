@@ -61,7 +61,9 @@ def evaluate(
     from expunge.errors import ConfigError
 
     if logits is not None and run is None:
-        if reference is not None or attacks or groups is not None:
+        others = (reference, groups, engine, workers, shard, *(slurm or ()))
+        asked = any(each is not None for each in others) or attacks
+        if asked or device != "auto" or store != DEFAULT_STORE:
             raise ConfigError(
                 "--logits takes --forget and --json alone: what it compares lies in its folder"
             )

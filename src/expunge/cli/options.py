@@ -216,12 +216,15 @@ def session(
     from expunge.engines import Engine as EngineChoice
     from expunge.engines import Shard as ShardChoice
     from expunge.errors import StoreError
+    from expunge.graph.runtime import device_kind
     from expunge.search_path import working_directory
 
     if working_directory() is None:
         # Relative paths lead nowhere, and libraries of PyTorch end the process.
         raise StoreError("the working directory was deleted: change to another one")
 
+    if device not in ("auto", "cpu"):  # which need no PyTorch to be known
+        device_kind(device)
     several = workers is not None and workers > 1
     chosen = EngineChoice(
         name=engine if engine is not None else ("processes" if several else "here"),

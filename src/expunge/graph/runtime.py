@@ -212,7 +212,8 @@ def device_kind(device: str) -> str:
         return here
     asked = "cuda" if device == "gpu" else device
     if asked not in ("cpu", here):
-        raise ConfigError(f"device {device!r} is not available: expected auto, cpu or {here}")
+        expected = "auto or cpu" if here == "cpu" else f"auto, cpu or {here}"
+        raise ConfigError(f"device {device!r} is not available: expected {expected}")
     return asked
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -10,6 +9,8 @@ from typing import Any, Literal, get_args
 from expunge.config import from_mapping
 from expunge.errors import ConfigError, shown
 
+LARGEST = 1e100
+"""No measure comes near; squares of larger numbers have no place in a float."""
 How = Literal["read", "digitised", "unverified"]
 HOW: tuple[How, ...] = get_args(How)
 """How a number was taken: read from a table, measured from a figure, or from memory."""
@@ -21,7 +22,7 @@ class Published:
 
     Raises:
         ConfigError: there is no source or value, a value is not finite, a deviation is below 0, or
-            fewer than two trials are said to be behind it.
+            fewer than two trials, or no draw, are said to be behind it.
     """
 
     scenario: str
@@ -62,17 +63,20 @@ class Published:
             )
         if self.n is not None and self.n < 2:
             raise ConfigError(f"n must be 2 trials or more, or left out, got {self.n}")
+        if self.draws is not None and self.draws < 1:
+            raise ConfigError(f"draws must be 1 or more, or left out, got {self.draws}")
         if not self.values:
             raise ConfigError("values is empty: expected at least one, such as { ua = [22.53] }")
         for metric, value in self.values.items():
-            if len(value) not in (1, 2) or not all(map(math.isfinite, value)):
+            if len(value) not in (1, 2) or not all(abs(number) <= LARGEST for number in value):
                 raise ConfigError(
-                    f"values.{metric} must be [mean] or [mean, deviation], got {shown(list(value))}"
+                    f"values.{metric} must be [mean] or [mean, deviation], within ±{LARGEST:g}, "
+                    f"got {shown(list(value))}"
                 )
             if value[1:] and value[1] < 0:
                 raise ConfigError(f"values.{metric}: a deviation is 0 or more, got {value[1]:g}")
         for metric, error in self.error.items():
-            if metric not in self.values or not (math.isfinite(error) and error >= 0):
+            if metric not in self.values or not 0 <= error <= LARGEST:
                 raise ConfigError(
                     f"error.{metric} must be 0 or more, and of one of values, got {shown(error)}"
                 )

@@ -199,7 +199,8 @@ def _differences(
     """Every measure that both groups have."""
     for measure, one in first.by_seed.items():
         # Retrain's gap to itself is no measurement.
-        itself = first.method == RETRAIN and measure.partition(".")[0] == "gap"
+        selves = ("gap",) if first.level.sparsity else ("gap", "gap_dense")
+        itself = first.method == RETRAIN and measure.partition(".")[0] in selves
         if itself or measure not in second.by_seed:
             continue
         other = second.by_seed[measure]

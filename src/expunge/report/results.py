@@ -10,8 +10,9 @@ from typing import Any
 
 from expunge.digest import KEY, without_digest
 from expunge.errors import ConfigError, DataError, some
-from expunge.published import published_from
+from expunge.published import LARGEST, published_from
 from expunge.report.generation import check_images
+from expunge.report.study import study_of
 from expunge.report.trojan_pictures import check_pictures
 from expunge.statistics.claims import claim_from
 
@@ -120,6 +121,11 @@ def check_results(results: object, source: str = "results") -> dict[str, Any]:
     """
     if not isinstance(results, dict):
         raise DataError(f"{source}: expected an object with schema {SCHEMA}, got {_kind(results)}")
+    if (study := study_of(results)) is not None:
+        raise DataError(
+            f"{source}: expected results of expunge bench, got those of expunge {study}, which "
+            "makes their report"
+        )
     if results.get("schema") == 1 and not isinstance(results["schema"], bool):
         results = _upgraded(results, source)
     if isinstance(results.get("schema"), bool) or results.get("schema") != SCHEMA:
@@ -210,6 +216,14 @@ def _check_searches(searches: object, source: str) -> None:
         if not isinstance(search, dict):
             raise DataError(f"{place}: expected an object, got {_kind(search)}")
         _check_fields(search, _SEARCH, place)
+        _check_fields(
+            search["searched"], dict.fromkeys(search["searched"], float), f"{place}: searched"
+        )
+        for number, trial in enumerate(search["trials"]):
+            if not isinstance(trial, dict):
+                raise DataError(f"{place}: trial {number}: expected an object, got {_kind(trial)}")
+        if not all(isinstance(name, str) for name in search["at_end"]):
+            raise DataError(f"{place}: at_end must be a list of texts")
 
 
 def _check_published(settings: Mapping[str, Any], source: str) -> None:
@@ -349,12 +363,10 @@ def _kind(value: object) -> str:
 
 def _check_finite(value: object, source: str) -> None:
     for place, number in _numbers(value, ""):
-        try:
-            finite = math.isfinite(number)
-        except OverflowError:
-            finite = False
-        if not finite:
+        if isinstance(number, float) and not math.isfinite(number):
             raise DataError(f"{source}: {place} is not a finite number; write null and a reason")
+        if abs(number) > LARGEST:
+            raise DataError(f"{source}: {place} is beyond ±{LARGEST:g}; write null and a reason")
 
 
 def _numbers(value: object, place: str) -> Iterator[tuple[str, int | float]]:

@@ -10,7 +10,7 @@ from typing import Any
 from expunge.digest import without_digest
 from expunge.errors import DataError
 
-_OWN = {"attribution": "scores", "pruning": "pruned", "theory": "trends", "transfer": "removals"}
+OWN = {"attribution": "scores", "pruning": "pruned", "theory": "trends", "transfer": "removals"}
 """By study, as its command is called: the list that only its documents have."""
 
 
@@ -20,7 +20,7 @@ def study_of(document: Mapping[str, Any]) -> str | None:
     >>> study_of({"trends": [], "points": []}), study_of({"cells": []})
     ('theory', None)
     """
-    found = (study for study, own in _OWN.items() if isinstance(document.get(own), list))
+    found = (study for study, own in OWN.items() if isinstance(document.get(own), list))
     return next(found, None)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from expunge.errors import ConfigError
+from expunge.config import from_mapping
+from expunge.errors import ConfigError, shown
 from expunge.statistics.intervals import ROUNDING, Interval, difference
 
 Direction = Literal["lower", "higher", "within"]
@@ -122,14 +123,17 @@ def _within(found: Interval, effect: float) -> Verdict:
     return "does not hold" if beyond else "not settled"
 
 
-def claim_from(document: Mapping[str, Any]) -> Claim:
+def claim_from(document: object) -> Claim:
     """A claim as a results document keeps it.
 
     Raises:
         ConfigError: it is not a claim.
     """
-    try:
-        sides = {name: Side(**document[name]) for name in ("first", "second")}
-        return Claim(**{**document, **sides})
-    except (TypeError, KeyError, ValueError) as error:
-        raise ConfigError(f"expected a claim, got {document!r}: {error}") from None
+    if not isinstance(document, Mapping):
+        raise ConfigError(f"expected a claim, got {shown(document)}")
+    sides = {}
+    for name in ("first", "second"):
+        if not isinstance(document.get(name), Mapping):
+            raise ConfigError(f"{name} must be an object, got {shown(document.get(name))}")
+        sides[name] = from_mapping(Side, document[name], name)
+    return from_mapping(Claim, {**document, **sides}, "claim")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
+from expunge.data.spec import DataSpec
 from expunge.errors import ConfigError, shown, unknown
+from expunge.methods import get_method
 from expunge.metrics import all_metrics
+from expunge.models.spec import NetworkSettings
 from expunge.published import Published, published_from, read_table
+from expunge.settings import Training
 from expunge.studies.claims import check_level
 
 if TYPE_CHECKING:
@@ -36,8 +40,10 @@ def read_published(
     for index, block in enumerate(blocks, start=1):
         place = f"{where}: published {index}"
         for cell in _cells(block, place):
-            if TABLE not in block and not inherits:
-                _check(cell, experiment, place)
+            if TABLE not in block:
+                _check_names(cell, experiment, place)
+                if not inherits:
+                    _check(cell, experiment, place)
             for named in _in_grid(cell, experiment):
                 if named.key in found:
                     raise ConfigError(f"{place}: {_name(named)} is there twice by {named.source!r}")
@@ -76,6 +82,29 @@ def _check(cell: Published, experiment: Experiment, place: str) -> None:
     for metric in cell.values:
         if metric not in (*known, RTE):
             raise ConfigError(f"{place}: {unknown('metric', metric, (*known, RTE))}")
+
+
+def _check_names(cell: Published, experiment: Experiment, place: str) -> None:
+    """Refuse settings that no recipe has: what is misspelt would never be as published."""
+    tables = {"data": DataSpec, "network": NetworkSettings, "training": Training}
+    given = {each.name for each in fields(experiment)} - {"recipe", "published", "claims"}
+    for name, value in cell.setting.items():
+        table, _, rest = name.partition(".")
+        if table not in given:
+            raise ConfigError(f"{place}: setting: {unknown('setting', name, sorted(given))}")
+        if table not in tables:
+            continue
+        known = [f"{table}.{each.name}" for each in fields(tables[table])]
+        inner = [rest.partition(".")[0]] if rest else value if isinstance(value, Mapping) else []
+        for each in inner:
+            if f"{table}.{each}" not in known:
+                raise ConfigError(f"{place}: setting: {unknown('setting', name, known)}")
+    for label in _labels(cell.method, experiment):
+        method = experiment.method_of(label)
+        known = [each.name for each in fields(get_method(method).config)]
+        for name in cell.config:
+            if name not in known:
+                raise ConfigError(f"{place}: config: {unknown('setting', name, known)}")
 
 
 def _in_grid(cell: Published, experiment: Experiment) -> Iterator[Published]:

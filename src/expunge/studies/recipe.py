@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import combinations
 from pathlib import Path
@@ -23,6 +23,7 @@ from expunge.settings import PRECISIONS, Training, check_choice, check_range
 from expunge.sparsity import get_pruner
 from expunge.statistics.claims import Claim
 from expunge.studies.claims import check_claims, parse_claims
+from expunge.studies.commands import study_of
 from expunge.studies.published import read_published
 from expunge.studies.scales import PAPER, SCALES, at_scale, placed
 from expunge.studies.searching import SEARCH, Search, parse_search, space_for
@@ -99,7 +100,9 @@ class Experiment:
     """Published values to report beside what is measured; they change nothing that is made."""
 
     def __post_init__(self) -> None:
-        lists = {"scenarios": self.scenarios, "seeds": self.seeds, "metrics": self.metrics}
+        named = [parse(scenario).name for scenario in self.scenarios]
+        lists: dict[str, Sequence[object]]
+        lists = {"scenarios": named, "seeds": self.seeds, "metrics": self.metrics}
         for name, values in lists.items():
             if not values:
                 raise ConfigError(f"{name} is empty: expected at least one")
@@ -112,7 +115,6 @@ class Experiment:
             raise ConfigError("methods is empty: expected at least one")
         self._check_labels()
         for scenario in self.scenarios:
-            parse(scenario)
             for label in self.methods:
                 self.method_config(label, scenario)
                 self.chosen_by(label, scenario)
@@ -341,7 +343,8 @@ class Experiment:
                     f"kind, got {shown(value)}"
                 )
             if isinstance(value, Mapping) and key not in (*kinds, SEARCH):
-                raise ConfigError(f"methods.{label}: {unknown('kind of scenario', key, kinds)}")
+                known = (*kinds, SEARCH)
+                raise ConfigError(f"methods.{label}: {unknown('table', key, known)}")
         common = {key: value for key, value in given.items() if key not in (*kinds, SEARCH)}
         return common, given.get(scenario.partition(":")[0], {})
 
@@ -469,6 +472,10 @@ def experiment_from(tables: dict[str, Any], where: str, *, inherits: bool = Fals
     known = [each.name for each in fields(Experiment) if each.name != "recipe"]
     for name in tables:
         if name not in known:
+            if (study := study_of(tables)) is not None:
+                raise ConfigError(
+                    f"{where} is a recipe of another command: run it by expunge {study}"
+                )
             known += [*OF_STUDIES, SCALES, SUBSETS, MAKES]
             raise ConfigError(f"{where}: {unknown('setting', name, known)}")
     _read_judging(tables, where)

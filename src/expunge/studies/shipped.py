@@ -71,6 +71,7 @@ def catalogue() -> Iterator[Listed]:
 
     Raises:
         ConfigError: a recipe is damaged.
+        DataError: a committed result cannot be read.
     """
     measured = _measured()
     for name, path in shipped().items():
@@ -107,7 +108,10 @@ def _measured() -> dict[tuple[str, str], float]:
     """By recipe and scale, the seconds of unlearning in the committed results of whole grids."""
     found = {}
     for path in sorted(RESULTS.glob("*/*.json")):
-        document = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise DataError(f"cannot read results {path}: {error}") from None
         if path.parent.name not in shipped() or "cells" not in document:
             continue
         # Documents of before they named their recipe lie in its folder.
