@@ -70,14 +70,26 @@ def test_a_folder_of_another_experiment_is_refused_before_any_trial(command, rec
     out = tmp_path / "out"
     out.mkdir()
     (out / "results.json").write_text("{}")
-    for more in ([], ["--dry-run"]):
-        code, printed, err = command("bench", recipe, "--out", out, *more)
-        assert (code, printed) == (2, "")
-        assert err == f"error: {out} holds results of unknown settings: choose another --out\n"
-        assert [path.name for path in out.iterdir()] == ["results.json"]
+    words = ("bench", recipe, "--out", out)
+    said = f"{out} holds results of unknown settings: choose another --out\n"
+    assert command(*words) == (2, "", f"error: {said}")
+    assert [path.name for path in out.iterdir()] == ["results.json"]
+    # What it would cost may be asked all the same.
+    code, printed, err = command(*words, "--dry-run")
+    assert code == 0
+    assert f"note: without --dry-run this is refused: {said}" in err
+    assert "Before it come 1 searches" in printed
     (out / "experiment.json").write_text('{"title": "Another"}')
-    for more in ([], ["--dry-run"]):
-        code, printed, err = command("bench", recipe, "--out", out, *more)
-        assert (code, printed) == (2, "")
-        assert "holds an experiment with other settings (title: 'Another' there" in err
-        assert sorted(path.name for path in out.iterdir()) == ["experiment.json", "results.json"]
+    code, printed, err = command(*words)
+    assert (code, printed) == (2, "")
+    (line,) = err.splitlines()
+    assert "holds an experiment with other settings (title: 'Another' there" in line
+    assert (out / "results.json").read_text() == "{}"
+
+
+def test_data_that_cannot_be_planned_reserve_no_folder(command, recipe, tmp_path):
+    recipe.write_text(RECIPE.replace('"class:3"', '"class:11"'))
+    code, _, err = command("bench", recipe, "--out", tmp_path / "out")
+    assert code == 2
+    assert "unknown class '11'" in err
+    assert not [*(tmp_path / "out").glob("*.json")]

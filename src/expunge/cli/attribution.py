@@ -27,6 +27,7 @@ from expunge.cli.options import (
 from expunge.cli.output import say
 from expunge.cli.plans import show_graph
 from expunge.cli.tables import print_tables
+from expunge.cli.targets import check_study
 from expunge.studies.scales import PAPER
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def attribution(
         settings_of,
     )
     from expunge.studies.attribution_recipe import read_attribution
-    from expunge.studies.folder import check_settings, claim_settings, keep
+    from expunge.studies.folder import claim_settings, keep
     from expunge.studies.recipe import with_overrides
     from expunge.studies.shipped import find_recipe
 
@@ -83,7 +84,7 @@ def attribution(
     words = asked(scale, None, seeds)
     words += "" if subsets is None else f" --subsets {subsets}"
     folder, root = study_folder(recipe, out, store, scale)
-    check_settings(folder, settings_of(experiment, settings))
+    check_study(folder, settings_of(experiment, settings), dry_run)
     space = session(root, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     graph = space.graph()
     planned = plan_attribution(graph, experiment, settings)

@@ -33,6 +33,7 @@ from expunge.cli.options import (
 )
 from expunge.cli.output import say, tell
 from expunge.cli.plans import show_graph
+from expunge.cli.targets import check_study
 from expunge.cli.trials import trial_said
 from expunge.studies.scales import PAPER
 
@@ -115,7 +116,7 @@ def bench(
         explain(file, experiment, folder, words, as_json)
         return
     parts = {folder: experiment}
-    check_folders(parts)
+    check_folders(parts, dry_run)
     space = session(
         root,
         device,
@@ -131,30 +132,32 @@ def bench(
         track=track,
     )
     graph = space.graph()
+    cells = plan_parts(space, graph, parts)
     if dry_run:
-        plan_parts(space, graph, parts)
         show_graph(graph, picture, as_json, experiment.recipe, _search_outlook(space, experiment))
         return
     claim_folders(space, parts)
     found = search_parts(space, parts)
-    cells = plan_parts(space, graph, parts, found)
+    if any(found.values()):
+        graph = space.graph()
+        cells = plan_parts(space, graph, parts, found)
     run_parts(space, graph, parts, cells, f"expunge bench {recipe}{words}", as_json, found)
 
 
-def check_folders(parts: Mapping[Path, "Experiment"]) -> None:
-    """Refuse folders that hold other experiments.
+def check_folders(parts: Mapping[Path, "Experiment"], dry_run: bool) -> None:
+    """Refuse folders that hold other experiments; of a dry run only say so.
 
     Raises:
         StoreError: one does; the message names the first setting that differs.
     """
-    from expunge.studies.folder import check_settings, plain
+    from expunge.studies.folder import plain
 
     for folder, experiment in parts.items():
-        check_settings(folder, plain(experiment))
+        check_study(folder, plain(experiment), dry_run)
 
 
 def claim_folders(space: "Session", parts: Mapping[Path, "Experiment"]) -> None:
-    """Reserve each experiment's folder, before any work.
+    """Reserve each experiment's folder, when it is planned, and before any work.
 
     Raises:
         StoreError: a folder holds another experiment.

@@ -57,7 +57,7 @@ def demo(
     if engine is None and shard is None:
         workers = workers or min(4, available_cores())
     check_folder(out)
-    check_folders(parts)
+    check_folders(parts, dry_run)
     space = session(out / "runs", device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     graph = space.graph()
     cells = plan_parts(space, graph, parts)

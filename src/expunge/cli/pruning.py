@@ -27,6 +27,7 @@ from expunge.cli.options import (
 from expunge.cli.output import say
 from expunge.cli.plans import show_graph
 from expunge.cli.tables import print_tables
+from expunge.cli.targets import check_study
 from expunge.studies.scales import PAPER
 
 
@@ -53,7 +54,7 @@ def pruning(
 ) -> None:
     """Compare a recipe's pruners: cost, accuracy, and dependence on the forgotten data."""
     from expunge.report.pruning import load_pruning, pruning_tables, write_pruning
-    from expunge.studies.folder import check_settings, claim_settings, keep
+    from expunge.studies.folder import claim_settings, keep
     from expunge.studies.pruning import PRUNING, collect_pruning, plan_pruning, settings_of
     from expunge.studies.pruning_recipe import read_pruning
     from expunge.studies.recipe import with_overrides
@@ -62,7 +63,7 @@ def pruning(
     experiment, settings = read_pruning(find_recipe(recipe), scale)
     experiment = with_overrides(experiment, seeds=first(seeds))
     folder, root = study_folder(recipe, out, store, scale)
-    check_settings(folder, settings_of(experiment, settings))
+    check_study(folder, settings_of(experiment, settings), dry_run)
     space = session(root, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     graph = space.graph()
     sparse = plan_pruning(graph, experiment, settings)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from expunge.atomic import sweep
+from expunge.cli.output import tell
 from expunge.errors import StoreError
 
 
@@ -24,6 +26,22 @@ def check_folder(path: Path, option: str = "--out") -> None:
         )
     _check_writable(nearest, path, option)
     sweep(path)
+
+
+def check_study(folder: Path, settings: dict[str, Any], dry_run: bool) -> None:
+    """Refuse a folder that belongs to a study with other settings; of a dry run only say so.
+
+    Raises:
+        StoreError: it does; the message names the first setting that differs.
+    """
+    from expunge.studies.folder import check_settings
+
+    try:
+        check_settings(folder, settings)
+    except StoreError as error:
+        if not dry_run:
+            raise
+        tell(f"note: without --dry-run this is refused: {error}")
 
 
 def check_file(path: Path, option: str = "--out", begins: str | None = None) -> None:

@@ -31,6 +31,7 @@ from expunge.cli.options import (
 from expunge.cli.output import say
 from expunge.cli.plans import show_graph
 from expunge.cli.tables import print_tables
+from expunge.cli.targets import check_study
 from expunge.studies.scales import PAPER
 
 
@@ -64,7 +65,7 @@ def theory(
     """
     from expunge.config import from_flags
     from expunge.report.theory import load_theory, theory_tables, write_theory_figures
-    from expunge.studies.folder import check_settings, claim_settings, keep
+    from expunge.studies.folder import claim_settings, keep
     from expunge.studies.recipe import with_overrides
     from expunge.studies.shipped import find_recipe
     from expunge.studies.theory import THEORY, collect_theory, plan_theory, settings_of
@@ -77,7 +78,7 @@ def theory(
     words = asked(scale, only, seeds)
     words += "".join(f" {word}" for word in context.args)
     folder, root = study_folder(recipe, out, store, scale)
-    check_settings(folder, settings_of(experiment, claims))
+    check_study(folder, settings_of(experiment, claims), dry_run)
     space = session(root, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     graph = space.graph()
     points = plan_theory(graph, experiment, config)

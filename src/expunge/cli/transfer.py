@@ -31,6 +31,7 @@ from expunge.cli.options import (
 from expunge.cli.output import say, tell
 from expunge.cli.plans import show_graph
 from expunge.cli.tables import print_tables
+from expunge.cli.targets import check_study
 from expunge.studies.scales import PAPER
 
 
@@ -67,7 +68,7 @@ def transfer(
     from dataclasses import replace
 
     from expunge.report.transfer import transfer_tables, write_transfer_figures
-    from expunge.studies.folder import check_settings, claim_settings, keep
+    from expunge.studies.folder import claim_settings, keep
     from expunge.studies.recipe import with_overrides
     from expunge.studies.shipped import find_recipe
     from expunge.studies.transfer.influence import collect_influence
@@ -86,7 +87,7 @@ def transfer(
         study = replace(study, influence=replace(study.influence, subsets=subsets))
         words += f" --subsets {subsets}"
     folder, root = study_folder(recipe, out, store, scale)
-    check_settings(folder, study.settings())
+    check_study(folder, study.settings(), dry_run)
     space = session(
         root, device, engine=engine, workers=workers, shard=shard, slurm=slurm, shard_waits=True
     )
