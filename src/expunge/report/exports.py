@@ -40,7 +40,7 @@ EXPORTS = {
         holds=f"a row a cell and measure; left out: {', '.join(LEFT_OUT)}",
     ),
     "markdown": Export(
-        text=_markdown, ending=".md", begins=_MARK, holds="the main table of every scenario"
+        text=_markdown, ending=".md", begins=_MARK, holds="the main tables, and those beside them"
     ),
     "latex": Export(
         text=to_latex, ending=".tex", begins=PREAMBLE, holds="the tables of Markdown, for booktabs"
