@@ -57,7 +57,7 @@ ROOMS = {
     "curvature": BASE | {"tasks"},
     "published": {"config", "errors"},
     "runs": {"atomic", "digest", "errors"},
-    "statistics": {"errors"},
+    "statistics": {"config", "errors"},
     "tasks": {"batch", "errors", "settings"},
     "training": BASE | {"sparsity", "data", "tasks"},
     "detectors": BASE | {"data", "features", "metrics", "tasks", "training"},
