@@ -11,6 +11,8 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from benchmarks import (
     accelerator,
     attacks,
@@ -72,16 +74,22 @@ def measure(rooms: Mapping[str, Room], rounds: int, out: Path) -> list[str]:
     """Write the figures of all rooms as they come; the names of rooms that failed."""
     found: list[Figure] = []
     failed = []
+    threads = torch.get_num_threads()
     for name, room in rooms.items():
         print(f"measuring {name} ...", file=sys.stderr)
         try:
             for item in room(rounds):
+                torch.set_num_threads(
+                    threads
+                )  # nodes that a room makes leave those of their network
                 print(line(item), flush=True)
                 found.append(item)
                 results.write(out, figures=[asdict(item) for item in found])
         except Exception:
             traceback.print_exc()
             failed.append(name)
+        finally:
+            torch.set_num_threads(threads)
     return failed
 
 

@@ -2,6 +2,7 @@ import json
 from functools import partial
 
 import pytest
+import torch
 from benchmarks.run import FULL, QUICK, line, measure
 from benchmarks.timing import figure
 from benchmarks.workload import Workload
@@ -124,6 +125,33 @@ def test_a_room_that_fails_keeps_what_it_has_measured(tmp_path):
     document = json.loads(out.read_text(encoding="utf-8"))
     assert [item["name"] for item in document["figures"]] == ["a"]
     assert "accelerator" in document["env"]
+
+
+def test_every_room_has_the_threads_of_the_first(tmp_path):
+    before, seen = torch.get_num_threads(), []
+
+    def changes(rounds):
+        torch.set_num_threads(before + 1)
+        return [figure("a", [1.0])]
+
+    def fails(rounds):
+        torch.set_num_threads(before + 1)
+        raise RuntimeError("the time is over")
+
+    def looks(rounds):
+        seen.append(torch.get_num_threads())
+        return [figure("b", [1.0])]
+
+    out = tmp_path / "bench.json"
+    try:
+        measure({"changes": changes}, 1, out)
+        assert json.loads(out.read_text(encoding="utf-8"))["env"]["threads"] == before
+        measure({"changes": changes, "looks": looks}, 1, out)
+        measure({"fails": fails, "looks": looks}, 1, out)
+        assert seen == [before, before]
+        assert torch.get_num_threads() == before
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_printed_line_has_the_floor():
