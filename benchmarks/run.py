@@ -79,9 +79,8 @@ def measure(rooms: Mapping[str, Room], rounds: int, out: Path) -> list[str]:
         print(f"measuring {name} ...", file=sys.stderr)
         try:
             for item in room(rounds):
-                torch.set_num_threads(
-                    threads
-                )  # nodes that a room makes leave those of their network
+                # Nodes that a room makes leave the threads of their network.
+                torch.set_num_threads(threads)
                 print(line(item), flush=True)
                 found.append(item)
                 results.write(out, figures=[asdict(item) for item in found])
