@@ -15,6 +15,7 @@ import typer
 from expunge.cli.output import tell
 from expunge.cli.tracking import Tracking
 from expunge.engines import Engine, check_devices, run
+from expunge.engines.crowding import crowding
 from expunge.engines.watch import Watch
 from expunge.errors import ConfigError
 from expunge.graph.graph import Graph
@@ -104,6 +105,7 @@ class Session:
         if self.leads:
             # A search plans the same data for every trial.
             self._tell(graph.notes)
+            self._tell_crowding(graph)
 
         def announce(node_id: str, label: str, seconds: float | None) -> None:
             self._announce(node_id, label, seconds)
@@ -124,6 +126,11 @@ class Session:
                 "missing: the last shard to end writes the results"
             )
             raise typer.Exit
+
+    def _tell_crowding(self, graph: Graph) -> None:
+        line = crowding(graph, self.engine)
+        if line is not None and self.runtime.device == "cpu":
+            self._tell([line])
 
     def _tell(self, lines: Iterable[str]) -> None:
         """Show the lines that were not shown before."""
