@@ -102,9 +102,18 @@ def test_every_method_can_be_measured(method):
     found = growth_case.measured(method.name, size, rounds=2)
     assert len(found["seconds"]) == 2
     assert min(found["seconds"]) > 0
-    assert found["peak_bytes"] >= found["before_bytes"] > 0
+    assert found["before_bytes"] > 0
     assert len(growth_case.split(size.work, 96, 16).forget) == 16
     assert getattr(growth_case.one_epoch(method), "epochs", 1) == 1
+
+
+@pytest.mark.parametrize(("noted", "expected"), [(700, 700), (400, 500)])
+def test_the_peak_is_the_highest_that_was_seen(monkeypatch, noted, expected):
+    """The system notes its mark a little late, so that it may lie below what was held before."""
+    monkeypatch.setattr(growth_case, "now", lambda: 500)
+    monkeypatch.setattr(growth_case, "peak", lambda: noted)
+    found = growth_case.measured("ga", Size(samples=96, forget=16, width=0.25), rounds=1)
+    assert (found["before_bytes"], found["peak_bytes"]) == (500, expected)
 
 
 def test_no_round_begins_after_the_budget(monkeypatch):

@@ -94,7 +94,7 @@ def test_a_claim_goes_through_a_document():
         ({"effect": "much"}, "effect must be of type float, got 'much'"),
         ({"name": {}}, "name must be"),
         ({"measure": 3}, "measure must be"),
-        ({"second": None}, "second must be an object, got None"),
+        ({"second": None}, "claim: second must be a table such as"),
         ({"first": {}}, "first: method is missing"),
         ({"first": {"method": None}}, "first: method must be"),
         ({"first": {"method": "ft", "pruner": []}}, "first: pruner must be"),

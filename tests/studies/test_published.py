@@ -64,6 +64,7 @@ def test_a_published_cell_is_read_and_kept():
             "setting: unknown setting 'training.epochz'.*did you mean 'training.epochs'",
         ),
         ("n = 10", "setting = {training = {epochz = 1}}", "unknown setting 'training"),
+        ("n = 10", "setting = {training = 182}", "training must be a table, got 182"),
         ("n = 10", 'setting = {"trainin.epochs" = 1}', "did you mean 'training'"),
         ("n = 10", "config = {lrr = 3}", "config: unknown setting 'lrr'.*did you mean 'lr'"),
         ("n = 10", "n = 1", "n must be 2 trials or more"),

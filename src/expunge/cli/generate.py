@@ -45,16 +45,14 @@ def generate(
     A model and what was unlearned from it start from the same noise, so that pictures compare.
     """
     from expunge.atomic import replacing
-    from expunge.cli.targets import check_file
-    from expunge.errors import ConfigError, StoreError
+    from expunge.cli.targets import check_new_file
+    from expunge.errors import ConfigError
     from expunge.graph.kinds.generate import add_generate, load_images
     from expunge.graph.runtime import read_facts
 
     if out.suffix != ".png":
         raise ConfigError(f"--out {out}: expected a name that ends in .png")
-    if out.is_file():
-        raise StoreError(f"{out} already exists: expected a new name; choose another --out")
-    check_file(out)
+    check_new_file(out)
     space = session(store, device, engine=engine, workers=workers, shard=shard, slurm=slurm)
     graph = space.graph()
     node = add_generate(graph, space.store.find(run), per_class, steps)

@@ -44,6 +44,18 @@ def check_study(folder: Path, settings: dict[str, Any], dry_run: bool) -> None:
         tell(f"note: without --dry-run this is refused: {error}")
 
 
+def check_new_file(path: Path) -> None:
+    """Refuse a file for `--out` that cannot be written, or is there.
+
+    Raises:
+        StoreError: as `check_file` does, or something is there.
+    """
+    # A folder in the place of a file is refused as such, below.
+    if path.exists() and not (path.suffix and path.is_dir()):
+        raise StoreError(f"{path} already exists: expected a new name; choose another --out")
+    check_file(path)
+
+
 def check_file(path: Path, option: str = "--out", begins: str | None = None) -> None:
     """Refuse a file that cannot be written; delete what killed processes left beside it.
 

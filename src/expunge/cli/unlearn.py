@@ -65,9 +65,9 @@ def unlearn(
     as_json: AsJson = False,
 ) -> None:
     """Make a model forget. Further flags set the method: --epochs 5 --lr 0.01."""
-    from expunge.cli.targets import check_file
+    from expunge.cli.targets import check_new_file
     from expunge.config import from_flags
-    from expunge.errors import ConfigError, StoreError
+    from expunge.errors import ConfigError
     from expunge.graph.kinds.correct import add_answer
     from expunge.graph.kinds.forget import add_forget
     from expunge.graph.kinds.prune import add_prune
@@ -83,10 +83,7 @@ def unlearn(
     if out is not None and out.suffix not in ("", ".safetensors"):
         raise ConfigError(f"--out {out}: expected a name that ends in .safetensors")
     for path in () if out is None else (out, ids_beside(out)):
-        # A folder in the place of a file is refused as such, below.
-        if path.exists() and not (path.suffix and path.is_dir()):
-            raise StoreError(f"{path} already exists: expected a new name; choose another --out")
-        check_file(path)
+        check_new_file(path)
     space = session(
         store,
         device,

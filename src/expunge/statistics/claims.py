@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from expunge.config import from_mapping
 from expunge.errors import ConfigError, shown
@@ -131,9 +131,20 @@ def claim_from(document: object) -> Claim:
     """
     if not isinstance(document, Mapping):
         raise ConfigError(f"expected a claim, got {shown(document)}")
+    return from_mapping(Claim, with_sides(document, Side, "claim", '{"method": "ft"}'), "claim")
+
+
+def with_sides(
+    table: Mapping[str, Any], side: type[Any], where: str, example: str
+) -> dict[str, Any]:
+    """A claim's table with `first` and `second` read; `example` is one of them, for messages.
+
+    Raises:
+        ConfigError: they are not sides.
+    """
     sides = {}
     for name in ("first", "second"):
-        if not isinstance(document.get(name), Mapping):
-            raise ConfigError(f"{name} must be an object, got {shown(document.get(name))}")
-        sides[name] = from_mapping(Side, document[name], name)
-    return from_mapping(Claim, {**document, **sides}, "claim")
+        if not isinstance(table.get(name), Mapping):
+            raise ConfigError(f"{where}: {name} must be a table such as {example}")
+        sides[name] = from_mapping(side, table[name], f"{where}: {name}")
+    return {**table, **sides}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from expunge.config import from_mapping
 from expunge.errors import ConfigError, unknown
 from expunge.metrics import get_metric
-from expunge.statistics.claims import Claim, Side, check_names
+from expunge.statistics.claims import Claim, Side, check_names, with_sides
 
 if TYPE_CHECKING:
     from expunge.studies.recipe import Experiment
@@ -38,22 +38,6 @@ def claim_tables(given: object, name: str, where: str) -> list[Mapping[str, Any]
     if not isinstance(given, list) or not all(isinstance(each, Mapping) for each in given):
         raise ConfigError(f"{where}: {name} must be tables, each under [[{name}]]")
     return given
-
-
-def with_sides(
-    table: Mapping[str, Any], side: type[Any], where: str, example: str
-) -> dict[str, Any]:
-    """A claim's table with `first` and `second` read; `example` is one of them, for messages.
-
-    Raises:
-        ConfigError: they are not sides.
-    """
-    sides = {}
-    for name in ("first", "second"):
-        if not isinstance(table.get(name), Mapping):
-            raise ConfigError(f"{where}: {name} must be a table such as {example}")
-        sides[name] = from_mapping(side, table[name], f"{where}: {name}")
-    return {**table, **sides}
 
 
 def check_claims(experiment: Experiment) -> None:

@@ -10,8 +10,8 @@ from typing import Literal
 from expunge.config import from_mapping
 from expunge.errors import ConfigError, unknown
 from expunge.settings import check_range
-from expunge.statistics.claims import Direction, check_contrast, check_names
-from expunge.studies.claims import check_level, claim_tables, with_sides
+from expunge.statistics.claims import Direction, check_contrast, check_names, with_sides
+from expunge.studies.claims import check_level, claim_tables
 from expunge.studies.recipe import (
     Chosen,
     Experiment,

@@ -40,10 +40,9 @@ def read_published(
     for index, block in enumerate(blocks, start=1):
         place = f"{where}: published {index}"
         for cell in _cells(block, place):
-            if TABLE not in block:
-                _check_names(cell, experiment, place)
-                if not inherits:
-                    _check(cell, experiment, place)
+            _check_names(cell, experiment, place)
+            if TABLE not in block and not inherits:
+                _check(cell, experiment, place)
             for named in _in_grid(cell, experiment):
                 if named.key in found:
                     raise ConfigError(f"{place}: {_name(named)} is there twice by {named.source!r}")
@@ -95,8 +94,9 @@ def _check_names(cell: Published, experiment: Experiment, place: str) -> None:
         if table not in tables:
             continue
         known = [f"{table}.{each.name}" for each in fields(tables[table])]
-        inner = [rest.partition(".")[0]] if rest else value if isinstance(value, Mapping) else []
-        for each in inner:
+        if not rest and not isinstance(value, Mapping):
+            raise ConfigError(f"{place}: setting: {table} must be a table, got {shown(value)}")
+        for each in [rest.partition(".")[0]] if rest else value:
             if f"{table}.{each}" not in known:
                 raise ConfigError(f"{place}: setting: {unknown('setting', name, known)}")
     for label in _labels(cell.method, experiment):
